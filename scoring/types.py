@@ -1,0 +1,154 @@
+"""The vocabulary of scoring: enums, queries and results that every other module shares. Arrays only, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Scenario(StrEnum):
+    """What the list is for; the page a shopper is on decides it."""
+
+    FOR_YOU = "FOR_YOU"
+    SIMILAR = "SIMILAR"
+    BOUGHT_TOGETHER = "BOUGHT_TOGETHER"
+    CART = "CART"
+    TRENDING = "TRENDING"
+    POPULAR = "POPULAR"
+    BUY_AGAIN = "BUY_AGAIN"
+    RECENTLY_VIEWED = "RECENTLY_VIEWED"
+    NEXT_IN_SESSION = "NEXT_IN_SESSION"
+
+
+class EventType(StrEnum):
+    """What a shopper did with a product. The order of the members is the code used in arrays."""
+
+    VIEW = "view"
+    CLICK = "click"
+    LIKE = "like"
+    PURCHASE = "purchase"
+    RATING = "rating"
+
+
+EVENT_CODES: dict[EventType, int] = {event: code for code, event in enumerate(EventType)}
+
+
+class Component(StrEnum):
+    """The four parts of the hybrid score."""
+
+    COLLABORATIVE = "collaborative"
+    CONTENT = "content"
+    NEURAL = "neural"
+    CONTEXTUAL = "contextual"
+
+
+DEFAULT_WEIGHTS: dict[Component, float] = {
+    Component.COLLABORATIVE: 0.35,
+    Component.CONTENT: 0.30,
+    Component.NEURAL: 0.25,
+    Component.CONTEXTUAL: 0.10,
+}
+
+
+class ReasonKind(StrEnum):
+    """Why a product is in the list. What `count` and `value` of a Reason mean is said at each member."""
+
+    BOUGHT_TOGETHER = "BOUGHT_TOGETHER"  # item: the partner; count: baskets (or shoppers) with both; value: lift
+    SIMILAR_TO = "SIMILAR_TO"  # item: the product it resembles; value: cosine of their content, 0 to 1
+    SAME_CATEGORY = "SAME_CATEGORY"  # label: category; count: the shopper's purchases in it
+    SAME_BRAND = "SAME_BRAND"  # label: brand; count: the shopper's purchases of it
+    SHOPPERS_LIKE_YOU = "SHOPPERS_LIKE_YOU"  # count: shoppers who bought it, all told
+    TRENDING = "TRENDING"  # value: growth of recent demand over its usual level (2.0 is twice)
+    POPULAR = "POPULAR"  # count: shoppers who bought it
+    BUY_AGAIN = "BUY_AGAIN"  # count: times bought; value: days since the last time
+    RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
+    STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
+    EXPLORATION = "EXPLORATION"  # value: the chance with which it was picked
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One piece of typed evidence. `item` is an index into the snapshot's catalogue."""
+
+    kind: ReasonKind
+    item: int | None = None
+    label: str | None = None
+    count: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A shopper's events, oldest first. All arrays have the shape (events,)."""
+
+    items: NDArray[np.int32]  # indexes into the snapshot's catalogue
+    events: NDArray[np.int8]  # EVENT_CODES
+    times: NDArray[np.int64]  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """Which products may appear. Empty or None means no restriction. Text is compared without case."""
+
+    categories: frozenset[str] = frozenset()  # category ids; a parent admits its children
+    brands: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()  # any of them
+    min_price: float | None = None
+    max_price: float | None = None
+    exclude_categories: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Tastes:
+    """What a shopper stated or the page knows, apart from events."""
+
+    categories: tuple[str, ...] = ()  # category ids
+    brands: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One request to the recommender. `now` is unix seconds; `seed` makes exploration reproducible."""
+
+    scenario: Scenario
+    history: History
+    now: int
+    limit: int
+    seeds: tuple[int, ...] = ()  # the products of SIMILAR, BOUGHT_TOGETHER and CART, as indexes
+    exclude: tuple[int, ...] = ()
+    include_purchased: bool = False
+    diversity: float = 0.2  # 0 to 1
+    filter: ItemFilter = field(default_factory=ItemFilter)
+    tastes: Tastes = field(default_factory=Tastes)
+    local_hour: int | None = None  # 0 to 23
+    device: str | None = None
+    exploration_share: float = 0.0  # the part of the list that may be exploration, 0 to 1
+    seed: int = 0
+    weights: dict[Component, float] | None = None  # None: the snapshot's own
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentScore:
+    """One component's part in a score: its z-scored value, its weight, and its share of the score (shares sum to 1)."""
+
+    value: float
+    weight: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """One place of a list. `score` is calibrated to [0, 1]; `propensity` is the exact chance of this item here."""
+
+    item: int
+    score: float
+    breakdown: dict[Component, ComponentScore]
+    reasons: tuple[Reason, ...]
+    exploration: bool
+    propensity: float

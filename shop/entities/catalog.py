@@ -1,0 +1,66 @@
+"""Products and categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# ISO 4217: currencies whose minor unit is not a hundredth.
+_EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "JOD": 3, "OMR": 3, "TND": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount. Stored as whole minor units (cents), so sums and sorting are exact too."""
+
+    amount: Decimal
+    currency: str = "USD"
+
+    @classmethod
+    def from_minor(cls, minor: int, currency: str) -> Money:
+        return cls(Decimal(minor).scaleb(-_EXPONENTS.get(currency, 2)), currency)
+
+    @property
+    def minor(self) -> int:
+        return int(self.amount.scaleb(_EXPONENTS.get(self.currency, 2)).to_integral_value())
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A node of the category tree; `path` holds the ids from the root to this one."""
+
+    id: str
+    name: str
+    parent_id: str | None = None
+    path: tuple[str, ...] = ()
+    product_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the shop sells. `id` is the shop's own."""
+
+    id: str
+    sku: str
+    name: str
+    description: str = ""
+    category_path: tuple[str, ...] = ()  # category ids, root to leaf
+    brand: str = ""
+    tags: tuple[str, ...] = ()
+    price: Money | None = None
+    package_size: str = ""
+    image_url: str | None = None
+    in_stock: bool = True
+    rating: float | None = None  # 0 to 5
+    popularity: float = 0.0  # 0 to 1: share of this product's buyers among the best seller's
+    buyer_count: int = 0  # distinct shoppers who bought it
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def category_id(self) -> str | None:
+        return self.category_path[-1] if self.category_path else None

@@ -1,0 +1,25 @@
+"""What is pushed to subscribers. Every event goes through the event log, which gives it its id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Topic(StrEnum):
+    INTERACTION = "interaction"  # subject: actor key; data: product_id, type
+    EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
+    INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: key
+    PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
+    MODEL_ACTIVATED = "model_activated"  # subject: model version
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of the event log; `id` is empty until it is published, then ordered and unique."""
+
+    topic: Topic
+    subject: str
+    data: dict[str, Any] = field(default_factory=dict)
+    id: str = ""

@@ -1,0 +1,62 @@
+"""Explanations of items and insights on shoppers: texts that a worker writes later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shop.entities.recommendations import Evidence
+
+
+class TextStatus(StrEnum):
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+class TextSource(StrEnum):
+    ANTHROPIC = "ANTHROPIC"
+    OPENAI = "OPENAI"
+    LOCAL = "LOCAL"
+    TEMPLATE = "TEMPLATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A finished text and who wrote it."""
+
+    text: str
+    source: TextSource
+    model: str | None
+    prompt_version: str
+    generated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why this product is shown to this shopper. `key` hashes all that the text depends on."""
+
+    key: str
+    actor_key: str
+    product_id: str
+    status: TextStatus
+    evidence: tuple[Evidence, ...]
+    language: str = "en"
+    text: Text | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """One sentence on a shopper's taste. `key` hashes the profile it rests on."""
+
+    key: str
+    user_id: str
+    status: TextStatus
+    language: str = "en"
+    text: Text | None = None
+    error: str | None = None

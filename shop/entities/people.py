@@ -1,0 +1,78 @@
+"""Users, what they like, and who is asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Role(StrEnum):
+    SHOPPER = "shopper"
+    STAFF = "staff"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a shopper stated, apart from behaviour."""
+
+    categories: tuple[str, ...] = ()  # category ids
+    brands: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. E-mail and name are personal: they never leave for a language model."""
+
+    id: str
+    email: str | None = None
+    display_name: str | None = None
+    locale: str = "en"
+    role: Role = Role.SHOPPER
+    preferences: Preferences = field(default_factory=Preferences)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is asking: the name and role that the token vouches for."""
+
+    user_id: str
+    role: Role
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in {Role.STAFF, Role.SERVICE}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whose behaviour it is: a known user, or an anonymous session."""
+
+    user_id: str | None = None
+    session_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """A name that is unique over users and sessions; every key of a personal answer carries it."""
+        return f"u:{self.user_id}" if self.user_id is not None else f"s:{self.session_id or ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """What a user's behaviour adds up to; rebuilt from interactions, never a source of truth."""
+
+    user_id: str
+    categories: tuple[tuple[str, int], ...] = ()  # category id and purchases, most first
+    brands: tuple[tuple[str, int], ...] = ()
+    purchase_count: int = 0
+    order_count: int = 0
+    event_count: int = 0
+    average_price_minor: int | None = None
+    last_event_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -1,0 +1,119 @@
+"""A recommendation list and all that is said about each item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from scoring.types import Component, ComponentScore, ItemFilter, ReasonKind, Scenario
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shop.entities.catalog import Product
+    from shop.entities.explanations import Explanation, Insight
+    from shop.entities.people import Actor
+
+
+class Confidence(StrEnum):
+    VERY_HIGH = "VERY_HIGH"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    EXPLORATORY = "EXPLORATORY"
+
+    @classmethod
+    def of(cls, score: float) -> Confidence:
+        for floor, label in ((0.7, cls.VERY_HIGH), (0.5, cls.HIGH), (0.3, cls.MEDIUM)):
+            if score > floor:
+                return label
+        return cls.EXPLORATORY
+
+
+class Degradation(StrEnum):
+    """A part that did not answer; the list came without it."""
+
+    SESSION = "SESSION"  # no session freshness: Redis is away
+    CATALOG = "CATALOG"  # products come from memory: MongoDB is away
+    HISTORY = "HISTORY"  # the shopper's past could not be read
+    EXPLANATIONS = "EXPLANATIONS"  # new explanations cannot be ordered now
+    LOG = "LOG"  # the list could not be logged
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One typed reason with the shop's own ids: what an explanation may rest on."""
+
+    kind: ReasonKind
+    product_id: str | None = None
+    label: str | None = None
+    count: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Behavior:
+    """What the page knows and the server may not: ids of products, and categories."""
+
+    viewed: tuple[str, ...] = ()
+    purchased: tuple[str, ...] = ()
+    recent_views: tuple[str, ...] = ()  # category ids
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    device: str | None = None
+    locale: str | None = None
+    page: str | None = None
+    local_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationRequest:
+    """A validated request; ids are the shop's own."""
+
+    actor: Actor
+    scenario: Scenario = Scenario.FOR_YOU
+    product_ids: tuple[str, ...] = ()
+    limit: int = 5
+    filter: ItemFilter = field(default_factory=ItemFilter)
+    exclude_product_ids: tuple[str, ...] = ()
+    include_purchased: bool = False
+    diversity: float = 0.2
+    behavior: Behavior = field(default_factory=Behavior)
+    context: PageContext = field(default_factory=PageContext)
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    product: Product
+    rank: int  # from 1
+    score: float  # calibrated to [0, 1]
+    breakdown: dict[Component, ComponentScore]
+    reasons: tuple[Evidence, ...]
+    explanation: Explanation
+    exploration: bool
+    propensity: float
+
+    @property
+    def confidence(self) -> Confidence:
+        return Confidence.of(self.score)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    last_event_at: datetime | None  # the newest event that this list knows
+    model_trained_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationList:
+    id: str
+    actor: Actor
+    scenario: Scenario
+    items: tuple[Recommendation, ...]
+    insight: Insight | None
+    model_version: str
+    generated_at: datetime
+    freshness: Freshness
+    degraded: tuple[Degradation, ...] = ()

@@ -1,0 +1,58 @@
+"""Errors that teach: what happened, what to do about it. The base class carries the public code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ShopError(Exception):
+    """An error whose message may be shown to a client. `code` and `retryable` go out as GraphQL extensions."""
+
+    code: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadInputError(ShopError):
+    """The request can be mended by the caller; `field` names the argument."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFoundError(ShopError):
+    code = "NOT_FOUND"
+
+    def __init__(self, kind: str, id_: str) -> None:
+        super().__init__(f"No {kind} has the id {id_!r}. Check the id, or list what exists first.")
+        self.kind = kind
+        self.id = id_
+
+
+class UnauthenticatedError(ShopError):
+    code = "UNAUTHENTICATED"
+
+
+class ForbiddenError(ShopError):
+    code = "FORBIDDEN"
+
+
+class UnavailableError(ShopError):
+    """A part we depend on is away; `part` names it. The same request may succeed later."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+    def __init__(self, part: str, hint: str = "Try again in a few seconds.") -> None:
+        super().__init__(f"{part} is not reachable right now. {hint}")
+        self.part = part
+
+
+class SnapshotError(ShopError):
+    """A model snapshot is missing, incomplete or does not match its hash; it is not used."""

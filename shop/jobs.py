@@ -1,0 +1,94 @@
+"""Typed job messages and the queue that carries them. What runs a job is in `workers`; nothing here knows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+from scoring.types import ReasonKind
+from shop.entities.recommendations import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainItem:
+    """One explanation to write."""
+
+    key: str
+    product_id: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainList:
+    """Write the explanations of a list's items, all in one call of the provider."""
+
+    name: ClassVar[str] = "explain_list"
+    actor_key: str
+    language: str
+    items: tuple[ExplainItem, ...]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ExplainList:
+        items = tuple(
+            ExplainItem(
+                item["key"],
+                item["product_id"],
+                tuple(Evidence(**{**reason, "kind": ReasonKind(reason["kind"])}) for reason in item["evidence"]),
+            )
+            for item in data["items"]
+        )
+        return cls(data["actor_key"], data["language"], items)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteInsight:
+    """Write the one sentence on a user's taste, from the profile with this key."""
+
+    name: ClassVar[str] = "write_insight"
+    user_id: str
+    key: str
+    language: str
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> WriteInsight:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainModel:
+    """Train on everything in the store and activate the snapshot."""
+
+    name: ClassVar[str] = "train_model"
+    seed: int | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrainModel:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class RollUpSession:
+    """Fold a user's new events into the profile."""
+
+    name: ClassVar[str] = "roll_up_session"
+    user_id: str
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RollUpSession:
+        return cls(**data)
+
+
+Job = ExplainList | WriteInsight | TrainModel | RollUpSession
+
+
+def to_json(job: Job) -> dict[str, Any]:
+    """The message as JSON-ready data; `type(job).from_json` is the inverse."""
+    return asdict(job)
+
+
+class JobQueue(Protocol):
+    """Where jobs are put. A job whose `job_id` is already waiting or running is not put twice."""
+
+    async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
+        """True if it was put, False if one with this id is already there. Raises UnavailableError."""
+        ...

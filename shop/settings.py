@@ -1,0 +1,119 @@
+"""All settings, read once from the environment (and `.env`) and passed on. Nothing here is read at import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _config(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=prefix, env_file=".env", extra="ignore", frozen=True)
+
+
+class MongoSettings(BaseSettings):
+    model_config = _config("MONGODB_")
+
+    uri: str | None = Field(None, description="MongoDB to use; when empty, `whybuy up` starts its own.")
+    database: str = Field("whybuy", description="Database name.")
+    timeout_ms: int = Field(3000, description="How long to look for a server before saying it is away.")
+
+
+class RedisSettings(BaseSettings):
+    model_config = _config("REDIS_")
+
+    url: str | None = Field(None, description="Redis or Valkey to use; when empty, `whybuy up` starts its own.")
+    prefix: str = Field("whybuy", description="First part of every key, so that several shops can share a server.")
+    timeout_seconds: float = Field(1.0, description="How long a request waits for Redis before it goes on without.")
+
+
+class ApiSettings(BaseSettings):
+    model_config = _config("API_")
+
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the API; 0 picks a free one.")
+    max_query_depth: int = Field(12, description="Deepest query that is run.")
+    max_query_tokens: int = Field(4000, description="Longest query that is run, in tokens.")
+    product_cache_size: int = Field(200_000, description="Products kept in memory by each API process.")
+    cors_origins: list[str] = Field([], description="Origins whose pages may call the API, as a JSON list.")
+
+
+class AuthSettings(BaseSettings):
+    model_config = _config("AUTH_")
+
+    secret: SecretStr | None = Field(
+        None, description="Key that signs tokens; needed in production (32 bytes or more)."
+    )
+    token_hours: float = Field(12, description="How long a development token is valid, in hours.")
+
+
+class ModelSettings(BaseSettings):
+    model_config = _config("MODEL_")
+
+    cache_dir: Path = Field(Path(".whybuy/models"), description="Where model snapshots are unpacked and memory-mapped.")
+    weight_collaborative: float = Field(0.35, ge=0, description="Weight of collaborative filtering.")
+    weight_content: float = Field(0.30, ge=0, description="Weight of content-based filtering.")
+    weight_neural: float = Field(0.25, ge=0, description="Weight of neural embeddings.")
+    weight_contextual: float = Field(0.10, ge=0, description="Weight of the contextual part.")
+    exploration_share: float = Field(0.05, ge=0, le=0.5, description="Part of a FOR_YOU list that may be exploration.")
+    history_limit: int = Field(3000, description="Most recent events of a shopper that scoring looks at.")
+    seed: int = Field(42, description="Seed of training; the same data and seed give the same model.")
+    snapshots_kept: int = Field(5, ge=2, description="Model snapshots kept for going back.")
+
+
+class LlmSettings(BaseSettings):
+    model_config = _config("LLM_")
+
+    provider: Literal["template", "anthropic", "openai", "local"] = Field(
+        "template", description="Who writes the texts; `template` needs no key and is always the fallback."
+    )
+    anthropic_model: str = Field("claude-haiku-4-5", description="Model asked at Anthropic.")
+    openai_model: str = Field("gpt-5-mini", description="Model asked at OpenAI.")
+    local_model: str = Field("local", description="Model name sent to the local server.")
+    local_base_url: str = Field(
+        "http://127.0.0.1:11434/v1", description="Base URL of an OpenAI-compatible server (Ollama, llama.cpp, vLLM)."
+    )
+    anthropic_base_url: str | None = Field(None, description="Other base URL for Anthropic, for a proxy.")
+    openai_base_url: str | None = Field(None, description="Other base URL for OpenAI, for a proxy.")
+    timeout_seconds: float = Field(20, gt=0, description="How long one call may take.")
+    max_retries: int = Field(2, ge=0, description="Retries of one call by the SDK before the template writes.")
+    max_output_tokens: int = Field(1500, gt=0, description="Longest answer, in tokens.")
+    anthropic_api_key: SecretStr | None = Field(
+        None, validation_alias="ANTHROPIC_API_KEY", description="Key for Anthropic."
+    )
+    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY", description="Key for OpenAI.")
+
+
+class WorkerSettings(BaseSettings):
+    model_config = _config("WORKER_")
+
+    concurrency: int = Field(10, gt=0, description="Jobs that one worker runs at the same time.")
+    schedule: bool = Field(True, description="Whether this worker starts scheduled jobs.")
+
+
+class StackSettings(BaseSettings):
+    model_config = _config("WHYBUY_")
+
+    env: Literal["development", "production"] = Field(
+        "development", description="In development the `X-User` header may name the viewer; in production it may not."
+    )
+    data_dir: Path = Field(Path(".whybuy"), description="Folder for the databases and models of the local stack.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_json: bool = Field(False, description="Log as JSON lines instead of readable text.")
+
+
+class Settings(BaseSettings):
+    """Everything, in small frozen groups."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    mongo: MongoSettings = Field(default_factory=MongoSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    llm: LlmSettings = Field(default_factory=LlmSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    stack: StackSettings = Field(default_factory=StackSettings)

@@ -1,0 +1,190 @@
+"""The connection to MongoDB and what an administrator does with it. Drivers' errors become ours here."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import IndexModel, ReplaceOne
+from pymongo.errors import (
+    BulkWriteError,
+    CollectionInvalid,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    WriteConcernError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shop.errors import ShopError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shop.settings import MongoSettings
+
+Document = dict[str, Any]
+Database = AsyncIOMotorDatabase[Document]
+
+_DUPLICATE_KEY = 11000
+_ALREADY_INITIALIZED = 23
+
+
+@contextlib.contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns a lost connection into UnavailableError; everything else is a bug and goes on as it is."""
+    try:
+        yield
+    except (ConnectionFailure, ExecutionTimeout, WTimeoutError, WriteConcernError) as error:
+        raise UnavailableError("MongoDB") from error
+
+
+def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Database]:
+    """A client and the shop's database. Nothing is sent until the first operation.
+
+    Writes are acknowledged when a majority has journaled them.
+    """
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+        settings.uri or "mongodb://127.0.0.1:27017",
+        serverSelectionTimeoutMS=settings.timeout_ms,
+        connectTimeoutMS=settings.timeout_ms,
+        retryWrites=True,
+        retryReads=True,
+        appname="whybuy",
+    )
+    database = client.get_database(
+        settings.database,
+        codec_options=CodecOptions(tz_aware=True),
+        write_concern=WriteConcern(w="majority", j=True, wtimeout=10_000),
+        read_concern=ReadConcern("majority"),
+    )
+    return client, database
+
+
+async def ping(database: Database) -> None:
+    """Raises UnavailableError unless a primary answers."""
+    with store_errors():
+        await database.command("ping")
+
+
+async def initiate_replica_set(uri: str, member: str) -> None:
+    """Makes a fresh mongod a replica set of one, which transactions and change streams need. Idempotent.
+
+    Raises UnavailableError when the server does not answer.
+    """
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, directConnection=True, serverSelectionTimeoutMS=5000)
+    config = {"_id": "rs0", "members": [{"_id": 0, "host": member}]}
+    try:
+        with store_errors():
+            try:
+                await client.admin.command("replSetInitiate", config)
+            except OperationFailure as error:
+                if error.code != _ALREADY_INITIALIZED:
+                    raise
+                # The port may have changed since the last start: the data stays, the address is new.
+                current = (await client.admin.command("replSetGetConfig"))["config"]
+                if current["members"][0]["host"] != member:
+                    current["members"][0]["host"] = member
+                    current["version"] += 1
+                    await client.admin.command("replSetReconfig", current, force=True)
+    finally:
+        client.close()
+
+
+async def is_primary(uri: str) -> bool:
+    """True once the server at this address accepts writes."""
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, directConnection=True, serverSelectionTimeoutMS=1000)
+    try:
+        return bool((await client.admin.command("hello")).get("isWritablePrimary"))
+    except ConnectionFailure:
+        return False
+    finally:
+        client.close()
+
+
+async def ensure_collection(
+    database: Database, name: str, validator: Document, indexes: Sequence[tuple[str, list[tuple[str, Any]], Document]]
+) -> None:
+    """Creates or updates a collection's validator and indexes; what is already right is left alone.
+
+    Each index is (name, keys, options); a changed index of the same name is rebuilt.
+    """
+    with store_errors():
+        with contextlib.suppress(CollectionInvalid):
+            await database.create_collection(name, check_exists=True)
+        await database.command("collMod", name, validator=validator, validationLevel="strict", validationAction="error")
+        models = [IndexModel(keys, name=index_name, **options) for index_name, keys, options in indexes]
+        for model in models:
+            await _ensure_index(database, name, model)
+
+
+async def _ensure_index(database: Database, collection: str, model: IndexModel) -> None:
+    try:
+        await database[collection].create_indexes([model])
+    except OperationFailure as error:
+        if error.code not in {85, 86}:  # IndexOptionsConflict, IndexKeySpecsConflict
+            raise
+        await database[collection].drop_index(model.document["name"])
+        await database[collection].create_indexes([model])
+
+
+class BulkError(ShopError):
+    """Some documents of a batch were refused; `failures` has (position in the batch, reason) of each."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, failures: list[tuple[int, str]]) -> None:
+        super().__init__(f"{len(failures)} documents were refused, the first: {failures[0][1]}")
+        self.failures = failures
+
+
+async def bulk_insert(database: Database, collection: str, documents: Sequence[Document]) -> int:
+    """Inserts what is new; a document whose `_id` is already there is left as it is. Returns how many were new.
+
+    The rest of the batch goes in even if some fail; those raise BulkError afterwards.
+    """
+    if not documents:
+        return 0
+    with store_errors():
+        try:
+            result = await database[collection].insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            return _after_failures(error)
+    return len(result.inserted_ids)
+
+
+async def bulk_replace(database: Database, collection: str, documents: Sequence[Document]) -> int:
+    """Inserts or replaces by `_id`; returns how many were new or changed. Raises BulkError as bulk_insert does."""
+    if not documents:
+        return 0
+    operations = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents]
+    with store_errors():
+        try:
+            result = await database[collection].bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            return _after_failures(error)
+    return result.modified_count + result.upserted_count
+
+
+def _after_failures(error: BulkWriteError) -> int:
+    details = error.details or {}
+    failures = [
+        (int(failure["index"]), _reason(failure))
+        for failure in details.get("writeErrors", [])
+        if failure.get("code") != _DUPLICATE_KEY
+    ]
+    if details.get("writeConcernErrors"):
+        raise UnavailableError("MongoDB", "Not all documents were acknowledged; run the same command again.") from error
+    if failures:
+        raise BulkError(failures) from error
+    return int(details.get("nInserted", 0)) + int(details.get("nUpserted", 0)) + int(details.get("nModified", 0))
+
+
+def _reason(failure: Document) -> str:
+    if failure.get("code") == 121:  # DocumentValidationFailure
+        return f"the document does not fit the collection's schema: {failure.get('errInfo', {}).get('details', '')}"
+    return str(failure.get("errmsg", "refused"))
