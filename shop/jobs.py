@@ -42,11 +42,10 @@ class ExplainList:
 
 @dataclass(frozen=True, slots=True)
 class WriteInsight:
-    """Write the one sentence on a user's taste, from the profile with this key."""
+    """Write the one sentence on a user's taste from the profile as it is when the job runs."""
 
     name: ClassVar[str] = "write_insight"
     user_id: str
-    key: str
     language: str
 
     @classmethod

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from shop.entities.recommendations import Evidence
 
 
+# Part of every explanation's key: raise it when prompts or templates change, and texts are written anew.
+TEXT_VERSION = "1"
+
+
 class TextStatus(StrEnum):
     PENDING = "PENDING"
     READY = "READY"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from shop.entities.catalog import Money
+
 
 class Role(StrEnum):
     SHOPPER = "shopper"
@@ -73,6 +75,6 @@ class UserProfile:
     purchase_count: int = 0
     order_count: int = 0
     event_count: int = 0
-    average_price_minor: int | None = None
+    average_price: Money | None = None
     last_event_at: datetime | None = None
     updated_at: datetime | None = None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo import IndexModel, ReplaceOne
+from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     CollectionInvalid,
     ConnectionFailure,
+    DuplicateKeyError,
     ExecutionTimeout,
     OperationFailure,
     WriteConcernError,
@@ -23,7 +27,7 @@ from pymongo.write_concern import WriteConcern
 from shop.errors import ShopError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from shop.settings import MongoSettings
 
@@ -32,6 +36,7 @@ Database = AsyncIOMotorDatabase[Document]
 
 _DUPLICATE_KEY = 11000
 _ALREADY_INITIALIZED = 23
+_INDEX_CONFLICTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
 @contextlib.contextmanager
@@ -118,15 +123,21 @@ async def ensure_collection(
             await database.create_collection(name, check_exists=True)
         await database.command("collMod", name, validator=validator, validationLevel="strict", validationAction="error")
         models = [IndexModel(keys, name=index_name, **options) for index_name, keys, options in indexes]
-        for model in models:
-            await _ensure_index(database, name, model)
+        try:
+            if models:
+                await database[name].create_indexes(models)
+        except OperationFailure as error:
+            if error.code not in _INDEX_CONFLICTS:
+                raise
+            for model in models:
+                await _ensure_index(database, name, model)
 
 
 async def _ensure_index(database: Database, collection: str, model: IndexModel) -> None:
     try:
         await database[collection].create_indexes([model])
     except OperationFailure as error:
-        if error.code not in {85, 86}:  # IndexOptionsConflict, IndexKeySpecsConflict
+        if error.code not in _INDEX_CONFLICTS:
             raise
         await database[collection].drop_index(model.document["name"])
         await database[collection].create_indexes([model])
@@ -142,16 +153,20 @@ class BulkError(ShopError):
         self.failures = failures
 
 
-async def bulk_insert(database: Database, collection: str, documents: Sequence[Document]) -> int:
+async def bulk_insert(database: Database, collection: str, documents: Sequence[Document], *, bulk: bool = False) -> int:
     """Inserts what is new; a document whose `_id` is already there is left as it is. Returns how many were new.
 
-    The rest of the batch goes in even if some fail; those raise BulkError afterwards.
+    The rest of the batch goes in even if some fail; those raise BulkError afterwards. With `bulk` the primary alone
+    acknowledges: for loads that count what arrived in the end (majority reads see only what cannot be rolled back).
     """
     if not documents:
         return 0
+    target = database[collection]
+    if bulk:
+        target = target.with_options(write_concern=WriteConcern(w=1, j=False))
     with store_errors():
         try:
-            result = await database[collection].insert_many(documents, ordered=False)
+            result = await target.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             return _after_failures(error)
     return len(result.inserted_ids)
@@ -175,7 +190,7 @@ def _after_failures(error: BulkWriteError) -> int:
     failures = [
         (int(failure["index"]), _reason(failure))
         for failure in details.get("writeErrors", [])
-        if failure.get("code") != _DUPLICATE_KEY
+        if not _is_same_id(failure)
     ]
     if details.get("writeConcernErrors"):
         raise UnavailableError("MongoDB", "Not all documents were acknowledged; run the same command again.") from error
@@ -184,7 +199,108 @@ def _after_failures(error: BulkWriteError) -> int:
     return int(details.get("nInserted", 0)) + int(details.get("nUpserted", 0)) + int(details.get("nModified", 0))
 
 
+def _is_same_id(failure: Document) -> bool:
+    return failure.get("code") == _DUPLICATE_KEY and failure.get("keyPattern", {"_id": 1}) == {"_id": 1}
+
+
 def _reason(failure: Document) -> str:
+    if failure.get("code") == _DUPLICATE_KEY:
+        pairs = ", ".join(f"{field} {value!r}" for field, value in failure["keyValue"].items())
+        return f"another document already has {pairs}"
     if failure.get("code") == 121:  # DocumentValidationFailure
         return f"the document does not fit the collection's schema: {failure.get('errInfo', {}).get('details', '')}"
     return str(failure.get("errmsg", "refused"))
+
+
+def iterate(
+    database: Database,
+    collection: str,
+    filter_: Mapping[str, Any] | None = None,
+    *,
+    fields: Sequence[str] | None = None,
+    sort: Sequence[tuple[str, int]] = (),
+    batch_size: int = 2000,
+) -> AsyncIterator[Document]:
+    """Documents as they are stored, streamed; `fields` names those that are wanted besides `_id`."""
+    cursor = database[collection].find(filter_ or {}, list(fields) if fields is not None else None)
+    if sort:
+        cursor = cursor.sort(list(sort))
+    return _stream(cursor.batch_size(batch_size))
+
+
+def aggregate(database: Database, collection: str, pipeline: Sequence[Document]) -> AsyncIterator[Document]:
+    """The results of an aggregation, streamed; a large one may spill to the server's disk."""
+    return _stream(database[collection].aggregate(list(pipeline), allowDiskUse=True, batchSize=5000))
+
+
+async def _stream(cursor: AsyncIterator[Document]) -> AsyncIterator[Document]:
+    with store_errors():
+        async for document in cursor:
+            yield document
+
+
+async def put_document(database: Database, collection: str, document: Document) -> None:
+    """Inserts or replaces one document by `_id`, acknowledged by the majority."""
+    with store_errors():
+        await database[collection].replace_one({"_id": document["_id"]}, document, upsert=True)
+
+
+async def bulk_set(database: Database, collection: str, changes: Sequence[tuple[Any, Document]]) -> int:
+    """Sets fields of documents that exist: (`_id`, fields) each. Returns how many changed. Raises BulkError."""
+    if not changes:
+        return 0
+    operations = [UpdateOne({"_id": id_}, {"$set": fields}) for id_, fields in changes]
+    with store_errors():
+        try:
+            result = await database[collection].bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            return _after_failures(error)
+    return result.modified_count
+
+
+@contextlib.asynccontextmanager
+async def lease(
+    database: Database, collection: str, name: str, *, seconds: float = 15, patience_seconds: float = 600
+) -> AsyncIterator[None]:
+    """Holds a named lock that all processes respect while the block runs; others wait for it.
+
+    It is renewed as long as this process lives, and free again `seconds` after the process died.
+    Raises UnavailableError after `patience_seconds`.
+    """
+    holder = uuid4().hex
+    deadline = asyncio.get_running_loop().time() + patience_seconds
+    while not await _take_lease(database, collection, name, holder, seconds):
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnavailableError("MongoDB", f"Another process holds {name!r} since long; see what it does.")
+        await asyncio.sleep(0.2)
+    renewal = asyncio.create_task(_renew_lease(database, collection, name, holder, seconds))
+    try:
+        yield
+    finally:
+        renewal.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConnectionFailure):
+            await renewal
+        with contextlib.suppress(ConnectionFailure):
+            await database[collection].delete_one({"_id": name, "holder": holder})
+
+
+async def _take_lease(database: Database, collection: str, name: str, holder: str, seconds: float) -> bool:
+    now = datetime.now(UTC)
+    with store_errors():
+        try:
+            await database[collection].update_one(
+                {"_id": name, "expiresAt": {"$lt": now}},
+                {"$set": {"holder": holder, "expiresAt": now + timedelta(seconds=seconds)}},
+                upsert=True,
+            )
+        except DuplicateKeyError:  # there, and not expired
+            return False
+    return True
+
+
+async def _renew_lease(database: Database, collection: str, name: str, holder: str, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds / 3)
+        expires = datetime.now(UTC) + timedelta(seconds=seconds)
+        with contextlib.suppress(ConnectionFailure):
+            await database[collection].update_one({"_id": name, "holder": holder}, {"$set": {"expiresAt": expires}})

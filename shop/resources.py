@@ -1,0 +1,146 @@
+"""The one composition root: opens everything a process needs, and closes it again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shop.errors import ShopError
+from shop.services.catalog import CatalogService
+from shop.services.events import EventHub
+from shop.services.explain import ExplanationService
+from shop.services.history import HistoryService
+from shop.services.insights import InsightService
+from shop.services.model import ModelService
+from shop.services.recommend import RecommendationService
+from shop.services.track import TrackService
+from shop.store import database as mongo
+from shop.store import redis
+from shop.store.event_log import EventLog
+from shop.store.interactions import InteractionStore
+from shop.store.keys import Keys
+from shop.store.products import ProductStore
+from shop.store.queue import ArqQueue
+from shop.store.recommendation_log import RecommendationLog
+from shop.store.sessions import SessionStore
+from shop.store.snapshots import SnapshotStore
+from shop.store.texts import ExplanationStore, InsightStore
+from shop.store.users import UserStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.jobs import JobQueue
+    from shop.settings import Settings
+    from shop.store.database import Database
+
+_log = structlog.get_logger(__name__)
+_MODEL_POLL_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Stores and services over one pair of connections."""
+
+    settings: Settings
+    database: Database
+    keys: Keys
+    redis: redis.Redis
+    queue: JobQueue
+    hub: EventHub
+    users: UserStore
+    products: ProductStore
+    interactions: InteractionStore
+    snapshots: SnapshotStore
+    explanation_store: ExplanationStore
+    recommendation_log: RecommendationLog
+    catalog: CatalogService
+    model: ModelService
+    history: HistoryService
+    explanations: ExplanationService
+    insights: InsightService
+    recommendations: RecommendationService
+    tracking: TrackService
+
+
+def _compose(settings: Settings, database: Database, client: redis.Redis, reader: redis.Redis) -> Resources:
+    keys = Keys(settings.redis.prefix)
+    hub = EventHub(EventLog(client, reader, keys))
+    queue = ArqQueue(client, keys)
+    products, users, interactions = ProductStore(database), UserStore(database), InteractionStore(database)
+    sessions, snapshots = SessionStore(client, keys), SnapshotStore(database)
+    texts = ExplanationStore(database, client, keys)
+    log = RecommendationLog(database)
+    catalog = CatalogService(products, hub, settings.api.product_cache_size)
+    model = ModelService(snapshots, hub, settings.model.cache_dir)
+    history = HistoryService(interactions, sessions, settings.model.history_limit)
+    explanations = ExplanationService(texts, queue, settings.llm)
+    insights = InsightService(InsightStore(database), users, interactions, catalog, queue)
+    return Resources(
+        settings=settings,
+        database=database,
+        keys=keys,
+        redis=client,
+        queue=queue,
+        hub=hub,
+        users=users,
+        products=products,
+        interactions=interactions,
+        snapshots=snapshots,
+        explanation_store=texts,
+        recommendation_log=log,
+        catalog=catalog,
+        model=model,
+        history=history,
+        explanations=explanations,
+        insights=insights,
+        recommendations=RecommendationService(model, history, catalog, explanations, log, settings.model),
+        tracking=TrackService(interactions, sessions, history, catalog, insights, hub),
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_resources(settings: Settings, *, serve: bool = False) -> AsyncIterator[Resources]:
+    """Everything, connected lazily. `serve` also loads the model, follows the event log and warms the catalogue."""
+    client, database = mongo.connect(settings.mongo)
+    cache, reader = redis.connect(settings.redis), redis.connect(settings.redis, patient=True)
+    resources = _compose(settings, database, cache, reader)
+    background: list[asyncio.Task[None]] = []
+    try:
+        if serve:
+            resources.recommendation_log.start()
+            await resources.hub.start()
+            await _refresh_model(resources)
+            background.append(asyncio.create_task(resources.catalog.warm(), name="catalog-warm"))
+            background.append(asyncio.create_task(_poll_model(resources), name="model-poll"))
+        yield resources
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        if serve:
+            await resources.hub.stop()
+            await resources.recommendation_log.stop()
+        await cache.aclose()
+        await cache.connection_pool.disconnect()
+        await reader.aclose()
+        await reader.connection_pool.disconnect()
+        client.close()
+
+
+async def _poll_model(resources: Resources) -> None:
+    """The event log tells of a new model at once; this catches what it could not tell."""
+    while True:
+        await asyncio.sleep(_MODEL_POLL_SECONDS if resources.model.active else 2)
+        await _refresh_model(resources)
+
+
+async def _refresh_model(resources: Resources) -> None:
+    try:
+        await resources.model.refresh()
+    except ShopError as error:
+        _log.warning("model_refresh_failed", reason=str(error))

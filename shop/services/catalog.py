@@ -1,0 +1,130 @@
+"""The catalogue: products from memory when they are there, from MongoDB when not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from cachetools import LRUCache
+
+from shop.entities.events import Event, Topic
+from shop.errors import BadInputError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shop.entities.catalog import Category, Product
+    from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
+    from shop.services.events import EventHub
+    from shop.store.products import ProductStore
+
+_log = structlog.get_logger(__name__)
+_CATEGORIES_SECONDS = 60
+
+
+class CatalogService:
+    """Keeps up to `capacity` products in memory; the event log tells when one has changed."""
+
+    def __init__(self, store: ProductStore, hub: EventHub, capacity: int) -> None:
+        self._store = store
+        self._hub = hub
+        self._capacity = capacity
+        self._cache: LRUCache[str, Product] = LRUCache(capacity)
+        self._categories: dict[str, Category] = {}
+        self._categories_read_at = float("-inf")
+        hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
+
+    async def warm(self) -> None:
+        """Fills the cache with the best sellers first."""
+        started, loaded = time.monotonic(), 0
+        try:
+            async for product in self._store.most_popular(self._capacity):
+                self._cache.setdefault(product.id, product)
+                loaded += 1
+                if loaded % 500 == 0:
+                    await asyncio.sleep(0)  # requests come first
+        except UnavailableError:
+            _log.warning("catalog_warm_stopped", loaded=loaded)
+            return
+        _log.info("catalog_warm", products=loaded, seconds=round(time.monotonic() - started, 2))
+
+    async def get_many(self, ids: Iterable[str]) -> dict[str, Product]:
+        """Those of the ids that exist; one query at most. Raises UnavailableError if a needed one is not in memory."""
+        found: dict[str, Product] = {}
+        missing: list[str] = []
+        for id_ in ids:
+            product = self._cache.get(id_)
+            if product is not None:
+                found[id_] = product
+            elif id_ not in missing:
+                missing.append(id_)
+        if missing:
+            loaded = await self._store.get_many(missing)
+            self._cache.update(loaded)
+            found |= loaded
+        return found
+
+    def in_memory(self, ids: Iterable[str]) -> dict[str, Product]:
+        """Those of the ids that are in memory: what can be served while MongoDB is away."""
+        return {id_: product for id_ in ids if (product := self._cache.get(id_)) is not None}
+
+    async def by_sku(self, sku: str) -> Product | None:
+        return await self._store.by_sku(sku)
+
+    async def page(
+        self, filter_: ProductFilter, sort: ProductSort, request: PageRequest, search: str | None
+    ) -> Page[Product]:
+        return await self._store.page(filter_, sort, request, search)
+
+    async def count(self, filter_: ProductFilter, search: str | None) -> int:
+        return await self._store.count(filter_, search)
+
+    async def categories(self) -> dict[str, Category]:
+        """All categories by id, at most a minute old; older ones while MongoDB is away."""
+        if time.monotonic() - self._categories_read_at > _CATEGORIES_SECONDS:
+            try:
+                self._categories = {category.id: category for category in await self._store.categories()}
+                self._categories_read_at = time.monotonic()
+            except UnavailableError:
+                if not self._categories:
+                    raise
+        return self._categories
+
+    async def upsert(self, products: Sequence[Product]) -> list[Product]:
+        """Creates or replaces products and tells subscribers. Raises BadInputError for an unknown category."""
+        known = await self.categories()
+        for product in products:
+            unknown = [id_ for id_ in product.category_path if id_ not in known]
+            if unknown:
+                raise BadInputError(
+                    f"There is no category {unknown[0]!r}; `categories` lists them.", field="categoryId"
+                )
+        before = await self._store.get_many([product.id for product in products])
+        now = datetime.now(UTC)
+        stamped = [_stamped(product, before.get(product.id), now) for product in products]
+        await self._store.upsert(stamped)
+        self._cache.update((product.id, product) for product in stamped)
+        await self._hub.publish(
+            [Event(Topic.PRODUCT_UPDATED, product.id, {"change": "UPDATED"}) for product in stamped]
+        )
+        return stamped
+
+    async def _on_update(self, event: Event) -> None:
+        self._cache.pop(event.subject, None)
+
+
+def _stamped(product: Product, before: Product | None, now: datetime) -> Product:
+    """What behaviour and time decided stays; what the shop says is replaced."""
+    if before is None:
+        return replace(product, created_at=now, updated_at=now)
+    return replace(
+        product,
+        popularity=before.popularity,
+        buyer_count=before.buyer_count,
+        created_at=before.created_at,
+        updated_at=now,
+    )

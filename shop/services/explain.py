@@ -1,0 +1,111 @@
+"""Explanations: looked up at once, ordered once, written later by a worker."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+from cachetools import LRUCache
+
+from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
+from shop.errors import UnavailableError
+from shop.jobs import ExplainItem, ExplainList, JobQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shop.entities.people import Actor
+    from shop.entities.recommendations import Evidence
+    from shop.settings import LlmSettings
+    from shop.store.texts import ExplanationStore
+
+_log = structlog.get_logger(__name__)
+_CLAIM_SECONDS = 60
+_CAPACITY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An item whose explanation is wanted, and the key that says on what the text depends."""
+
+    key: str
+    product_id: str
+    evidence: tuple[Evidence, ...]
+
+
+class ExplanationService:
+    def __init__(self, store: ExplanationStore, queue: JobQueue, llm: LlmSettings) -> None:
+        self._store = store
+        self._queue = queue
+        self._ready: LRUCache[str, Explanation] = LRUCache(_CAPACITY)
+        model = {"anthropic": llm.anthropic_model, "openai": llm.openai_model, "local": llm.local_model}
+        self._writer = f"{llm.provider}:{model.get(llm.provider, '')}:{TEXT_VERSION}"
+
+    def claim(self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str) -> Claim:
+        parts = [actor.key, product_id, language, self._writer, [asdict(item) for item in evidence]]
+        return Claim(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
+
+    async def lookup(
+        self, actor: Actor, language: str, claims: Sequence[Claim], *, order: bool = True
+    ) -> tuple[dict[str, Explanation], bool]:
+        """Explanations by key, PENDING where there is no text yet, and whether those are on order.
+
+        Never raises for a lost database and never waits for a writer.
+        """
+        found = {claim.key: ready for claim in claims if (ready := self._ready.get(claim.key)) is not None}
+        missing = [claim for claim in claims if claim.key not in found]
+        if not missing:
+            return found, True
+        ordered = True
+        try:
+            found |= await self._read([claim.key for claim in missing])
+            missing = [claim for claim in missing if claim.key not in found]
+            if order and missing:
+                await self._order(actor, language, missing)
+        except UnavailableError as error:
+            ordered = False
+            _log.warning("explanations_not_ordered", reason=str(error))
+        for claim in missing:
+            found.setdefault(claim.key, _pending(actor, language, claim))
+        return found, ordered
+
+    async def latest(self, actor: Actor, product_id: str) -> Explanation | None:
+        return await self._store.latest(actor.key, product_id)
+
+    async def by_key(self, key: str) -> Explanation | None:
+        """A finished explanation, None if there is none (yet)."""
+        return self._ready.get(key) or (await self._read([key])).get(key)
+
+    async def _read(self, keys: list[str]) -> dict[str, Explanation]:
+        found = await self._store.cached(keys)
+        missing = [key for key in keys if key not in found]
+        if missing:
+            stored = await self._store.stored(missing)
+            if stored:
+                await self._store.cache(list(stored.values()))
+            found |= stored
+        self._ready.update((key, text) for key, text in found.items() if text.status is TextStatus.READY)
+        return found
+
+    async def _order(self, actor: Actor, language: str, missing: list[Claim]) -> None:
+        """One job for all items that nobody else has ordered; if it cannot be put, others may order them again."""
+        ours = set(await self._store.claim([claim.key for claim in missing], _CLAIM_SECONDS))
+        items = tuple(
+            ExplainItem(claim.key, claim.product_id, claim.evidence) for claim in missing if claim.key in ours
+        )
+        if not items:
+            return
+        job = ExplainList(actor.key, language, items)
+        job_id = "explain:" + hashlib.sha256("".join(sorted(ours)).encode()).hexdigest()[:32]
+        try:
+            await self._queue.enqueue(job, job_id=job_id)
+        except UnavailableError:
+            await self._store.release(list(ours))
+            raise
+
+
+def _pending(actor: Actor, language: str, claim: Claim) -> Explanation:
+    return Explanation(claim.key, actor.key, claim.product_id, TextStatus.PENDING, claim.evidence, language)

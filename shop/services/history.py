@@ -1,0 +1,146 @@
+"""What a shopper did, as the model reads it: the past from MongoDB, the last minutes from Redis."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from cachetools import LRUCache
+
+from scoring.types import EVENT_CODES, EventType, History
+from shop.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shop.entities.people import Actor
+    from shop.services.model import ActiveModel
+    from shop.store.interactions import InteractionStore
+    from shop.store.sessions import SessionEvent, SessionStore
+
+_BASE_SECONDS = 600
+_BASE_SECONDS_WITHOUT_SESSIONS = 3
+_CAPACITY = 5_000
+
+_CODES = {event.value: code for event, code in EVENT_CODES.items()}
+_Row = tuple[str, str, str, int]  # id, product id, type, unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ActorHistory:
+    """A history in the active model's indexes. `stamp` changes whenever the history does."""
+
+    history: History
+    stamp: tuple[float, bytes] = (0.0, b"")
+    last_event_at: datetime | None = None
+    session_missing: bool = False
+    past_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    rows: tuple[_Row, ...]  # the past as MongoDB had it, oldest first
+    read_at: float
+    head: bytes  # the newest session entry that `known` includes
+    known: ActorHistory
+
+
+class HistoryService:
+    def __init__(self, interactions: InteractionStore, sessions: SessionStore, limit: int) -> None:
+        self._interactions = interactions
+        self._sessions = sessions
+        self._limit = limit
+        self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(_CAPACITY)
+        self._sessions_were_away = False
+
+    async def read(self, actor: Actor, model: ActiveModel) -> ActorHistory:
+        """Never raises for a lost database: what is missing is flagged."""
+        if actor.user_id is None and actor.session_id is None:
+            return ActorHistory(_to_history([], model.recommender.index_of))
+        head = await self._head(actor)
+        cache_key = (model.version, actor.key)
+        entry = self._entries.get(cache_key)
+        if entry is None or time.monotonic() - entry.read_at > self._patience(head):
+            entry = await self._read_past(actor, model, entry)
+        if entry is None:
+            return ActorHistory(_to_history([], model.recommender.index_of), past_missing=True)
+        if head is not None and head != entry.head:
+            entry = await self._add_session(actor, model, entry, head)
+        self._entries[cache_key] = entry
+        return replace(entry.known, session_missing=True) if head is None else entry.known
+
+    def forget(self, actor: Actor) -> None:
+        """Reads the actor's past anew next time; for when the session state could not be told."""
+        for key in [key for key in self._entries if key[1] == actor.key]:
+            self._entries.pop(key, None)
+
+    async def _head(self, actor: Actor) -> bytes | None:
+        try:
+            head = await self._sessions.head(actor.key)
+        except UnavailableError:
+            self._sessions_were_away = True
+            return None
+        if self._sessions_were_away:  # events of the outage never reached the sessions
+            self._entries.clear()
+            self._sessions_were_away = False
+        return head
+
+    def _patience(self, head: bytes | None) -> float:
+        return _BASE_SECONDS if head is not None else _BASE_SECONDS_WITHOUT_SESSIONS
+
+    async def _read_past(self, actor: Actor, model: ActiveModel, before: _Entry | None) -> _Entry | None:
+        read_at = time.monotonic()
+        try:
+            documents = await self._interactions.recent(actor, self._limit)
+        except UnavailableError:
+            return before
+        rows = tuple(
+            (document["_id"], document["productId"], document["type"], int(document["at"].timestamp()))
+            for document in reversed(documents)
+        )
+        return _Entry(rows, read_at, b"", _known(rows, (read_at, b""), model))
+
+    async def _add_session(self, actor: Actor, model: ActiveModel, entry: _Entry, head: bytes) -> _Entry:
+        try:
+            events = await self._sessions.events(actor.key)
+        except UnavailableError:
+            return entry
+        rows = _merge(entry.rows, events)[-self._limit :]
+        return replace(entry, head=head, known=_known(rows, (entry.read_at, head), model))
+
+
+def _merge(rows: Sequence[_Row], events: Sequence[SessionEvent]) -> list[_Row]:
+    known = {row[0] for row in rows}
+    fresh = [(event.id, event.product_id, event.type, event.at) for event in events if event.id not in known]
+    return sorted([*rows, *fresh], key=lambda row: row[3])
+
+
+def _known(rows: Sequence[_Row], stamp: tuple[float, bytes], model: ActiveModel) -> ActorHistory:
+    last = datetime.fromtimestamp(rows[-1][3], UTC) if rows else None
+    return ActorHistory(_to_history(rows, model.recommender.index_of), stamp, last)
+
+
+def _to_history(rows: Sequence[_Row], index_of: Mapping[str, int]) -> History:
+    """Products that the model does not know yet are left out."""
+    known = [(index_of[product], _CODES[type_], at) for _, product, type_, at in rows if product in index_of]
+    columns = np.array(known, dtype=np.int64).reshape(-1, 3)
+    return History(columns[:, 0].astype(np.int32), columns[:, 1].astype(np.int8), columns[:, 2])
+
+
+def with_behavior(
+    history: History, index_of: Mapping[str, int], viewed: Sequence[str], purchased: Sequence[str], now: int
+) -> History:
+    """The history with what the page knows on top of it, as if it had happened just now."""
+    extra = [(index_of[id_], EVENT_CODES[EventType.VIEW]) for id_ in viewed if id_ in index_of]
+    extra += [(index_of[id_], EVENT_CODES[EventType.PURCHASE]) for id_ in purchased if id_ in index_of]
+    if not extra:
+        return history
+    items, events = zip(*extra, strict=True)
+    return History(
+        np.concatenate([history.items, np.array(items, dtype=np.int32)]),
+        np.concatenate([history.events, np.array(events, dtype=np.int8)]),
+        np.concatenate([history.times, np.full(len(items), now, dtype=np.int64)]),
+    )

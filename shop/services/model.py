@@ -1,0 +1,105 @@
+"""The model in use: downloaded once per machine, memory-mapped, swapped between two requests."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from scoring.recommender import Recommender
+
+from scoring.state import BrokenSnapshotError, load, unpack
+from shop.entities.events import Event, Topic
+from shop.errors import ShopError, SnapshotError, UnavailableError
+
+if TYPE_CHECKING:
+    from shop.entities.models import ModelSnapshot
+    from shop.services.events import EventHub
+    from shop.store.snapshots import SnapshotStore
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveModel:
+    snapshot: ModelSnapshot
+    recommender: Recommender
+
+    @property
+    def version(self) -> str:
+        return self.snapshot.version
+
+
+class ModelService:
+    def __init__(self, store: SnapshotStore, hub: EventHub, cache_dir: Path) -> None:
+        self._store = store
+        self._hub = hub
+        self._cache_dir = cache_dir
+        self._active: ActiveModel | None = None
+        self._loading = asyncio.Lock()
+        hub.listen(Topic.MODEL_ACTIVATED, self._on_activated)
+
+    @property
+    def active(self) -> ActiveModel | None:
+        return self._active
+
+    def require(self) -> ActiveModel:
+        """Raises UnavailableError while there is no model."""
+        if self._active is None:
+            raise UnavailableError("A trained model", "Train one with `whybuy train`; it is picked up by itself.")
+        return self._active
+
+    async def refresh(self) -> bool:
+        """Loads the current snapshot if it is another one; True if it was swapped. A broken one is refused."""
+        async with self._loading:
+            snapshot = await self._store.current()
+            if snapshot is None or (self._active and self._active.version == snapshot.version):
+                return False
+            started = time.monotonic()
+            try:
+                folder = await self._fetch(snapshot.version)
+                recommender = await asyncio.to_thread(lambda: Recommender.from_state(load(folder, mmap=True)))
+            except (SnapshotError, BrokenSnapshotError) as error:
+                _log.error("model_refused", version=snapshot.version, reason=str(error))
+                return False
+            self._active = ActiveModel(snapshot, recommender)
+            _log.info("model_loaded", version=snapshot.version, seconds=round(time.monotonic() - started, 2))
+            return True
+
+    async def activate(self, version: str) -> None:
+        """Makes a stored snapshot the current one everywhere. Raises NotFoundError."""
+        await self._store.activate(version)
+        await self._hub.publish([Event(Topic.MODEL_ACTIVATED, version)])
+
+    async def recent(self) -> list[ModelSnapshot]:
+        return await self._store.recent()
+
+    async def _fetch(self, version: str) -> Path:
+        """The folder of the unpacked snapshot; several processes may fetch at once, the first one's folder stays."""
+        folder = self._cache_dir / version
+        if folder.is_dir():
+            return folder
+        self._cache_dir.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=self._cache_dir))
+        try:
+            await self._store.download(version, work / "pack")
+            await asyncio.to_thread(unpack, work / "pack", work / "model")
+            try:
+                (work / "model").rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        return folder
+
+    async def _on_activated(self, _event: Event) -> None:
+        try:
+            await self.refresh()
+        except ShopError as error:
+            _log.warning("model_refresh_failed", reason=str(error))

@@ -1,0 +1,71 @@
+"""The event log: a capped Redis Stream that carries every push, each with an ordered id."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shop.entities.events import Event, Topic
+from shop.errors import BadInputError
+from shop.store.redis import redis_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shop.store.keys import Keys
+    from shop.store.redis import Redis
+
+_MAX_LENGTH = 100_000
+_ID = re.compile(r"\d{1,19}-\d{1,19}")
+
+
+def event_order(event_id: str) -> tuple[int, int]:
+    """The order of events as a comparable pair. Raises BadInputError for anything that is not an event id."""
+    if not _ID.fullmatch(event_id):
+        raise BadInputError("This is not an event id. Pass the eventId of the last event you saw.", field="after")
+    milliseconds, sequence = event_id.split("-")
+    return int(milliseconds), int(sequence)
+
+
+class EventLog:
+    """`reader` is a client without a read time-out, for the blocking read."""
+
+    def __init__(self, redis: Redis, reader: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._reader = reader
+        self._key = keys.events
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            for event in events:
+                pipeline.xadd(self._key, _fields(event), maxlen=_MAX_LENGTH, approximate=True)
+            await pipeline.execute()
+
+    async def newest_id(self) -> str:
+        with redis_errors():
+            entries = await self._redis.xrevrange(self._key, count=1)
+        return entries[0][0].decode() if entries else "0-0"
+
+    async def read(self, after: str, *, block_ms: int, count: int = 500) -> list[Event]:
+        """Events after an id, waiting up to `block_ms` for the first one."""
+        with redis_errors():
+            streams = await self._reader.xread({self._key: after}, count=count, block=block_ms)
+        return [_event(entry) for _, entries in streams for entry in entries]
+
+    async def between(self, after: str, until: str) -> list[Event]:
+        """What was logged after an id up to and with another; events that the cap dropped are missing."""
+        with redis_errors():
+            entries = await self._redis.xrange(self._key, min=f"({after}", max=until)
+        return [_event(entry) for entry in entries]
+
+
+def _fields(event: Event) -> dict[Any, Any]:
+    return {"t": event.topic.value, "s": event.subject, "d": orjson.dumps(event.data)}
+
+
+def _event(entry: tuple[bytes, dict[bytes, bytes]]) -> Event:
+    id_, fields = entry
+    return Event(Topic(fields[b"t"].decode()), fields[b"s"].decode(), orjson.loads(fields[b"d"]), id_.decode())

@@ -1,0 +1,81 @@
+"""Interactions: append-only, idempotent by key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bson.codec_options import CodecOptions, DatetimeConversion
+
+from shop.store.database import Database, Document, bulk_insert, store_errors
+from shop.store.documents import interaction_from_document, interaction_to_document
+from shop.store.paging import SortKey, find_page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from shop.entities.interactions import Interaction
+    from shop.entities.paging import Page, PageRequest
+    from shop.entities.people import Actor
+
+_NEWEST = SortKey("NEWEST", "at", -1, -1)
+_EXPORT_FIELDS = {
+    "_id": 0,
+    **dict.fromkeys(("userId", "sessionId", "productId", "type", "at", "quantity", "orderId"), 1),
+}
+
+
+class InteractionStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._interactions = database["interactions"]
+
+    async def append(self, interactions: Sequence[Interaction]) -> int:
+        """Stores what is not there yet, journaled by a majority; returns how many were new."""
+        documents = [interaction_to_document(interaction) for interaction in interactions]
+        return await bulk_insert(self._database, "interactions", documents)
+
+    async def recent(self, actor: Actor, limit: int) -> list[Document]:
+        """The newest events as slim documents (`_id`, `productId`, `type`, `at`), newest first."""
+        with store_errors():
+            cursor = self._interactions.find(_by(actor), {"productId": 1, "type": 1, "at": 1})
+            documents: list[Document] = await cursor.sort([("at", -1)]).limit(limit).to_list(limit)
+        return documents
+
+    async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
+        with store_errors():
+            return await find_page(self._interactions, _by(actor), _NEWEST, request, interaction_from_document)
+
+    async def count(self, actor: Actor) -> int:
+        with store_errors():
+            return await self._interactions.count_documents(_by(actor))
+
+    async def all(self, actor: Actor) -> AsyncIterator[Interaction]:
+        """Everything an actor did, oldest first."""
+        with store_errors():
+            async for document in self._interactions.find(_by(actor)).sort([("at", 1)]):
+                yield interaction_from_document(document)
+
+    async def estimated_count(self) -> int:
+        with store_errors():
+            return await self._interactions.estimated_document_count()
+
+    async def export(self) -> AsyncIterator[tuple[str, str, str, int, float, str | None]]:
+        """Every interaction for training: actor key, product, type, unix seconds, quantity, order id."""
+        plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
+        slim = self._interactions.with_options(codec_options=plain_times)
+        with store_errors():
+            async for row in slim.find({}, _EXPORT_FIELDS).batch_size(20_000):
+                user_id = row["userId"]
+                actor_key = f"u:{user_id}" if user_id is not None else f"s:{row.get('sessionId', '')}"
+                yield (
+                    actor_key,
+                    row["productId"],
+                    row["type"],
+                    int(row["at"]) // 1000,
+                    row["quantity"],
+                    row.get("orderId"),
+                )
+
+
+def _by(actor: Actor) -> dict[str, Any]:
+    return {"userId": actor.user_id} if actor.user_id is not None else {"sessionId": actor.session_id}

@@ -1,0 +1,36 @@
+"""Every Redis key name. A key of a personal answer carries the actor's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    prefix: str
+
+    @property
+    def events(self) -> str:
+        """The event log (a stream)."""
+        return f"{self.prefix}:events"
+
+    @property
+    def queue(self) -> str:
+        """arq's queue."""
+        return f"{self.prefix}:queue"
+
+    @property
+    def worker_health(self) -> str:
+        return f"{self.prefix}:worker:health"
+
+    def session(self, actor_key: str) -> str:
+        """Recent events of a user or an anonymous session (a list, newest first)."""
+        return f"{self.prefix}:session:{actor_key}"
+
+    def explanation(self, key: str) -> str:
+        """A finished explanation; its key hashes the actor's."""
+        return f"{self.prefix}:explanation:{key}"
+
+    def explanation_claim(self, key: str) -> str:
+        """Set while somebody has ordered this explanation."""
+        return f"{self.prefix}:explanation-claim:{key}"

@@ -1,0 +1,64 @@
+"""Real-time session state: the newest events of each user or anonymous session, in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from shop.store.redis import redis_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from shop.entities.interactions import Interaction
+    from shop.store.keys import Keys
+    from shop.store.redis import Redis
+
+MAX_EVENTS = 200
+_LIFETIME = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """A recent event; `at` is unix seconds."""
+
+    id: str
+    product_id: str
+    type: str
+    at: int
+
+
+class SessionStore:
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def push(self, interactions: Sequence[Interaction]) -> None:
+        """Adds events, oldest first; all of them must belong to the same actor."""
+        key = self._keys.session(interactions[0].actor.key)
+        entries = [
+            orjson.dumps([event.id, event.product_id, event.type.value, int(event.at.timestamp())])
+            for event in interactions
+        ]
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.lpush(key, *entries)
+            pipeline.ltrim(key, 0, MAX_EVENTS - 1)
+            pipeline.expire(key, _LIFETIME)
+            await pipeline.execute()
+
+    async def head(self, actor_key: str) -> bytes:
+        """The newest entry as it is stored, b"" if there is none: it changes with every event."""
+        with redis_errors():
+            entry = await cast("Awaitable[bytes | None]", self._redis.lindex(self._keys.session(actor_key), 0))
+        return entry or b""
+
+    async def events(self, actor_key: str) -> list[SessionEvent]:
+        """All events, oldest first, each once (a retried push may have stored it twice)."""
+        with redis_errors():
+            entries = await cast("Awaitable[list[bytes]]", self._redis.lrange(self._keys.session(actor_key), 0, -1))
+        newest = {event.id: event for event in (SessionEvent(*orjson.loads(entry)) for entry in reversed(entries))}
+        return list(newest.values())

@@ -1,0 +1,103 @@
+"""Model snapshots: files in GridFS under their content hash, and which one is current."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+
+from shop.entities.models import ModelSnapshot
+from shop.errors import NotFoundError, SnapshotError
+from shop.store.database import Database, store_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class SnapshotStore:
+    def __init__(self, database: Database) -> None:
+        self._client = database.client
+        self._snapshots = database["model_snapshots"]
+        self._files = AsyncIOMotorGridFSBucket(database, bucket_name="model_files")
+
+    async def save(self, snapshot: ModelSnapshot, file: Path) -> None:
+        """Stores the file, then the manifest that names it: a manifest never points to half a file."""
+        with store_errors():
+            if await self._snapshots.find_one({"_id": snapshot.version}, {"_id": 1}):
+                return
+            with file.open("rb") as source:
+                file_id = await self._files.upload_from_stream(snapshot.version, source)
+            await self._snapshots.insert_one(
+                {
+                    "_id": snapshot.version,
+                    "trainedAt": snapshot.trained_at,
+                    "products": snapshot.products,
+                    "users": snapshot.users,
+                    "interactions": snapshot.interactions,
+                    "weights": snapshot.weights,
+                    "sizeBytes": file.stat().st_size,
+                    "trainingSeconds": snapshot.training_seconds,
+                    "metrics": snapshot.metrics,
+                    "fileId": file_id,
+                    "current": False,
+                }
+            )
+
+    async def activate(self, version: str) -> None:
+        """Makes a stored snapshot the current one, in one transaction. Raises NotFoundError."""
+        with store_errors():
+            async with await self._client.start_session() as session, session.start_transaction():
+                await self._snapshots.update_many(
+                    {"current": True, "_id": {"$ne": version}}, {"$set": {"current": False}}, session=session
+                )
+                result = await self._snapshots.update_one(
+                    {"_id": version}, {"$set": {"current": True}}, session=session
+                )
+                if result.matched_count == 0:
+                    raise NotFoundError("model", version)
+
+    async def current(self) -> ModelSnapshot | None:
+        with store_errors():
+            document = await self._snapshots.find_one({"current": True})
+        return _snapshot(document) if document else None
+
+    async def recent(self, limit: int = 20) -> list[ModelSnapshot]:
+        """The newest ones first."""
+        with store_errors():
+            documents = await self._snapshots.find().sort([("trainedAt", -1)]).limit(limit).to_list(limit)
+        return [_snapshot(document) for document in documents]
+
+    async def download(self, version: str, file: Path) -> None:
+        """Writes the snapshot's file. Raises SnapshotError when it is missing or shorter than its manifest says."""
+        with store_errors():
+            document = await self._snapshots.find_one({"_id": version})
+            if document is None:
+                raise SnapshotError(f"There is no model snapshot {version}.")
+            with file.open("wb") as target:
+                await self._files.download_to_stream(document["fileId"], target)
+        if file.stat().st_size != document["sizeBytes"]:
+            raise SnapshotError(f"The file of model snapshot {version} is incomplete.")
+
+    async def prune(self, keep: int) -> None:
+        """Deletes all but the newest `keep` and the current one."""
+        with store_errors():
+            old = self._snapshots.find({"current": {"$ne": True}}).sort([("trainedAt", -1)]).skip(keep)
+            async for document in old:
+                await self._snapshots.delete_one({"_id": document["_id"]})
+                await self._files.delete(document["fileId"])
+
+
+def _snapshot(document: Mapping[str, Any]) -> ModelSnapshot:
+    return ModelSnapshot(
+        version=document["_id"],
+        trained_at=document["trainedAt"],
+        products=document["products"],
+        users=document["users"],
+        interactions=document["interactions"],
+        weights=document["weights"],
+        size_bytes=document["sizeBytes"],
+        training_seconds=document["trainingSeconds"],
+        metrics=document["metrics"],
+        current=document["current"],
+    )

@@ -1,0 +1,181 @@
+"""Explanations and insights: the truth in MongoDB, a typed cache of finished ones in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from scoring.types import ReasonKind
+from shop.entities.explanations import Explanation, Insight, Text, TextSource, TextStatus
+from shop.entities.recommendations import Evidence
+from shop.store.database import Database, Document, bulk_replace, store_errors
+from shop.store.redis import redis_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shop.store.keys import Keys
+    from shop.store.redis import Redis
+
+_DAY = 86_400
+
+
+def _text_fields(text: Text | None) -> Document:
+    return {
+        "text": text.text if text else None,
+        "source": text.source.value if text else None,
+        "model": text.model if text else None,
+        "promptVersion": text.prompt_version if text else None,
+        "generatedAt": text.generated_at if text else None,
+    }
+
+
+def _text(document: Mapping[str, Any]) -> Text | None:
+    if document["text"] is None:
+        return None
+    at = document["generatedAt"]
+    return Text(
+        document["text"],
+        TextSource(document["source"]),
+        document["model"],
+        document["promptVersion"],
+        at if isinstance(at, datetime) else datetime.fromisoformat(at),
+    )
+
+
+def evidence_document(evidence: Evidence) -> Document:
+    document = asdict(evidence)
+    document["productId"] = document.pop("product_id")
+    document["kind"] = evidence.kind.value
+    return document
+
+
+def _evidence(document: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        ReasonKind(document["kind"]), document["productId"], document["label"], document["count"], document["value"]
+    )
+
+
+def _explanation_document(explanation: Explanation) -> Document:
+    return {
+        "_id": explanation.key,
+        "actorKey": explanation.actor_key,
+        "productId": explanation.product_id,
+        "status": explanation.status.value,
+        "language": explanation.language,
+        "evidence": [evidence_document(item) for item in explanation.evidence],
+        "error": explanation.error,
+        **_text_fields(explanation.text),
+    }
+
+
+def _explanation(document: Mapping[str, Any]) -> Explanation:
+    return Explanation(
+        key=document["_id"],
+        actor_key=document["actorKey"],
+        product_id=document["productId"],
+        status=TextStatus(document["status"]),
+        evidence=tuple(_evidence(item) for item in document["evidence"]),
+        language=document["language"],
+        text=_text(document),
+        error=document["error"],
+    )
+
+
+class ExplanationStore:
+    """Finished explanations by key. A key carries the shopper, so two shoppers never share an entry."""
+
+    def __init__(self, database: Database, redis: Redis, keys: Keys) -> None:
+        self._database = database
+        self._explanations = database["explanations"]
+        self._redis = redis
+        self._keys = keys
+
+    async def cached(self, keys: Sequence[str]) -> dict[str, Explanation]:
+        """Those that Redis holds."""
+        with redis_errors():
+            values = await self._redis.mget([self._keys.explanation(key) for key in keys])
+        return {key: _explanation(orjson.loads(value)) for key, value in zip(keys, values, strict=True) if value}
+
+    async def stored(self, keys: Sequence[str]) -> dict[str, Explanation]:
+        """Those that MongoDB holds."""
+        with store_errors():
+            documents = await self._explanations.find({"_id": {"$in": list(keys)}}).to_list(len(keys))
+        return {document["_id"]: _explanation(document) for document in documents}
+
+    async def latest(self, actor_key: str, product_id: str) -> Explanation | None:
+        with store_errors():
+            document = await self._explanations.find_one(
+                {"actorKey": actor_key, "productId": product_id}, sort=[("createdAt", -1)]
+            )
+        return _explanation(document) if document else None
+
+    async def save(self, explanations: Sequence[Explanation], at: datetime) -> None:
+        """Stores in MongoDB first, then in the cache; a lost cache entry is only slower."""
+        documents = [{**_explanation_document(explanation), "createdAt": at} for explanation in explanations]
+        await bulk_replace(self._database, "explanations", documents)
+        await self.cache(explanations)
+
+    async def cache(self, explanations: Sequence[Explanation]) -> None:
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            for explanation in explanations:
+                value = orjson.dumps(_explanation_document(explanation))
+                pipeline.set(self._keys.explanation(explanation.key), value, ex=7 * _DAY)
+                pipeline.delete(self._keys.explanation_claim(explanation.key))
+            await pipeline.execute()
+
+    async def claim(self, keys: Sequence[str], seconds: int) -> list[str]:
+        """Those keys that nobody else has ordered within the last `seconds`; they are this caller's to order."""
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.set(self._keys.explanation_claim(key), b"1", nx=True, ex=seconds)
+            results = await pipeline.execute()
+        return [key for key, result in zip(keys, results, strict=True) if result]
+
+    async def release(self, keys: Sequence[str]) -> None:
+        with redis_errors():
+            await self._redis.delete(*(self._keys.explanation_claim(key) for key in keys))
+
+
+class InsightStore:
+    def __init__(self, database: Database) -> None:
+        self._insights = database["insights"]
+
+    async def get(self, key: str) -> Insight | None:
+        with store_errors():
+            document = await self._insights.find_one({"_id": key})
+        return _insight(document) if document else None
+
+    async def latest(self, user_id: str) -> Insight | None:
+        with store_errors():
+            document = await self._insights.find_one({"userId": user_id}, sort=[("createdAt", -1)])
+        return _insight(document) if document else None
+
+    async def save(self, insight: Insight, at: datetime) -> None:
+        document = {
+            "_id": insight.key,
+            "userId": insight.user_id,
+            "status": insight.status.value,
+            "language": insight.language,
+            "error": insight.error,
+            "createdAt": at,
+            **_text_fields(insight.text),
+        }
+        with store_errors():
+            await self._insights.replace_one({"_id": insight.key}, document, upsert=True)
+
+
+def _insight(document: Mapping[str, Any]) -> Insight:
+    return Insight(
+        key=document["_id"],
+        user_id=document["userId"],
+        status=TextStatus(document["status"]),
+        language=document["language"],
+        text=_text(document),
+        error=document["error"],
+    )

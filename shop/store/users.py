@@ -1,0 +1,83 @@
+"""Users and the profiles that their behaviour adds up to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shop.entities.people import UserProfile
+from shop.store.database import Database, store_errors
+from shop.store.documents import money_from_document, money_to_document, user_from_document
+from shop.store.paging import SortKey, find_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shop.entities.paging import Page, PageRequest
+    from shop.entities.people import Preferences, User
+
+_NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
+
+
+class UserStore:
+    def __init__(self, database: Database) -> None:
+        self._users = database["users"]
+        self._profiles = database["user_profiles"]
+
+    async def get_many(self, ids: Sequence[str]) -> dict[str, User]:
+        with store_errors():
+            documents = await self._users.find({"_id": {"$in": list(ids)}}).to_list(len(ids))
+        return {document["_id"]: user_from_document(document) for document in documents}
+
+    async def get(self, user_id: str) -> User | None:
+        return (await self.get_many([user_id])).get(user_id)
+
+    async def page(self, request: PageRequest) -> Page[User]:
+        with store_errors():
+            return await find_page(self._users, {}, _NEWEST, request, user_from_document)
+
+    async def count(self) -> int:
+        with store_errors():
+            return await self._users.estimated_document_count()
+
+    async def set_preferences(self, user_id: str, preferences: Preferences) -> bool:
+        """False if there is no such user."""
+        change = {
+            "preferences.categories": list(preferences.categories),
+            "preferences.brands": list(preferences.brands),
+            "preferences.tags": list(preferences.tags),
+        }
+        with store_errors():
+            result = await self._users.update_one({"_id": user_id}, {"$set": change})
+        return result.matched_count == 1
+
+    async def profile(self, user_id: str) -> UserProfile | None:
+        with store_errors():
+            document = await self._profiles.find_one({"_id": user_id})
+        if document is None:
+            return None
+        return UserProfile(
+            user_id=user_id,
+            categories=tuple((name, count) for name, count in document["categories"]),
+            brands=tuple((name, count) for name, count in document["brands"]),
+            purchase_count=document["purchaseCount"],
+            order_count=document["orderCount"],
+            event_count=document["eventCount"],
+            average_price=money_from_document(document["averagePrice"]),
+            last_event_at=document["lastEventAt"],
+            updated_at=document["updatedAt"],
+        )
+
+    async def save_profile(self, profile: UserProfile) -> None:
+        document = {
+            "_id": profile.user_id,
+            "categories": [list(pair) for pair in profile.categories],
+            "brands": [list(pair) for pair in profile.brands],
+            "purchaseCount": profile.purchase_count,
+            "orderCount": profile.order_count,
+            "eventCount": profile.event_count,
+            "averagePrice": money_to_document(profile.average_price),
+            "lastEventAt": profile.last_event_at,
+            "updatedAt": profile.updated_at,
+        }
+        with store_errors():
+            await self._profiles.replace_one({"_id": profile.user_id}, document, upsert=True)

@@ -1,0 +1,128 @@
+"""The arq edge: a thin shell over the registry and run_job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from arq import Retry, Worker, cron, func
+from arq.connections import RedisSettings
+
+from shop.errors import ShopError
+from shop.resources import open_resources
+from shop.store.queue import deserialize, serialize
+from workers.context import WorkerContext
+from workers.llm.writer import build_writer
+from workers.registry import JOBS, DailyAt, JobSpec
+from workers.run import retry_delay_seconds, run_job
+
+if TYPE_CHECKING:
+    from arq.cron import CronJob
+    from arq.worker import Function
+
+    from shop.settings import Settings
+
+_log = structlog.get_logger(__name__)
+_RESTART_SECONDS = 1.0
+_COMPLETION_WAIT_SECONDS = 5
+
+
+async def serve(settings: Settings) -> None:
+    """Works until SIGTERM or SIGINT; unfinished jobs go back to the queue. A lost Redis is waited for."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_resources(settings) as resources:
+        writer = build_writer(settings.llm)
+        context = WorkerContext(resources, writer)
+        _log.info("worker_started", jobs=list(JOBS), writer=settings.llm.provider)
+        try:
+            while not stopping.is_set():
+                await _run_until(stopping, context)
+        finally:
+            await writer.aclose()
+    _log.info("worker_stopped")
+
+
+async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
+    """One life of arq's worker, which ends at a signal or when it loses Redis."""
+    worker = build_worker(context)
+    running = asyncio.create_task(worker.async_run())
+    signalled = asyncio.create_task(stopping.wait())
+    await asyncio.wait({running, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.is_set() and not running.done():
+        await _drain(worker)
+        running.cancel()
+    signalled.cancel()
+    (outcome,) = await asyncio.gather(running, return_exceptions=True)
+    with contextlib.suppress(Exception):
+        await worker.close()
+    if not stopping.is_set():
+        _log.warning("worker_interrupted", reason=repr(outcome), retry_in_seconds=_RESTART_SECONDS)
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _drain(worker: Worker) -> None:
+    """Lets jobs that are nearly done finish; the rest is cancelled, and arq gives it to another worker."""
+    tasks = list(worker.tasks.values())
+    if tasks:
+        await asyncio.wait(tasks, timeout=_COMPLETION_WAIT_SECONDS)
+
+
+def build_worker(context: WorkerContext, *, burst: bool = False) -> Worker:
+    """arq's worker over the registry. `burst` ends when the queue is empty."""
+    settings = context.resources.settings
+    return Worker(
+        functions=[_function(spec) for spec in JOBS.values()],
+        cron_jobs=[_cron(spec, spec.schedule) for spec in JOBS.values() if spec.schedule and settings.worker.schedule],
+        redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
+        queue_name=context.resources.keys.queue,
+        health_check_key=context.resources.keys.worker_health,
+        health_check_interval=15,
+        max_jobs=settings.worker.concurrency,
+        poll_delay=0.05,
+        burst=burst,
+        handle_signals=False,
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        ctx={"context": context},
+    )
+
+
+def _function(spec: JobSpec) -> Function:
+    async def edge(ctx: dict[Any, Any], message: dict[str, Any]) -> object:
+        return await _attempt(ctx, spec, message)
+
+    # A kept result would block the next job of the same id.
+    return func(edge, name=spec.name, timeout=spec.timeout_seconds, max_tries=spec.tries, keep_result=0)
+
+
+def _cron(spec: JobSpec, schedule: DailyAt) -> CronJob:
+    async def edge(ctx: dict[Any, Any]) -> object:
+        return await _attempt(ctx, spec, {})
+
+    return cron(
+        edge,
+        name=f"cron:{spec.name}",
+        hour=schedule.hour,
+        minute=schedule.minute,
+        timeout=spec.timeout_seconds,
+        max_tries=spec.tries,
+        keep_result=0,
+        unique=True,
+    )
+
+
+async def _attempt(ctx: dict[Any, Any], spec: JobSpec, message: dict[str, Any]) -> object:
+    context: WorkerContext = ctx["context"]
+    try:
+        return await run_job(context, spec.name, message)
+    except ShopError as error:
+        _log.warning("job_failed", job=spec.name, attempt=ctx["job_try"], code=error.code, reason=str(error))
+        if error.retryable:
+            raise Retry(defer=retry_delay_seconds(ctx["job_try"])) from error
+        raise
