@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shop.errors import ShopError
+from shop.services.accounts import AccountService
 from shop.services.catalog import CatalogService
 from shop.services.events import EventHub
 from shop.services.explain import ExplanationService
@@ -58,6 +59,7 @@ class Resources:
     snapshots: SnapshotStore
     explanation_store: ExplanationStore
     recommendation_log: RecommendationLog
+    accounts: AccountService
     catalog: CatalogService
     model: ModelService
     history: HistoryService
@@ -93,6 +95,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         snapshots=snapshots,
         explanation_store=texts,
         recommendation_log=log,
+        accounts=AccountService(users, settings),
         catalog=catalog,
         model=model,
         history=history,

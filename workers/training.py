@@ -133,9 +133,8 @@ def _receive(receiver: Connection) -> Any:
 
 
 def _train(dataset: Dataset, seed: int, weights: dict[Component, float], pack_path: str, sender: Connection) -> None:
-    from scoring.training import train
-
     from scoring.state import pack
+    from scoring.training import train
 
     def tell(stage: str, fraction: float) -> None:
         sender.send((stage, fraction))

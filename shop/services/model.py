@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from scoring.recommender import Recommender
 
+from scoring.recommender import Recommender
 from scoring.state import BrokenSnapshotError, load, unpack
 from shop.entities.events import Event, Topic
 from shop.errors import ShopError, SnapshotError, UnavailableError

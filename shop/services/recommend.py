@@ -108,11 +108,10 @@ class RecommendationService:
         model = self._model.active
         if model is None:
             return [[] for _ in product_ids]
-        index_of, ids = model.recommender.index_of, model.recommender.catalogue_ids
+        index_of, ids, facts = model.recommender.index_of, model.recommender.catalogue_ids, model.recommender.facts
+        lists = (facts.similar if scenario is Scenario.SIMILAR else facts.together).items
         neighbours = [
-            [ids[place] for place in model.recommender.neighbours(index_of[id_], scenario, limit)]
-            if id_ in index_of
-            else []
+            [ids[place] for place in lists[index_of[id_]][:limit].tolist() if place >= 0] if id_ in index_of else []
             for id_ in product_ids
         ]
         products = await self._catalog.get_many({id_ for row in neighbours for id_ in row})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio import Redis as _Redis
@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from shop.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
 
     from shop.settings import RedisSettings
 
@@ -45,3 +45,9 @@ def connect(settings: RedisSettings, *, patient: bool = False) -> Redis:
         max_connections=200,
     )
     return _Redis.from_pool(pool)
+
+
+async def ping(client: Redis) -> None:
+    """Raises UnavailableError unless Redis answers."""
+    with redis_errors():
+        await cast("Awaitable[bool]", client.ping())

@@ -1,0 +1,70 @@
+# Everything a developer does here. `make` alone lists it. Needs only python3 (3.11 or later) and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench lock clean
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# pip is told to want hashes: what is installed is what was locked, byte for byte.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Whybuy needs Python 3.11 or later; name one with: make PYTHON=python3.12 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "The venv module is missing; on Debian and Ubuntu: sudo apt-get install -y python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: $(INSTALLED)  ## Start everything here; options go through ARGS, e.g. make up ARGS="--sample 200"
+	@$(BIN)/whybuy up $(ARGS)
+
+down: $(INSTALLED)  ## Stop what `make up` has started
+	@$(BIN)/whybuy down
+
+test: $(INSTALLED)  ## Run the whole test suite, on real MongoDB and Valkey
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow" $(ARGS)
+
+check: lint types imports schema-check test-fast  ## Lint, types, imports, schema, quick tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+schema: $(INSTALLED)  ## Print the GraphQL schema into schema.graphql
+	$(BIN)/python -m graphql_api.print_schema > schema.graphql.new
+	@mv schema.graphql.new schema.graphql
+
+schema-check: $(INSTALLED)
+	@$(BIN)/python -m graphql_api.print_schema | diff -u schema.graphql - || \
+		{ echo "schema.graphql is stale: run make schema and review the difference"; exit 1; }
+
+settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop/settings.py
+	$(BIN)/python -m devstack.settings_docs
+
+bench: $(INSTALLED)  ## Measure requests per second and latency
+	$(BIN)/python -m devstack.bench $(ARGS)
+
+lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
+	$(UV_COMPILE) --all-extras --output-file requirements.lock
+	$(UV_COMPILE) --output-file requirements-prod.lock
+
+clean:  ## Delete the virtual environment and caches; the stack's data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

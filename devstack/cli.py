@@ -1,0 +1,205 @@
+"""The command `whybuy`. Each command imports what it needs, so that `--help` comes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from devstack.errors import StackError
+
+_T = TypeVar("_T")
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from shop.settings import Settings
+
+DOWN_SECONDS = 60.0
+
+_sample = click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Only N households, for a quick start (default: all)."
+)
+_keep_dates = click.option(
+    "--keep-dates", is_flag=True, help="Keep the data's own dates instead of moving the year so that it ends today."
+)
+_port = click.option("--port", type=click.IntRange(0, 65535), help="Port of the API (default: API_PORT, or 8000).")
+
+
+class _Commands(click.Group):
+    """Shows expected errors as a message and a status, not as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StackError as error:
+            raise click.ClickException(str(error)) from error
+        except Exception as error:
+            from shop.errors import ShopError
+
+            if isinstance(error, ShopError):
+                raise click.ClickException(error.message) from error
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="whybuy")
+def main() -> None:
+    """Whybuy recommends products and says why.
+
+    `whybuy up` starts everything on this machine: MongoDB, Valkey, the API and a worker. The other commands use
+    MONGODB_URI and REDIS_URL where they are set, else the running stack, else they start the databases for as long as
+    they need them. All settings are described in docs/settings.md.
+    """
+
+
+@main.command()
+@_sample
+@_keep_dates
+@_port
+def up(sample: int | None, *, keep_dates: bool, port: int | None) -> None:
+    """Start all: databases, data, model, API, worker. Ctrl-C stops all."""
+    from devstack.up import UpOptions
+    from devstack.up import up as run
+
+    _run(run(_settings(), UpOptions(sample=sample, keep_dates=keep_dates, port=port)))
+
+
+@main.command()
+def down() -> None:
+    """Stop the stack that runs with this data folder, and wait until it has."""
+    from devstack.data_dir import DataDir
+
+    data = DataDir(_settings().stack.data_dir)
+    if (pid := data.holder()) is None:
+        click.echo(f"Nothing runs with the data in {data.root}.")
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_SECONDS
+    while data.holder() == pid:
+        if time.monotonic() > deadline:
+            raise StackError(f"Process {pid} has not stopped after {DOWN_SECONDS:.0f} s; `kill -9 {pid}` ends it.")
+        time.sleep(0.05)
+    click.echo("Stopped; the data is kept.")
+
+
+@main.command()
+@_sample
+@_keep_dates
+def seed(sample: int | None, *, keep_dates: bool) -> None:
+    """Fill the database with a year of real grocery shopping and demo accounts."""
+    from devstack.commands import seed as run
+
+    _run(run(_settings(), sample, keep_dates=keep_dates))
+
+
+@main.command()
+@click.option("--seed", type=int, help="Seed of the training (default: MODEL_SEED).")
+def train(seed: int | None) -> None:
+    """Train a model on what is in the database and make it the current one."""
+    from devstack.commands import train as run
+
+    _run(run(_settings(), seed))
+
+
+@main.command()
+@_port
+def api(port: int | None) -> None:
+    """Run one API process."""
+    from devstack.commands import run_part
+
+    run_part(_settings(), "api", port)
+
+
+@main.command()
+def worker() -> None:
+    """Run one worker process."""
+    from devstack.commands import run_part
+
+    run_part(_settings(), "worker", None)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def status(*, as_json: bool) -> None:
+    """Show what runs and what the databases hold. Exits with 1 when nothing runs."""
+    from devstack import status as reporting
+
+    report = asyncio.run(reporting.status(_settings()))
+    if as_json:
+        click.echo(reporting.as_json(report))
+    else:
+        reporting.show(report)
+    sys.exit(0 if report.running else 1)
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(*, yes: bool) -> None:
+    """Delete the local stack's databases, models and logs (never those that MONGODB_URI or REDIS_URL name)."""
+    from devstack.data_dir import DataDir
+
+    data = DataDir(_settings().stack.data_dir)
+    if not data.root.exists():
+        click.echo(f"There is nothing in {data.root}.")
+        return
+    if data.holder() is not None:
+        raise StackError(f"The stack runs with the data in {data.root}. Stop it first: `whybuy down`.")
+    if not yes:
+        click.confirm(f"Delete all data of the local stack in {data.root}?", abort=True)
+    data.remove()
+    click.echo("Deleted. `whybuy up` starts afresh.")
+
+
+@main.command()
+@click.argument("user")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Valid for (default: AUTH_TOKEN_HOURS).")
+def token(user: str, hours: float | None) -> None:
+    """Print a development token that names USER, for the header `Authorization: Bearer …`."""
+    from devstack.commands import development_token
+
+    click.echo(development_token(_settings(), user, hours))
+
+
+def _passed_on(name: str, summary: str) -> click.Command:
+    @click.command(
+        name,
+        short_help=summary,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        from devstack.commands import pass_on
+
+        sys.exit(_run(pass_on(_settings(), (name, *arguments))))
+
+    return command
+
+
+main.add_command(_passed_on("import", "Bring in your own shop's products and interactions (CSV or JSON lines)."))
+main.add_command(_passed_on("export", "Write products and interactions to files of the same form."))
+
+
+def _settings() -> Settings:
+    from pydantic import ValidationError
+
+    from shop.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise StackError(f"A setting is wrong: {wrong}. All settings are in docs/settings.md.") from error
+
+
+def _run(command: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        return asyncio.run(command)
+    except KeyboardInterrupt:
+        sys.exit(130)

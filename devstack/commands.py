@@ -1,0 +1,115 @@
+"""What the smaller commands do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from devstack.data_dir import DataDir
+from devstack.logs import say
+from devstack.process import spawn, stop
+from devstack.progress import progress
+from devstack.stack import (
+    api_program,
+    child_environment,
+    command_program,
+    databases,
+    running_stack,
+    with_secret,
+    worker_program,
+)
+
+if TYPE_CHECKING:
+    from shop.settings import Settings
+
+
+async def seed(settings: Settings, sample: int | None, *, keep_dates: bool) -> None:
+    """Fills the database; what is there already stays."""
+    from mongo_seed.migrate import migrate
+    from mongo_seed.seed import seed as fill
+    from shop.store.database import connect
+
+    async with databases(settings) as found:
+        client, database = connect(found.mongo)
+        try:
+            with progress() as report:
+                await migrate(database)
+                done = await fill(database, sample=sample, keep_dates=keep_dates, progress=report)
+        finally:
+            client.close()
+    click.echo(
+        f"{done.products:,} products, {done.users:,} users, {done.interactions:,} interactions"
+        + (" were there already" if done.already_complete else f" ({done.inserted:,} documents added)")
+        + f"; {done.seconds:.1f} s"
+    )
+
+
+async def train(settings: Settings, seed_: int | None) -> None:
+    """Trains and activates a model; running API processes pick it up by themselves."""
+    from shop.resources import open_resources
+    from workers.training import train_and_activate
+
+    async with databases(settings) as found, open_resources(found) as resources:
+        with progress(together=True) as report:
+            snapshot = await train_and_activate(
+                resources,
+                found.model.seed if seed_ is None else seed_,
+                lambda stage, share: report(stage, round(100 * share), 100),
+            )
+    click.echo(f"model {snapshot.version} is the current one")
+
+
+def run_part(settings: Settings, part: str, port: int | None) -> None:
+    """The API or a worker: in place of this process when databases run already, with its own databases otherwise."""
+    from devstack.up import UpOptions, api_port, up
+
+    data = DataDir(settings.stack.data_dir)
+    found = running_stack(settings, data)
+    if found is None:
+        asyncio.run(up(settings, UpOptions(port=port, parts=(part,), prepare=False)))
+        return
+    environment = child_environment(found, data)
+    if part == "api":
+        program = api_program(environment, found.api.host, api_port(found, port))
+        say("whybuy", f"the API listens on {program.url}/graphql")
+    else:
+        program = worker_program(environment)
+    sys.stdout.flush()
+    os.execve(program.command[0], program.command, {**os.environ, **program.environment})
+
+
+def development_token(settings: Settings, user: str, hours: float | None) -> str:
+    """A signed token that names the user. Raises BadInputError when AUTH_SECRET is too weak."""
+    from shop.services.accounts import AccountService
+    from shop.store.database import connect
+    from shop.store.users import UserStore
+
+    data = DataDir(settings.stack.data_dir)
+    settings = with_secret(settings, data)
+    if hours is not None:
+        settings = settings.model_copy(update={"auth": settings.auth.model_copy(update={"token_hours": hours})})
+    client, database = connect(settings.mongo)
+    try:
+        return AccountService(UserStore(database), settings).issue_token(user)
+    finally:
+        client.close()
+
+
+async def pass_on(settings: Settings, arguments: tuple[str, ...]) -> int:
+    """Runs `python -m mongo_seed` with the databases that this command found; its exit status."""
+    if "--help" in arguments or "-h" in arguments:
+        return await _mongo_seed(arguments, {})
+    async with databases(settings) as found:
+        return await _mongo_seed(arguments, child_environment(found, DataDir(settings.stack.data_dir)))
+
+
+async def _mongo_seed(arguments: tuple[str, ...], environment: dict[str, str]) -> int:
+    process = await spawn(command_program("import", environment, sys.executable, "-m", "mongo_seed", *arguments))
+    try:
+        return await process.wait()
+    finally:
+        await stop(process)

@@ -1,0 +1,7 @@
+"""What goes wrong on a developer's machine; the message says what to do."""
+
+from __future__ import annotations
+
+
+class StackError(Exception):
+    """The command cannot go on. The message is shown as it is, without a traceback."""

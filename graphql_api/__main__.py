@@ -1,0 +1,45 @@
+"""`python -m graphql_api`: one API process."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from graphql_api.app import create_app
+from shop.errors import BadInputError
+from shop.logs import configure_logging
+from shop.settings import Settings
+
+_SECRET_BYTES = 32
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises BadInputError for settings that would be unsafe in production."""
+    secret = settings.auth.secret.get_secret_value() if settings.auth.secret else ""
+    if settings.stack.env == "production" and len(secret.encode()) < _SECRET_BYTES:
+        raise BadInputError(
+            f"AUTH_SECRET must have at least {_SECRET_BYTES} bytes in production; `openssl rand -hex 32` makes one."
+        )
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logging(settings.stack)
+    try:
+        check_settings(settings)
+    except BadInputError as error:
+        sys.exit(f"whybuy: {error.message}")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api.host,
+        port=settings.api.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        ws_max_size=1 << 20,
+    )
+
+
+if __name__ == "__main__":
+    main()

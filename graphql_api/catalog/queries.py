@@ -1,0 +1,78 @@
+"""Reading the catalogue."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graphql_api.catalog.types import (
+    Category,
+    Product,
+    ProductConnection,
+    ProductFilterInput,
+    require_categories,
+)
+from graphql_api.context import Info
+from graphql_api.relay import decode_id, page_request
+from shop.entities.paging import ProductFilter, ProductSort
+from shop.errors import BadInputError
+
+
+@strawberry.type
+class CatalogQuery:
+    @strawberry.field(description="One product, by its id or by the shop's own article number. Null if unknown.")
+    async def product(self, info: Info, id: strawberry.ID | None = None, sku: str | None = None) -> Product | None:
+        if (id is None) == (sku is None):
+            raise BadInputError("Pass either id or sku.", field="id")
+        catalog = info.context.resources.catalog
+        if sku is not None:
+            found = await catalog.by_sku(sku)
+        else:
+            product_id = decode_id("Product", id or "")
+            found = (await catalog.get_many([product_id])).get(product_id)
+        return Product.of(found) if found else None
+
+    @strawberry.field(description="Products to browse or search. `search` wants all of its words.")
+    async def products(
+        self,
+        info: Info,
+        search: str | None = None,
+        filter: ProductFilterInput | None = None,
+        sort: ProductSort | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> ProductConnection:
+        words = _searchable(search)
+        order = _order(sort, words)
+        page = page_request(order.value, first, after, last, before)
+        filter_ = filter.to_listing() if filter else ProductFilter()
+        await require_categories(info.context.resources.catalog, set(filter_.categories))
+        found = await info.context.resources.catalog.page(filter_, order, page, words)
+        return ProductConnection.of(found, filter_, words)
+
+    @strawberry.field(description="The categories below one, or the top ones.")
+    async def categories(self, info: Info, parent_id: strawberry.ID | None = None) -> list[Category]:
+        known = await info.context.resources.catalog.categories()
+        parent = decode_id("Category", parent_id, "parentId") if parent_id else None
+        if parent is not None and parent not in known:
+            raise BadInputError(f"There is no category {parent!r}.", field="parentId")
+        return [Category.of(category, known) for category in known.values() if category.parent_id == parent]
+
+
+def _searchable(search: str | None) -> str | None:
+    if search is None or not search.strip():
+        return None
+    if not any(letter.isalnum() for letter in search):
+        raise BadInputError("search needs at least one letter or digit.", field="search")
+    if len(search) > 200:
+        raise BadInputError("search may have 200 characters at most.", field="search")
+    return search
+
+
+def _order(sort: ProductSort | None, search: str | None) -> ProductSort:
+    if sort is None:
+        return ProductSort.RELEVANCE if search else ProductSort.POPULARITY
+    if sort is ProductSort.RELEVANCE and not search:
+        raise BadInputError("RELEVANCE needs search; sort by POPULARITY instead.", field="sort")
+    return sort

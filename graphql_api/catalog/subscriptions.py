@@ -1,0 +1,37 @@
+"""Live changes of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import strawberry
+
+from graphql_api.catalog.types import Product
+from graphql_api.context import Info
+from graphql_api.relay import decode_ids, encode_id
+from shop.entities.events import Topic
+
+
+@strawberry.type(description="A product changed.")
+class ProductUpdated:
+    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    product_id: strawberry.ID = strawberry.field(description="Which one.")
+    product: Product | None = strawberry.field(description="As it is now, null when it was deleted.")
+
+
+@strawberry.type
+class CatalogSubscription:
+    @strawberry.subscription(description="Changes of these products, or of all; `after` catches up first.")
+    async def product_updated(
+        self, info: Info, ids: list[strawberry.ID] | None = None, after: str | None = None
+    ) -> AsyncGenerator[ProductUpdated, None]:
+        resources = info.context.resources
+        subjects = decode_ids("Product", ids, "ids") or (None,)
+        interests = [(Topic.PRODUCT_UPDATED, subject) for subject in subjects]
+        async for event in resources.hub.subscribe(interests, after):
+            product = (await resources.catalog.get_many([event.subject])).get(event.subject)
+            yield ProductUpdated(
+                event_id=event.id,
+                product_id=encode_id("Product", event.subject),
+                product=Product.of(product) if product else None,
+            )

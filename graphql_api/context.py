@@ -1,0 +1,53 @@
+"""What every resolver finds in `info.context`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+
+from graphql_api.loaders import Loaders
+from shop.errors import ForbiddenError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from shop.entities.people import User, Viewer
+    from shop.resources import Resources
+
+
+class Context:
+    """One request's, or one WebSocket connection's. Loaders do not keep what they loaded, so a subscription that
+    lives for days never serves stale rows."""
+
+    def __init__(self, resources: Resources, viewer: Viewer | None, request: Any, response: Any) -> None:
+        self.resources = resources
+        self.viewer = viewer
+        self.request = request
+        self.response = response
+        self.request_id = uuid.uuid4().hex[:16]
+        self.connection_params: Mapping[str, object] | None = None
+        self.loaders = Loaders(resources)
+
+    def require_viewer(self) -> Viewer:
+        if self.viewer is None:
+            raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <token>`.")
+        return self.viewer
+
+    def require_staff(self) -> Viewer:
+        viewer = self.require_viewer()
+        if not viewer.is_staff:
+            raise ForbiddenError("Only staff may do this.")
+        return viewer
+
+    def may_see(self, user_id: str) -> None:
+        """A shopper sees what is the shopper's own; staff and services see all. Raises ForbiddenError."""
+        viewer = self.require_viewer()
+        if viewer.user_id != user_id and not viewer.is_staff:
+            raise ForbiddenError("You may only see your own data.")
+
+    async def user(self, user_id: str) -> User | None:
+        return await self.resources.accounts.user(user_id)
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,137 @@
+"""Enums of the lower layers as GraphQL enums, every value described."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+from scoring.types import EventType, ReasonKind, Scenario
+from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.paging import ProductSort
+from shop.entities.people import Role
+from shop.entities.recommendations import Confidence, Degradation
+
+
+def _describe(enum: type[Enum], name: str, description: str, values: dict[Enum, str]) -> None:
+    """Registers the enum as it is; strawberry would want the descriptions where the members are defined."""
+    strawberry.enum(enum, name=name, description=description)
+    definition = enum.__strawberry_definition__  # type: ignore[attr-defined]  # put there by the line above
+    for value in definition.values:
+        value.description = values[enum[value.name]]
+
+
+_describe(
+    Scenario,
+    "Scenario",
+    "What a list is for.",
+    {
+        Scenario.FOR_YOU: "The home page: new products for this shopper.",
+        Scenario.SIMILAR: "A product page: what resembles the products of `productIds`.",
+        Scenario.BOUGHT_TOGETHER: "A product page: what goes into the same basket as `productIds`.",
+        Scenario.CART: "The cart page: what completes the basket of `productIds`.",
+        Scenario.TRENDING: "What is rising over its usual level.",
+        Scenario.POPULAR: "What most shoppers buy.",
+        Scenario.BUY_AGAIN: "What this shopper buys again and again, what is due first.",
+        Scenario.RECENTLY_VIEWED: "What this shopper looked at, newest first.",
+        Scenario.NEXT_IN_SESSION: "What follows from the last minutes of this visit.",
+    },
+)
+_describe(
+    EventType,
+    "InteractionType",
+    "What a shopper did with a product.",
+    {
+        EventType.VIEW: "Saw its page.",
+        EventType.CLICK: "Clicked it in a list.",
+        EventType.LIKE: "Liked it or put it on a wish list.",
+        EventType.PURCHASE: "Bought it.",
+        EventType.RATING: "Rated it; `rating` says how.",
+    },
+)
+_describe(
+    ReasonKind,
+    "ReasonKind",
+    "What kind of evidence a reason is.",
+    {
+        ReasonKind.BOUGHT_TOGETHER: "It goes into the same basket as `product` more often than chance.",
+        ReasonKind.SIMILAR_TO: "It resembles `product`.",
+        ReasonKind.SAME_CATEGORY: "The shopper buys from its category, `label`.",
+        ReasonKind.SAME_BRAND: "The shopper buys its brand, `label`.",
+        ReasonKind.SHOPPERS_LIKE_YOU: "Shoppers with a similar history buy it.",
+        ReasonKind.TRENDING: "Demand is above its usual level.",
+        ReasonKind.POPULAR: "Many shoppers buy it.",
+        ReasonKind.BUY_AGAIN: "The shopper bought it before.",
+        ReasonKind.RECENTLY_VIEWED: "The shopper looked at it.",
+        ReasonKind.STATED_TASTE: "The shopper named `label` as a taste.",
+        ReasonKind.EXPLORATION: "It is shown to learn whether it fits.",
+    },
+)
+_describe(
+    Confidence,
+    "Confidence",
+    "How sure the model is: the score in words.",
+    {
+        Confidence.VERY_HIGH: "Score above 0.7.",
+        Confidence.HIGH: "Score above 0.5.",
+        Confidence.MEDIUM: "Score above 0.3.",
+        Confidence.EXPLORATORY: "Any lower score.",
+    },
+)
+_describe(
+    Degradation,
+    "Degradation",
+    "A part that did not answer; the list came without it.",
+    {
+        Degradation.SESSION: "The last minutes may be missing: Redis is away.",
+        Degradation.CATALOG: "Products come from memory: MongoDB is away.",
+        Degradation.HISTORY: "The shopper's past is missing: MongoDB is away.",
+        Degradation.EXPLANATIONS: "New explanations could not be ordered; ask again later.",
+        Degradation.LOG: "The log is full; an older list was dropped from it.",
+    },
+)
+_describe(
+    TextStatus,
+    "ExplanationStatus",
+    "Where a text is in its life.",
+    {
+        TextStatus.PENDING: "It is being written.",
+        TextStatus.READY: "It is there.",
+        TextStatus.FAILED: "It could not be written.",
+    },
+)
+_describe(
+    TextSource,
+    "ExplanationSource",
+    "Who wrote a text.",
+    {
+        TextSource.ANTHROPIC: "A model at Anthropic.",
+        TextSource.OPENAI: "A model at OpenAI.",
+        TextSource.LOCAL: "A model on the shop's own server.",
+        TextSource.TEMPLATE: "No model: sentences put together from the evidence.",
+    },
+)
+_describe(
+    ProductSort,
+    "ProductSort",
+    "The order of a product listing.",
+    {
+        ProductSort.POPULARITY: "Best sellers first; the default without `search`.",
+        ProductSort.RELEVANCE: "Best match first; needs `search`, and is its default.",
+        ProductSort.PRICE_ASC: "Cheapest first, products without a price before them.",
+        ProductSort.PRICE_DESC: "Dearest first, products without a price last.",
+        ProductSort.NAME_ASC: "A to Z.",
+        ProductSort.NAME_DESC: "Z to A.",
+        ProductSort.NEWEST: "Newest in the catalogue first.",
+    },
+)
+_describe(
+    Role,
+    "Role",
+    "What an account may do.",
+    {
+        Role.SHOPPER: "Its own things.",
+        Role.STAFF: "Everything.",
+        Role.SERVICE: "Everything; for programs.",
+    },
+)

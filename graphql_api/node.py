@@ -1,0 +1,54 @@
+"""Finding anything by its id."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graphql_api.accounts.types import User
+from graphql_api.catalog.types import Category, Product
+from graphql_api.context import Info
+from graphql_api.relay import MAX_PAGE, Node, decode_any_id
+from shop.errors import BadInputError, ShopError
+
+
+@strawberry.type
+class NodeQuery:
+    @strawberry.field(description="Whatever has this id, null if there is nothing.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        return await _find(info, id)
+
+    @strawberry.field(description=f"Several at once, in the order of the ids, at most {MAX_PAGE}.")
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        if len(ids) > MAX_PAGE:
+            raise BadInputError(f"At most {MAX_PAGE} ids at once.", field="ids")
+        kinds = [decode_any_id(id_, "ids") for id_ in ids]
+        await info.context.resources.catalog.get_many(id_ for kind, id_ in kinds if kind == "Product")
+        return [await _find(info, id_) for id_ in ids]
+
+
+async def _find(info: Info, global_id: str) -> Node | None:
+    kind, id_ = decode_any_id(global_id)
+    finders = {"Product": _product, "Category": _category, "User": _user}
+    if kind not in finders:
+        raise BadInputError(f"A {kind} cannot be looked up by id.", field="id")
+    return await finders[kind](info, id_)
+
+
+async def _product(info: Info, id_: str) -> Node | None:
+    found = await info.context.loaders.products.load(id_)
+    return Product.of(found) if found else None
+
+
+async def _category(info: Info, id_: str) -> Node | None:
+    known = await info.context.resources.catalog.categories()
+    return Category.of(known[id_], known) if id_ in known else None
+
+
+async def _user(info: Info, id_: str) -> Node | None:
+    """Somebody else's account looks as if it were not there."""
+    try:
+        info.context.may_see(id_)
+    except ShopError:
+        return None
+    found = await info.context.user(id_)
+    return User.of(found) if found else None

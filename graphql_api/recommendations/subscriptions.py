@@ -1,0 +1,92 @@
+"""Live lists and texts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import strawberry
+
+from graphql_api.catalog.types import Product
+from graphql_api.context import Info
+from graphql_api.recommendations.actors import actor_of
+from graphql_api.recommendations.types import Explanation, Insight, RecommendationInput, RecommendationList, recommend
+from graphql_api.relay import encode_id
+from shop.entities.events import Topic
+from shop.errors import BadInputError
+
+
+@strawberry.type(description="A list, as it is now.")
+class RecommendationsUpdated:
+    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    list: RecommendationList = strawberry.field(description="The whole new list.")
+
+
+@strawberry.type(description="A text is there.")
+class ExplanationReady:
+    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    product_id: strawberry.ID = strawberry.field(description="Of which product.")
+    product: Product | None = strawberry.field(description="The product.")
+    explanation: Explanation = strawberry.field(description="READY, or FAILED.")
+
+
+@strawberry.type(description="A shopper's insight is there.")
+class InsightUpdated:
+    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    insight: Insight = strawberry.field(description="The new one.")
+
+
+@strawberry.type
+class RecommendationSubscription:
+    @strawberry.subscription(
+        description="The list now (unless `after` is given), and again whenever the shopper does something or a new "
+        "model arrives."
+    )
+    async def recommendations_updated(
+        self, info: Info, input: RecommendationInput | None = None, after: str | None = None
+    ) -> AsyncGenerator[RecommendationsUpdated, None]:
+        wanted = input or RecommendationInput()
+        session = wanted.session_id or (wanted.behavior.session_id if wanted.behavior else None)
+        actor = await actor_of(info, wanted.user_id, session)
+        hub = info.context.resources.hub
+        start = after or hub.newest_id
+        if after is None:
+            yield RecommendationsUpdated(event_id=start, list=await recommend(info, wanted, actor))
+        interests = [(Topic.INTERACTION, actor.key), (Topic.MODEL_ACTIVATED, None)]
+        async for event in hub.subscribe(interests, start):
+            yield RecommendationsUpdated(event_id=event.id, list=await recommend(info, wanted, actor))
+
+    @strawberry.subscription(description="Texts as they are finished; `after` catches up first.")
+    async def explanation_ready(
+        self,
+        info: Info,
+        user_id: strawberry.ID | None = None,
+        session_id: str | None = None,
+        after: str | None = None,
+    ) -> AsyncGenerator[ExplanationReady, None]:
+        actor = await actor_of(info, user_id, session_id)
+        if actor.user_id is None and actor.session_id is None:
+            raise BadInputError("Sign in, or pass a sessionId: nothing is written for nobody.", field="sessionId")
+        resources = info.context.resources
+        async for event in resources.hub.subscribe([(Topic.EXPLANATION_READY, actor.key)], after):
+            explanation = await resources.explanations.by_key(event.data["key"])
+            product_id = event.data["product_id"]
+            product = (await resources.catalog.get_many([product_id])).get(product_id)
+            if explanation is not None:
+                yield ExplanationReady(
+                    event_id=event.id,
+                    product_id=encode_id("Product", product_id),
+                    product=Product.of(product) if product else None,
+                    explanation=Explanation.of(explanation),
+                )
+
+    @strawberry.subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
+    async def insight_updated(
+        self, info: Info, user_id: strawberry.ID | None = None, after: str | None = None
+    ) -> AsyncGenerator[InsightUpdated, None]:
+        actor = await actor_of(info, user_id, None)
+        info.context.require_viewer()
+        resources = info.context.resources
+        async for event in resources.hub.subscribe([(Topic.INSIGHT_UPDATED, actor.key)], after):
+            insight = await resources.insights.by_key(event.data["key"])
+            if insight is not None:
+                yield InsightUpdated(event_id=event.id, insight=Insight.of(insight))

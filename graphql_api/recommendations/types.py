@@ -1,0 +1,259 @@
+"""Recommendation lists and all that is said about their items."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import datetime
+
+import strawberry
+
+from graphql_api.catalog.types import Product, ProductFilterInput, product_now_or_later, require_categories
+from graphql_api.context import Info
+from graphql_api.relay import decode_ids
+from scoring import types as scoring
+from scoring.types import Component, ReasonKind, Scenario
+from shop.entities import explanations, people, recommendations
+from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.recommendations import Confidence, Degradation, RecommendationRequest
+
+
+@strawberry.type(description="One piece of evidence. What count and value mean depends on the kind.")
+class Reason:
+    kind: ReasonKind = strawberry.field(description="What kind of evidence.")
+    label: str | None = strawberry.field(description="The category id, brand or tag it is about.")
+    count: int | None = strawberry.field(
+        description="BOUGHT_TOGETHER: orders with both. SAME_CATEGORY, SAME_BRAND: the shopper's purchases. "
+        "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought."
+    )
+    value: float | None = strawberry.field(
+        description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: likeness, 0 to 1. TRENDING: growth over the usual "
+        "level. BUY_AGAIN, RECENTLY_VIEWED: days since. EXPLORATION: the chance of being picked."
+    )
+    raw: strawberry.Private[recommendations.Evidence]
+
+    @classmethod
+    def of(cls, evidence: recommendations.Evidence) -> Reason:
+        return cls(kind=evidence.kind, label=evidence.label, count=evidence.count, value=evidence.value, raw=evidence)
+
+    @strawberry.field(description="The other product it is about, such as the partner of BOUGHT_TOGETHER.")
+    def product(self, info: Info) -> Product | None:
+        if self.raw.product_id is None:
+            return None
+        found: Product | Awaitable[Product | None] | None = product_now_or_later(info, self.raw.product_id)
+        return found  # type: ignore[return-value]  # the executor awaits what is awaitable
+
+
+@strawberry.type(description="Why a product is shown, in words. It is written in the background.")
+class Explanation:
+    status: TextStatus = strawberry.field(description="PENDING until it is written; `explanationReady` tells when.")
+    text: str | None = strawberry.field(description="Two or three sentences in the shopper's language.")
+    source: TextSource | None = strawberry.field(description="Who wrote it.")
+    evidence: list[Reason] = strawberry.field(description="What the text rests on; it claims nothing else.")
+    model: str | None = strawberry.field(description="The language model, null for a template.")
+    prompt_version: str | None = strawberry.field(description="The version of prompt or template.")
+    generated_at: datetime | None = strawberry.field(description="When it was written.")
+
+    @classmethod
+    def of(cls, explanation: explanations.Explanation) -> Explanation:
+        text = explanation.text
+        return cls(
+            status=explanation.status,
+            text=text.text if text else None,
+            source=text.source if text else None,
+            evidence=[Reason.of(item) for item in explanation.evidence],
+            model=text.model if text else None,
+            prompt_version=text.prompt_version if text else None,
+            generated_at=text.generated_at if text else None,
+        )
+
+
+@strawberry.type(description="One sentence on a shopper's taste. It is written in the background.")
+class Insight:
+    status: TextStatus = strawberry.field(description="PENDING until it is written; `insightUpdated` tells when.")
+    text: str | None = strawberry.field(description="The sentence.")
+    source: TextSource | None = strawberry.field(description="Who wrote it.")
+    model: str | None = strawberry.field(description="The language model, null for a template.")
+    generated_at: datetime | None = strawberry.field(description="When it was written.")
+
+    @classmethod
+    def of(cls, insight: explanations.Insight) -> Insight:
+        text = insight.text
+        return cls(
+            status=insight.status,
+            text=text.text if text else None,
+            source=text.source if text else None,
+            model=text.model if text else None,
+            generated_at=text.generated_at if text else None,
+        )
+
+
+@strawberry.type(description="One component's part in a score.")
+class ComponentScore:
+    value: float = strawberry.field(description="How far above the catalogue's mean, in standard deviations.")
+    weight: float = strawberry.field(description="The component's weight in this list.")
+    share: float = strawberry.field(description="Its share of the score; the four shares sum to 1.")
+
+    @classmethod
+    def of(cls, score: scoring.ComponentScore) -> ComponentScore:
+        return cls(value=score.value, weight=score.weight, share=score.share)
+
+
+@strawberry.type(description="What the four components say.")
+class ScoreBreakdown:
+    collaborative: ComponentScore = strawberry.field(description="What shoppers like this one bought.")
+    content_based: ComponentScore = strawberry.field(description="Likeness to what this one bought.")
+    neural: ComponentScore = strawberry.field(description="Learned embeddings of shoppers and products.")
+    contextual: ComponentScore = strawberry.field(description="What is in demand here and now.")
+
+    @classmethod
+    def of(cls, breakdown: dict[Component, scoring.ComponentScore]) -> ScoreBreakdown:
+        return cls(
+            collaborative=ComponentScore.of(breakdown[Component.COLLABORATIVE]),
+            content_based=ComponentScore.of(breakdown[Component.CONTENT]),
+            neural=ComponentScore.of(breakdown[Component.NEURAL]),
+            contextual=ComponentScore.of(breakdown[Component.CONTEXTUAL]),
+        )
+
+
+@strawberry.type(description="A product, and why it is here.")
+class Recommendation:
+    product: Product = strawberry.field(description="What is recommended.")
+    rank: int = strawberry.field(description="Its place, from 1.")
+    score: float = strawberry.field(description="Calibrated to [0, 1].")
+    confidence: Confidence = strawberry.field(
+        description="VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY."
+    )
+    breakdown: ScoreBreakdown = strawberry.field(description="Which component said what.")
+    reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
+    explanation: Explanation = strawberry.field(description="The same in words, perhaps a moment later.")
+    exploration: bool = strawberry.field(description="Whether it is shown to learn.")
+    propensity: float = strawberry.field(description="The exact chance with which it was put here.")
+
+    @classmethod
+    def of(cls, item: recommendations.Recommendation) -> Recommendation:
+        return cls(
+            product=Product.of(item.product),
+            rank=item.rank,
+            score=item.score,
+            confidence=item.confidence,
+            breakdown=ScoreBreakdown.of(item.breakdown),
+            reasons=[Reason.of(reason) for reason in item.reasons],
+            explanation=Explanation.of(item.explanation),
+            exploration=item.exploration,
+            propensity=item.propensity,
+        )
+
+
+@strawberry.type(description="The arm of an experiment that made this list.")
+class ExperimentVariant:
+    experiment: str = strawberry.field(description="The experiment's key.")
+    name: str = strawberry.field(description="The arm's name.")
+
+
+@strawberry.type(description="How fresh a list is.")
+class Freshness:
+    last_event_at: datetime | None = strawberry.field(description="The shopper's newest event that it knows.")
+    model_trained_at: datetime | None = strawberry.field(description="When the model was trained.")
+
+
+@strawberry.type(description="A list, logged under its id.")
+class RecommendationList:
+    id: strawberry.ID = strawberry.field(description="Pass it with trackInteraction, so clicks are attributed.")
+    items: list[Recommendation] = strawberry.field(description="Best first.")
+    model_version: str = strawberry.field(description="Which model ranked it.")
+    variant: ExperimentVariant | None = strawberry.field(description="Null outside of experiments.")
+    generated_at: datetime = strawberry.field(description="When it was made.")
+    freshness: Freshness = strawberry.field(description="What it knows.")
+    degraded: list[Degradation] = strawberry.field(description="Parts that did not answer; empty when all did.")
+    raw: strawberry.Private[recommendations.RecommendationList]
+
+    @classmethod
+    def of(cls, shown: recommendations.RecommendationList) -> RecommendationList:
+        return cls(
+            id=strawberry.ID(shown.id),
+            items=[Recommendation.of(item) for item in shown.items],
+            model_version=shown.model_version,
+            variant=None,
+            generated_at=shown.generated_at,
+            freshness=Freshness(
+                last_event_at=shown.freshness.last_event_at, model_trained_at=shown.freshness.model_trained_at
+            ),
+            degraded=list(shown.degraded),
+            raw=shown,
+        )
+
+    @strawberry.field(description="One sentence on this shopper's taste; null for anonymous visitors.")
+    async def insight(self, info: Info) -> Insight | None:
+        user_id = self.raw.actor.user_id
+        user = await info.context.user(user_id) if user_id is not None else None
+        return Insight.of(await info.context.resources.insights.get(user)) if user else None
+
+
+@strawberry.input(description="What the page knows and the server may not.")
+class BehaviorInput:
+    viewed: list[strawberry.ID] | None = strawberry.field(default=None, description="Products seen on this visit.")
+    purchased: list[strawberry.ID] | None = strawberry.field(default=None, description="Products bought elsewhere.")
+    recent_views: list[strawberry.ID] | None = strawberry.field(default=None, description="Categories looked at.")
+    session_id: str | None = strawberry.field(default=None, description="As RecommendationInput.sessionId.")
+
+    def to_entity(self) -> recommendations.Behavior:
+        return recommendations.Behavior(
+            viewed=decode_ids("Product", self.viewed, "behavior.viewed"),
+            purchased=decode_ids("Product", self.purchased, "behavior.purchased"),
+            recent_views=decode_ids("Category", self.recent_views, "behavior.recentViews"),
+        )
+
+
+@strawberry.input(description="Where the list will be shown.")
+class ContextInput:
+    device: str | None = strawberry.field(default=None, description="Such as mobile or desktop.")
+    locale: str | None = strawberry.field(default=None, description="BCP 47; decides the language of explanations.")
+    page: str | None = strawberry.field(default=None, description="Such as home, product or cart.")
+    local_hour: int | None = strawberry.field(default=None, description="The shopper's hour of day, 0 to 23.")
+
+
+@strawberry.input(description="What to recommend, to whom.")
+class RecommendationInput:
+    scenario: Scenario = strawberry.field(default=Scenario.FOR_YOU, description="What the list is for.")
+    user_id: strawberry.ID | None = strawberry.field(
+        default=None, description="For staff and services; a shopper is always the viewer."
+    )
+    session_id: str | None = strawberry.field(default=None, description="Names an anonymous shopper.")
+    product_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The seed products of SIMILAR, BOUGHT_TOGETHER and CART."
+    )
+    limit: int = strawberry.field(default=5, description="1 to 100.")
+    filter: ProductFilterInput | None = strawberry.field(default=None, description="Which products may appear.")
+    exclude_product_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Never these.")
+    include_purchased: bool = strawberry.field(default=False, description="Also what the shopper has bought before.")
+    diversity: float = strawberry.field(default=0.2, description="0 (the best scores) to 1 (as varied as can be).")
+    behavior: BehaviorInput | None = strawberry.field(default=None, description="What the page knows.")
+    context: ContextInput | None = strawberry.field(default=None, description="Where it will be shown.")
+
+    def to_request(self, actor: people.Actor) -> RecommendationRequest:
+        """Raises BadInputError for ids that are none."""
+        page = self.context or ContextInput()
+        return RecommendationRequest(
+            actor=actor,
+            scenario=self.scenario,
+            product_ids=decode_ids("Product", self.product_ids, "productIds"),
+            limit=self.limit,
+            filter=self.filter.to_scoring() if self.filter else scoring.ItemFilter(),
+            exclude_product_ids=decode_ids("Product", self.exclude_product_ids, "excludeProductIds"),
+            include_purchased=self.include_purchased,
+            diversity=self.diversity,
+            behavior=self.behavior.to_entity() if self.behavior else recommendations.Behavior(),
+            context=recommendations.PageContext(page.device, page.locale, page.page, page.local_hour),
+        )
+
+
+async def recommend(info: Info, input_: RecommendationInput, actor: people.Actor) -> RecommendationList:
+    request = input_.to_request(actor)
+    await require_categories(info.context.resources.catalog, request.filter.categories)
+    user = await info.context.user(actor.user_id) if actor.user_id is not None else None
+    return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))
+
+
+async def recommend_for(info: Info, user: people.User, limit: int) -> RecommendationList:
+    request = RecommendationRequest(people.Actor(user_id=user.id), limit=limit)
+    return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))

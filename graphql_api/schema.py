@@ -1,0 +1,58 @@
+"""Composition of the schema; what is in it lives in the domain folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import strawberry
+from strawberry.extensions import (
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    ParserCache,
+    QueryDepthLimiter,
+    ValidationCache,
+)
+from strawberry.tools import merge_types
+
+from graphql_api.accounts.mutations import AccountMutation
+from graphql_api.accounts.queries import AccountQuery
+from graphql_api.catalog.mutations import CatalogMutation
+from graphql_api.catalog.queries import CatalogQuery
+from graphql_api.catalog.subscriptions import CatalogSubscription
+from graphql_api.errors import make_public
+from graphql_api.models.queries import ModelQuery
+from graphql_api.node import NodeQuery
+from graphql_api.recommendations.queries import RecommendationQuery
+from graphql_api.recommendations.subscriptions import RecommendationSubscription
+from shop.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from graphql import GraphQLError
+    from strawberry.types import ExecutionContext
+
+Query = merge_types("Query", (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, ModelQuery))
+Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation))
+Subscription = merge_types("Subscription", (RecommendationSubscription, CatalogSubscription))
+
+_MAX_ALIASES = 30
+
+
+class ShopSchema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        make_public(errors, execution_context)
+
+
+def build_schema(settings: ApiSettings) -> ShopSchema:
+    return ShopSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        extensions=[
+            lambda: QueryDepthLimiter(max_depth=settings.max_query_depth),
+            lambda: MaxAliasesLimiter(max_alias_count=_MAX_ALIASES),
+            lambda: MaxTokensLimiter(max_token_count=settings.max_query_tokens),
+            # Parsing and validating would cost several times what running a usual query costs.
+            lambda: ParserCache(maxsize=1000),
+            lambda: ValidationCache(maxsize=1000),
+        ],
+    )

@@ -1,0 +1,299 @@
+"""Every collection: its `$jsonSchema` validator and its indexes. Field names are those of `shop.store.documents`.
+
+Validators name what must be there and of which type, and let other fields pass: an older process keeps writing while a
+newer one has added a field. Each index is (name, keys, options); whoever adds a query adds its index here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scoring.types import EventType
+from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.people import Role
+
+Schema = dict[str, Any]
+Index = tuple[str, list[tuple[str, Any]], dict[str, Any]]
+
+_STRING: Schema = {"bsonType": "string"}
+_ID: Schema = {"bsonType": "string", "minLength": 1}
+_NULLABLE_STRING: Schema = {"bsonType": ["string", "null"]}
+_STRINGS: Schema = {"bsonType": "array", "items": _STRING}
+_DATE: Schema = {"bsonType": "date"}
+_NULLABLE_DATE: Schema = {"bsonType": ["date", "null"]}
+_BOOL: Schema = {"bsonType": "bool"}
+_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
+_AMOUNT: Schema = {"bsonType": "number", "minimum": 0}
+_SHARE: Schema = {"bsonType": "number", "minimum": 0, "maximum": 1}
+_NULLABLE_RATING: Schema = {"bsonType": ["double", "int", "long", "null"], "minimum": 0, "maximum": 5}
+_OBJECT: Schema = {"bsonType": "object"}
+_COUNTED: Schema = {"bsonType": "array", "items": {"bsonType": "array", "minItems": 2, "maxItems": 2}}
+_CURRENCY: Schema = {"bsonType": "string", "minLength": 3, "maxLength": 3}
+
+
+def _object(properties: dict[str, Schema], optional: dict[str, Schema] | None = None, **more: Any) -> Schema:
+    return {
+        "bsonType": "object",
+        "required": list(properties),
+        "properties": {**properties, **(optional or {})},
+        **more,
+    }
+
+
+_MONEY = _object({"minor": _COUNT, "currency": _CURRENCY})
+_NULLABLE_MONEY: Schema = {**_MONEY, "bsonType": ["object", "null"]}
+
+
+def _text_fields() -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Required and optional fields that explanations and insights share."""
+    required = {"status": {"enum": [status.value for status in TextStatus]}, "language": _STRING, "createdAt": _DATE}
+    optional = {
+        "text": _NULLABLE_STRING,
+        "source": {"enum": [*(source.value for source in TextSource), None]},
+        "model": _NULLABLE_STRING,
+        "promptVersion": _NULLABLE_STRING,
+        "generatedAt": _NULLABLE_DATE,
+        "error": _NULLABLE_STRING,
+    }
+    return required, optional
+
+
+_TEXT_REQUIRED, _TEXT_OPTIONAL = _text_fields()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection's name, the schema that its documents must fit, and its indexes."""
+
+    name: str
+    schema: Schema
+    indexes: tuple[Index, ...] = ()
+
+    @property
+    def validator(self) -> dict[str, Any]:
+        return {"$jsonSchema": self.schema}
+
+
+_USERS = Collection(
+    "users",
+    _object(
+        {
+            "_id": _ID,
+            "email": _NULLABLE_STRING,
+            "displayName": _NULLABLE_STRING,
+            "locale": _STRING,
+            "role": {"enum": [role.value for role in Role]},
+            "preferences": _object({"categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
+            "createdAt": _NULLABLE_DATE,
+        }
+    ),
+    (
+        ("email", [("email", 1)], {"unique": True, "partialFilterExpression": {"email": {"$type": "string"}}}),
+        ("newest", [("createdAt", -1), ("_id", 1)], {}),
+    ),
+)
+
+_CREDENTIALS = Collection("credentials", _object({"_id": _ID}, {"passwordHash": _STRING, "updatedAt": _DATE}))
+
+_PRODUCTS = Collection(
+    "products",
+    _object(
+        {
+            "_id": _ID,
+            "sku": _ID,
+            "name": _ID,
+            "description": _STRING,
+            "categoryPath": _STRINGS,
+            "brand": _STRING,
+            "tags": _STRINGS,
+            "price": _NULLABLE_MONEY,
+            "packageSize": _STRING,
+            "imageUrl": _NULLABLE_STRING,
+            "inStock": _BOOL,
+            "rating": _NULLABLE_RATING,
+            "popularity": _SHARE,
+            "buyerCount": _COUNT,
+            "createdAt": _NULLABLE_DATE,
+            "updatedAt": _NULLABLE_DATE,
+        }
+    ),
+    (
+        ("sku", [("sku", 1)], {"unique": True}),
+        (
+            "search",
+            [("name", "text"), ("brand", "text"), ("description", "text")],
+            # A product may have a field "language"; it must not choose the stemmer.
+            {"weights": {"name": 10, "brand": 5, "description": 1}, "language_override": "searchLanguage"},
+        ),
+        ("popular", [("popularity", -1), ("_id", 1)], {}),
+        ("price", [("price.minor", 1), ("_id", 1)], {}),
+        ("name", [("name", 1), ("_id", 1)], {}),
+        ("newest", [("createdAt", -1), ("_id", 1)], {}),
+        ("category", [("categoryPath", 1), ("popularity", -1), ("_id", 1)], {}),
+        ("brand", [("brand", 1), ("popularity", -1), ("_id", 1)], {}),
+        ("tags", [("tags", 1), ("popularity", -1), ("_id", 1)], {}),
+    ),
+)
+
+_CATEGORIES = Collection(
+    "categories",
+    _object({"_id": _ID, "name": _ID, "parentId": _NULLABLE_STRING, "path": _STRINGS, "productCount": _COUNT}),
+    (("children", [("parentId", 1), ("name", 1)], {}),),
+)
+
+_INTERACTIONS = Collection(
+    "interactions",
+    _object(
+        {
+            "_id": _ID,
+            "userId": _NULLABLE_STRING,
+            "productId": _ID,
+            "type": {"enum": [event.value for event in EventType]},
+            "at": _DATE,
+            "quantity": _AMOUNT,
+        },
+        {
+            "sessionId": _STRING,
+            "price": _MONEY,
+            "orderId": _STRING,
+            "recommendationId": _STRING,
+            "rating": {"bsonType": "number", "minimum": 0, "maximum": 5},
+        },
+    ),
+    (
+        ("user", [("userId", 1), ("at", -1), ("_id", -1)], {}),
+        (
+            "session",
+            [("sessionId", 1), ("at", -1), ("_id", -1)],
+            {"partialFilterExpression": {"sessionId": {"$exists": True}}},
+        ),
+    ),
+)
+
+_USER_PROFILES = Collection(
+    "user_profiles",
+    _object(
+        {
+            "_id": _ID,
+            "categories": _COUNTED,
+            "brands": _COUNTED,
+            "purchaseCount": _COUNT,
+            "orderCount": _COUNT,
+            "eventCount": _COUNT,
+        },
+        {
+            "averagePrice": {"bsonType": ["object", "null"]},
+            "lastEventAt": _NULLABLE_DATE,
+            "updatedAt": _NULLABLE_DATE,
+        },
+    ),
+)
+
+_RECOMMENDATIONS_LOG = Collection(
+    "recommendations_log",
+    _object(
+        {
+            "_id": _ID,
+            "actorKey": _ID,
+            "scenario": _STRING,
+            "modelVersion": _STRING,
+            "at": _DATE,
+            "items": {
+                "bsonType": "array",
+                "items": _object(
+                    {
+                        "productId": _ID,
+                        "rank": _COUNT,
+                        "score": {"bsonType": "number"},
+                        "exploration": _BOOL,
+                        "propensity": _AMOUNT,
+                    }
+                ),
+            },
+        },
+        {
+            "userId": _NULLABLE_STRING,
+            "sessionId": _NULLABLE_STRING,
+            "weights": _OBJECT,
+            "variant": {"bsonType": ["string", "object", "null"]},
+            "latencyMs": _AMOUNT,
+            "degraded": _STRINGS,
+        },
+    ),
+    (("actor", [("actorKey", 1), ("at", -1)], {}),),
+)
+
+_EXPLANATIONS = Collection(
+    "explanations",
+    _object(
+        {"_id": _ID, "actorKey": _ID, "productId": _ID, **_TEXT_REQUIRED},
+        {**_TEXT_OPTIONAL, "evidence": {"bsonType": "array", "items": _object({"kind": _STRING})}},
+    ),
+    (("actor", [("actorKey", 1), ("productId", 1), ("createdAt", -1)], {}),),
+)
+
+_INSIGHTS = Collection(
+    "insights",
+    _object({"_id": _ID, "userId": _ID, **_TEXT_REQUIRED}, _TEXT_OPTIONAL),
+    (("user", [("userId", 1), ("createdAt", -1)], {}),),
+)
+
+_EXPERIMENTS = Collection("experiments", _object({"_id": _ID}, {"status": _STRING, "createdAt": _DATE}))
+
+_MERCHANDISING_RULES = Collection("merchandising_rules", _object({"_id": _ID}, {"updatedAt": _DATE}))
+
+_MODEL_SNAPSHOTS = Collection(
+    "model_snapshots",
+    _object(
+        {
+            "_id": _ID,
+            "trainedAt": _DATE,
+            "products": _COUNT,
+            "users": _COUNT,
+            "interactions": _COUNT,
+            "weights": _OBJECT,
+            "sizeBytes": _COUNT,
+            "trainingSeconds": _AMOUNT,
+            "metrics": _OBJECT,
+            "current": _BOOL,
+        }
+    ),
+    (
+        # At most one snapshot can be the current one, whatever two trainers do at the same time.
+        ("current", [("current", 1)], {"unique": True, "partialFilterExpression": {"current": True}}),
+        ("newest", [("trainedAt", -1)], {}),
+    ),
+)
+
+_JOBS = Collection(
+    "jobs",
+    _object({"_id": _ID}, {"name": _STRING, "status": _STRING, "createdAt": _DATE}),
+    (("newest", [("createdAt", -1), ("_id", 1)], {}),),
+)
+
+_AUDIT_LOG = Collection(
+    "audit_log",
+    _object({"at": _DATE, "action": _STRING}, {"actorId": _NULLABLE_STRING}),
+    (("newest", [("at", -1), ("_id", 1)], {}),),
+)
+
+_SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))
+
+COLLECTIONS: tuple[Collection, ...] = (
+    _USERS,
+    _CREDENTIALS,
+    _PRODUCTS,
+    _CATEGORIES,
+    _INTERACTIONS,
+    _USER_PROFILES,
+    _RECOMMENDATIONS_LOG,
+    _EXPLANATIONS,
+    _INSIGHTS,
+    _EXPERIMENTS,
+    _MERCHANDISING_RULES,
+    _MODEL_SNAPSHOTS,
+    _JOBS,
+    _AUDIT_LOG,
+    _SCHEMA_MIGRATIONS,
+)

@@ -1,0 +1,58 @@
+"""Versioned migrations: every database gets each of them once, however many processes start at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mongo_seed.collections import COLLECTIONS
+from shop.store.database import ensure_collection, iterate, lease, put_document
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mongo_seed.loading import Progress
+    from shop.store.database import Database
+
+RECORDS = "schema_migrations"
+
+
+async def _ensure_collections(database: Database) -> None:
+    await asyncio.gather(
+        *(ensure_collection(database, spec.name, spec.validator, spec.indexes) for spec in COLLECTIONS)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step; `apply` must be able to run again after it was killed half way."""
+
+    version: int
+    name: str
+    apply: Callable[[Database], Awaitable[None]]
+
+
+# Append only. Validators and indexes need no entry: they are brought in line with `collections.py` at every run.
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "collections with validators and indexes", _ensure_collections),)
+
+
+async def migrate(database: Database, progress: Progress | None = None) -> list[int]:
+    """Brings the database to the newest version and returns the versions that this call applied, oldest first.
+
+    Idempotent. When several processes call it at once, one works and the others wait for it.
+    `progress` is told (stage, done, total). Raises UnavailableError when MongoDB is away.
+    """
+    async with lease(database, RECORDS, "migration-lock"):
+        done = {record["_id"] async for record in iterate(database, RECORDS, {"_id": {"$type": "number"}})}
+        pending = [migration for migration in MIGRATIONS if migration.version not in done]
+        if not pending:
+            await _ensure_collections(database)
+        for position, migration in enumerate(pending, start=1):
+            await migration.apply(database)
+            record = {"_id": migration.version, "name": migration.name, "appliedAt": datetime.now(UTC)}
+            await put_document(database, RECORDS, record)
+            if progress is not None:
+                progress("migrations", position, len(pending))
+    return [migration.version for migration in pending]

@@ -1,0 +1,188 @@
+"""What the columns of import and export files mean: rows to documents and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mongo_seed import fields
+from mongo_seed.category_ids import category_chain
+from mongo_seed.fields import RowError
+from scoring.types import EventType
+from shop.entities.catalog import Product
+from shop.entities.interactions import Interaction
+from shop.entities.people import Actor
+from shop.store.documents import interaction_from_document, money_from_document, money_to_document, product_to_document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shop.entities.catalog import Category
+
+Document = dict[str, Any]
+
+PRODUCT_COLUMNS = (
+    "id",
+    "sku",
+    "name",
+    "description",
+    "category",
+    "brand",
+    "tags",
+    "price",
+    "currency",
+    "package_size",
+    "image_url",
+    "in_stock",
+    "rating",
+    "created_at",
+)
+PRODUCT_REQUIRED = ("id",)
+INTERACTION_COLUMNS = (
+    "user_id",
+    "session_id",
+    "product_id",
+    "type",
+    "timestamp",
+    "quantity",
+    "price",
+    "currency",
+    "order_id",
+    "recommendation_id",
+    "rating",
+    "key",
+)
+INTERACTION_REQUIRED = ("product_id", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product's id and those fields (in database form) that its row says something about."""
+
+    id: str
+    given: Document
+    categories: tuple[Category, ...]
+
+    def onto(self, existing: Document | None) -> Document:
+        """The whole document: what is there, or the defaults, under what the row says."""
+        blank = product_to_document(Product(self.id, sku=self.id, name=self.id))
+        return {**blank, **(existing or {}), **self.given}
+
+
+def parse_product(row: Mapping[str, Any]) -> ProductRow:
+    """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
+    id_ = fields.required_identifier(row, "id")
+    categories = category_chain(tuple(fields.texts(row, "category", ">")))
+    stocked = fields.flag(row, "in_stock")
+    values = {
+        "sku": ("sku", fields.identifier(row, "sku") or id_),
+        "name": ("name", fields.text(row, "name") or id_),
+        "description": ("description", fields.text(row, "description") or ""),
+        "category": ("categoryPath", [category.id for category in categories]),
+        "brand": ("brand", fields.text(row, "brand") or ""),
+        "tags": ("tags", fields.texts(row, "tags", "|")),
+        "price": ("price", money_to_document(fields.money(row))),
+        "package_size": ("packageSize", fields.text(row, "package_size") or ""),
+        "image_url": ("imageUrl", fields.text(row, "image_url")),
+        "in_stock": ("inStock", True if stocked is None else stocked),
+        "rating": ("rating", fields.number(row, "rating", most=5)),
+        "created_at": ("createdAt", fields.instant(row, "created_at")),
+    }
+    return ProductRow(id_, dict(values[column] for column in row if column in values), categories)
+
+
+def product_row(document: Mapping[str, Any], category_names: Mapping[str, str]) -> dict[str, Any]:
+    """The inverse: a product's document as a row."""
+    names = [category_names.get(id_, id_) for id_ in document["categoryPath"]]
+    price = money_from_document(document["price"])
+    return {
+        "id": document["_id"],
+        "sku": document["sku"],
+        "name": document["name"],
+        "description": document["description"] or None,
+        "category": fields.joined(names, " > "),
+        "brand": document["brand"] or None,
+        "tags": fields.joined(document["tags"], "|"),
+        "price": str(price.amount) if price else None,
+        "currency": price.currency if price else None,
+        "package_size": document["packageSize"] or None,
+        "image_url": document["imageUrl"],
+        "in_stock": document["inStock"],
+        "rating": document["rating"],
+        "created_at": fields.shown_instant(document["createdAt"]),
+    }
+
+
+class InteractionParser:
+    """Parses the rows of one file, in order: a row without a key gets one from its content.
+
+    Equal rows are told apart by counting them, so that the same file always gives the same keys. That needs about 100
+    bytes of memory for each row without a key.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, int] = {}
+
+    def parse(self, row: Mapping[str, Any]) -> Interaction:
+        """Raises RowError."""
+        actor = Actor(fields.identifier(row, "user_id"), fields.identifier(row, "session_id"))
+        if actor.user_id is None and actor.session_id is None:
+            raise RowError("user_id and session_id are both missing; one of them must say whose event it is")
+        at = fields.instant(row, "timestamp")
+        if at is None:
+            raise RowError("timestamp is missing")
+        type_ = _event_type(fields.text(row, "type"))
+        rating = fields.number(row, "rating", most=5)
+        if type_ is EventType.RATING and rating is None:
+            raise RowError("rating is missing; an event of type 'rating' needs one from 0 to 5")
+        quantity = fields.number(row, "quantity")
+        product_id = fields.required_identifier(row, "product_id")
+        return Interaction(
+            key=fields.identifier(row, "key") or self._key(row),
+            actor=actor,
+            product_id=product_id,
+            type=type_,
+            at=at,
+            quantity=1.0 if quantity is None else quantity,
+            price=fields.money(row),
+            order_id=fields.identifier(row, "order_id"),
+            recommendation_id=fields.identifier(row, "recommendation_id"),
+            rating=rating,
+        )
+
+    def _key(self, row: Mapping[str, Any]) -> str:
+        content = [str(row.get(column) or "") for column in INTERACTION_COLUMNS]
+        digest = blake2b(orjson.dumps(content), digest_size=12).digest()
+        earlier = self._seen.get(digest, 0)
+        self._seen[digest] = earlier + 1
+        return f"row-{digest.hex()}{f'-{earlier}' if earlier else ''}"
+
+
+def _event_type(said: str | None) -> EventType:
+    try:
+        return EventType((said or EventType.PURCHASE.value).strip().lower())
+    except ValueError as error:
+        known = ", ".join(event.value for event in EventType)
+        raise RowError(f"type must be one of {known}, not {said!r}") from error
+
+
+def interaction_row(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse: an interaction's document as a row, with its key."""
+    event = interaction_from_document(document)
+    return {
+        "user_id": event.actor.user_id,
+        "session_id": event.actor.session_id,
+        "product_id": event.product_id,
+        "type": event.type.value,
+        "timestamp": fields.shown_instant(event.at),
+        "quantity": event.quantity,
+        "price": str(event.price.amount) if event.price else None,
+        "currency": event.price.currency if event.price else None,
+        "order_id": event.order_id,
+        "recommendation_id": event.recommendation_id,
+        "rating": event.rating,
+        "key": event.key,
+    }

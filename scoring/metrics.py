@@ -1,0 +1,62 @@
+"""Ranking metrics from the ranks of held-out products among the whole catalogue (never sampled negatives)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def rank_of(scores: NDArray[np.float32], item: int, ties: NDArray[np.uint64]) -> int:
+    """Rank of an item, from 1. Equal scores are ordered by `ties`, so a constant scorer gains nothing from the order
+    of the catalogue."""
+    own = scores[item]
+    above = int((scores > own).sum())
+    return 1 + above + int((ties[scores == own] < ties[item]).sum())
+
+
+def tie_breaker(user: int, items: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """A hash of user and product (splitmix64), shape of `items`: an order that differs from user to user."""
+    with np.errstate(over="ignore"):
+        mixed = items.astype(np.uint64) + np.uint64((user + 1) * 0x9E3779B97F4A7C15 % 2**64)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def ndcg(ranks: NDArray[np.int64], k: int) -> float:
+    """Mean normalised discounted cumulative gain of one relevant product per list."""
+    return _mean(np.where(ranks <= k, 1.0 / np.log2(ranks + 1.0), 0.0))
+
+
+def hit_rate(ranks: NDArray[np.int64], k: int) -> float:
+    """Part of the lists with the held-out product among the first k; with one relevant product also the recall."""
+    return _mean((ranks <= k).astype(np.float64))
+
+
+def mean_reciprocal_rank(ranks: NDArray[np.int64], k: int) -> float:
+    return _mean(np.where(ranks <= k, 1.0 / ranks, 0.0))
+
+
+def list_ndcg(ranked: NDArray[np.int64], relevant: NDArray[np.int64], k: int) -> float:
+    """NDCG of one list against several equally relevant products."""
+    gains = np.isin(ranked[:k], relevant) / np.log2(np.arange(2, min(k, len(ranked)) + 2))
+    ideal = (1.0 / np.log2(np.arange(2, min(k, len(relevant)) + 2))).sum()
+    return float(gains.sum() / ideal) if ideal else 0.0
+
+
+def recall(ranked: NDArray[np.int64], relevant: NDArray[np.int64], k: int) -> float:
+    """Part of the relevant products found among the first k."""
+    return float(np.isin(relevant, ranked[:k]).mean()) if len(relevant) else 0.0
+
+
+def coverage(lists: NDArray[np.int64], n_items: int) -> float:
+    """Part of the catalogue that appears in any of the lists, shape (users, k)."""
+    return len(np.unique(lists)) / n_items if n_items else 0.0
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0

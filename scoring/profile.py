@@ -1,0 +1,95 @@
+"""A shopper at request time: their history folded to distinct products, with age and strength of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.interactions import EVENT_STRENGTHS, PURCHASE
+from scoring.types import EVENT_CODES, EventType, Tastes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.types import History, Query
+
+_VIEWS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Distinct products of a history; the arrays share the shape (products,), sorted by product index."""
+
+    items: NDArray[np.int32]
+    strengths: NDArray[np.float32]  # of the strongest event, purchase = 1
+    ages: NDArray[np.float64]  # seconds from its last event to the newest event of the history
+    purchases: NDArray[np.int32]
+    now: int
+    tastes: Tastes = Tastes()
+    local_hour: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def weights(self, half_life: float, floor: float) -> NDArray[np.float32]:
+        """Strengths, halved every `half_life` seconds of age, never below `floor` of the whole."""
+        if not len(self.items):
+            return self.strengths
+        fading = np.exp2(-self.ages / half_life)
+        weights: NDArray[np.float32] = (self.strengths * (floor + (1 - floor) * fading)).astype(np.float32)
+        return weights
+
+    @property
+    def bought(self) -> NDArray[np.int32]:
+        return self.items[self.purchases > 0]
+
+
+def profile_of(query: Query, n_items: int) -> Profile:
+    """Folds the query's history. Products outside the catalogue are ignored."""
+    profile = fold_history(query.history, n_items, query.now)
+    return replace(profile, tastes=query.tastes, local_hour=query.local_hour)
+
+
+def fold_history(history: History, n_items: int, now: int) -> Profile:
+    known = (history.items >= 0) & (history.items < n_items)
+    items, events, times = history.items[known], history.events[known], history.times[known]
+    if not len(items):
+        return seeds_profile((), now)
+    distinct, places = np.unique(items, return_inverse=True)
+    last = np.full(len(distinct), np.iinfo(np.int64).min)
+    np.maximum.at(last, places, times)
+    strengths = np.zeros(len(distinct), dtype=np.float32)
+    np.maximum.at(strengths, places, EVENT_STRENGTHS[events])
+    purchases = np.bincount(places[events == PURCHASE], minlength=len(distinct)).astype(np.int32)
+    return Profile(distinct.astype(np.int32), strengths, (last.max() - last).astype(np.float64), purchases, now)
+
+
+def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
+    """A profile of equally strong products, as if all had just been bought."""
+    items = np.unique(np.asarray(seeds, dtype=np.int32))
+    ones = np.ones(len(items), dtype=np.float32)
+    return Profile(items, ones, np.zeros(len(items)), np.ones(len(items), dtype=np.int32), now)
+
+
+def session_profile(profile: Profile, history: History, last: int = 10) -> Profile:
+    """The same shopper seen through their last few products: each step back in the session weighs 0.8 of the one after."""
+    recent: dict[int, float] = {}
+    for item in history.items[::-1].tolist():
+        if item not in recent:
+            recent[item] = 0.8 ** len(recent)
+        if len(recent) == last:
+            break
+    fading = np.array([recent.get(item, 0.02) for item in profile.items.tolist()], dtype=np.float32)
+    return replace(profile, strengths=profile.strengths * fading, ages=np.zeros(len(profile)))
+
+
+def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Distinct products that were looked at, newest first, with the time of the last look."""
+    looks = np.isin(history.events, _VIEWS) & (history.items >= 0) & (history.items < n_items)
+    items, times = history.items[looks], history.times[looks]
+    order = np.lexsort((np.arange(len(items)), times))[::-1]
+    _, first = np.unique(items[order], return_index=True)
+    newest = order[np.sort(first)]
+    return items[newest], times[newest]

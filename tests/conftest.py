@@ -1,0 +1,82 @@
+"""Real servers for every test: one `mongod` and one Valkey for each pytest process, a fresh database for each test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from devstack.binaries import find_mongod, find_valkey
+from devstack.servers import free_port, mongo_server, running, valkey_server
+from shop.settings import ModelSettings, MongoSettings, RedisSettings, Settings
+from shop.store.database import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.store.database import Database
+
+
+pytest_plugins = ["tests.fixtures.shop"]
+
+
+def pytest_configure() -> None:
+    """The developer's own environment and `.env` say nothing to the tests."""
+    prefixes = ["ANTHROPIC_", "OPENAI_"]
+    for field in Settings.model_fields.values():
+        group = field.annotation
+        assert isinstance(group, type)
+        assert issubclass(group, BaseSettings)
+        group.model_config["env_file"] = None
+        prefixes.append(group.model_config["env_prefix"])
+    for name in list(os.environ):
+        if name.startswith(tuple(prefixes)) and not name.startswith("WHYBUY_TEST_"):
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A real MongoDB, a replica set of one; `WHYBUY_TEST_MONGODB_URI` names another to use."""
+    if uri := os.environ.get("WHYBUY_TEST_MONGODB_URI"):
+        yield uri
+        return
+    folder = tmp_path_factory.mktemp("mongod")
+    server = mongo_server(find_mongod(Path(".whybuy/libraries")), folder / "data", free_port())
+    async with running(server, folder / "mongod.log"):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+async def redis_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A real Valkey; `WHYBUY_TEST_REDIS_URL` names another to use."""
+    if url := os.environ.get("WHYBUY_TEST_REDIS_URL"):
+        yield url
+        return
+    folder = tmp_path_factory.mktemp("valkey")
+    server = valkey_server(find_valkey(), folder / "data", free_port())
+    async with running(server, folder / "valkey.log"):
+        yield server.url
+
+
+@pytest.fixture
+def settings(mongo_uri: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings of a shop of its own: a database, keys and a model cache that no other test sees."""
+    name = f"test_{uuid4().hex[:12]}"
+    return Settings(
+        mongo=MongoSettings(uri=mongo_uri, database=name),
+        redis=RedisSettings(url=redis_url, prefix=name),
+        model=ModelSettings(cache_dir=tmp_path / "models"),
+    )
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The empty database of `settings`, dropped afterwards."""
+    client, database = connect(settings.mongo)
+    yield database
+    await client.drop_database(database.name)
+    client.close()

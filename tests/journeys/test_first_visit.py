@@ -1,0 +1,178 @@
+"""The main story: ask for recommendations, read why, buy, and see the list change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.shop import Shop
+
+LIST = """
+query ($input: RecommendationInput) {
+  recommendations(input: $input) {
+    id modelVersion generatedAt degraded freshness { lastEventAt modelTrainedAt }
+    items {
+      rank score confidence exploration propensity
+      product { id name price { amount currencyCode } category { name } }
+      breakdown {
+        collaborative { value weight share } contentBased { value weight share }
+        neural { value weight share } contextual { value weight share }
+      }
+      reasons { kind label count value product { id name } }
+      explanation { status text source evidence { kind } model promptVersion generatedAt }
+    }
+  }
+}
+"""
+READY = "subscription { explanationReady { eventId productId product { name } explanation { status text source } } }"
+TRACK = """
+mutation ($input: TrackInteractionInput!) {
+  trackInteraction(input: $input) { interaction { id type product { id } } userErrors { field code message } }
+}
+"""
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [item["product"]["id"] for item in answer["recommendations"]["items"]]
+
+
+async def test_five_explained_recommendations(shop: Shop) -> None:
+    async with shop.subscribe(READY, user="household-391") as ready:
+        answer = await shop.data(LIST, user="household-391")
+
+        shown = answer["recommendations"]
+        assert [item["rank"] for item in shown["items"]] == [1, 2, 3, 4, 5]
+        assert len(set(ids(answer))) == 5
+        assert shown["degraded"] == []
+        for item in shown["items"]:
+            assert 0 <= item["score"] <= 1
+            assert item["reasons"]
+            assert sum(part["share"] for part in item["breakdown"].values()) == pytest.approx(1)
+            assert item["explanation"]["status"] in {"PENDING", "READY"}
+
+        told = {}
+        while len(told) < 5:
+            event = (await ready.next())["explanationReady"]
+            told[event["productId"]] = event["explanation"]
+        assert set(told) >= set(ids(answer))
+        assert all(text["status"] == "READY" and text["source"] == "TEMPLATE" for text in told.values())
+
+    again = await shop.data(LIST, user="household-391")
+    assert ids(again) == ids(answer)
+    assert all(item["explanation"]["text"] for item in again["recommendations"]["items"])
+
+
+async def test_a_purchase_changes_the_next_list_without_training(shop: Shop) -> None:
+    user = "household-82"
+    before = await shop.data(LIST, {"input": {"limit": 10}}, user)
+    bought = ids(before)[0]
+
+    tracked = await shop.data(TRACK, {"input": {"interaction": {"productId": bought, "type": "PURCHASE"}}}, user)
+    after = await shop.data(LIST, {"input": {"limit": 10}}, user)
+
+    assert tracked["trackInteraction"]["userErrors"] == []
+    assert bought not in ids(after)
+    assert ids(after) != ids(before)
+    subjects = {
+        reason["product"]["id"]
+        for item in after["recommendations"]["items"]
+        for reason in item["reasons"]
+        if reason["product"]
+    }
+    assert bought in subjects, "something in the new list is there because of the purchase"
+    assert after["recommendations"]["modelVersion"] == before["recommendations"]["modelVersion"]
+
+
+async def test_an_open_page_is_told_the_new_list(shop: Shop) -> None:
+    user = "household-250"
+    live = "subscription { recommendationsUpdated { eventId list { items { product { id } } } } }"
+    async with shop.subscribe(live, user=user) as updates:
+        first = (await updates.next())["recommendationsUpdated"]
+        bought = first["list"]["items"][0]["product"]["id"]
+
+        await shop.data(TRACK, {"input": {"interaction": {"productId": bought, "type": "PURCHASE"}}}, user)
+
+        second = (await updates.next())["recommendationsUpdated"]
+        assert bought not in [item["product"]["id"] for item in second["list"]["items"]]
+        assert second["eventId"] != first["eventId"]
+
+
+async def test_an_anonymous_session_is_learned_from(shop: Shop) -> None:
+    session = uuid4().hex
+    cold = await shop.data(LIST, {"input": {"sessionId": session, "limit": 10}})
+    seen = ids(cold)[3]
+
+    event = {"sessionId": session, "interaction": {"productId": seen, "type": "VIEW"}}
+    await shop.data(TRACK, {"input": event})
+    warm = await shop.data(LIST, {"input": {"sessionId": session, "limit": 10}})
+
+    assert ids(warm) != ids(cold)
+    viewed = await shop.data(LIST, {"input": {"sessionId": session, "scenario": "RECENTLY_VIEWED", "limit": 1}})
+    assert ids(viewed) == [seen]
+
+
+async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
+    """Personal texts are cached; the cache must not leak."""
+    anna, ben = "household-250", "household-391"
+    for user in (anna, ben):
+        async with shop.subscribe(READY, user=user) as ready:
+            answer = await shop.data(LIST, {"input": {"limit": 3, "scenario": "POPULAR"}}, user)
+            pending = [
+                item for item in answer["recommendations"]["items"] if item["explanation"]["status"] == "PENDING"
+            ]
+            for _ in pending:
+                await ready.next()
+
+    stored = shop.resources.database["explanations"]
+    for user in (anna, ben):
+        assert await stored.count_documents({"actorKey": f"u:{user}"}) > 0
+    keys = [document["_id"] async for document in stored.find({}, {"_id": 1})]
+    assert len(keys) == len(set(keys))
+    by_owner = {
+        user: {document["_id"] async for document in stored.find({"actorKey": f"u:{user}"})} for user in (anna, ben)
+    }
+    assert not by_owner[anna] & by_owner[ben]
+
+
+async def test_the_list_is_logged_with_scores_and_propensities(shop: Shop) -> None:
+    answer = await shop.data(LIST, {"input": {"limit": 7}}, "household-250")
+    shown = answer["recommendations"]
+
+    await shop.resources.recommendation_log.flush()
+
+    logged = await shop.resources.database["recommendations_log"].find_one({"_id": shown["id"]})
+    assert logged is not None
+    assert logged["modelVersion"] == shown["modelVersion"]
+    assert [item["propensity"] for item in logged["items"]] == [item["propensity"] for item in shown["items"]]
+    assert sum(logged["weights"].values()) == pytest.approx(1)
+
+
+async def test_the_same_key_twice_counts_once(shop: Shop) -> None:
+    user = "demo-newcomer"
+    answer = await shop.data(LIST, user=user)
+    event = {"interaction": {"productId": ids(answer)[0], "type": "LIKE", "key": "tap-1"}}
+
+    await asyncio.gather(*(shop.data(TRACK, {"input": event}, user) for _ in range(5)))
+
+    count = "query { viewer { interactions { totalCount nodes { type product { id } } } } }"
+    interactions = (await shop.data(count, user=user))["viewer"]["interactions"]
+    assert interactions["totalCount"] == 1
+    assert interactions["nodes"] == [{"type": "LIKE", "product": {"id": ids(answer)[0]}}]
+
+
+async def test_an_insight_is_written_and_pushed(shop: Shop) -> None:
+    user = "household-391"
+    live = "subscription { insightUpdated { insight { status text source } } }"
+    async with shop.subscribe(live, user=user) as updates:
+        answer = await shop.data("{ recommendations { insight { status text } } }", user=user)
+        insight = answer["recommendations"]["insight"]
+        if insight["status"] == "PENDING":
+            insight = (await updates.next())["insightUpdated"]["insight"]
+
+    assert insight["status"] == "READY"
+    assert insight["text"].endswith(".")
+    assert "Ben" not in insight["text"]
