@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEGABYTE = 1_000_000
-FREE_SPACE_NEEDED = 1_000 * MEGABYTE  # the full data set with indexes and models takes about half of it
+FREE_SPACE_NEEDED = 1_500 * MEGABYTE  # the full data with indexes and a model takes 870 MB
 
 _MADE_BY_US = ("mongod", "valkey", "models", "logs", "libraries", "state.json", "ports.json", "secret", "lock")
 
@@ -63,7 +63,7 @@ class DataDir:
     def prepare(self, bytes_needed: int = FREE_SPACE_NEEDED) -> None:
         """Makes the folder. Raises StackError when it cannot be written or its disk is nearly full."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
                 pass
         except OSError as error:
@@ -145,7 +145,7 @@ class DataDir:
         """A key for signing development tokens; made once, readable by its owner alone."""
         path = self.root / "secret"
         with contextlib.suppress(FileExistsError):
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
                 file.write(secrets.token_hex(32))
         return path.read_text()

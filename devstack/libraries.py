@@ -42,6 +42,9 @@ def fetch(library: str, folder: Path) -> bool:
             _fetch(packages, folder)
         except (OSError, subprocess.SubprocessError):
             return False
+        finally:
+            for used in ("state", "cache", "downloads"):
+                shutil.rmtree(folder / used, ignore_errors=True)
     return bool(search_path(folder))
 
 

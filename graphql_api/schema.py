@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import strawberry
 from strawberry.extensions import (
+    AddValidationRules,
     MaxAliasesLimiter,
     MaxTokensLimiter,
     ParserCache,
@@ -43,13 +44,15 @@ class ShopSchema(strawberry.Schema):
 
 
 def build_schema(settings: ApiSettings) -> ShopSchema:
+    depth, aliases = QueryDepthLimiter(settings.max_query_depth), MaxAliasesLimiter(_MAX_ALIASES)
+    # One list of rules for all requests: ValidationCache knows a query again by them.
+    rules = [*depth.validation_rules, *aliases.validation_rules]
     return ShopSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=[
-            lambda: QueryDepthLimiter(max_depth=settings.max_query_depth),
-            lambda: MaxAliasesLimiter(max_alias_count=_MAX_ALIASES),
+            lambda: AddValidationRules(rules),
             lambda: MaxTokensLimiter(max_token_count=settings.max_query_tokens),
             # Parsing and validating would cost several times what running a usual query costs.
             lambda: ParserCache(maxsize=1000),

@@ -10,7 +10,7 @@ import importlib.util
 import re
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,7 @@ class Journey:
     """The whole data set: product columns of length n_products, and the lines of all households."""
 
     product_ids: NDArray[np.int64]
+    names: list[str]  # readable, and different for every product
     departments: list[str]
     categories: list[str | None]
     types: list[str | None]
@@ -120,7 +121,7 @@ def data_folder() -> Path:
 
 
 def read_journey(folder: Path | None = None) -> Journey:
-    """Reads everything (about a second). Raises DataSetError when the files are not there or not whole."""
+    """Reads everything (a few seconds). Raises DataSetError when the files are not there or not whole."""
     folder = folder or data_folder()
     try:
         products = _read(folder / "products.parquet", None)
@@ -160,8 +161,9 @@ def _journey(products: Any, table: Any) -> Journey:
     at = columns["transaction_timestamp"] // 1_000_000
     shelf = (columns["sales_value"] + columns["retail_disc"] + columns["coupon_match_disc"]) / quantity
     lines = _ordered(columns, rows, quantity, at)
-    return Journey(
+    journey = Journey(
         product_ids=ids,
+        names=[],
         departments=products["department"].to_pylist(),
         categories=products["product_category"].to_pylist(),
         types=types,
@@ -173,6 +175,7 @@ def _journey(products: Any, table: Any) -> Journey:
         lines=lines,
         skipped=int((bought & ~known).sum()),
     )
+    return replace(journey, names=_product_names(journey))
 
 
 def _quantities(counted: NDArray[np.float64], fuel: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -278,7 +281,7 @@ def categories(journey: Journey, rows: NDArray[np.int64]) -> list[Category]:
     return [Category(c.id, c.name, c.parent_id, c.path, counts[c.id]) for c in found.values()]
 
 
-def product_names(journey: Journey) -> list[str]:
+def _product_names(journey: Journey) -> list[str]:
     """Names of all products: "Kids Cereal, 14.5 oz"; where several would read the same, with brand and number."""
     plain = [", ".join(filter(None, (_title(journey, row), _size(journey, row)))) for row in _rows(journey)]
     brands = [_brand(journey, row) for row in _rows(journey)]
@@ -331,7 +334,6 @@ def _product_tags(journey: Journey, row: int) -> tuple[str, ...]:
 
 def product_documents(journey: Journey, selection: Selection, weeks: int, now: datetime) -> Iterator[Document]:
     """The selected products. A product is as new as its first sale, and has a price and buyers only if it was sold."""
-    names = product_names(journey)
     most = max(int(selection.buyers.max()), 1)
     for row in selection.products.tolist():
         category = _category_names(journey, row)
@@ -341,7 +343,7 @@ def product_documents(journey: Journey, selection: Selection, weeks: int, now: d
             Product(
                 id=str(journey.product_ids[row]),
                 sku=f"CJ-{journey.product_ids[row]}",
-                name=names[row],
+                name=journey.names[row],
                 description=_description(journey, row, category),
                 category_path=category_chain(category)[-1].path,
                 brand=_brand(journey, row),

@@ -6,11 +6,10 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mongo_seed.fields import RowError
-from mongo_seed.loading import Progress, chunks, pump
+from mongo_seed.loading import chunks, pump
 from mongo_seed.migrate import migrate
 from mongo_seed.popularity import recompute_popularity
 from mongo_seed.rows import (
@@ -28,9 +27,10 @@ from shop.store.database import BulkError, bulk_insert, bulk_replace, iterate
 from shop.store.documents import category_to_document, interaction_to_document, user_to_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Set
     from pathlib import Path
 
+    from mongo_seed.loading import Progress
     from shop.entities.catalog import Category
     from shop.entities.interactions import Interaction
     from shop.store.database import Database
@@ -39,6 +39,8 @@ _PRODUCT_BATCH = 2000
 _INTERACTION_BATCH = 4000
 _CHANGED_KEPT = 10_000
 Document = dict[str, Any]
+Refused = list[tuple[Row, str]]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -90,11 +92,24 @@ async def import_files(
         interaction_file = _opened(files, interactions, INTERACTION_COLUMNS, INTERACTION_REQUIRED)
         await migrate(database)
         if product_file:
-            report.products = await _ProductImport(database, product_file, report.changed_products).run(progress)
+            store = _ProductImport(database, report.changed_products).store
+            # One writer: two rows about one product must not overtake each other.
+            report.products = await _run(
+                product_file, parse_product, store, progress, stage="products", size=_PRODUCT_BATCH, writers=1
+            )
         if interaction_file:
-            importer = _InteractionImport(database, interaction_file)
-            report.interactions = await importer.run(progress)
-            report.users_added = importer.users_added
+            events = _InteractionImport(database)
+            parse = InteractionParser().parse
+            report.interactions = await _run(
+                interaction_file,
+                parse,
+                events.store,
+                progress,
+                stage="interactions",
+                size=_INTERACTION_BATCH,
+                writers=2,
+            )
+            report.users_added = events.users_added
     await recompute_popularity(database)
     report.seconds = time.monotonic() - started
     return report
@@ -106,9 +121,139 @@ def _opened(
     return None if path is None else files.enter_context(TableReader(path, columns, required))
 
 
-@dataclass(slots=True)
-class _Parsed[T]:
-    """A batch: rows that could be read, and refused ones."""
+def _parsed(reader: TableReader, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[tuple[Row, T | str]]:
+    """Each row with what it means, or with the reason why it is refused."""
+    for row in reader:
+        if row.values is None:
+            yield row, row.reason
+            continue
+        try:
+            yield row, parse(row.values)
+        except RowError as error:
+            yield row, str(error)
 
-    rows: list[tuple[Row, T]] = field(default_factory=list)
-    refused: list[tuple[Row, str]] = field(default_factory=list)
+
+async def _run(
+    reader: TableReader,
+    parse: Callable[[Mapping[str, Any]], T],
+    store: Callable[[list[tuple[Row, T]], TableReport], Awaitable[Refused]],
+    progress: Progress | None,
+    *,
+    stage: str,
+    size: int,
+    writers: int,
+) -> TableReport:
+    """Parses a file in batches; `store` puts one into the database, counts it, and returns what it refused."""
+    report = TableReport(reader.path)
+    with RejectsFile(reader) as rejects:
+
+        async def keep(batch: list[tuple[Row, T | str]]) -> int:
+            good = [(row, meant) for row, meant in batch if not isinstance(meant, str)]
+            refused = [(row, meant) for row, meant in batch if isinstance(meant, str)]
+            refused += await store(good, report)
+            for row, reason in sorted(refused, key=lambda pair: pair[0].line):
+                rejects.add(row, reason)
+            if progress is not None:
+                progress(stage, reader.position, reader.size)
+            return len(batch)
+
+        await pump(chunks(_parsed(reader, parse), size), keep, writers=writers)
+    report.rejected, report.first_rejects = rejects.count, rejects.first
+    report.rejects_file = rejects.path if rejects.count else None
+    return report
+
+
+class _ProductImport:
+    def __init__(self, database: Database, changed: list[str]) -> None:
+        self._database = database
+        self._changed = changed
+        self._categories: set[str] = set()
+
+    async def store(self, batch: list[tuple[Row, ProductRow]], report: TableReport) -> Refused:
+        ids = [meant.id for _, meant in batch]
+        existing = {document["_id"]: document async for document in iterate(self._database, "products", by_id(ids))}
+        await self._add_categories(meant.categories for _, meant in batch)
+        documents: dict[str, Document] = {}
+        changing: list[tuple[Row, str]] = []
+        now = datetime.now(UTC)
+        for row, meant in batch:  # a later row about the same product wins
+            before = documents.get(meant.id) or existing.get(meant.id)
+            after = meant.onto(before)
+            if after == before:
+                report.unchanged += 1
+                continue
+            if before is None and "createdAt" not in meant.given:
+                after["createdAt"] = now
+            documents[meant.id] = {**after, "updatedAt": now}
+            changing.append((row, meant.id))
+        failed = await self._write(list(documents.values()))
+        self._count(report, documents.keys() - failed.keys(), existing.keys(), len(changing))
+        refused = [(row, failed[id_]) for row, id_ in changing if id_ in failed]
+        report.changed -= len(refused)
+        return refused
+
+    async def _write(self, documents: list[Document]) -> dict[str, str]:
+        """Returns which ids were refused, and why."""
+        try:
+            await bulk_replace(self._database, "products", documents)
+        except BulkError as error:
+            return {documents[position]["_id"]: reason for position, reason in error.failures}
+        return {}
+
+    def _count(self, report: TableReport, written: Set[str], existing: Set[str], rows: int) -> None:
+        added = len(written - existing)
+        report.added += added
+        report.changed += rows - added
+        self._changed.extend(sorted(written & existing)[: _CHANGED_KEPT - len(self._changed)])
+
+    async def _add_categories(self, chains: Iterable[tuple[Category, ...]]) -> None:
+        new = {category.id: category for chain in chains for category in chain if category.id not in self._categories}
+        await bulk_insert(self._database, "categories", [category_to_document(category) for category in new.values()])
+        self._categories.update(new)
+
+
+class _InteractionImport:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._products: set[str] = set()
+        self._users: set[str] = set()
+        self.users_added = 0
+
+    async def store(self, batch: list[tuple[Row, Interaction]], report: TableReport) -> Refused:
+        await self._find_products({event.product_id for _, event in batch} - self._products)
+        good = [(row, event) for row, event in batch if event.product_id in self._products]
+        refused = [
+            (row, f"no product has the id {event.product_id!r}; import it first")
+            for row, event in batch
+            if event.product_id not in self._products
+        ]
+        await self._add_users(event for _, event in good)
+        documents = [interaction_to_document(event) for _, event in good]
+        try:
+            added = await bulk_insert(self._database, "interactions", documents)
+        except BulkError as error:
+            refused += [(good[position][0], reason) for position, reason in error.failures]
+            added = error.stored
+        report.added += added
+        report.unchanged += len(batch) - len(refused) - added
+        return refused
+
+    async def _find_products(self, unknown: set[str]) -> None:
+        async for product in iterate(self._database, "products", by_id(sorted(unknown)), fields=[]):
+            self._products.add(product["_id"])
+
+    async def _add_users(self, events: Iterable[Interaction]) -> None:
+        """Users whom nobody has named before; one is as old as its first event here."""
+        new: dict[str, User] = {}
+        for event in events:
+            id_ = event.actor.user_id
+            if id_ is not None and id_ not in self._users:
+                new.setdefault(id_, User(id_, created_at=event.at))
+        self.users_added += await bulk_insert(
+            self._database, "users", [user_to_document(user) for user in new.values()]
+        )
+        self._users.update(new)
+
+
+def by_id(ids: Iterable[str]) -> Document:
+    return {"_id": {"$in": list(ids)}}

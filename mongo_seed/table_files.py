@@ -10,7 +10,7 @@ import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -18,7 +18,6 @@ from shop.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
 Values = dict[str, Any]
 
@@ -46,10 +45,12 @@ def file_format(path: Path) -> str:
 
 
 class TableReader:
-    """Reads one file. Iterate it once; `position` and `size` tell the progress in bytes."""
+    """Reads one file. Iterate it once; `position` and `size` tell the progress in bytes.
+
+    Raises BadInputError when the file cannot be opened or its header is wrong, and while iterating when it is damaged.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str], required: Sequence[str]) -> None:
-        """Raises BadInputError when there is no such file or it cannot be opened."""
         self.path = path
         self.format = file_format(path)
         self.header: list[str] = []
@@ -60,6 +61,30 @@ class TableReader:
             self._file = path.open("rb")
         except OSError as error:
             raise BadInputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        self._source = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file)) if path.suffix == ".gz" else self._file
+        try:
+            if self.format == "csv":
+                with self._damage_named():
+                    self._open_csv()
+        except BadInputError:
+            self._file.close()
+            raise
+
+    def _open_csv(self) -> None:
+        # Kept: the file would be closed with it when nobody holds it any more.
+        self._text = text = io.TextIOWrapper(self._source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        self._reader = csv.reader(text)
+        try:
+            self.header = self._checked_header(next(self._reader, []))
+        except csv.Error as error:
+            raise BadInputError(f"{self.path}, line 1: not readable as CSV: {error}.") from error
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise BadInputError(f"{self.path} is damaged ({error}); what was before that is in.") from error
 
     def __enter__(self) -> TableReader:
         return self
@@ -72,20 +97,14 @@ class TableReader:
         return 0 if self._file.closed else self._file.tell()
 
     def __iter__(self) -> Iterator[Row]:
-        source = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file)) if self.path.suffix == ".gz" else self._file
-        try:
-            yield from self._csv(source) if self.format == "csv" else self._jsonl(source)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise BadInputError(f"{self.path} is damaged ({error}); what was before that is in.") from error
+        with self._damage_named():
+            yield from self._csv_rows() if self.format == "csv" else self._json_rows()
 
-    def _csv(self, source: IO[bytes]) -> Iterator[Row]:
-        text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text)
-        self.header = self._checked_header(next(reader, []))
+    def _csv_rows(self) -> Iterator[Row]:
         while True:
-            line = reader.line_num + 1
+            line = self._reader.line_num + 1
             try:
-                cells = next(reader)
+                cells = next(self._reader)
             except StopIteration:
                 return
             except csv.Error as error:
@@ -97,9 +116,7 @@ class TableReader:
     def _csv_row(self, line: int, cells: list[str]) -> Row:
         if len(cells) != len(self.header):
             return Row(line, None, cells, f"{len(cells)} fields where the header has {len(self.header)}")
-        try:
-            "".join(cells).encode()
-        except UnicodeEncodeError:
+        if not _is_utf8(cells):
             return Row(line, None, cells, "not valid UTF-8; save the file as UTF-8")
         values = dict(zip(self.header, cells, strict=True))
         for column in _REJECT_COLUMNS:
@@ -108,6 +125,8 @@ class TableReader:
 
     def _checked_header(self, cells: list[str]) -> list[str]:
         header = [cell.strip() for cell in cells]
+        if not _is_utf8(header):
+            raise BadInputError(f"{self.path} is not UTF-8 text; save it as UTF-8.")
         if not any(header):
             raise BadInputError(f"{self.path} is empty; its first line must name the columns: {self._known}.")
         for name in header:
@@ -128,8 +147,8 @@ class TableReader:
             return f"the column {name!r} is not known.{hint} Columns: {self._known}."
         return f"the column {name!r} is there twice." if header and list(header).count(name) > 1 else ""
 
-    def _jsonl(self, source: IO[bytes]) -> Iterator[Row]:
-        for line, raw in enumerate(source, start=1):
+    def _json_rows(self) -> Iterator[Row]:
+        for line, raw in enumerate(self._source, start=1):
             if raw.strip():
                 yield self._json_row(line, raw.rstrip(b"\r\n"))
 
@@ -146,6 +165,15 @@ class TableReader:
         for column in _REJECT_COLUMNS:
             values.pop(column, None)
         return Row(line, values, raw)
+
+
+def _is_utf8(cells: Sequence[str]) -> bool:
+    """Bytes that could not be decoded came through as lone surrogates, which cannot be encoded."""
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class RejectsFile:
@@ -198,38 +226,27 @@ def _rejected_json(line: int, raw: bytes, reason: str) -> str:
     return orjson.dumps({"line": line, "reason": reason, **fields}).decode() + "\n"
 
 
-class TableWriter(Protocol):
-    """Writes rows; on leaving the `with` block the file takes its name, unless an error came."""
+class TableWriter:
+    """Writes rows in the format of the path's extension.
 
-    def write(self, values: Values) -> None: ...
-
-    def __enter__(self) -> TableWriter: ...
-
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None: ...
-
-
-def table_writer(path: Path, columns: Sequence[str]) -> TableWriter:
-    """A writer in the format of the path's extension. The old file stays until the new one is complete.
-
+    The file takes its name when the `with` block is left without an error; until then an old one stays as it is.
     Raises BadInputError when the place cannot be written.
     """
-    file_format(path)
-    return _Writer(path, columns)
 
-
-class _Writer:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        is_csv = file_format(path) == "csv"
         self._path = path
-        self._columns = columns
         self._part = path.with_name(f".{path.name}.part")
         try:
             raw = self._part.open("wb")
         except OSError as error:
             raise BadInputError(f"{path} cannot be written: {error.strerror or error}.") from error
         self._raw = raw
-        zipped = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0))
-        self._text = io.TextIOWrapper(zipped if path.suffix == ".gz" else raw, encoding="utf-8", newline="")
-        self._csv = csv.DictWriter(self._text, columns) if file_format(path) == "csv" else None
+        target: IO[bytes] = raw
+        if path.suffix == ".gz":  # without name and time: equal content gives equal files
+            target = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0))
+        self._text = io.TextIOWrapper(target, encoding="utf-8", newline="")
+        self._csv = csv.DictWriter(self._text, columns) if is_csv else None
         if self._csv is not None:
             self._csv.writeheader()
 
@@ -240,10 +257,10 @@ class _Writer:
             filled = {name: value for name, value in values.items() if value is not None}
             self._text.write(orjson.dumps(filled).decode() + "\n")
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> TableWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._text.close()
         self._raw.close()
         if kind is None:

@@ -20,7 +20,10 @@ class Scorer(Protocol):
     A component that knows nothing about a profile returns equal scores for all items.
     """
 
-    config: Any  # a frozen dataclass of JSON-ready fields
+    @property
+    def config(self) -> Any:
+        """A frozen dataclass of JSON-ready fields."""
+        ...
 
     @classmethod
     def fit(cls, data: TrainingSet, config: Any, rng: Generator) -> Self:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy as np
 from scoring.interactions import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -27,9 +28,9 @@ class ContentConfig:
     max_features: int = 50_000
     max_per_item: int = 32  # the strongest features of a product are kept: bounds memory and time
     price_buckets: int = 8
-    half_life: float = 30.0 * DAY
-    floor: float = 0.1
-    taste_weight: float = 0.5  # what was stated, against the whole of the history
+    half_life: float = 7.0 * DAY
+    floor: float = 0.05
+    taste_weight: float = 0.5  # likeness that a stated taste adds, where 1 is a perfect match with the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,35 @@ class Content:
     features: NDArray[np.int32]
     values: NDArray[np.float32]
     n_features: NDArray[np.int64]  # shape (1,)
+    appeal: NDArray[np.float32]  # (items,): log(e + shoppers); orders products of the same description, 1 for a new one
 
     @classmethod
     def fit(cls, data: TrainingSet, config: ContentConfig, rng: Generator) -> Content:  # noqa: ARG003
-        matrix = _tfidf([_words(data.dataset.catalogue, item, price) for item, price in _rows(data, config)], config)
+        matrix = _tfidf((_words(data.dataset.catalogue, item, price) for item, price in _rows(data, config)), config)
         return cls(
             config,
             matrix.indptr.astype(np.int32),
             matrix.indices.astype(np.int32),
             matrix.data.astype(np.float32),
             np.array([matrix.shape[1]]),
+            _appeal(data),
         )
+
+    def with_appeal(self, data: TrainingSet) -> Content:
+        """The same descriptions, with demand as in `data`."""
+        return replace(self, appeal=_appeal(data))
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
         taste = self.taste(profile.items, profile.weights(self.config.half_life, self.config.floor))
-        scores: NDArray[np.float32] = self.matrix() @ taste
-        return scores
+        likeness: NDArray[np.float32] = self.matrix() @ taste
+        if len(profile.stated):
+            likeness += self.config.taste_weight * np.bincount(profile.stated, minlength=len(likeness))
+        return likeness * self.appeal
+
+    def likeness(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosine of every product to the sum of some, shape (items,)."""
+        cosines: NDArray[np.float32] = self.matrix() @ self.taste(items, np.ones(len(items), dtype=np.float32))
+        return cosines
 
     def taste(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """The weighted sum of the items' rows, at unit length, shape (features,)."""
@@ -69,26 +83,22 @@ class Content:
         return taste / norm if norm > 0 else taste
 
     def matrix(self) -> Any:
-        from scipy.sparse import csr_matrix  # noqa: PLC0415  (half a second to import)
+        from scipy.sparse import csr_matrix
 
         shape = (len(self.starts) - 1, int(self.n_features[0]))
         return csr_matrix((self.values, self.features, self.starts), shape=shape, copy=False)
 
-    def cosine(self, one: int, other: int) -> float:
-        """Cosine of two products' rows, 0 to 1."""
-        first = slice(self.starts[one], self.starts[one + 1])
-        second = slice(self.starts[other], self.starts[other + 1])
-        _, left, right = np.intersect1d(
-            self.features[first], self.features[second], assume_unique=True, return_indices=True
-        )
-        return float(min(1.0, self.values[first][left] @ self.values[second][right]))
-
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        return {name: getattr(self, name) for name in ("starts", "features", "values", "n_features")}
+        return {name: getattr(self, name) for name in ("starts", "features", "values", "n_features", "appeal")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: ContentConfig) -> Content:
         return cls(config=config, **arrays)
+
+
+def _appeal(data: TrainingSet) -> NDArray[np.float32]:
+    appeal: NDArray[np.float32] = np.log(np.e + data.shoppers).astype(np.float32)
+    return appeal
 
 
 def _rows(data: TrainingSet, config: ContentConfig) -> list[tuple[int, int]]:
@@ -115,22 +125,48 @@ def _words(catalogue: Catalogue, item: int, price: int) -> list[str]:
     return words
 
 
-def _tfidf(documents: list[list[str]], config: ContentConfig) -> Any:
-    """CSR of shape (items, features), rows of unit length: (1 + log tf) * log(n / df), a word in one product is dropped."""
-    from scipy import sparse  # noqa: PLC0415
+def _tfidf(documents: Iterable[list[str]], config: ContentConfig) -> Any:
+    """CSR of shape (items, features) with rows of unit length: (1 + log tf) * log((1 + n) / df).
 
-    frequency = Counter(word for words in documents for word in set(words))
-    common = sorted((-count, word) for word, count in frequency.items() if count > 1)[: config.max_features]
-    idf = {word: np.log((1 + len(documents)) / -count) for count, word in common}
-    code = {word: number for number, (_, word) in enumerate(common)}
-    starts, features, values = [0], [], []
+    A word that one product alone has connects nothing and is dropped.
+    """
+    from scipy import sparse
+
+    vocabulary: dict[str, int] = {}
+    ends, flat = [0], []
     for words in documents:
-        counts = Counter(word for word in words if word in code)
-        weighted = sorted(((1 + np.log(n)) * idf[word], code[word]) for word, n in counts.items())
-        kept = sorted(weighted[-config.max_per_item :], key=lambda pair: pair[1])
-        norm = np.sqrt(sum(value * value for value, _ in kept)) or 1.0
-        features.extend(number for _, number in kept)
-        values.extend(value / norm for value, _ in kept)
-        starts.append(len(features))
-    arrays = (np.array(values, np.float32), np.array(features, np.int32), np.array(starts, np.int32))
-    return sparse.csr_matrix(arrays, shape=(len(documents), max(len(code), 1)))
+        flat.extend([vocabulary.setdefault(word, len(vocabulary)) for word in words])
+        ends.append(len(flat))
+    n_items = len(ends) - 1
+    shape = (n_items, max(len(vocabulary), 1))
+    counts = sparse.csr_matrix((np.ones(len(flat), np.float32), np.array(flat, np.int32), np.array(ends)), shape=shape)
+    counts.sum_duplicates()
+    frequency = np.bincount(counts.indices, minlength=shape[1])
+    kept = np.flatnonzero(frequency > 1)
+    # Equal frequencies are ordered by name, not by the order of the catalogue.
+    names = np.array(list(vocabulary) or [""])[kept]
+    kept = kept[np.lexsort((names, -frequency[kept]))[: config.max_features]]
+    columns = counts[:, kept] if len(kept) else sparse.csr_matrix((n_items, 1), dtype=np.float32)
+    columns.sort_indices()
+    idf = np.log((1 + n_items) / np.maximum(frequency[kept], 1)) if len(kept) else np.ones(1)
+    values = ((1 + np.log(columns.data)) * idf[columns.indices]).astype(np.float32)
+    return _unit_rows(_strongest(sparse.csr_matrix((values, columns.indices, columns.indptr), columns.shape), config))
+
+
+def _strongest(matrix: Any, config: ContentConfig) -> Any:
+    """At most `max_per_item` entries of each row, the largest."""
+    from scipy import sparse
+
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((-matrix.data, rows))
+    places = np.arange(len(rows)) - matrix.indptr[rows]
+    kept = order[places < config.max_per_item]
+    return sparse.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+
+
+def _unit_rows(matrix: Any) -> Any:
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    norms = np.sqrt(np.bincount(rows, matrix.data**2, matrix.shape[0]))
+    matrix.data = (matrix.data / np.maximum(norms[rows], 1e-12)).astype(np.float32)
+    matrix.sort_indices()
+    return matrix

@@ -77,4 +77,5 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float32]:
     spread = values.std() if len(values) else 0.0
     if spread < 1e-9:
         return np.zeros(len(values), dtype=np.float32)
-    return ((values - values.mean()) / spread).astype(np.float32)
+    standardised: NDArray[np.float32] = ((values - values.mean()) / spread).astype(np.float32)
+    return standardised

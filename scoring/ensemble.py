@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.component import Scorer
+    from scoring.profile import Profile
+
 COMPONENTS = tuple(Component)
+_MIN_SLOPE = 0.05  # a higher fused score is never a lower calibrated one
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,13 @@ def weight_vector(weights: Mapping[Component, float] | None) -> NDArray[np.float
     """Weights in component order, scaled to sum to 1; all zero or missing means the default."""
     chosen = weights if weights and sum(max(value, 0.0) for value in weights.values()) > 0 else DEFAULT_WEIGHTS
     vector = np.array([max(chosen.get(component, 0.0), 0.0) for component in COMPONENTS], dtype=np.float64)
-    return (vector / vector.sum()).astype(np.float32)
+    scaled: NDArray[np.float32] = (vector / vector.sum()).astype(np.float32)
+    return scaled
+
+
+def score_all(scorers: Mapping[Component, Scorer], profile: Profile, weights: NDArray[np.float32]) -> Fusion:
+    """All products scored for a profile, before any rule."""
+    return fuse(tuple(scorers[component].scores(profile) for component in COMPONENTS), weights)
 
 
 def fuse(raw: tuple[NDArray[np.float32], ...], weights: NDArray[np.float32]) -> Fusion:
@@ -72,13 +82,10 @@ def shares(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[
 
 
 def breakdowns(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> list[dict[Component, ComponentScore]]:
-    weight_list = weights.tolist()
+    """Both arrays have the shape (items, 4)."""
     return [
-        {
-            component: ComponentScore(value, weight, share)
-            for component, value, weight, share in zip(COMPONENTS, row, weight_list, row_shares, strict=True)
-        }
-        for row, row_shares in zip(parts.tolist(), shares(parts, weights).tolist(), strict=True)
+        dict(zip(COMPONENTS, map(ComponentScore, *rows), strict=True))
+        for rows in zip(parts.tolist(), weights.tolist(), shares(parts, weights).tolist(), strict=True)
     ]
 
 
@@ -122,4 +129,7 @@ def fit_calibration(taken: NDArray[np.float64], rivals: NDArray[np.float64]) -> 
         solution -= step
         if np.abs(step).max() < 1e-8:
             break
-    return Calibration(slope=max(float(solution[0]), 0.05), offset=float(solution[1]))
+    slope, offset = solution.tolist()
+    if slope < _MIN_SLOPE:
+        return Calibration(_MIN_SLOPE, -_MIN_SLOPE * float((taken.mean() + rivals.mean()) / 2))
+    return Calibration(slope, offset)

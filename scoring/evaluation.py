@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.dataset import Dataset
+from scoring.ensemble import COMPONENTS, score_all
 from scoring.interactions import fold
-from scoring.metrics import hit_rate, mean_reciprocal_rank, ndcg, tie_breaker
+from scoring.metrics import coverage, hit_rate, mean_reciprocal_rank, ndcg, rank_of, tie_breaker
+from scoring.profile import fold_history
+from scoring.slate import best_first
 from scoring.types import History
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from scoring.dataset import Interactions
+    from scoring.component import Scorer
+    from scoring.dataset import Dataset, Interactions
+    from scoring.profile import Profile
+    from scoring.types import Component
 
+SHORTLIST = 100
 _MIN_PRODUCTS = 5
 
 
@@ -87,3 +95,72 @@ def summarise(ranks: NDArray[np.int64]) -> dict[str, float]:
         "recall@20": hit_rate(ranks, 20),
         "mrr@10": mean_reciprocal_rank(ranks, 10),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a hold-out says: metrics by name, and the fused scores of taken products and of their shortlist rivals."""
+
+    metrics: dict[str, float]
+    taken: NDArray[np.float64]
+    rivals: NDArray[np.float64]
+
+
+def profiles_of(hold_out: HoldOut, now: int) -> list[Profile]:
+    """The profile of each held-out shopper, as it was before the hidden product."""
+    histories = Histories(hold_out.dataset.interactions)
+    n_items = len(hold_out.dataset.catalogue)
+    return [fold_history(histories.of(user), n_items, now) for user in hold_out.users.tolist()]
+
+
+def ranks_of(
+    score: Callable[[Profile], NDArray[np.float32]],
+    profiles: list[Profile],
+    hold_out: HoldOut,
+    ties: NDArray[np.uint32],
+) -> NDArray[np.int64]:
+    """Rank of each hidden product among all that its shopper had not met, shape (users,)."""
+    ranks = np.empty(len(profiles), dtype=np.int64)
+    for place, profile in enumerate(profiles):
+        scores = score(profile).copy()
+        scores[profile.items] = -np.inf
+        ranks[place] = rank_of(scores, int(hold_out.items[place]), int(hold_out.users[place]), ties)
+    return ranks
+
+
+def gain(ranks: NDArray[np.int64]) -> float:
+    """NDCG without a cut: moves smoothly where NDCG@10 of a few hundred shoppers jumps. For choosing settings."""
+    return ndcg(ranks, int(ranks.max(initial=1)))
+
+
+def validate(
+    scorers: Mapping[Component, Scorer],
+    weights: NDArray[np.float32],
+    popularity: NDArray[np.float32],
+    hold_out: HoldOut,
+    ties: NDArray[np.uint32],
+    now: int,
+) -> Validation:
+    """Ranks each hidden product by the ensemble, by each component alone, and by popularity (what to beat)."""
+    names = ("ensemble", *(component.value for component in COMPONENTS), "popularity")
+    ranks = {name: np.zeros(len(hold_out.users), dtype=np.int64) for name in names}
+    taken, rivals, lists = [], [], []
+    for place, profile in enumerate(profiles_of(hold_out, now)):
+        item, user = int(hold_out.items[place]), int(hold_out.users[place])
+        fusion = score_all(scorers, profile, weights)
+        for name, values in zip(names, (fusion.fused, *fusion.raw, popularity), strict=True):
+            open_values = values.copy()
+            open_values[profile.items] = -np.inf
+            ranks[name][place] = rank_of(open_values, item, user, ties)
+        fusion.fused[profile.items] = -np.inf
+        shortlist = best_first(fusion.fused, ties, SHORTLIST)
+        lists.append(shortlist[:10])
+        if item in shortlist:
+            taken.append(float(fusion.fused[item]))
+            rivals.extend(fusion.fused[shortlist[shortlist != item]].tolist())
+    if not lists:
+        return Validation({"shoppers": 0.0}, np.zeros(0), np.zeros(0))
+    metrics = {f"{name}.{metric}": value for name in names for metric, value in summarise(ranks[name]).items()}
+    metrics["ensemble.coverage@10"] = coverage(np.array(lists), len(ties))
+    metrics["shoppers"] = float(len(hold_out.users))
+    return Validation(metrics, np.array(taken, dtype=np.float64), np.array(rivals, dtype=np.float64))

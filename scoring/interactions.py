@@ -73,7 +73,7 @@ class TrainingSet:
     @cached_property
     def matrix(self) -> Any:
         """scipy CSR of shape (users, items), float32 strengths."""
-        from scipy import sparse  # noqa: PLC0415  (half a second to import; serving may not need it)
+        from scipy import sparse
 
         pairs = self.pairs
         shape = (self.n_users, self.n_items)

@@ -90,8 +90,8 @@ class ItemIndex:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def mask(self, wanted: ItemFilter) -> NDArray[np.bool_] | None:
-        """True where a product may appear, shape (items,); None when the filter restricts nothing."""
+    def mask(self, wanted: ItemFilter) -> NDArray[np.bool_]:
+        """True where a product may appear, shape (items,); a new array."""
         allowed = np.ones(len(self), dtype=bool)
         choices = ((self.categories, wanted.categories), (self.brands, wanted.brands), (self.tags, wanted.tags))
         for labels, names in choices:
@@ -106,7 +106,7 @@ class ItemIndex:
             allowed &= self.prices >= wanted.min_price
         if wanted.max_price is not None:
             allowed &= self.prices <= wanted.max_price
-        return None if allowed.all() else allowed
+        return allowed
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         packed = {f"ids_{key}": array for key, array in pack_strings(self.ids).items()}
@@ -116,9 +116,16 @@ class ItemIndex:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> ItemIndex:
-        labels = {name: Labels.from_arrays(arrays, name) for name in ("categories", "brands", "tags")}
-        own = {name: arrays[name] for name in ("leaf", "brand", "prices", "ties")}
-        return cls(ids=unpack_strings(arrays, "ids"), **own, **labels)
+        return cls(
+            ids=unpack_strings(arrays, "ids"),
+            leaf=arrays["leaf"],
+            brand=arrays["brand"],
+            prices=arrays["prices"],
+            ties=arrays["ties"],
+            categories=Labels.from_arrays(arrays, "categories"),
+            brands=Labels.from_arrays(arrays, "brands"),
+            tags=Labels.from_arrays(arrays, "tags"),
+        )
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemIndex:

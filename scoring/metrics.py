@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def rank_of(scores: NDArray[np.float32], item: int, ties: NDArray[np.uint64]) -> int:
-    """Rank of an item, from 1. Equal scores are ordered by `ties`, so a constant scorer gains nothing from the order
-    of the catalogue."""
+def rank_of(scores: NDArray[np.float32], item: int, user: int, ties: NDArray[np.uint32]) -> int:
+    """Rank of an item, from 1. Equal scores are ordered by a hash of user and product, so that neither a constant
+    scorer nor one with many ties gains from the order of the catalogue. ties: a hash of each product, (items,)."""
     own = scores[item]
-    above = int((scores > own).sum())
-    return 1 + above + int((ties[scores == own] < ties[item]).sum())
+    equals = ties[scores == own]
+    before = int((tie_breaker(user, equals) < tie_breaker(user, ties[item : item + 1])).sum()) if len(equals) > 1 else 0
+    return 1 + int((scores > own).sum()) + before
 
 
 def tie_breaker(user: int, items: NDArray[np.uint32]) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""Neighbour lists of every product, made at training: what is bought with it, and what resembles it."""
+"""What resembles what: for every product, the nearest by content and by embedding, ordered by all four components."""
 
 from __future__ import annotations
 
@@ -7,151 +7,82 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.interactions import DAY, PURCHASE
+from scoring.together import LIST_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from scoring.content import Content
-    from scoring.contextual import Contextual
-    from scoring.interactions import TrainingSet
-    from scoring.neural import Neural
+    from scoring.together import Together
 
-LIST_LENGTH = 50
-_LARGEST_BASKET = 200  # more distinct products than this is a bulk import, not a shopping trip
-_MIN_TOGETHER = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Bought-together lists, best first; arrays of shape (items, LIST_LENGTH), padded with item -1."""
-
-    items: NDArray[np.int32]
-    counts: NDArray[np.int32]  # baskets with both
-    lifts: NDArray[np.float32]  # over what independence would give
-    surprises: NDArray[np.float32]  # (count - expected) / sqrt(expected + 1): large for strong and well-founded pairs
+_BLOCK = 2_048
+_LOUDEST = 3.0  # a best seller is not more similar for selling well: no standardised part counts for more
 
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """Similar-product lists, best first under the trained weights; shape (items, LIST_LENGTH), padded with item -1."""
+    """Lists of lookalikes, best first under the trained weights; shape (items, LIST_LENGTH), padded with item -1."""
 
     items: NDArray[np.int32]
-    cosines: NDArray[np.float16]  # of content
+    cosines: NDArray[np.float16]  # of content, 0 to 1
     parts: NDArray[np.float16]  # (items, LIST_LENGTH, 4): standardised value of each component
 
 
-def bought_together(data: TrainingSet) -> Together:
-    baskets = _baskets(data)
-    n_baskets = max(baskets.shape[0], 1)
-    frequency = np.asarray(baskets.sum(axis=0)).ravel()
-    by_item = baskets.T.tocsr()
-    shape = (data.n_items, LIST_LENGTH)
-    lists = Together(
-        np.full(shape, -1, np.int32), np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    )
-    for start, stop in _blocks(by_item, baskets):
-        block = (by_item[start:stop] @ baskets).tocoo()
-        keep = (block.data >= _MIN_TOGETHER) & (block.col != block.row + start)
-        rows, columns, counts = block.row[keep].astype(np.int64) + start, block.col[keep], block.data[keep]
-        expected = frequency[rows] * frequency[columns] / n_baskets
-        surprise = (counts - expected) / np.sqrt(expected + 1)
-        order = np.lexsort((columns, -surprise, rows))
-        order = order[surprise[order] > 0]
-        rows, columns, counts = rows[order], columns[order], counts[order]
-        places = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        top = places < LIST_LENGTH
-        where = (rows[top], places[top])
-        lists.items[where], lists.counts[where] = columns[top], counts[top]
-        lists.lifts[where] = counts[top] / expected[order][top]
-        lists.surprises[where] = surprise[order][top]
-    return lists
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What likeness is judged by: one entry per product in each."""
+
+    content: Any  # CSR (items, features), rows of unit length
+    embeddings: NDArray[np.float32]  # (items, dimensions)
+    demand: NDArray[np.float32]  # (items,)
+    together: Together
 
 
-def _baskets(data: TrainingSet) -> Any:
-    """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did."""
-    from scipy import sparse  # noqa: PLC0415
-
-    columns = data.interactions
-    bought = columns.events == PURCHASE
-    chosen = bought if bought.any() else np.ones(len(columns.users), dtype=bool)
-    users, items = columns.users[chosen].astype(np.int64), columns.items[chosen]
-    orders, days = columns.orders[chosen], columns.times[chosen] // DAY
-    days = days - days.min(initial=0)
-    by_day = users * (int(days.max(initial=0)) + 1) + days
-    keys = np.where(orders >= 0, orders, by_day + int(orders.max(initial=0)) + 1)
-    for key in (keys, users):
-        _, codes = np.unique(key, return_inverse=True)
-        shape = (int(codes.max(initial=-1)) + 1, data.n_items)
-        matrix = sparse.csr_matrix((np.ones(len(items), np.int32), (codes, items)), shape=shape)
-        matrix.sum_duplicates()
-        matrix.data[:] = 1
-        sizes = np.diff(matrix.indptr)
-        if (sizes > 1).any():
-            return matrix[sizes <= _LARGEST_BASKET]
-    return matrix
-
-
-def _blocks(by_item: Any, baskets: Any, budget: int = 6_000_000) -> Iterator[tuple[int, int]]:
-    """Item ranges whose co-occurrence counts need at most about `budget` additions, which bounds memory."""
-    sizes = np.diff(baskets.indptr)
-    work = np.add.reduceat(np.r_[sizes[by_item.indices], 0], by_item.indptr[:-1]) if by_item.shape[0] else np.zeros(0)
-    work = np.where(np.diff(by_item.indptr) > 0, work, 0)
-    bins = np.cumsum(work) // budget
-    starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]]) if len(bins) else np.zeros(0, np.int64)
-    yield from zip(starts.tolist(), [*starts[1:].tolist(), by_item.shape[0]], strict=True)
-
-
-def similar(
-    content: Content, neural: Neural, contextual: Contextual, together: Together, weights: NDArray[np.float32], rng: Generator
-) -> Similar:
-    """Nearest by content and embedding (cosine of both), then ordered by the four components' standardised values."""
-    n_items = len(neural.embeddings)
-    vectors = np.hstack([embed(content.matrix(), rng), _unit(neural.embeddings)])
-    found = nearest(vectors, LIST_LENGTH, rng)
-    matrix = content.matrix()
+def similar(sides: Sides, weights: NDArray[np.float32], rng: Generator) -> Similar:
+    unit = unit_rows(sides.embeddings)
+    found = nearest(np.hstack([embed(sides.content, rng), unit]), LIST_LENGTH, rng)
+    n_items = len(found)
     parts = np.zeros((*found.shape, 4), dtype=np.float32)
-    cosines = np.zeros(found.shape, dtype=np.float32)
-    unit = _unit(neural.embeddings)
-    for start in range(0, n_items, 2_048):
-        rows = np.arange(start, min(start + 2_048, n_items))
-        listed = found[rows]
-        pairs = (np.repeat(rows, listed.shape[1]), np.maximum(listed, 0).ravel())
-        cosine = np.asarray(matrix[pairs[0]].multiply(matrix[pairs[1]]).sum(axis=1)).reshape(listed.shape)
-        cosines[rows] = np.clip(cosine, 0.0, 1.0)
-        parts[rows, :, 0] = _listed_surprise(together, rows, listed)
-        parts[rows, :, 1] = cosines[rows]
-        parts[rows, :, 2] = np.einsum("id,ikd->ik", unit[rows], unit[np.maximum(listed, 0)])
-        parts[rows, :, 3] = contextual.demand[np.maximum(listed, 0)]
+    for start in range(0, n_items, _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, n_items))
+        listed = np.maximum(found[rows], 0)
+        pairs = (np.repeat(rows, listed.shape[1]), listed.ravel())
+        cosine = sides.content[pairs[0]].multiply(sides.content[pairs[1]]).sum(axis=1)
+        parts[rows, :, 0] = _affinities(sides.together, rows, listed)
+        parts[rows, :, 1] = np.clip(np.asarray(cosine).reshape(listed.shape), 0.0, 1.0)
+        parts[rows, :, 2] = np.einsum("id,ikd->ik", unit[rows], unit[listed])
+        parts[rows, :, 3] = sides.demand[listed]
+    cosines = parts[..., 1].copy()
     known = found >= 0
     for component in range(4):
-        values = parts[..., component]
-        mean, spread = (values[known].mean(), values[known].std()) if known.any() else (0.0, 0.0)
-        parts[..., component] = (values - mean) / spread if spread > 1e-6 else 0.0
+        parts[..., component] = np.minimum(_standardised(parts[..., component], known), _LOUDEST)
     order = np.argsort(np.where(known, -(parts @ weights), np.inf), axis=1, kind="stable")
-    ordered = np.take_along_axis(parts, order[..., None], axis=1)
     return Similar(
         np.take_along_axis(found, order, axis=1),
         np.take_along_axis(cosines, order, axis=1).astype(np.float16),
-        np.clip(ordered, -100, 100).astype(np.float16),
+        np.take_along_axis(parts, order[..., None], axis=1).astype(np.float16),
     )
 
 
-def _listed_surprise(together: Together, rows: NDArray[np.int64], listed: NDArray[np.int32]) -> NDArray[np.float32]:
-    """log(1 + surprise) of each listed product where it is also bought together with the row's, else 0."""
-    values = np.zeros(listed.shape, dtype=np.float32)
-    for place, row in enumerate(rows.tolist()):
-        partners = together.items[row]
-        if partners[0] < 0:
-            continue
-        order = np.argsort(partners)
-        spots = order[np.minimum(np.searchsorted(partners[order], listed[place]), len(order) - 1)]
-        same = (partners[spots] == listed[place]) & (listed[place] >= 0)
-        values[place, same] = np.log1p(together.surprises[row][spots[same]])
-    return values
+def _standardised(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    chosen = values[known]
+    spread = float(chosen.std()) if len(chosen) else 0.0
+    if spread < 1e-6:
+        return np.zeros_like(values)
+    standardised: NDArray[np.float32] = (values - chosen.mean()) / spread
+    return standardised
+
+
+def _affinities(together: Together, rows: NDArray[np.int64], listed: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Basket affinity of each listed product to its row's product, 0 where they do not share baskets."""
+    n_items = np.int64(len(together.items))
+    keys = ((rows - rows[0])[:, None] * n_items + together.items[rows]).ravel()
+    keys[together.items[rows].ravel() < 0] = -1
+    order = np.argsort(keys, kind="stable")
+    wanted = ((rows - rows[0])[:, None] * n_items + listed).ravel()
+    spots = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
+    values = np.where(keys[spots] == wanted, together.affinities[rows].ravel()[spots], 0.0)
+    return values.reshape(listed.shape).astype(np.float32)
 
 
 def embed(matrix: Any, rng: Generator, rank: int = 48) -> NDArray[np.float32]:
@@ -162,7 +93,7 @@ def embed(matrix: Any, rng: Generator, rank: int = 48) -> NDArray[np.float32]:
         basis, _ = np.linalg.qr(matrix @ probe)
         probe = matrix.T @ basis
     basis, _ = np.linalg.qr(probe)
-    return _unit(matrix @ basis)
+    return unit_rows(matrix @ basis)
 
 
 def nearest(vectors: NDArray[np.float32], count: int, rng: Generator) -> NDArray[np.int32]:
@@ -175,16 +106,19 @@ def nearest(vectors: NDArray[np.float32], count: int, rng: Generator) -> NDArray
     found = np.full((n_rows, count), -1, dtype=np.int32)
     n_groups = int(np.sqrt(n_rows)) if n_rows > 4_000 else 1
     centres = vectors[np.sort(rng.choice(n_rows, n_groups, replace=False))] if n_rows else vectors
-    group = np.concatenate([np.argmax(vectors[at : at + 4_096] @ centres.T, axis=1) for at in range(0, n_rows, 4_096)] or [np.zeros(0, int)])
+    group = np.concatenate(
+        [np.argmax(vectors[at : at + 4_096] @ centres.T, axis=1) for at in range(0, n_rows, 4_096)]
+        or [np.zeros(0, int)]
+    )
     members = np.split(np.argsort(group, kind="stable"), np.searchsorted(np.sort(group), np.arange(1, n_groups)))
     for number, rows in enumerate(members):
-        order = np.argsort(-(centres @ centres[number]), kind="stable") if len(rows) else []
+        order = np.argsort(-(centres @ centres[number]), kind="stable")
         pool: list[NDArray[np.int64]] = []
         size = 0
         for other in order:
             pool.append(members[other])
             size += len(members[other])
-            if size >= 2_000 and n_groups > 1:
+            if size >= 1_200 and n_groups > 1:
                 break
         for at in range(0, len(rows), 1_024):
             _fill_nearest(found, vectors, rows[at : at + 1_024], np.sort(np.concatenate(pool)))
@@ -195,7 +129,7 @@ def _fill_nearest(
     found: NDArray[np.int32], vectors: NDArray[np.float32], rows: NDArray[np.int64], pool: NDArray[np.int64]
 ) -> None:
     likeness = vectors[rows] @ vectors[pool].T
-    likeness[rows[:, None] == pool[None, :]] = -np.inf
+    likeness[np.arange(len(rows)), np.searchsorted(pool, rows)] = -np.inf  # itself; the pool is sorted and holds it
     count = min(found.shape[1], len(pool) - 1)
     if count < 1:
         return
@@ -203,7 +137,7 @@ def _fill_nearest(
     found[rows, :count] = pool[top]
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
     unit: NDArray[np.float32] = (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
     return unit

@@ -39,8 +39,8 @@ class NeuralConfig:
     max_steps: int = 1_200
     patience: int = 3  # checks without progress before stopping
     half_life: float = 7.0 * DAY
-    floor: float = 0.1
-    popularity: float = 0.3  # part of log popularity that is added to the affinity
+    floor: float = 0.05
+    popularity: float = 0.6  # part of log popularity that is added to the affinity
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,14 @@ class Neural:
         if not len(profile):
             return np.zeros(len(self.embeddings), dtype=np.float32)
         taste = self.taste(profile.items, profile.weights(self.config.half_life, self.config.floor))
-        scores: Floats = self.embeddings @ taste
-        scores += self.config.popularity * self.bias
-        return scores
+        scores = self.embeddings @ taste + np.float32(self.config.popularity) * self.bias
+        return scores.astype(np.float32, copy=False)
 
     def taste(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """The taste vector of a weighted history, shape (dimensions,)."""
-        mean = (weights @ self.embeddings[items]) / max(float(weights.sum()), 1e-12)
-        taste: Floats = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
-        return taste.astype(np.float32)
+        mean = (weights @ self.embeddings[items]) / np.float32(max(float(weights.sum()), 1e-12))
+        taste = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
+        return taste.astype(np.float32, copy=False)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in ("embeddings", "bias", "inner", "inner_bias", "outer")}
@@ -91,7 +90,7 @@ class Neural:
 
 def _features(catalogue: Catalogue) -> Any:
     """CSR (items, features): each product's own feature, its categories and its brand."""
-    from scipy import sparse  # noqa: PLC0415
+    from scipy import sparse
 
     n_items = len(catalogue)
     code: dict[str, int] = {}
@@ -183,7 +182,7 @@ class _Trainer:
         return rows, self.items[entries], weights.astype(np.float32), target_rows, self.items[target_entries], negatives
 
     def _forward(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints]) -> dict[str, Any]:
-        from scipy import sparse  # noqa: PLC0415
+        from scipy import sparse
 
         rows, items, weights, target_rows, targets, negatives = batch
         local, places = np.unique(np.concatenate([items, targets, negatives]), return_inverse=True)
@@ -220,7 +219,7 @@ class _Trainer:
         return float(self._forward(batch)["loss"])
 
     def _step(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints], pace: float) -> None:
-        from scipy import sparse  # noqa: PLC0415
+        from scipy import sparse
 
         seen = self._forward(batch)
         target_rows, target, negative = seen["places"]
@@ -259,7 +258,7 @@ def _ranges(begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
 
 def _summed(places: Ints, values: Floats, n_rows: int) -> Floats:
     """Rows of `values` added up by place, shape (n_rows, columns)."""
-    from scipy import sparse  # noqa: PLC0415
+    from scipy import sparse
 
     ones = np.ones(len(places), dtype=np.float32)
     spread = sparse.csr_matrix((ones, (places, np.arange(len(places)))), shape=(n_rows, len(places)))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scoring.interactions import EVENT_STRENGTHS, PURCHASE
-from scoring.types import EVENT_CODES, EventType, Tastes
+from scoring.types import EVENT_CODES, EventType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scoring.types import History, Query
+    from scoring.types import History
 
 _VIEWS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
 
@@ -26,8 +26,9 @@ class Profile:
     strengths: NDArray[np.float32]  # of the strongest event, purchase = 1
     ages: NDArray[np.float64]  # seconds from its last event to the newest event of the history
     purchases: NDArray[np.int32]
+    bought_at: NDArray[np.int64]  # unix seconds of the last purchase, 0 for none
     now: int
-    tastes: Tastes = Tastes()
+    stated: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # products of stated tastes
     local_hour: int | None = None
 
     def __len__(self) -> int:
@@ -46,13 +47,8 @@ class Profile:
         return self.items[self.purchases > 0]
 
 
-def profile_of(query: Query, n_items: int) -> Profile:
-    """Folds the query's history. Products outside the catalogue are ignored."""
-    profile = fold_history(query.history, n_items, query.now)
-    return replace(profile, tastes=query.tastes, local_hour=query.local_hour)
-
-
 def fold_history(history: History, n_items: int, now: int) -> Profile:
+    """Products outside the catalogue are ignored."""
     known = (history.items >= 0) & (history.items < n_items)
     items, events, times = history.items[known], history.events[known], history.times[known]
     if not len(items):
@@ -62,19 +58,28 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     np.maximum.at(last, places, times)
     strengths = np.zeros(len(distinct), dtype=np.float32)
     np.maximum.at(strengths, places, EVENT_STRENGTHS[events])
-    purchases = np.bincount(places[events == PURCHASE], minlength=len(distinct)).astype(np.int32)
-    return Profile(distinct.astype(np.int32), strengths, (last.max() - last).astype(np.float64), purchases, now)
+    bought = events == PURCHASE
+    bought_at = np.zeros(len(distinct), dtype=np.int64)
+    np.maximum.at(bought_at, places[bought], times[bought])
+    return Profile(
+        items=distinct.astype(np.int32),
+        strengths=strengths,
+        ages=(last.max() - last).astype(np.float64),
+        purchases=np.bincount(places[bought], minlength=len(distinct)).astype(np.int32),
+        bought_at=bought_at,
+        now=now,
+    )
 
 
 def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
     """A profile of equally strong products, as if all had just been bought."""
     items = np.unique(np.asarray(seeds, dtype=np.int32))
-    ones = np.ones(len(items), dtype=np.float32)
-    return Profile(items, ones, np.zeros(len(items)), np.ones(len(items), dtype=np.int32), now)
+    ones = np.ones(len(items), dtype=np.int32)
+    return Profile(items, ones.astype(np.float32), np.zeros(len(items)), ones, ones * np.int64(now), now)
 
 
 def session_profile(profile: Profile, history: History, last: int = 10) -> Profile:
-    """The same shopper seen through their last few products: each step back in the session weighs 0.8 of the one after."""
+    """The same shopper seen through their last few products: each step back weighs 0.8 of the one after."""
     recent: dict[int, float] = {}
     for item in history.items[::-1].tolist():
         if item not in recent:

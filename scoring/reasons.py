@@ -1,4 +1,4 @@
-"""Why a product is in a list: typed evidence with numbers, taken from what the model and the shopper's history hold."""
+"""Why a product is in a list: typed evidence with numbers, read from what the model and the shopper's history hold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.interactions import DAY
 from scoring.types import Component, Reason, ReasonKind
 
 if TYPE_CHECKING:
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
     from scoring.demand import Demand
     from scoring.items import ItemIndex
-    from scoring.neighbours import Similar, Together
+    from scoring.neighbours import Similar
     from scoring.profile import Profile
+    from scoring.together import Together
     from scoring.types import Tastes
 
 MAX_REASONS = 3
+_MAX_SOURCES = 200  # history products that evidence is sought from, the weightiest first
 _MIN_LIFT = 1.2
 _MIN_COSINE = 0.3
 _MIN_GROWTH = 1.5
@@ -39,103 +42,149 @@ _SPEAKER = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What all shoppers share: the parts of a model that evidence is read from."""
+    """What is the same for all shoppers: the parts of a model that evidence is read from."""
 
     index: ItemIndex
     together: Together
     similar: Similar
     demand: Demand
-    brand_share: NDArray[np.float32]  # (brands,): part of all purchases
+    brand_share: NDArray[np.float32]  # (brands,): part of all events
+    repeat_gap: float  # seconds between two purchases of one product by one shopper, typically
+
+    def popular(self, item: int) -> Reason:
+        return Reason(ReasonKind.POPULAR, count=int(self.demand.buyers[item]))
+
+    def trending(self, item: int) -> Reason:
+        return Reason(ReasonKind.TRENDING, value=float(self.demand.growth[item]))
+
+    def in_demand(self, item: int) -> Reason:
+        """The truest thing to say of a product about which nothing personal is known."""
+        rising = self.demand.growth[item] >= _MIN_GROWTH and self.demand.surprise[item] >= _MIN_SURPRISE
+        return self.trending(item) if rising else self.popular(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The products that evidence may point at, with their weight: a shopper's history, or the seeds of a page."""
+
+    items: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    def strongest(
+        self, lists: NDArray[np.int32], bonds: NDArray[np.floating], picks: NDArray[np.int32]
+    ) -> list[tuple[int, int]]:
+        """For each pick the (source, place in its list) with the greatest weight * bond; (-1, -1) for none.
+
+        lists, bonds: (items, length), neighbours of every product and how close they are.
+        """
+        found = [(-1, -1)] * len(picks)
+        if not len(self.items) or not len(picks):
+            return found
+        kept = self.items
+        weights = self.weights
+        if len(kept) > _MAX_SOURCES:
+            top = np.sort(np.argsort(-weights, kind="stable")[:_MAX_SOURCES])
+            kept, weights = kept[top], weights[top]
+        place_of = np.full(len(lists) + 1, -1, dtype=np.int32)  # the last entry serves the padding
+        place_of[picks] = np.arange(len(picks))
+        hits = place_of[lists[kept]]
+        rows, columns = np.nonzero(hits >= 0)
+        strength = bonds[kept[rows], columns] * weights[rows]
+        for at in np.argsort(strength, kind="stable").tolist():
+            found[hits[rows[at], columns[at]]] = (int(kept[rows[at]]), int(columns[at]))
+        return found
 
 
 class Witness:
-    """Finds evidence for products, given one shopper's profile (or the seeds of a page)."""
+    """Finds evidence for the products of one list."""
 
-    def __init__(self, facts: Facts, profile: Profile, tastes: Tastes) -> None:
+    def __init__(self, facts: Facts, profile: Profile, sources: Sources, tastes: Tastes) -> None:
         self._facts = facts
-        self._sources = frozenset(profile.items.tolist())
+        self._profile = profile
+        self._sources = sources
+        self._tastes = _stated(facts.index, tastes)
         index = facts.index
-        bought, amounts = profile.items, profile.purchases
-        self._category_counts = _counts(index.leaf[bought], amounts)
-        self._brand_counts = _counts(index.brand[bought], amounts)
-        self._purchases = int(amounts.sum())
-        self._tastes = _stated(index, tastes)
+        self._categories = _counts(index.leaf[profile.items], profile.purchases)
+        self._brands = _counts(index.brand[profile.items], profile.purchases)
+        self._purchases = int(profile.purchases.sum())
 
-    def evidence(self, items: NDArray[np.int32], shares: list[dict[Component, float]]) -> list[tuple[Reason, ...]]:
-        """One to three reasons for each item, the strongest first."""
-        together = self._first_hits(self._facts.together.items[items])
-        alike = self._first_hits(self._facts.similar.items[items])
-        return [
-            self._rank([*self._own(item, together[place], alike[place]), *self._crowd(item)], shares[place])
-            for place, item in enumerate(items.tolist())
-        ]
+    def evidence(self, items: NDArray[np.int32], shares: NDArray[np.float32]) -> list[list[Reason]]:
+        """One to three reasons for each product, the strongest first. shares: (items, 4), of the components."""
+        facts = self._facts
+        together = self._sources.strongest(facts.together.items, facts.together.affinities, items)
+        alike = self._sources.strongest(facts.similar.items, facts.similar.cosines, items)
+        reasons = []
+        for place, item in enumerate(items.tolist()):
+            share = dict(zip(Component, shares[place].tolist(), strict=True))
+            found = [*self._stated(item), *self._bond(*together[place]), *self._likeness(*alike[place])]
+            reasons.append(self._rank(item, [*found, *self._habits(item)], share))
+        return reasons
 
-    def _first_hits(self, lists: NDArray[np.int32]) -> list[int]:
-        """For each row, the place of the first neighbour that the shopper knows, -1 for none."""
-        sources = self._sources
-        if not sources:
-            return [-1] * len(lists)
-        return [next((at for at, other in enumerate(row) if other in sources), -1) for row in lists.tolist()]
+    def bought_before(self, item: int) -> list[Reason]:
+        """How often and how long ago the shopper bought this product, if they did."""
+        profile = self._profile
+        at = int(np.searchsorted(profile.items, item))
+        if at == len(profile) or profile.items[at] != item or not profile.purchases[at]:
+            return []
+        days = max(0.0, (profile.now - int(profile.bought_at[at])) / DAY)
+        return [Reason(ReasonKind.BUY_AGAIN, count=int(profile.purchases[at]), value=days)]
 
-    def _own(self, item: int, together: int, alike: int) -> list[Reason]:
-        facts, reasons = self._facts, []
-        for labels, members in self._tastes:
-            if item in members:
-                reasons.append(Reason(ReasonKind.STATED_TASTE, label=labels))
-                break
-        if together >= 0 and facts.together.lifts[item, together] >= _MIN_LIFT:
-            partner, count = facts.together.items[item, together], facts.together.counts[item, together]
-            lift = float(facts.together.lifts[item, together])
-            reasons.append(Reason(ReasonKind.BOUGHT_TOGETHER, item=int(partner), count=int(count), value=lift))
-        if alike >= 0 and facts.similar.cosines[item, alike] >= _MIN_COSINE:
-            cosine = float(facts.similar.cosines[item, alike])
-            reasons.append(Reason(ReasonKind.SIMILAR_TO, item=int(facts.similar.items[item, alike]), value=cosine))
-        return [*reasons, *self._habits(item)]
+    def _stated(self, item: int) -> list[Reason]:
+        return [Reason(ReasonKind.STATED_TASTE, label=label) for label, members in self._tastes if item in members][:1]
+
+    def _bond(self, source: int, place: int) -> list[Reason]:
+        together = self._facts.together
+        if source < 0 or together.lifts[source, place] < _MIN_LIFT:
+            return []
+        count, lift = int(together.counts[source, place]), float(together.lifts[source, place])
+        return [Reason(ReasonKind.BOUGHT_TOGETHER, item=source, count=count, value=lift)]
+
+    def _likeness(self, source: int, place: int) -> list[Reason]:
+        if source < 0 or self._facts.similar.cosines[source, place] < _MIN_COSINE:
+            return []
+        return [Reason(ReasonKind.SIMILAR_TO, item=source, value=float(self._facts.similar.cosines[source, place]))]
 
     def _habits(self, item: int) -> list[Reason]:
-        index, reasons = self._facts.index, []
+        index = self._facts.index
         leaf, brand = int(index.leaf[item]), int(index.brand[item])
-        in_category, of_brand = self._category_counts.get(leaf, 0), self._brand_counts.get(brand, 0)
-        if leaf >= 0 and in_category:
+        in_category, of_brand = self._categories.get(leaf, 0), self._brands.get(brand, 0)
+        reasons = []
+        if in_category:
             reasons.append(Reason(ReasonKind.SAME_CATEGORY, label=index.categories.names[leaf], count=in_category))
         # A brand that everybody buys says nothing about this shopper.
-        if brand >= 0 and of_brand > _MIN_BRAND_LIFT * self._purchases * self._facts.brand_share[brand]:
+        if of_brand and of_brand > _MIN_BRAND_LIFT * self._purchases * self._facts.brand_share[brand]:
             reasons.append(Reason(ReasonKind.SAME_BRAND, label=index.brands.names[brand], count=of_brand))
         return reasons
 
-    def _crowd(self, item: int) -> list[Reason]:
-        demand, reasons = self._facts.demand, []
-        if demand.growth[item] >= _MIN_GROWTH and demand.surprise[item] >= _MIN_SURPRISE:
-            reasons.append(Reason(ReasonKind.TRENDING, value=float(demand.growth[item])))
-        buyers = int(demand.buyers[item])
-        if self._sources and buyers > 1:
-            reasons.append(Reason(ReasonKind.SHOPPERS_LIKE_YOU, count=buyers))
-        reasons.append(Reason(ReasonKind.POPULAR, count=buyers))
-        return reasons
-
-    def _rank(self, found: list[Reason], shares: dict[Component, float]) -> tuple[Reason, ...]:
-        """What speaks loudest first; popularity only where nothing personal is known or it decided most of the score."""
-
-        def loudness(reason: Reason) -> float:
-            speaker = _SPEAKER.get(reason.kind)
-            return 2.0 if speaker is None else shares.get(speaker, 0.0)
-
-        personal = [reason for reason in found if reason.kind not in {ReasonKind.POPULAR, ReasonKind.SHOPPERS_LIKE_YOU}]
-        general = [reason for reason in found if reason not in personal]
+    def _rank(self, item: int, personal: list[Reason], share: dict[Component, float]) -> list[Reason]:
+        """The loudest first: what was stated or bought before, then by the share of the component it speaks for."""
+        personal = [*self.bought_before(item), *personal]
         if not personal:
-            return (max(general, key=loudness),)
-        ranked = sorted(personal, key=loudness, reverse=True)[:MAX_REASONS]
-        if len(ranked) < MAX_REASONS and shares.get(Component.CONTEXTUAL, 0.0) > 0.3:
-            ranked.append(general[-1])
-        return tuple(ranked)
+            return [self._impersonal(item, share)]
+        ranked = sorted(personal, key=lambda reason: _loudness(reason, share), reverse=True)
+        if len(ranked) < MAX_REASONS and share[Component.CONTEXTUAL] > 0.25:
+            ranked.append(self._facts.in_demand(item))
+        return ranked[:MAX_REASONS]
+
+    def _impersonal(self, item: int, share: dict[Component, float]) -> Reason:
+        buyers = int(self._facts.demand.buyers[item])
+        crowd = share[Component.COLLABORATIVE] + share[Component.NEURAL]
+        if len(self._profile) and buyers and crowd > share[Component.CONTEXTUAL]:
+            return Reason(ReasonKind.SHOPPERS_LIKE_YOU, count=buyers)
+        return self._facts.in_demand(item)
+
+
+def _loudness(reason: Reason, share: dict[Component, float]) -> float:
+    speaker = _SPEAKER.get(reason.kind)
+    return 1.0 if speaker is None else share[speaker]
 
 
 def _counts(codes: NDArray[np.int32], amounts: NDArray[np.int32]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for code, amount in zip(codes.tolist(), amounts.tolist(), strict=True):
-        if code >= 0 and amount:
-            counts[code] = counts.get(code, 0) + amount
-    return counts
+    """Purchases per code; -1 (no category, no brand) is left out."""
+    known = (codes >= 0) & (amounts > 0)
+    distinct, places = np.unique(codes[known], return_inverse=True)
+    totals = np.bincount(places, amounts[known], len(distinct)).astype(np.int64)
+    return dict(zip(distinct.tolist(), totals.tolist(), strict=True))
 
 
 def _stated(index: ItemIndex, tastes: Tastes) -> list[tuple[str, frozenset[int]]]:

@@ -1,8 +1,8 @@
-"""The trained model at work: one query in, one list out. Pure and safe to share between threads."""
+"""The trained model at work: one query in, one list out. Pure, deterministic, and safe to share between threads."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +11,17 @@ from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
 from scoring.demand import Demand
-from scoring.ensemble import COMPONENTS, Calibration, Fusion, breakdowns, fuse, squash, weight_vector
-from scoring.interactions import DAY, PURCHASE
+from scoring.ensemble import COMPONENTS, Calibration, breakdowns, score_all, shares, squash, weight_vector
+from scoring.interactions import DAY
 from scoring.items import ItemIndex
-from scoring.neighbours import Similar, Together
+from scoring.neighbours import Similar
 from scoring.neural import Neural, NeuralConfig
-from scoring.profile import Profile, last_viewed, profile_of, seeds_profile, session_profile
-from scoring.reasons import Facts, Witness
+from scoring.profile import Profile, fold_history, last_viewed, seeds_profile, session_profile
+from scoring.reasons import Facts, Sources, Witness
+from scoring.repeats import repeats
 from scoring.rerank import Slot, diversify, explore
-from scoring.slate import COLLABORATIVE_ONLY, CONTEXTUAL_ONLY, Slate, best_first, single
-from scoring.types import Component, History, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario, Tastes
+from scoring.slate import Slate, best_first, by_one
+from scoring.types import Component, History, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,41 +32,55 @@ if TYPE_CHECKING:
     from scoring.state import ModelState
 
 _POOL = 100  # candidates that diversity and exploration choose from
-_RERANKED = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION, Scenario.CART})
-_NOT_AGAIN = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})
+_PERSONAL = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})
+_RERANKED = _PERSONAL | {Scenario.CART}
 _SEEDED = frozenset({Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART})
 _NO_HISTORY = History(np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64))
+_NO_FILTER = ItemFilter()
 
-CONFIGS = {
-    Component.COLLABORATIVE: (Collaborative, CollaborativeConfig),
-    Component.CONTENT: (Content, ContentConfig),
-    Component.NEURAL: (Neural, NeuralConfig),
-    Component.CONTEXTUAL: (Contextual, ContextualConfig),
-}
+
+@dataclass(frozen=True, slots=True)
+class Scorers:
+    """The four fitted components."""
+
+    collaborative: Collaborative
+    content: Content
+    neural: Neural
+    contextual: Contextual
+
+    def by_component(self) -> dict[Component, Scorer]:
+        return dict(zip(COMPONENTS, (self.collaborative, self.content, self.neural, self.contextual), strict=True))
+
+    @classmethod
+    def from_state(cls, state: ModelState) -> Scorers:
+        configs = state.manifest["components"]
+        return cls(
+            Collaborative.from_arrays(state.part("collaborative"), CollaborativeConfig(**configs["collaborative"])),
+            Content.from_arrays(state.part("content"), ContentConfig(**configs["content"])),
+            Neural.from_arrays(state.part("neural"), NeuralConfig(**configs["neural"])),
+            Contextual.from_arrays(state.part("contextual"), ContextualConfig(**configs["contextual"])),
+        )
 
 
 class Recommender:
-    """Ranks the catalogue of one snapshot. Item numbers are indexes into `catalogue_ids`."""
+    """Ranks the catalogue of one snapshot. Items are numbered by their place in `catalogue_ids`."""
 
     def __init__(
-        self,
-        index: ItemIndex,
-        scorers: dict[Component, Scorer],
-        facts: Facts,
-        weights: dict[Component, float],
-        calibration: Calibration,
+        self, scorers: Scorers, facts: Facts, weights: dict[Component, float], calibration: Calibration, n_users: int
     ) -> None:
-        self.index = index
         self.scorers = scorers
         self.facts = facts
         self.weights = weights
         self.calibration = calibration
-        self.catalogue_ids = index.ids
-        self.index_of = {name: item for item, name in enumerate(index.ids)}
-        self.n_items = len(index)
-        self.n_users = 0
-        self.repeat_gap = 30.0 * DAY
-        self._popular_order = np.lexsort((index.ties, -facts.demand.popularity)).astype(np.int32)
+        self.n_users = n_users
+        self.index = facts.index
+        self.catalogue_ids = facts.index.ids
+        self.index_of = {name: item for item, name in enumerate(facts.index.ids)}
+        self.n_items = len(facts.index)
+        self.category_labels = facts.index.categories.names
+        self.brand_labels = facts.index.brands.names
+        self._components = scorers.by_component()
+        self._popular_order = np.lexsort((facts.index.ties, -facts.demand.popularity)).astype(np.int32)
         self._routes: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
             Scenario.FOR_YOU: self._for_you,
             Scenario.NEXT_IN_SESSION: self._next_in_session,
@@ -81,232 +96,199 @@ class Recommender:
     @classmethod
     def from_state(cls, state: ModelState) -> Recommender:
         manifest = state.manifest
-        index = ItemIndex.from_arrays(state.part("items"))
-        scorers: dict[Component, Scorer] = {}
-        for component, (kind, config) in CONFIGS.items():
-            scorers[component] = kind.from_arrays(state.part(component), config(**manifest["components"][component]))
+        scorers = Scorers.from_state(state)
         facts = Facts(
-            index=index,
-            together=Together(**state.part("together")),
+            index=ItemIndex.from_arrays(state.part("items")),
+            together=scorers.collaborative.together,
             similar=Similar(**state.part("similar")),
             demand=Demand.from_arrays(state.part("demand")),
             brand_share=state.arrays["brand_share"],
+            repeat_gap=float(manifest["repeat_gap"]),
         )
         weights = {Component(name): float(value) for name, value in manifest["weights"].items()}
-        recommender = cls(index, scorers, facts, weights, Calibration(**manifest["calibration"]))
-        recommender.n_users = int(manifest["users"])
-        recommender.repeat_gap = float(manifest["repeat_gap"])
-        return recommender
+        return cls(scorers, facts, weights, Calibration(**manifest["calibration"]), int(manifest["users"]))
 
     def recommend(self, query: Query) -> list[RankedItem]:
-        """The list for a query: at most `limit` items, fewer only when the filters leave fewer."""
+        """The list for a query, best first: `limit` products, fewer only where the filters leave fewer.
+
+        What the scenario itself cannot fill, popular products fill, scored below the rest and with that reason. Only
+        FOR_YOU, NEXT_IN_SESSION and CART are diversified and explored.
+        """
         if query.limit < 1 or not self.n_items:
             return []
-        profile = profile_of(query, self.n_items)
+        profile = self._profile(query)
         allowed = self._allowed(query, profile)
         slate = self._routes[query.scenario](query, profile, allowed)
-        chosen, slots = self._arrange(slate, query)
-        filled = self._fill(chosen, query.limit, allowed, query.scenario)
-        slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(slots), len(filled))]
-        return self._present(filled, slots, query, profile)
+        slate, slots = self._arrange(slate, query)
+        filler = self._filler(slate, query.limit - len(slate), allowed)
+        reasons = self._reasons(slate, slots, query, profile)
+        reasons += [[self.facts.popular(item)] for item in filler.items.tolist()]
+        slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(filler))]
+        return _ranked(slate.followed_by(filler), slots, reasons)
 
     def similar(self, item: int, limit: int) -> list[RankedItem]:
         """Products that resemble this one, the same for every shopper."""
-        return self._from_seed(Scenario.SIMILAR, item, limit)
+        return self.recommend(Query(Scenario.SIMILAR, _NO_HISTORY, 0, limit, seeds=(item,)))
 
     def bought_together(self, item: int, limit: int) -> list[RankedItem]:
-        """Products that go into the same baskets more often than chance, the same for every shopper."""
-        return self._from_seed(Scenario.BOUGHT_TOGETHER, item, limit)
+        """Products that share baskets with this one more often than chance, the same for every shopper."""
+        return self.recommend(Query(Scenario.BOUGHT_TOGETHER, _NO_HISTORY, 0, limit, seeds=(item,)))
 
-    def _from_seed(self, scenario: Scenario, item: int, limit: int) -> list[RankedItem]:
-        return self.recommend(Query(scenario, _NO_HISTORY, 0, limit, seeds=(item,)))
-
-    def fused(self, profile: Profile, weights: dict[Component, float] | None = None) -> Fusion:
-        """All items scored for a profile, before any rule."""
-        raw = tuple(self.scorers[component].scores(profile) for component in COMPONENTS)
-        return fuse(raw, weight_vector(weights or self.weights))
+    def _profile(self, query: Query) -> Profile:
+        profile = fold_history(query.history, self.n_items, query.now)
+        tastes, index = query.tastes, self.index
+        kinds = ((index.categories, tastes.categories), (index.brands, tastes.brands), (index.tags, tastes.tags))
+        stated = [labels.members(names) for labels, names in kinds if names]
+        if stated:
+            profile = replace(profile, stated=np.concatenate(stated))
+        return replace(profile, local_hour=query.local_hour) if query.local_hour is not None else profile
 
     def _allowed(self, query: Query, profile: Profile) -> NDArray[np.bool_]:
-        mask = None if query.filter == ItemFilter() else self.index.mask(query.filter)
-        allowed = np.ones(self.n_items, dtype=bool) if mask is None else mask
+        allowed = np.ones(self.n_items, dtype=bool) if query.filter == _NO_FILTER else self.index.mask(query.filter)
         for items in (query.exclude, query.seeds if query.scenario in _SEEDED else ()):
             allowed[[item for item in items if 0 <= item < self.n_items]] = False
-        if query.scenario in _NOT_AGAIN and not query.include_purchased:
+        if query.scenario in _PERSONAL and not query.include_purchased:
             allowed[profile.bought] = False
         return allowed
 
-    # Each route gives its own candidates, best first. What it cannot fill, popularity fills.
+    # One method per scenario: its own candidates, best first.
 
     def _for_you(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        fusion = self.fused(profile, query.weights)
+        fusion = score_all(self._components, profile, weight_vector(query.weights or self.weights))
         np.putmask(fusion.fused, ~allowed, -np.inf)
-        items = best_first(fusion.fused, self.index.ties, max(_POOL, query.limit + _POOL // 2)).astype(np.int32)
-        return Slate(items, self.calibration(fusion.fused[items]), fusion.parts(items), fusion.weights)
+        items = best_first(fusion.fused, self.index.ties, max(_POOL, query.limit + _POOL // 2))
+        weights = np.broadcast_to(fusion.weights, (len(items), len(COMPONENTS)))
+        return Slate(items, self.calibration(fusion.fused[items]), fusion.parts(items), weights)
 
     def _next_in_session(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         return self._for_you(query, session_profile(profile, query.history), allowed)
 
-    def _similar(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:  # noqa: ARG002
-        seeds = self._seeds(query)
+    def _similar(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        seeds, near = self._seeds(query), self.facts.similar
         weights = weight_vector(query.weights or self.weights)
-        near = self.facts.similar
-        items = near.items[seeds].ravel()
-        parts = near.parts[seeds].reshape(len(items), len(COMPONENTS)).astype(np.float32)
-        known = (items >= 0) & allowed[items]
-        items, parts = items[known], parts[known]
-        if len(seeds) > 1 and len(items):
+        listed = near.items[seeds].ravel()
+        keep = (listed >= 0) & allowed[listed]
+        parts = near.parts[seeds].reshape(-1, len(COMPONENTS))[keep].astype(np.float32)
+        items = listed[keep]
+        if len(seeds) > 1:
             items, places = np.unique(items, return_inverse=True)
-            total = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
-            np.add.at(total, places, parts)
-            parts = total / len(seeds)
+            sums = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
+            np.add.at(sums, places, parts / len(seeds))
+            parts = sums
         fused = parts @ weights
         order = np.lexsort((self.index.ties[items], -fused))
-        slate = Slate(items[order], squash(fused[order]), parts[order], weights)
-        if len(slate) < query.limit and len(seeds) and (len(slate) < len(known)):
-            return self._beyond_lists(slate, query, seeds, allowed)
-        return slate
+        rows = np.broadcast_to(weights, (len(items), len(COMPONENTS)))
+        slate = Slate(items[order], squash(fused[order]), parts[order], rows)
+        filtered = len(slate) < query.limit and query.filter != _NO_FILTER
+        return slate.followed_by(self._lookalikes(slate, query, seeds, allowed)) if filtered else slate
 
-    def _beyond_lists(
-        self, slate: Slate, query: Query, seeds: NDArray[np.int32], allowed: NDArray[np.bool_]
-    ) -> Slate:
-        """A filter left too few listed neighbours: the rest of the catalogue, by content likeness to the seeds."""
-        content = self.scorers[Component.CONTENT].scores(seeds_profile(tuple(seeds.tolist()), query.now)).copy()
-        content[~allowed] = -np.inf
-        content[slate.items] = -np.inf
-        content[content <= 0] = -np.inf
-        items = best_first(content, self.index.ties, query.limit - len(slate)).astype(np.int32)
-        parts = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
-        parts[:, COMPONENTS.index(Component.CONTENT)] = content[items]
-        floor = slate.scores.min(initial=0.5)
-        return Slate(
-            np.concatenate([slate.items, items]),
-            np.concatenate([slate.scores, floor * np.clip(content[items], 0, 1)]),
-            np.concatenate([slate.parts, parts]),
-            slate.weights,
-        )
+    def _lookalikes(self, slate: Slate, query: Query, seeds: NDArray[np.int32], allowed: NDArray[np.bool_]) -> Slate:
+        """Where a filter leaves too few listed neighbours: all that it admits, by likeness of content."""
+        likeness = self.scorers.content.likeness(seeds)
+        outside = allowed.copy()
+        outside[slate.items] = False
+        likeness = np.where(outside & (likeness > 0), likeness, -np.inf).astype(np.float32)
+        items = best_first(likeness, self.index.ties, query.limit - len(slate))
+        values = np.clip(likeness[items], 0.0, 1.0)
+        return by_one(Component.CONTENT, items, values, values)
 
-    def _together(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:  # noqa: ARG002
-        lists = self.facts.together
-        seeds = self._seeds(query)
-        items, strengths = lists.items[seeds].ravel(), lists.surprises[seeds].ravel()
-        known = (items >= 0) & allowed[items]
-        items, strengths = items[known], strengths[known]
-        if len(seeds) > 1 and len(items):
+    def _together(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        seeds, lists = self._seeds(query), self.facts.together
+        items, affinities = lists.items[seeds].ravel(), lists.affinities[seeds].ravel()
+        keep = (items >= 0) & allowed[items]
+        items, affinities = items[keep], affinities[keep]
+        if len(seeds) > 1:
             items, places = np.unique(items, return_inverse=True)
-            strengths = np.bincount(places, strengths).astype(np.float32)
-        order = np.lexsort((self.index.ties[items], -strengths))[: query.limit + _POOL]
-        items, strengths = items[order], strengths[order]
-        return single(items, strengths / (1 + strengths), np.log1p(strengths), COLLABORATIVE_ONLY)
+            affinities = np.bincount(places, affinities, len(items)).astype(np.float32)
+        order = np.lexsort((self.index.ties[items], -affinities))[: query.limit + _POOL]
+        values = affinities[order] / np.float32(max(len(seeds), 1))
+        # The square root spreads cosines, most of which are small, over the unit interval.
+        return by_one(Component.COLLABORATIVE, items[order], np.sqrt(np.clip(values, 0.0, 1.0)), values)
 
     def _seeds(self, query: Query) -> NDArray[np.int32]:
         return np.array([seed for seed in dict.fromkeys(query.seeds) if 0 <= seed < self.n_items], dtype=np.int32)
 
-    def _popular(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:  # noqa: ARG002
-        items = self._popular_order[allowed[self._popular_order]][: query.limit]
+    def _popular(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        items = self._most_popular(query.limit, allowed, frozenset())
         values = self.facts.demand.popularity[items]
-        return single(items, squash(values), values, CONTEXTUAL_ONLY)
+        return by_one(Component.CONTEXTUAL, items, squash(values), values)
 
-    def _trending(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:  # noqa: ARG002
-        surprise = np.where(allowed & (self.facts.demand.growth > 1), self.facts.demand.surprise, -np.inf)
-        surprise[surprise <= 0] = -np.inf
-        items = best_first(surprise.astype(np.float32), self.index.ties, query.limit).astype(np.int32)
-        values = surprise[items].astype(np.float32)
-        return single(items, values / (1 + values), values, CONTEXTUAL_ONLY)
+    def _trending(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        demand = self.facts.demand
+        rising = allowed & (demand.growth > 1) & (demand.surprise > 0)
+        items = best_first(np.where(rising, demand.surprise, np.float32(-np.inf)), self.index.ties, query.limit)
+        values = demand.surprise[items]
+        return by_one(Component.CONTEXTUAL, items, values / (1 + values), values)
 
-    def _buy_again(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:  # noqa: ARG002
-        items, due = repeats(query.history, query.now, self.repeat_gap, self.n_items)
-        keep = allowed[items]
-        items, due = items[keep], due[keep]
-        order = np.lexsort((self.index.ties[items], -due))[: query.limit]
-        items, due = items[order], due[order]
-        return single(items, due / (1 + due), due, CONTEXTUAL_ONLY)
+    def _buy_again(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        items, wanted = repeats(query.history, query.now, self.facts.repeat_gap, self.n_items)
+        items, wanted = items[allowed[items]], wanted[allowed[items]]
+        order = np.lexsort((self.index.ties[items], -wanted))[: query.limit]
+        values = wanted[order]
+        return by_one(Component.CONTEXTUAL, items[order], values / (1 + values), values)
 
-    def _recently_viewed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:  # noqa: ARG002
+    def _recently_viewed(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         items, times = last_viewed(query.history, self.n_items)
-        keep = allowed[items]
-        items, times = items[keep][: query.limit], times[keep][: query.limit]
-        ages = np.maximum(query.now - times, 0) / DAY
-        freshness = np.exp2(-ages / 7).astype(np.float32)
-        return single(items, freshness, freshness, CONTEXTUAL_ONLY)
+        keep = np.flatnonzero(allowed[items])[: query.limit]
+        days = np.maximum(query.now - times[keep], 0) / DAY
+        freshness = np.exp2(-days / 7).astype(np.float32)
+        return by_one(Component.CONTEXTUAL, items[keep], freshness, freshness)
 
     def _arrange(self, slate: Slate, query: Query) -> tuple[Slate, list[Slot]]:
-        """The slots of the list; only personal scenarios are diversified and explored."""
-        if query.scenario not in _RERANKED:
-            chosen = slate.take(np.arange(min(query.limit, len(slate))))
-            return chosen, [Slot(place, exploration=False, propensity=1.0) for place in range(len(chosen))]
-        vectors = self._vectors(slate.items) if query.diversity > 0 else np.zeros((len(slate), 1), np.float32)
-        order = diversify(slate.scores, vectors, query.limit, query.diversity)
-        slots = explore(order, len(slate), query.limit, query.exploration_share, query.seed)
+        if query.scenario in _RERANKED:
+            order = np.arange(min(query.limit, len(slate)))
+            if query.diversity > 0:
+                vectors = self.scorers.neural.embeddings[slate.items]
+                order = diversify(slate.scores, vectors, query.limit, query.diversity)
+            slots = explore(order, len(slate), query.limit, query.exploration_share, query.seed)
+        else:
+            slots = [Slot(place, exploration=False, propensity=1.0) for place in range(min(query.limit, len(slate)))]
         return slate.take(np.array([slot.place for slot in slots], dtype=np.int64)), slots
 
-    def _vectors(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        neural = self.scorers[Component.NEURAL]
-        vectors: NDArray[np.float32] = neural.to_arrays()["embeddings"][items]
-        return vectors
-
-    def _fill(self, slate: Slate, limit: int, allowed: NDArray[np.bool_], scenario: Scenario) -> Slate:
-        """Popular products after the scenario's own, scored below all of them."""
-        missing = limit - len(slate)
-        if missing <= 0:
-            return slate
-        del scenario
-        taken = set(slate.items.tolist())
-        filler: list[int] = []
-        # Walked in pieces: a fallback rarely needs more than the first.
-        for start in range(0, self.n_items, 1_024):
-            piece = self._popular_order[start : start + 1_024]
-            filler += [item for item in piece[allowed[piece]].tolist() if item not in taken]
-            if len(filler) >= missing:
-                break
-        items = np.array(filler[:missing], dtype=np.int32)
+    def _filler(self, slate: Slate, missing: int, allowed: NDArray[np.bool_]) -> Slate:
+        items = self._most_popular(missing, allowed, frozenset(slate.items.tolist()))
         values = self.facts.demand.popularity[items]
-        below = float(slate.scores.min(initial=0.5))
-        parts = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
-        parts[:, COMPONENTS.index(Component.CONTEXTUAL)] = values
-        return Slate(
-            np.concatenate([slate.items, items]),
-            np.concatenate([slate.scores, below * squash(values)]).astype(np.float32),
-            np.concatenate([slate.parts, parts]),
-            slate.weights,
-        )
+        return by_one(Component.CONTEXTUAL, items, squash(values), values)
 
-    def _present(self, slate: Slate, slots: list[Slot], query: Query, profile: Profile) -> list[RankedItem]:
-        pieces = breakdowns(slate.parts, slate.weights)
-        if query.scenario in _SEEDED:
-            profile = seeds_profile(tuple(self._seeds(query).tolist()), query.now)
-        witness = Witness(self.facts, profile, query.tastes)
-        shares = [{component: part.share for component, part in piece.items()} for piece in pieces]
-        reasons = witness.evidence(slate.items, shares)
-        return [
-            RankedItem(
-                item=item,
-                score=min(max(score, 0.0), 1.0),
-                breakdown=piece,
-                reasons=own,
-                exploration=slot.exploration,
-                propensity=slot.propensity,
-            )
-            for item, score, piece, own, slot in zip(
-                slate.items.tolist(), slate.scores.tolist(), pieces, reasons, slots, strict=True
-            )
-        ]
+    def _most_popular(self, count: int, allowed: NDArray[np.bool_], taken: frozenset[int]) -> NDArray[np.int32]:
+        found: list[int] = []
+        # Walked in pieces: the first is nearly always enough.
+        for start in range(0, self.n_items if count > 0 else 0, 1_024):
+            piece = self._popular_order[start : start + 1_024]
+            found += [item for item in piece[allowed[piece]].tolist() if item not in taken]
+            if len(found) >= count:
+                break
+        return np.array(found[: max(count, 0)], dtype=np.int32)
 
-
-def repeats(history: History, now: int, usual_gap: float, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Bought products with how due they are: decayed number of shopping days, times the chance that the gap is over."""
-    bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < n_items)
-    items, times = history.items[bought].astype(np.int64), history.times[bought]
-    if not len(items):
-        return np.zeros(0, np.int32), np.zeros(0, np.float32)
-    days = np.unique(np.stack([items, times // DAY]), axis=1)
-    distinct, starts, counts = np.unique(days[0], return_index=True, return_counts=True)
-    ages = np.maximum(now / DAY - days[1], 0.0)
-    decayed = np.add.reduceat(np.exp2(-ages * DAY / (3 * usual_gap)), starts)
-    newest = np.minimum.reduceat(ages, starts)
-    oldest = np.maximum.reduceat(ages, starts)
-    gaps = (oldest - newest + usual_gap / DAY) / counts
-    due = 1 - np.exp2(-(newest + 1) / gaps)
-    return distinct.astype(np.int32), (decayed * due).astype(np.float32)
+    def _reasons(self, slate: Slate, slots: list[Slot], query: Query, profile: Profile) -> list[list[Reason]]:
+        """The scenario's own reason where it has one, else the evidence on each product."""
+        items = slate.items.tolist()
+        if query.scenario is Scenario.POPULAR:
+            return [[self.facts.popular(item)] for item in items]
+        if query.scenario is Scenario.TRENDING:
+            return [[self.facts.trending(item)] for item in items]
+        if query.scenario is Scenario.RECENTLY_VIEWED:
+            viewed, times = last_viewed(query.history, self.n_items)
+            days = dict(zip(viewed.tolist(), ((query.now - times) / DAY).tolist(), strict=True))
+            return [[Reason(ReasonKind.RECENTLY_VIEWED, value=max(days[item], 0.0))] for item in items]
+        seeded = query.scenario in _SEEDED
+        shown = seeds_profile(tuple(self._seeds(query).tolist()), query.now) if seeded else profile
+        config = self.scorers.collaborative.config
+        sources = Sources(shown.items, shown.weights(config.half_life, config.floor))
+        witness = Witness(self.facts, profile, sources, query.tastes)
+        if query.scenario is Scenario.BUY_AGAIN:
+            return [witness.bought_before(item) for item in items]
+        found = witness.evidence(slate.items, shares(slate.parts, slate.weights))
+        for own, slot in zip(found, slots, strict=True):
+            if slot.exploration:
+                own[:] = [Reason(ReasonKind.EXPLORATION, value=slot.propensity), *own[:2]]
+        return found
 
 
-__all__ = ["CONFIGS", "Recommender", "replace", "Tastes", "Reason", "ReasonKind"]
+def _ranked(slate: Slate, slots: list[Slot], reasons: list[list[Reason]]) -> list[RankedItem]:
+    scores = np.clip(slate.scores, 0.0, 1.0).tolist()
+    rows = zip(slate.items.tolist(), scores, breakdowns(slate.parts, slate.weights), reasons, slots, strict=True)
+    return [
+        RankedItem(item, score, breakdown, tuple(own), slot.exploration, slot.propensity)
+        for item, score, breakdown, own, slot in rows
+    ]

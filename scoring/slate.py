@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scoring.ensemble import COMPONENTS
-from scoring.types import Component
 
-CONTEXTUAL_ONLY: NDArray[np.float32] = np.array([c is Component.CONTEXTUAL for c in COMPONENTS], dtype=np.float32)
-COLLABORATIVE_ONLY: NDArray[np.float32] = np.array([c is Component.COLLABORATIVE for c in COMPONENTS], dtype=np.float32)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.types import Component
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +22,41 @@ class Slate:
     items: NDArray[np.int32]
     scores: NDArray[np.float32]  # calibrated, in [0, 1]
     parts: NDArray[np.float32]  # (k, 4)
-    weights: NDArray[np.float32]  # (4,)
+    weights: NDArray[np.float32]  # (k, 4)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def take(self, places: NDArray[np.int64]) -> Slate:
-        return Slate(self.items[places], self.scores[places], self.parts[places], self.weights)
+        return Slate(self.items[places], self.scores[places], self.parts[places], self.weights[places])
+
+    def followed_by(self, rest: Slate) -> Slate:
+        """This list, then another one whose scores are shrunk to stay below."""
+        if not len(rest):
+            return self
+        ceiling = self.scores.min(initial=1.0)
+        return Slate(
+            np.concatenate([self.items, rest.items]),
+            np.concatenate([self.scores, rest.scores * ceiling]),
+            np.concatenate([self.parts, rest.parts]),
+            np.concatenate([self.weights, rest.weights]),
+        )
 
 
-def single(items: NDArray[np.int32], scores: NDArray[np.float32], values: NDArray[np.float32], kind: NDArray[np.float32]) -> Slate:
-    """A slate that one component decides alone: its value is `values`, its share is all."""
-    return Slate(items, scores, values[:, None] * kind, kind)
+def by_one(
+    component: Component, items: NDArray[np.int32], scores: NDArray[np.float32], values: NDArray[np.float32]
+) -> Slate:
+    """A slate that one component decides alone: `values` are its own, its share is all."""
+    alone = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
+    alone[:, COMPONENTS.index(component)] = 1.0
+    return Slate(items.astype(np.int32), scores.astype(np.float32), alone * values[:, None], alone)
 
 
-def best_first(fused: NDArray[np.float32], ties: NDArray[np.uint32], count: int) -> NDArray[np.int64]:
-    """Indexes of the `count` highest finite values; equals are ordered by `ties`, so the catalogue's order is no matter."""
-    size = len(fused)
-    if count < size:
-        floor = np.partition(fused, size - count)[size - count]
-        places = np.flatnonzero(fused >= floor) if floor > -np.inf else np.flatnonzero(fused > -np.inf)
-    else:
-        places = np.flatnonzero(fused > -np.inf)
-    order = np.lexsort((ties[places], -fused[places]))
-    return places[order[:count]]
+def best_first(values: NDArray[np.float32], ties: NDArray[np.uint32], count: int) -> NDArray[np.int32]:
+    """Places of the `count` highest finite values; equals are ordered by `ties`, not by the catalogue."""
+    floor = np.float32(-np.inf)
+    if 0 < count < len(values):
+        floor = np.partition(values, len(values) - count)[len(values) - count]
+    places = np.flatnonzero(values >= floor) if floor > -np.inf else np.flatnonzero(values > -np.inf)
+    order = np.lexsort((ties[places], -values[places]))
+    return places[order[:count]].astype(np.int32)

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -143,14 +143,16 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not isinstance(manifest.get("arrays"), dict):
         raise BrokenSnapshotError(directory, "its manifest lists no arrays")
     if manifest.get("format") != FORMAT_VERSION:
-        raise BrokenSnapshotError(directory, f"its format is {manifest.get('format')}, this version reads {FORMAT_VERSION}")
+        raise BrokenSnapshotError(
+            directory, f"its format is {manifest.get('format')}, this version reads {FORMAT_VERSION}"
+        )
     return manifest
 
 
 def _read_array(directory: Path, name: str, spec: dict[str, Any], *, mmap: bool) -> NDArray[Any]:
     try:
         # numpy cannot map an empty array
-        mode = "r" if mmap and 0 not in spec["shape"] else None
+        mode: Literal["r"] | None = "r" if mmap and 0 not in spec["shape"] else None
         array: NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
     except FileNotFoundError as error:
         raise BrokenSnapshotError(directory, f"the array {name} is missing") from error

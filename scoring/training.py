@@ -7,22 +7,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.collaborative import Collaborative, CollaborativeConfig
+from scoring.content import Content, ContentConfig
+from scoring.contextual import Contextual, ContextualConfig
 from scoring.demand import measure_demand
-from scoring.ensemble import COMPONENTS, Calibration, weight_vector
+from scoring.ensemble import COMPONENTS, Calibration, fit_calibration, weight_vector
+from scoring.evaluation import HoldOut, gain, leave_last_out, profiles_of, ranks_of, validate
 from scoring.interactions import DAY, TrainingSet
 from scoring.items import ItemIndex
-from scoring.neighbours import bought_together, similar
-from scoring.recommender import CONFIGS
+from scoring.neighbours import Sides, similar
+from scoring.neural import Neural, NeuralConfig
+from scoring.recommender import Scorers
+from scoring.repeats import usual_gap
 from scoring.state import ModelState, prefixed
 from scoring.types import DEFAULT_WEIGHTS, Component
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scoring.component import Scorer
-    from scoring.dataset import Dataset
+    from numpy.random import Generator
+    from numpy.typing import NDArray
 
-Progress = "Callable[[str, float], None]"
+    from scoring.dataset import Dataset
+    from scoring.evaluation import Validation
+
+MAX_VALIDATION_USERS = 500
+_MIN_VALIDATION_USERS = 30  # with fewer, chance would choose the settings
+_HALF_LIVES = (1.0 * DAY, 7.0 * DAY, 30.0 * DAY, 180.0 * DAY)
+_REGULARISATIONS = (50.0, 200.0, 800.0)
+_BASKET_PARTS = (0.0, 0.5, 1.0)
 
 
 def train(
@@ -33,40 +46,100 @@ def train(
     now: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> ModelState:
+    """Fits everything that a recommender needs.
+
+    Settings and calibration are chosen, and the metrics measured, on the last product of up to 500 shoppers, which is
+    hidden meanwhile. Then all is fitted to the whole data, but for the neural net, which never sees those few.
+
+    now: unix seconds that demand is measured at; the newest event when None. progress: told each stage's name and how
+    much of the whole was done when it began. Raises ValueError when the catalogue is empty.
+    """
+    if not len(dataset.catalogue):
+        raise ValueError("Cannot train on an empty catalogue: import products first.")
     tell = progress or (lambda _stage, _fraction: None)
-    chosen = weights or DEFAULT_WEIGHTS
-    data = TrainingSet(dataset, now)
     rng = np.random.default_rng(seed)
-    tell("index", 0.0)
+    tell("reading", 0.0)
     index = ItemIndex.of(dataset.catalogue)
-    arrays: dict[str, Any] = prefixed("items", index.to_arrays())
-    scorers: dict[Component, Scorer] = {}
-    for place, (component, (kind, config)) in enumerate(CONFIGS.items()):
-        tell(component.value, 0.1 + 0.15 * place)
-        scorers[component] = kind.fit(data, config(), rng)
-        arrays |= prefixed(component, scorers[component].to_arrays())
-    tell("neighbours", 0.7)
-    together = bought_together(data)
-    near = similar(
-        scorers[Component.CONTENT], scorers[Component.NEURAL], scorers[Component.CONTEXTUAL], together, weight_vector(chosen), rng
+    whole = TrainingSet(dataset, now)
+    hold_out = leave_last_out(dataset, index.ties, MAX_VALIDATION_USERS, rng)
+    part = TrainingSet(hold_out.dataset, whole.now)
+    vector = weight_vector(weights or DEFAULT_WEIGHTS)
+
+    tell("choosing settings", 0.05)
+    chosen = _choose(part, hold_out, index.ties, rng)
+    tell("content", 0.3)
+    half_life, floor = chosen.config.half_life, chosen.config.floor
+    content = Content.fit(part, ContentConfig(half_life=half_life, floor=floor), rng)
+    tell("neural", 0.35)
+    neural = Neural.fit(part, NeuralConfig(half_life=half_life, floor=floor), rng)
+    tell("validating", 0.6)
+    trial = Scorers(chosen, content, neural, Contextual.fit(part, ContextualConfig(), rng))
+    popularity = np.log1p(part.shoppers).astype(np.float32)
+    validation = validate(trial.by_component(), vector, popularity, hold_out, index.ties, whole.now)
+    tell("collaborative", 0.75)
+    scorers = Scorers(
+        Collaborative.fit(whole, chosen.config, rng),
+        content.with_appeal(whole),
+        neural,
+        Contextual.fit(whole, ContextualConfig(), rng),
     )
-    arrays |= prefixed("together", {n: getattr(together, n) for n in ("items", "counts", "lifts", "surprises")})
-    arrays |= prefixed("similar", {n: getattr(near, n) for n in ("items", "cosines", "parts")})
-    arrays |= prefixed("demand", measure_demand(data).to_arrays())
-    brand = index.brand[data.interactions.items]
-    counts = np.bincount(brand[brand >= 0], minlength=len(index.brands.names))
-    arrays["brand_share"] = (counts / max(counts.sum(), 1)).astype(np.float32)
-    manifest = {
+    tell("neighbours", 0.85)
+    arrays = _arrays(whole, index, scorers, vector, rng)
+    tell("done", 1.0)
+    return ModelState(arrays, _manifest(whole, scorers, vector, validation, seed))
+
+
+def _choose(part: TrainingSet, hold_out: HoldOut, ties: NDArray[np.uint32], rng: Generator) -> Collaborative:
+    """The collaborative component fitted to `part`, its settings chosen one after the other by the hidden products."""
+    best = Collaborative.fit(part, CollaborativeConfig(), rng)
+    if len(hold_out.users) < _MIN_VALIDATION_USERS:
+        return best
+    profiles = profiles_of(hold_out, part.now)
+
+    def value(candidate: Collaborative) -> float:
+        return gain(ranks_of(candidate.scores, profiles, hold_out, ties))
+
+    lives = [best.remembering(half_life) for half_life in _HALF_LIVES]
+    best = max(lives, key=value)
+    strengths = [best.refitted(part, regularisation) for regularisation in _REGULARISATIONS]
+    best = max(strengths, key=value)
+    return max((best.with_baskets(basket) for basket in _BASKET_PARTS), key=value)
+
+
+def _arrays(
+    data: TrainingSet, index: ItemIndex, scorers: Scorers, weights: NDArray[np.float32], rng: Generator
+) -> dict[str, NDArray[Any]]:
+    sides = Sides(
+        content=scorers.content.matrix(),
+        embeddings=scorers.neural.embeddings,
+        demand=scorers.contextual.demand,
+        together=scorers.collaborative.together,
+    )
+    near = similar(sides, weights, rng)
+    brands = index.brand[data.interactions.items]
+    counts = np.bincount(brands[brands >= 0], minlength=len(index.brands.names))
+    arrays = prefixed("items", index.to_arrays()) | prefixed("demand", measure_demand(data).to_arrays())
+    for component, scorer in scorers.by_component().items():
+        arrays |= prefixed(component.value, scorer.to_arrays())
+    arrays |= prefixed("similar", {"items": near.items, "cosines": near.cosines, "parts": near.parts})
+    arrays["brand_share"] = (counts / max(int(counts.sum()), 1)).astype(np.float32)
+    return arrays
+
+
+def _manifest(
+    data: TrainingSet, scorers: Scorers, weights: NDArray[np.float32], validation: Validation, seed: int
+) -> dict[str, Any]:
+    """JSON-ready. Holds no time of day and no duration: equal training has an equal digest."""
+    calibration: Calibration = fit_calibration(validation.taken, validation.rivals)
+    return {
         "users": data.n_users,
         "products": data.n_items,
         "interactions": len(data.interactions.users),
         "now": data.now,
         "seed": seed,
-        "weights": {component.value: float(chosen.get(component, 0.0)) for component in COMPONENTS},
-        "components": {component.value: asdict(scorers[component].config) for component in COMPONENTS},
-        "calibration": asdict(Calibration(0.5, -0.5)),
-        "repeat_gap": 30.0 * DAY,
-        "metrics": {},
+        "weights": {component.value: round(float(w), 6) for component, w in zip(COMPONENTS, weights, strict=True)},
+        "components": {component.value: asdict(s.config) for component, s in scorers.by_component().items()},
+        "calibration": asdict(calibration),
+        "repeat_gap": usual_gap(data),
+        "metrics": validation.metrics,
     }
-    tell("done", 1.0)
-    return ModelState(arrays, manifest)

@@ -95,7 +95,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         snapshots=snapshots,
         explanation_store=texts,
         recommendation_log=log,
-        accounts=AccountService(users, settings),
+        accounts=AccountService(users, hub, settings),
         catalog=catalog,
         model=model,
         history=history,

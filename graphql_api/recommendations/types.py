@@ -54,13 +54,14 @@ class Explanation:
     generated_at: datetime | None = strawberry.field(description="When it was written.")
 
     @classmethod
-    def of(cls, explanation: explanations.Explanation) -> Explanation:
+    def of(cls, explanation: explanations.Explanation, reasons: list[Reason] | None = None) -> Explanation:
+        """`reasons` are the item's own, which are the same evidence and need not be converted twice."""
         text = explanation.text
         return cls(
             status=explanation.status,
             text=text.text if text else None,
             source=text.source if text else None,
-            evidence=[Reason.of(item) for item in explanation.evidence],
+            evidence=[Reason.of(item) for item in explanation.evidence] if reasons is None else reasons,
             model=text.model if text else None,
             prompt_version=text.prompt_version if text else None,
             generated_at=text.generated_at if text else None,
@@ -131,14 +132,15 @@ class Recommendation:
 
     @classmethod
     def of(cls, item: recommendations.Recommendation) -> Recommendation:
+        reasons = [Reason.of(reason) for reason in item.reasons]
         return cls(
             product=Product.of(item.product),
             rank=item.rank,
             score=item.score,
             confidence=item.confidence,
             breakdown=ScoreBreakdown.of(item.breakdown),
-            reasons=[Reason.of(reason) for reason in item.reasons],
-            explanation=Explanation.of(item.explanation),
+            reasons=reasons,
+            explanation=Explanation.of(item.explanation, reasons),
             exploration=item.exploration,
             propensity=item.propensity,
         )

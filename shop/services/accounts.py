@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,25 +10,29 @@ from typing import TYPE_CHECKING
 import jwt
 from cachetools import LRUCache
 
+from shop.entities.events import Event, Topic
 from shop.entities.people import Role, User, Viewer
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
 
 if TYPE_CHECKING:
     from shop.entities.people import Preferences
+    from shop.services.events import EventHub
     from shop.settings import Settings
     from shop.store.users import UserStore
 
 _ALGORITHM = "HS256"
 _ISSUER = "whybuy"
 _SECRET_BYTES = 32
-_USER_SECONDS = 5
+_USER_SECONDS = 60
 
 
 class AccountService:
-    """Users are kept in memory for a few seconds, and longer while MongoDB is away."""
+    """Users are kept in memory for a minute unless the event log tells of a change; longer while MongoDB is away."""
 
-    def __init__(self, users: UserStore, settings: Settings) -> None:
+    def __init__(self, users: UserStore, hub: EventHub, settings: Settings) -> None:
         self._users = users
+        self._hub = hub
+        hub.listen(Topic.USER_UPDATED, self._on_update)
         self._development = settings.stack.env == "development"
         self._secret = settings.auth.secret.get_secret_value() if settings.auth.secret else None
         self._lifetime = timedelta(hours=settings.auth.token_hours)
@@ -71,10 +76,15 @@ class AccountService:
         if not await self._users.set_preferences(user_id, preferences):
             raise NotFoundError("user", user_id)
         self._cache.pop(user_id, None)
+        with contextlib.suppress(UnavailableError):  # others hear of it within a minute all the same
+            await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
         user = await self.user(user_id)
         if user is None:
             raise NotFoundError("user", user_id)
         return user
+
+    async def _on_update(self, event: Event) -> None:
+        self._cache.pop(event.subject, None)
 
     async def _known(self, user_id: str) -> Viewer:
         try:

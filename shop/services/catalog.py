@@ -113,6 +113,10 @@ class CatalogService:
         )
         return stamped
 
+    def forget_all(self) -> None:
+        """Drops every product from memory, say after a bulk import."""
+        self._cache.clear()
+
     async def _on_update(self, event: Event) -> None:
         self._cache.pop(event.subject, None)
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_LIMIT = 100
 _SEEDED = {Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART}
 _CACHED_LISTS = 20_000
-_CACHE_SECONDS = 300  # `now` of a list is rounded down to this, so a list is at most this old
+_CACHE_SECONDS = 1800  # a list without new events is ranked anew this often
 _REFILLS = 3
 
 
@@ -166,13 +166,13 @@ class RecommendationService:
         history: ActorHistory,
         seeds: Mapping[str, Product],
     ) -> tuple[_Ranked, ...]:
-        bucket = int(time.time()) // _CACHE_SECONDS
+        now = _steady_now(request.actor)
         preferences = user.preferences if user else None
         language = _language(request, user)
-        key = (model.version, request, preferences, language, history.stamp, bucket)
+        key = (model.version, request, preferences, language, history.stamp, now)
         ranked = self._ranked.get(key)
         if ranked is None:
-            query = self._query(request, user, model, history, seeds, bucket * _CACHE_SECONDS)
+            query = self._query(request, user, model, history, seeds, now)
             places = await asyncio.to_thread(model.recommender.recommend, query)
             ranked = tuple(self._claimed(model, place, request.actor, language) for place in places)
             self._ranked[key] = ranked
@@ -220,6 +220,12 @@ class RecommendationService:
         if self._log.append(shown, named, latency_ms):
             return shown
         return replace(shown, degraded=(*shown.degraded, Degradation.LOG))
+
+
+def _steady_now(actor: Actor) -> int:
+    """The time of day in steps, so that lists can be kept; shoppers step at different moments, not all at once."""
+    offset = zlib.crc32(actor.key.encode()) % _CACHE_SECONDS
+    return (int(time.time()) + offset) // _CACHE_SECONDS * _CACHE_SECONDS - offset
 
 
 def _validate(request: RecommendationRequest) -> None:

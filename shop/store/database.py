@@ -144,13 +144,17 @@ async def _ensure_index(database: Database, collection: str, model: IndexModel) 
 
 
 class BulkError(ShopError):
-    """Some documents of a batch were refused; `failures` has (position in the batch, reason) of each."""
+    """Some documents of a batch were refused; `failures` has (position in the batch, reason) of each.
+
+    `stored` is how many of the others are new or changed.
+    """
 
     code = "BAD_USER_INPUT"
 
-    def __init__(self, failures: list[tuple[int, str]]) -> None:
+    def __init__(self, failures: list[tuple[int, str]], stored: int = 0) -> None:
         super().__init__(f"{len(failures)} documents were refused, the first: {failures[0][1]}")
         self.failures = failures
+        self.stored = stored
 
 
 async def bulk_insert(database: Database, collection: str, documents: Sequence[Document], *, bulk: bool = False) -> int:
@@ -194,9 +198,10 @@ def _after_failures(error: BulkWriteError) -> int:
     ]
     if details.get("writeConcernErrors"):
         raise UnavailableError("MongoDB", "Not all documents were acknowledged; run the same command again.") from error
+    stored = sum(int(details.get(name, 0)) for name in ("nInserted", "nUpserted", "nModified"))
     if failures:
-        raise BulkError(failures) from error
-    return int(details.get("nInserted", 0)) + int(details.get("nUpserted", 0)) + int(details.get("nModified", 0))
+        raise BulkError(failures, stored) from error
+    return stored
 
 
 def _is_same_id(failure: Document) -> bool:
@@ -260,7 +265,7 @@ async def bulk_set(database: Database, collection: str, changes: Sequence[tuple[
 
 @contextlib.asynccontextmanager
 async def lease(
-    database: Database, collection: str, name: str, *, seconds: float = 15, patience_seconds: float = 600
+    database: Database, collection: str, name: str, *, seconds: float = 10, patience_seconds: float = 600
 ) -> AsyncIterator[None]:
     """Holds a named lock that all processes respect while the block runs; others wait for it.
 
@@ -304,3 +309,9 @@ async def _renew_lease(database: Database, collection: str, name: str, holder: s
         expires = datetime.now(UTC) + timedelta(seconds=seconds)
         with contextlib.suppress(ConnectionFailure):
             await database[collection].update_one({"_id": name, "holder": holder}, {"$set": {"expiresAt": expires}})
+
+
+async def count_documents(database: Database, collection: str) -> int:
+    """How many documents a collection has, from its metadata: quick, and exact unless a server just crashed."""
+    with store_errors():
+        return await database[collection].estimated_document_count()

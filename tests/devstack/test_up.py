@@ -25,8 +25,8 @@ PATIENCE_SECONDS = 40.0
 CRASHER = (sys.executable, "-c", "import sys; sys.exit('no coffee, no service')")
 
 
-def eventually(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+    deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"still waiting for: {what}"
         time.sleep(0.02)

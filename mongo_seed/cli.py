@@ -1,0 +1,149 @@
+"""`python -m mongo_seed`: migrate, seed, import and export. Only words here; the work is in the modules."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from shop.errors import ShopError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from mongo_seed.exporter import ExportReport
+    from mongo_seed.importer import ImportReport, TableReport
+    from shop.store.database import Database
+
+T = TypeVar("T")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_NO_URI = "MONGODB_URI is not set. Set it to your database, or run `whybuy seed`, which starts a local one."
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[Database]:
+    from shop.settings import MongoSettings
+    from shop.store.database import connect, ping
+
+    settings = MongoSettings()
+    if not settings.uri:
+        raise click.ClickException(_NO_URI)
+    client, database = connect(settings)
+    try:
+        await ping(database)
+        yield database
+    finally:
+        client.close()
+
+
+def _run(work: Callable[[Database], Coroutine[None, None, T]]) -> T:
+    async def connected() -> T:
+        async with _database() as database:
+            return await work(database)
+
+    try:
+        return asyncio.run(connected())
+    except ShopError as error:
+        raise click.ClickException(error.message) from error
+    except KeyboardInterrupt as error:
+        raise click.ClickException("Stopped. Running the same command again goes on from here.") from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Prepare, fill, import and export the shop's database, the one that MONGODB_URI names."""
+
+
+@main.command()
+def migrate() -> None:
+    """Create or update collections, validators and indexes. Safe to run at any time."""
+    from mongo_seed.migrate import migrate as run
+
+    applied = _run(run)
+    click.echo(f"Applied migrations: {', '.join(map(str, applied))}." if applied else "The database is up to date.")
+
+
+@main.command()
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N of the 2,469 households.")
+@click.option("--keep-dates", is_flag=True, help="Keep the dates of 2017 instead of moving them up to today.")
+def seed(sample: int | None, *, keep_dates: bool) -> None:
+    """Load the demo shop: a year of real grocery shopping. Killed half way, run it again."""
+    from mongo_seed.console import progress_display
+    from mongo_seed.seed import seed as run
+
+    with progress_display() as progress:
+        report = _run(lambda database: run(database, sample=sample, keep_dates=keep_dates, progress=progress))
+    held = f"{report.products:,} products, {report.users:,} users, {report.interactions:,} purchases"
+    if report.already_complete:
+        click.echo(f"Already there: {held}.")
+    else:
+        click.echo(f"Done in {report.seconds:.0f} s: {held}.")
+
+
+@main.command("import")
+@click.option("--products", type=_FILE, help="CSV or JSON lines (.csv, .jsonl, either with .gz).")
+@click.option("--interactions", type=_FILE, help="CSV or JSON lines (.csv, .jsonl, either with .gz).")
+@click.option("--strict", is_flag=True, help="Exit with 1 when a row was refused (the good rows are in all the same).")
+def import_(products: Path | None, interactions: Path | None, *, strict: bool) -> None:
+    """Load your own products and interactions; docs/data.md lists the columns.
+
+    A bad row does not stop the rest: it lands in FILE.rejects with its line number and the reason. Importing a file
+    again changes nothing.
+    """
+    from mongo_seed.console import progress_display
+    from mongo_seed.importer import import_files
+
+    if not products and not interactions:
+        raise click.UsageError("Name a file: --products, --interactions, or both.")
+    with progress_display(in_bytes=True) as progress:
+        report = _run(
+            lambda database: import_files(database, products=products, interactions=interactions, progress=progress)
+        )
+    click.echo(describe_import(report))
+    if strict and report.rejected:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.option("--products", type=_FILE, help="Where to write the products (.csv, .jsonl, either with .gz).")
+@click.option("--interactions", type=_FILE, help="Where to write the interactions (.csv, .jsonl, either with .gz).")
+def export(products: Path | None, interactions: Path | None) -> None:
+    """Write products and interactions in the form that `import` reads."""
+    from mongo_seed.console import progress_display
+    from mongo_seed.exporter import export_files
+
+    if not products and not interactions:
+        raise click.UsageError("Name a file: --products, --interactions, or both.")
+    with progress_display() as progress:
+        report = _run(
+            lambda database: export_files(database, products=products, interactions=interactions, progress=progress)
+        )
+    click.echo(describe_export(report))
+
+
+def describe_import(report: ImportReport) -> str:
+    """The summary that a person reads after an import."""
+    lines = [_describe_table(table) for table in (report.products, report.interactions) if table]
+    if report.users_added:
+        lines.append(f"{report.users_added:,} users were named for the first time and created.")
+    return "\n".join([*lines, f"Done in {report.seconds:.1f} s."])
+
+
+def _describe_table(table: TableReport) -> str:
+    counts = (("new", table.added), ("changed", table.changed), ("unchanged", table.unchanged))
+    told = ", ".join(f"{count:,} {word}" for word, count in counts)
+    if not table.rejected:
+        return f"{table.file}: {told}."
+    refused = [f"  line {line}: {reason}" for line, reason in table.first_rejects]
+    more = table.rejected - len(refused)
+    head = f"{table.file}: {told}; {table.rejected:,} refused, see {table.rejects_file}:"
+    return "\n".join([head, *refused, *([f"  and {more:,} more"] if more else [])])
+
+
+def describe_export(report: ExportReport) -> str:
+    """The summary that a person reads after an export."""
+    counts = (("products", report.products), ("interactions", report.interactions))
+    return f"Written: {', '.join(f'{count:,} {name}' for name, count in counts if count is not None)}."

@@ -1,0 +1,46 @@
+"""When a shopper is due to buy something again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.interactions import DAY, PURCHASE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.interactions import TrainingSet
+    from scoring.types import History
+
+DEFAULT_GAP = 30.0 * DAY
+_MEMORY = 3.0  # half-life of a habit, in usual gaps
+
+
+def usual_gap(data: TrainingSet) -> float:
+    """The median time between two purchases of one product by one shopper, seconds; a month where nobody repeats."""
+    pairs = data.pairs
+    repeated = (pairs.purchases > 1) & (pairs.last - pairs.first >= DAY)
+    if not repeated.any():
+        return DEFAULT_GAP
+    return float(np.median((pairs.last - pairs.first)[repeated] / (pairs.purchases[repeated] - 1)))
+
+
+def repeats(history: History, now: int, gap: float, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Bought products and how much each is wanted again, 0 and up; arrays of shape (products,).
+
+    The decayed number of days on which it was bought, times the chance that its own gap is over. A gap is the mean one
+    of this shopper and product, shrunk towards `gap` (seconds), which stands alone after a single purchase.
+    """
+    bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < n_items)
+    if not bought.any():
+        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    days = np.unique(history.items[bought] * np.int64(1 << 32) + history.times[bought] // DAY)
+    items, starts, counts = np.unique(days >> 32, return_index=True, return_counts=True)
+    ages = np.maximum(now / DAY - (days & 0xFFFFFFFF), 0.0)
+    habit = np.add.reduceat(np.exp2(-ages * DAY / (_MEMORY * gap)), starts)
+    newest, oldest = np.minimum.reduceat(ages, starts), np.maximum.reduceat(ages, starts)
+    own_gap = (oldest - newest + gap / DAY) / counts
+    due = 1 - np.exp2(-(newest + 0.5) / own_gap)
+    return items.astype(np.int32), (habit * due).astype(np.float32)

