@@ -163,7 +163,7 @@ def token(user: str, hours: float | None) -> None:
     """Print a development token that names USER, for the header `Authorization: Bearer …`."""
     from devstack.commands import development_token
 
-    click.echo(development_token(_settings(), user, hours))
+    click.echo(_run(development_token(_settings(), user, hours)))
 
 
 def _passed_on(name: str, summary: str) -> click.Command:

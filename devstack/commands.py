@@ -82,21 +82,15 @@ def run_part(settings: Settings, part: str, port: int | None) -> None:
     os.execve(program.command[0], program.command, {**os.environ, **program.environment})
 
 
-def development_token(settings: Settings, user: str, hours: float | None) -> str:
+async def development_token(settings: Settings, user: str, hours: float | None) -> str:
     """A signed token that names the user. Raises BadInputError when AUTH_SECRET is too weak."""
-    from shop.services.accounts import AccountService
-    from shop.store.database import connect
-    from shop.store.users import UserStore
+    from shop.resources import open_resources
 
-    data = DataDir(settings.stack.data_dir)
-    settings = with_secret(settings, data)
+    settings = with_secret(settings, DataDir(settings.stack.data_dir))
     if hours is not None:
         settings = settings.model_copy(update={"auth": settings.auth.model_copy(update={"token_hours": hours})})
-    client, database = connect(settings.mongo)
-    try:
-        return AccountService(UserStore(database), settings).issue_token(user)
-    finally:
-        client.close()
+    async with open_resources(settings) as resources:
+        return resources.accounts.issue_token(user)
 
 
 async def pass_on(settings: Settings, arguments: tuple[str, ...]) -> int:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from graphql_api.accounts.types import User
+from graphql_api.arguments import NodeId
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
 from graphql_api.relay import MAX_PAGE, Node, decode_any_id
 from shop.errors import BadInputError, ShopError
 
+NodeIds = Annotated[list[strawberry.ID], strawberry.argument(description="Ids as they came in answers.")]
+
 
 @strawberry.type
 class NodeQuery:
     @strawberry.field(description="Whatever has this id, null if there is nothing.")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    async def node(self, info: Info, id: NodeId) -> Node | None:
         return await _find(info, id)
 
     @strawberry.field(description=f"Several at once, in the order of the ids, at most {MAX_PAGE}.")
-    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    async def nodes(self, info: Info, ids: NodeIds) -> list[Node | None]:
         if len(ids) > MAX_PAGE:
             raise BadInputError(f"At most {MAX_PAGE} ids at once.", field="ids")
         kinds = [decode_any_id(id_, "ids") for id_ in ids]

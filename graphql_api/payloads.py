@@ -10,3 +10,6 @@ class UserError:
     field: str | None = strawberry.field(description="Path of the input field, such as `interactions.2.productId`.")
     code: str = strawberry.field(description="For programs, such as NOT_FOUND or OUT_OF_RANGE.")
     message: str = strawberry.field(description="For people.")
+
+
+INPUT = strawberry.argument(description="All that it takes.")

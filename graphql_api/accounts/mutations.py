@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
 from graphql_api.accounts.types import Interaction, User
 from graphql_api.catalog.types import require_categories
 from graphql_api.context import Info
-from graphql_api.payloads import UserError
+from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id, decode_ids
 from scoring.types import EventType
 from shop.entities import interactions as entities
@@ -54,38 +55,38 @@ class InteractionInput:
         )
 
 
-@strawberry.input
+@strawberry.input(description="One thing the shopper did.")
 class TrackInteractionInput:
     interaction: InteractionInput = strawberry.field(description="What happened.")
     session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
 
 
-@strawberry.input
+@strawberry.input(description="Several things the shopper did.")
 class TrackInteractionsInput:
     interactions: list[InteractionInput] = strawberry.field(description=f"At most {MAX_BATCH}.")
     session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
 
 
-@strawberry.type
+@strawberry.type(description="What became of it.")
 class TrackInteractionPayload:
     interaction: Interaction | None = strawberry.field(description="What was stored, null if it was refused.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
 
 
-@strawberry.type
+@strawberry.type(description="What became of them.")
 class TrackInteractionsPayload:
     interactions: list[Interaction] = strawberry.field(description="What was stored.")
     user_errors: list[UserError] = strawberry.field(description="What was refused, and why.")
 
 
-@strawberry.input
+@strawberry.input(description="All of the shopper's stated tastes; what is left out is forgotten.")
 class UpdatePreferencesInput:
     categories: list[strawberry.ID] = strawberry.field(default_factory=list, description="Favourite categories.")
     brands: list[str] = strawberry.field(default_factory=list, description="Favourite brands.")
     tags: list[str] = strawberry.field(default_factory=list, description="Favourite tags.")
 
 
-@strawberry.type
+@strawberry.type(description="What became of it.")
 class UpdatePreferencesPayload:
     user: User | None = strawberry.field(description="The user with the new preferences.")
     user_errors: list[UserError] = strawberry.field(description="What could not be stored.")
@@ -94,7 +95,9 @@ class UpdatePreferencesPayload:
 @strawberry.type
 class AccountMutation:
     @strawberry.mutation(description="Records one thing the shopper did; the next list knows it.")
-    async def track_interaction(self, info: Info, input: TrackInteractionInput) -> TrackInteractionPayload:
+    async def track_interaction(
+        self, info: Info, input: Annotated[TrackInteractionInput, INPUT]
+    ) -> TrackInteractionPayload:
         actor = _actor(info, input.session_id)
         recorded = await info.context.resources.tracking.record([input.interaction.to_entity(actor)])
         stored = [Interaction.of(interaction) for interaction in recorded.accepted]
@@ -102,7 +105,9 @@ class AccountMutation:
         return TrackInteractionPayload(interaction=stored[0] if stored else None, user_errors=errors)
 
     @strawberry.mutation(description="Records several things at once, say what was done while offline.")
-    async def track_interactions(self, info: Info, input: TrackInteractionsInput) -> TrackInteractionsPayload:
+    async def track_interactions(
+        self, info: Info, input: Annotated[TrackInteractionsInput, INPUT]
+    ) -> TrackInteractionsPayload:
         actor = _actor(info, input.session_id)
         batch = [interaction.to_entity(actor) for interaction in input.interactions]
         recorded = await info.context.resources.tracking.record(batch)
@@ -112,7 +117,9 @@ class AccountMutation:
         )
 
     @strawberry.mutation(description="Replaces the viewer's stated tastes; the next list knows them.")
-    async def update_preferences(self, info: Info, input: UpdatePreferencesInput) -> UpdatePreferencesPayload:
+    async def update_preferences(
+        self, info: Info, input: Annotated[UpdatePreferencesInput, INPUT]
+    ) -> UpdatePreferencesPayload:
         viewer = info.context.require_viewer()
         categories = decode_ids("Category", input.categories, "categories")
         try:

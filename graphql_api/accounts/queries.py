@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from graphql_api.accounts.types import User, UserConnection
+from graphql_api.arguments import After, Before, First, Last, NodeId
 from graphql_api.context import Info
 from graphql_api.relay import decode_id, page_request
 
@@ -18,7 +19,7 @@ class AccountQuery:
         return User.of(user) if user else None
 
     @strawberry.field(description="A user: oneself, or for staff anybody. Null if unknown.")
-    async def user(self, info: Info, id: strawberry.ID) -> User | None:
+    async def user(self, info: Info, id: NodeId) -> User | None:
         user_id = decode_id("User", id)
         info.context.may_see(user_id)
         user = await info.context.user(user_id)
@@ -28,10 +29,10 @@ class AccountQuery:
     async def users(
         self,
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> UserConnection:
         info.context.require_staff()
         page = page_request("NEWEST", first, after, last, before)

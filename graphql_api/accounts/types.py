@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.arguments import After, Before, First, Last
 from graphql_api.catalog.types import Money, Product, product_now_or_later
 from graphql_api.context import Info
 from graphql_api.relay import Node, PageInfo, encode_cursor, encode_id, page_info, page_request
@@ -106,10 +107,10 @@ class User(Node):
     async def interactions(
         self,
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> InteractionConnection:
         actor = people.Actor(user_id=self.raw.id)
         page = await info.context.resources.interactions.page(actor, page_request("NEWEST", first, after, last, before))
@@ -122,7 +123,7 @@ class User(Node):
 
     @strawberry.field(description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.")
     async def recommendations(
-        self, info: Info, limit: int = 5
+        self, info: Info, limit: Annotated[int, strawberry.argument(description="1 to 100.")] = 5
     ) -> Annotated["RecommendationList", strawberry.lazy("graphql_api.recommendations.types")]:
         from graphql_api.recommendations.types import recommend_for
 

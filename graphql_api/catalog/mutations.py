@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
-from graphql_api.payloads import UserError
+from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id
 from shop.entities import catalog as entities
 from shop.errors import BadInputError
@@ -32,12 +33,12 @@ class ProductInput:
     rating: float | None = strawberry.field(default=None, description="Mean rating from 0 to 5.")
 
 
-@strawberry.input
+@strawberry.input(description="Products to store.")
 class UpsertProductsInput:
     products: list[ProductInput] = strawberry.field(description=f"At most {_MAX_PRODUCTS}.")
 
 
-@strawberry.type
+@strawberry.type(description="What became of them.")
 class UpsertProductsPayload:
     products: list[Product] = strawberry.field(description="What was stored.")
     user_errors: list[UserError] = strawberry.field(description="What was not, and why.")
@@ -46,7 +47,7 @@ class UpsertProductsPayload:
 @strawberry.type
 class CatalogMutation:
     @strawberry.mutation(description="Creates or replaces products, and tells `productUpdated` (staff).")
-    async def upsert_products(self, info: Info, input: UpsertProductsInput) -> UpsertProductsPayload:
+    async def upsert_products(self, info: Info, input: Annotated[UpsertProductsInput, INPUT]) -> UpsertProductsPayload:
         info.context.require_staff()
         if len(input.products) > _MAX_PRODUCTS:
             raise BadInputError(f"At most {_MAX_PRODUCTS} products at once; split the batch.", field="products")

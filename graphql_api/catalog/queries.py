@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
+from graphql_api.arguments import After, Before, First, Last
 from graphql_api.catalog.types import (
     Category,
     Product,
@@ -16,11 +19,18 @@ from graphql_api.relay import decode_id, page_request
 from shop.entities.paging import ProductFilter, ProductSort
 from shop.errors import BadInputError
 
+ProductKey = Annotated[strawberry.ID | None, strawberry.argument(description="Its id, or else its SKU.")]
+Sku = Annotated[str | None, strawberry.argument(description="The shop's own article number.")]
+Search = Annotated[str | None, strawberry.argument(description="Words of name, brand or description.")]
+Filter = Annotated[ProductFilterInput | None, strawberry.argument(description="Which products.")]
+Sort = Annotated[ProductSort | None, strawberry.argument(description="RELEVANCE with search, else POPULARITY.")]
+ParentId = Annotated[strawberry.ID | None, strawberry.argument(description="Only what is right below this category.")]
+
 
 @strawberry.type
 class CatalogQuery:
     @strawberry.field(description="One product, by its id or by the shop's own article number. Null if unknown.")
-    async def product(self, info: Info, id: strawberry.ID | None = None, sku: str | None = None) -> Product | None:
+    async def product(self, info: Info, id: ProductKey = None, sku: Sku = None) -> Product | None:
         if (id is None) == (sku is None):
             raise BadInputError("Pass either id or sku.", field="id")
         catalog = info.context.resources.catalog
@@ -35,13 +45,13 @@ class CatalogQuery:
     async def products(
         self,
         info: Info,
-        search: str | None = None,
-        filter: ProductFilterInput | None = None,
-        sort: ProductSort | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        search: Search = None,
+        filter: Filter = None,
+        sort: Sort = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> ProductConnection:
         words = _searchable(search)
         order = _order(sort, words)
@@ -52,7 +62,7 @@ class CatalogQuery:
         return ProductConnection.of(found, filter_, words)
 
     @strawberry.field(description="The categories below one, or the top ones.")
-    async def categories(self, info: Info, parent_id: strawberry.ID | None = None) -> list[Category]:
+    async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category]:
         known = await info.context.resources.catalog.categories()
         parent = decode_id("Category", parent_id, "parentId") if parent_id else None
         if parent is not None and parent not in known:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Annotated
 
 import strawberry
 
+from graphql_api.arguments import AfterEvent
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.relay import decode_ids, encode_id
 from shop.entities.events import Topic
+
+ProductIds = Annotated[list[strawberry.ID] | None, strawberry.argument(description="Only these products.")]
 
 
 @strawberry.type(description="A product changed.")
@@ -23,7 +27,7 @@ class ProductUpdated:
 class CatalogSubscription:
     @strawberry.subscription(description="Changes of these products, or of all; `after` catches up first.")
     async def product_updated(
-        self, info: Info, ids: list[strawberry.ID] | None = None, after: str | None = None
+        self, info: Info, ids: ProductIds = None, after: AfterEvent = None
     ) -> AsyncGenerator[ProductUpdated, None]:
         resources = info.context.resources
         subjects = decode_ids("Product", ids, "ids") or (None,)

@@ -10,6 +10,7 @@ from decimal import Decimal
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.arguments import Neighbours
 from graphql_api.context import Info
 from graphql_api.relay import MAX_PAGE, Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info
 from scoring.types import ItemFilter, Scenario
@@ -104,11 +105,11 @@ class Product(Node):
         return Category.of(category, known) if category else None
 
     @strawberry.field(description="Products that resemble it, best first.")
-    async def similar(self, info: Info, first: int = 5) -> list[Product]:
+    async def similar(self, info: Info, first: Neighbours = 5) -> list[Product]:
         return await _neighbours(info, self.raw.id, Scenario.SIMILAR, first)
 
     @strawberry.field(description="Products that go into the same basket more often than chance, best first.")
-    async def bought_together(self, info: Info, first: int = 5) -> list[Product]:
+    async def bought_together(self, info: Info, first: Neighbours = 5) -> list[Product]:
         return await _neighbours(info, self.raw.id, Scenario.BOUGHT_TOGETHER, first)
 
 

@@ -6,10 +6,18 @@ from collections.abc import AsyncGenerator
 
 import strawberry
 
+from graphql_api.arguments import AfterEvent, SessionId, UserId
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.recommendations.actors import actor_of
-from graphql_api.recommendations.types import Explanation, Insight, RecommendationInput, RecommendationList, recommend
+from graphql_api.recommendations.types import (
+    Explanation,
+    Insight,
+    ListInput,
+    RecommendationInput,
+    RecommendationList,
+    recommend,
+)
 from graphql_api.relay import encode_id
 from shop.entities.events import Topic
 from shop.errors import BadInputError
@@ -42,7 +50,7 @@ class RecommendationSubscription:
         "model arrives."
     )
     async def recommendations_updated(
-        self, info: Info, input: RecommendationInput | None = None, after: str | None = None
+        self, info: Info, input: ListInput = None, after: AfterEvent = None
     ) -> AsyncGenerator[RecommendationsUpdated, None]:
         wanted = input or RecommendationInput()
         session = wanted.session_id or (wanted.behavior.session_id if wanted.behavior else None)
@@ -59,9 +67,9 @@ class RecommendationSubscription:
     async def explanation_ready(
         self,
         info: Info,
-        user_id: strawberry.ID | None = None,
-        session_id: str | None = None,
-        after: str | None = None,
+        user_id: UserId = None,
+        session_id: SessionId = None,
+        after: AfterEvent = None,
     ) -> AsyncGenerator[ExplanationReady, None]:
         actor = await actor_of(info, user_id, session_id)
         if actor.user_id is None and actor.session_id is None:
@@ -81,7 +89,7 @@ class RecommendationSubscription:
 
     @strawberry.subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
     async def insight_updated(
-        self, info: Info, user_id: strawberry.ID | None = None, after: str | None = None
+        self, info: Info, user_id: UserId = None, after: AfterEvent = None
     ) -> AsyncGenerator[InsightUpdated, None]:
         actor = await actor_of(info, user_id, None)
         info.context.require_viewer()

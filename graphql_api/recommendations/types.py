@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -247,6 +248,11 @@ class RecommendationInput:
             behavior=self.behavior.to_entity() if self.behavior else recommendations.Behavior(),
             context=recommendations.PageContext(page.device, page.locale, page.page, page.local_hour),
         )
+
+
+ListInput = Annotated[
+    RecommendationInput | None, strawberry.argument(description="What to recommend, to whom; all has defaults.")
+]
 
 
 async def recommend(info: Info, input_: RecommendationInput, actor: people.Actor) -> RecommendationList:

@@ -124,7 +124,7 @@ def test_the_greeting_names_the_addresses_and_the_logs_are_prefixed(stack: Runni
 
     assert f"{stack.state.api_url}/graphql" in said
     assert f"mongodb://127.0.0.1:{stack.state.processes['mongod'].port}" in said
-    assert "stub   │ the stub is here" in said
+    eventually(lambda: "stub   │ the stub is here" in stack.said.read_text(), "the first line of the stub")
 
 
 @shared

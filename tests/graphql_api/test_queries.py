@@ -27,8 +27,7 @@ async def profiled(shop: Shop) -> AsyncIterator[list[dict[str, Any]]]:
         yield seen
     finally:
         await database.command("profile", 0)
-        async for entry in database["system.profile"].find({"ns": {"$not": {"$regex": r"system\."}}}):
-            seen.append(entry)
+        seen.extend(await database["system.profile"].find({"ns": {"$not": {"$regex": r"system\."}}}).to_list(None))
 
 
 def reads(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ def test_everything_is_described() -> None:
     """Types, fields, arguments and enum values: a frontend developer needs no other manual."""
     missing = []
     for name, type_ in build_schema(SDL).type_map.items():
-        if name.startswith("__") or type_.description is None and name in {"ID", "Int", "Float", "String", "Boolean"}:
+        if name.startswith("__") or (type_.description is None and name in {"ID", "Int", "Float", "String", "Boolean"}):
             continue
         if not type_.description and name not in ROOTS:
             missing.append(name)

@@ -54,7 +54,7 @@ async def test_five_explained_recommendations(shop: Shop) -> None:
             assert sum(part["share"] for part in item["breakdown"].values()) == pytest.approx(1)
             assert item["explanation"]["status"] in {"PENDING", "READY"}
 
-        told = {}
+        told: dict[str, dict[str, Any]] = {}
         while len(told) < 5:
             event = (await ready.next())["explanationReady"]
             told[event["productId"]] = event["explanation"]

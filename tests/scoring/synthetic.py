@@ -37,7 +37,9 @@ def catalogue(shape: Shape, rng: np.random.Generator) -> Catalogue:
         descriptions=[f"{noun} for every day" if item % 2 else "" for item, noun in enumerate(nouns)],
         categories=[(f"dep-{one % 3}", f"cat-{one}") for one in leaf],
         brands=[f"Brand {'ABCDEF'[rng.integers(6)]}" for _ in range(shape.items)],
-        tags=[("vegan",) if item % 7 == 0 else ("sale", "Bio") if item % 11 == 0 else () for item in range(shape.items)],
+        tags=[
+            ("vegan",) if item % 7 == 0 else ("sale", "Bio") if item % 11 == 0 else () for item in range(shape.items)
+        ],
         prices=np.where(np.arange(shape.items) % 13 == 0, np.nan, rng.gamma(2, 4, shape.items)).astype(np.float32),
     )
 
