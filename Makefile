@@ -31,10 +31,10 @@ down: $(INSTALLED)  ## Stop what `make up` has started
 	@$(BIN)/whybuy down
 
 test: $(INSTALLED)  ## Run the whole test suite, on real MongoDB and Valkey
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-fast: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
 check: lint types imports schema-check test-fast  ## Lint, types, imports, schema, quick tests
 

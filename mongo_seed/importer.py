@@ -249,9 +249,9 @@ class _InteractionImport:
             id_ = event.actor.user_id
             if id_ is not None and id_ not in self._users:
                 new.setdefault(id_, User(id_, created_at=event.at))
-        self.users_added += await bulk_insert(
-            self._database, "users", [user_to_document(user) for user in new.values()]
-        )
+        # Not `+=` with an await on its right: two writers would overwrite each other's sum.
+        added = await bulk_insert(self._database, "users", [user_to_document(user) for user in new.values()])
+        self.users_added += added
         self._users.update(new)
 
 

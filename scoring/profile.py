@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from scoring.types import History
 
 _VIEWS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
+_SESSION = 12 * 3_600  # seconds: a break of half a day ends it
+_SESSION_PRODUCTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +80,19 @@ def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
     return Profile(items, ones.astype(np.float32), np.zeros(len(items)), ones, ones * np.int64(now), now)
 
 
-def session_profile(profile: Profile, history: History, last: int = 10) -> Profile:
-    """The same shopper seen through their last few products: each step back weighs 0.8 of the one after."""
+def session_profile(profile: Profile, history: History) -> Profile:
+    """The same shopper seen through the session they are in: its last few products, each step back weighing 0.8 of the
+    one after, whatever was done with them. What came before keeps a trace."""
+    if not len(profile):
+        return profile
     recent: dict[int, float] = {}
-    for item in history.items[::-1].tolist():
-        if item not in recent:
-            recent[item] = 0.8 ** len(recent)
-        if len(recent) == last:
-            break
-    fading = np.array([recent.get(item, 0.02) for item in profile.items.tolist()], dtype=np.float32)
-    return replace(profile, strengths=profile.strengths * fading, ages=np.zeros(len(profile)))
+    started = history.times.max() - _SESSION
+    for item, time in zip(history.items[::-1].tolist(), history.times[::-1].tolist(), strict=True):
+        if time >= started and len(recent) < _SESSION_PRODUCTS:
+            recent.setdefault(item, 0.8 ** len(recent))
+    fading = np.array([recent.get(item, 0.0) for item in profile.items.tolist()], dtype=np.float32)
+    strengths = np.where(fading > 0, fading, np.float32(0.02) * profile.strengths)
+    return replace(profile, strengths=strengths, ages=np.zeros(len(profile)))
 
 
 def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -107,10 +107,6 @@ def stub_stack(folder: Path, *command: str) -> Iterator[RunningStack]:
         stack.process.wait(PATIENCE_SECONDS)
 
 
-# The tests that share a stack run in one process; the others may run beside them.
-shared = pytest.mark.xdist_group("shared stack")
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     with stub_stack(tmp_path_factory.mktemp("stack")) as running:
@@ -118,7 +114,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
 
 
-@shared
 def test_the_greeting_names_the_addresses_and_the_logs_are_prefixed(stack: RunningStack) -> None:
     said = stack.said.read_text()
 
@@ -127,7 +122,6 @@ def test_the_greeting_names_the_addresses_and_the_logs_are_prefixed(stack: Runni
     eventually(lambda: "stub   │ the stub is here" in stack.said.read_text(), "the first line of the stub")
 
 
-@shared
 async def test_a_killed_mongod_comes_back_on_its_port_with_what_was_acknowledged(stack: RunningStack) -> None:
     before = stack.state.processes["mongod"]
     client, database = connect(MongoSettings(uri=stack.state.mongo_uri, timeout_ms=20_000))
@@ -140,7 +134,6 @@ async def test_a_killed_mongod_comes_back_on_its_port_with_what_was_acknowledged
     client.close()
 
 
-@shared
 def test_a_killed_valkey_comes_back_on_its_port(stack: RunningStack) -> None:
     before = stack.state.processes["valkey"]
 
@@ -150,7 +143,6 @@ def test_a_killed_valkey_comes_back_on_its_port(stack: RunningStack) -> None:
     assert "valkey was ended by SIGKILL; starting it again" in stack.said.read_text()
 
 
-@shared
 def test_a_killed_program_comes_back_and_the_databases_do_not_notice(stack: RunningStack) -> None:
     before = stack.state.processes
 
@@ -160,7 +152,6 @@ def test_a_killed_program_comes_back_and_the_databases_do_not_notice(stack: Runn
     assert stack.state.processes["mongod"] == before["mongod"]
 
 
-@shared
 def test_a_second_up_in_the_same_folder_says_where_the_first_is(stack: RunningStack) -> None:
     second = stack.whybuy("up")
 
@@ -170,7 +161,6 @@ def test_a_second_up_in_the_same_folder_says_where_the_first_is(stack: RunningSt
     assert "whybuy down" in second.stderr
 
 
-@shared
 def test_reset_refuses_while_the_stack_runs(stack: RunningStack) -> None:
     refused = stack.whybuy("reset", "--yes")
 
@@ -179,7 +169,6 @@ def test_reset_refuses_while_the_stack_runs(stack: RunningStack) -> None:
     assert stack.data.mongod.exists()
 
 
-@shared
 def test_status_shows_every_process_of_the_running_stack(stack: RunningStack) -> None:
     shown = stack.whybuy("status")
 

@@ -47,7 +47,7 @@ RECOMMEND = "query ($input: RecommendationInput) { recommendations(input: $input
         ("{ nothing }", "BAD_USER_INPUT", "nothing"),
         ("{ unbalanced", "BAD_USER_INPUT", "Syntax"),
         (
-            'mutation { trackInteraction(input: { interaction: { productId: "x", type: VIEW } }) { interaction { id } } }',
+            'mutation { trackInteraction(input: { interaction: { productId: "x", type: VIEW } }) { __typename } }',
             "BAD_USER_INPUT",
             "sessionId",
         ),

@@ -1,4 +1,4 @@
-"""A small made-up shop: shoppers with tastes over categories, weekly baskets, prices. Seeded, so a test can rely on it."""
+"""A small made-up shop: tastes over categories, weekly baskets, prices. Seeded, so that a test can rely on it."""
 
 from __future__ import annotations
 
