@@ -93,8 +93,10 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool) -
     A bad row does not stop the rest: it lands in FILE.rejects with its line number and the reason. Importing a file
     again changes nothing.
     """
+    from mongo_seed.announce import announce_import
     from mongo_seed.console import progress_display
     from mongo_seed.importer import import_files
+    from shop.settings import Settings
 
     if not products and not interactions:
         raise click.UsageError("Name a file: --products, --interactions, or both.")
@@ -103,6 +105,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool) -
             lambda database: import_files(database, products=products, interactions=interactions, progress=progress)
         )
     click.echo(describe_import(report))
+    asyncio.run(announce_import(Settings(), report.changed_products))
     if strict and report.rejected:
         raise SystemExit(1)
 

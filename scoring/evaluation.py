@@ -37,6 +37,11 @@ class HoldOut:
     users: NDArray[np.int32]
     items: NDArray[np.int32]
 
+    def some(self, count: int) -> HoldOut:
+        """At most `count` of the shoppers, evenly spread."""
+        step = -(-len(self.users) // count) if count else 1
+        return replace(self, users=self.users[:: max(step, 1)], items=self.items[:: max(step, 1)])
+
 
 def leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], max_users: int, rng: Generator) -> HoldOut:
     """Hides the last newly met product of up to `max_users` shoppers who met at least five.

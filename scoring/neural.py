@@ -36,7 +36,7 @@ class NeuralConfig:
     negatives: int = 1_024
     learning_rate: float = 0.1
     max_epochs: float = 3.0
-    max_steps: int = 1_200
+    max_steps: int = 800
     patience: int = 3  # checks without progress before stopping
     half_life: float = 7.0 * DAY
     floor: float = 0.05

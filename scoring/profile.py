@@ -51,6 +51,8 @@ class Profile:
 
 def fold_history(history: History, n_items: int, now: int) -> Profile:
     """Products outside the catalogue are ignored."""
+    if not len(history.items):
+        return seeds_profile((), now)
     known = (history.items >= 0) & (history.items < n_items)
     items, events, times = history.items[known], history.events[known], history.times[known]
     if not len(items):
@@ -75,7 +77,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
 
 def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
     """A profile of equally strong products, as if all had just been bought."""
-    items = np.unique(np.asarray(seeds, dtype=np.int32))
+    items = np.array(sorted(set(seeds)), dtype=np.int32)
     ones = np.ones(len(items), dtype=np.int32)
     return Profile(items, ones.astype(np.float32), np.zeros(len(items)), ones, ones * np.int64(now), now)
 

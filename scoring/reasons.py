@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.ensemble import COMPONENTS
 from scoring.interactions import DAY
 from scoring.types import Component, Reason, ReasonKind
 
@@ -85,13 +86,13 @@ class Sources:
         if len(kept) > _MAX_SOURCES:
             top = np.sort(np.argsort(-weights, kind="stable")[:_MAX_SOURCES])
             kept, weights = kept[top], weights[top]
-        place_of = np.full(len(lists) + 1, -1, dtype=np.int32)  # the last entry serves the padding
-        place_of[picks] = np.arange(len(picks))
+        place_of = np.zeros(len(lists) + 1, dtype=np.int16)  # from 1; the last entry serves the padding
+        place_of[picks] = np.arange(1, len(picks) + 1)
         hits = place_of[lists[kept]]
-        rows, columns = np.nonzero(hits >= 0)
+        rows, columns = np.nonzero(hits)
         strength = bonds[kept[rows], columns] * weights[rows]
         for at in np.argsort(strength, kind="stable").tolist():
-            found[hits[rows[at], columns[at]]] = (int(kept[rows[at]]), int(columns[at]))
+            found[hits[rows[at], columns[at]] - 1] = (int(kept[rows[at]]), int(columns[at]))
         return found
 
 
@@ -115,7 +116,7 @@ class Witness:
         alike = self._sources.strongest(facts.similar.items, facts.similar.cosines, items)
         reasons = []
         for place, item in enumerate(items.tolist()):
-            share = dict(zip(Component, shares[place].tolist(), strict=True))
+            share = dict(zip(COMPONENTS, shares[place].tolist(), strict=True))
             found = [*self._stated(item), *self._bond(*together[place]), *self._likeness(*alike[place])]
             reasons.append(self._rank(item, [*found, *self._habits(item)], share))
         return reasons
@@ -123,6 +124,8 @@ class Witness:
     def bought_before(self, item: int) -> list[Reason]:
         """How often and how long ago the shopper bought this product, if they did."""
         profile = self._profile
+        if not len(profile):
+            return []
         at = int(np.searchsorted(profile.items, item))
         if at == len(profile) or profile.items[at] != item or not profile.purchases[at]:
             return []
@@ -181,6 +184,8 @@ def _loudness(reason: Reason, share: dict[Component, float]) -> float:
 
 def _counts(codes: NDArray[np.int32], amounts: NDArray[np.int32]) -> dict[int, int]:
     """Purchases per code; -1 (no category, no brand) is left out."""
+    if not len(codes):
+        return {}
     known = (codes >= 0) & (amounts > 0)
     distinct, places = np.unique(codes[known], return_inverse=True)
     totals = np.bincount(places, amounts[known], len(distinct)).astype(np.int64)

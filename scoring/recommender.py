@@ -120,11 +120,13 @@ class Recommender:
         allowed = self._allowed(query, profile)
         slate = self._routes[query.scenario](query, profile, allowed)
         slate, slots = self._arrange(slate, query)
-        filler = self._filler(slate, query.limit - len(slate), allowed)
         reasons = self._reasons(slate, slots, query, profile)
-        reasons += [[self.facts.popular(item)] for item in filler.items.tolist()]
-        slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(filler))]
-        return _ranked(slate.followed_by(filler), slots, reasons)
+        if len(slate) < query.limit:
+            filler = self._filler(slate, query.limit - len(slate), allowed)
+            reasons += [[self.facts.popular(item)] for item in filler.items.tolist()]
+            slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(filler))]
+            slate = slate.followed_by(filler)
+        return _ranked(slate, slots, reasons)
 
     def similar(self, item: int, limit: int) -> list[RankedItem]:
         """Products that resemble this one, the same for every shopper."""
@@ -146,7 +148,8 @@ class Recommender:
     def _allowed(self, query: Query, profile: Profile) -> NDArray[np.bool_]:
         allowed = np.ones(self.n_items, dtype=bool) if query.filter == _NO_FILTER else self.index.mask(query.filter)
         for items in (query.exclude, query.seeds if query.scenario in _SEEDED else ()):
-            allowed[[item for item in items if 0 <= item < self.n_items]] = False
+            if items:
+                allowed[[item for item in items if 0 <= item < self.n_items]] = False
         if query.scenario in _PERSONAL and not query.include_purchased:
             allowed[profile.bought] = False
         return allowed

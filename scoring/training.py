@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from scoring.evaluation import Validation
 
 MAX_VALIDATION_USERS = 500
+_MAX_CHOOSING_USERS = 250  # a dozen candidates are tried on each
 _MIN_VALIDATION_USERS = 30  # with fewer, chance would choose the settings
 _HALF_LIVES = (1.0 * DAY, 7.0 * DAY, 30.0 * DAY, 180.0 * DAY)
 _REGULARISATIONS = (50.0, 200.0, 800.0)
@@ -94,10 +95,11 @@ def _choose(part: TrainingSet, hold_out: HoldOut, ties: NDArray[np.uint32], rng:
     best = Collaborative.fit(part, CollaborativeConfig(), rng)
     if len(hold_out.users) < _MIN_VALIDATION_USERS:
         return best
-    profiles = profiles_of(hold_out, part.now)
+    some = hold_out.some(_MAX_CHOOSING_USERS)
+    profiles = profiles_of(some, part.now)
 
     def value(candidate: Collaborative) -> float:
-        return gain(ranks_of(candidate.scores, profiles, hold_out, ties))
+        return gain(ranks_of(candidate.scores, profiles, some, ties))
 
     lives = [best.remembering(half_life) for half_life in _HALF_LIVES]
     best = max(lives, key=value)

@@ -79,7 +79,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     log = RecommendationLog(database)
     catalog = CatalogService(products, hub, settings.api.product_cache_size)
     model = ModelService(snapshots, hub, settings.model.cache_dir)
-    history = HistoryService(interactions, sessions, settings.model.history_limit)
+    history = HistoryService(interactions, sessions, hub, settings.model.history_limit)
     explanations = ExplanationService(texts, queue, settings.llm)
     insights = InsightService(InsightStore(database), users, interactions, catalog, queue)
     return Resources(

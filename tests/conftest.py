@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from pydantic_settings import BaseSettings
 
@@ -25,7 +26,9 @@ pytest_plugins = ["tests.fixtures.shop"]
 
 
 def pytest_configure() -> None:
-    """The developer's own environment and `.env` say nothing to the tests."""
+    """The developer's own environment and `.env` say nothing to the tests; nor does the speed of the machine."""
+    hypothesis.settings.register_profile("whybuy", deadline=None)
+    hypothesis.settings.load_profile("whybuy")
     prefixes = ["ANTHROPIC_", "OPENAI_"]
     for field in Settings.model_fields.values():
         group = field.annotation

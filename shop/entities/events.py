@@ -12,6 +12,7 @@ class Topic(StrEnum):
     EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
     INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: key
     PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
+    DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so nothing held in memory is true
     USER_UPDATED = "user_updated"  # subject: user id
     MODEL_ACTIVATED = "model_activated"  # subject: model version
 

@@ -37,6 +37,7 @@ class CatalogService:
         self._categories: dict[str, Category] = {}
         self._categories_read_at = float("-inf")
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
+        hub.listen(Topic.DATA_IMPORTED, self._on_import)
 
     async def warm(self) -> None:
         """Fills the cache with the best sellers first."""
@@ -108,14 +109,24 @@ class CatalogService:
         stamped = [_stamped(product, before.get(product.id), now) for product in products]
         await self._store.upsert(stamped)
         self._cache.update((product.id, product) for product in stamped)
-        await self._hub.publish(
-            [Event(Topic.PRODUCT_UPDATED, product.id, {"change": "UPDATED"}) for product in stamped]
-        )
+        await self._announce([product.id for product in stamped])
         return stamped
 
+    async def announce_import(self, changed_ids: Sequence[str]) -> None:
+        """Tells every process that the database was changed behind its back, and subscribers what changed."""
+        await self._hub.publish([Event(Topic.DATA_IMPORTED, "")])
+        await self._announce(changed_ids)
+
+    async def _announce(self, product_ids: Sequence[str]) -> None:
+        await self._hub.publish([Event(Topic.PRODUCT_UPDATED, id_, {"change": "UPDATED"}) for id_ in product_ids])
+
     def forget_all(self) -> None:
-        """Drops every product from memory, say after a bulk import."""
+        """Drops all that is held in memory."""
         self._cache.clear()
+        self._categories_read_at = float("-inf")
+
+    async def _on_import(self, _event: Event) -> None:
+        self.forget_all()
 
     async def _on_update(self, event: Event) -> None:
         self._cache.pop(event.subject, None)

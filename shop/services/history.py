@@ -11,12 +11,14 @@ import numpy as np
 from cachetools import LRUCache
 
 from scoring.types import EVENT_CODES, EventType, History
+from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shop.entities.people import Actor
+    from shop.services.events import EventHub
     from shop.services.model import ActiveModel
     from shop.store.interactions import InteractionStore
     from shop.store.sessions import SessionEvent, SessionStore
@@ -49,7 +51,8 @@ class _Entry:
 
 
 class HistoryService:
-    def __init__(self, interactions: InteractionStore, sessions: SessionStore, limit: int) -> None:
+    def __init__(self, interactions: InteractionStore, sessions: SessionStore, hub: EventHub, limit: int) -> None:
+        hub.listen(Topic.DATA_IMPORTED, self._on_import)
         self._interactions = interactions
         self._sessions = sessions
         self._limit = limit
@@ -76,6 +79,9 @@ class HistoryService:
         """Reads the actor's past anew next time; for when the session state could not be told."""
         for key in [key for key in self._entries if key[1] == actor.key]:
             self._entries.pop(key, None)
+
+    async def _on_import(self, _event: Event) -> None:
+        self._entries.clear()
 
     async def _head(self, actor: Actor) -> bytes | None:
         try:

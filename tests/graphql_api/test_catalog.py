@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from graphql_api.relay import decode_id
+from mongo_seed.announce import announce_import
+
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
 
@@ -178,3 +181,20 @@ async def test_out_of_stock_products_are_not_recommended(shop: Shop) -> None:
     assert first["id"] not in [item["product"]["id"] for item in after]
     assert len(after) == 5
     await shop.data(UPSERT, {"input": {"products": [{**gone, "inStock": True}]}}, "demo-staff")
+
+
+async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
+    """Prices that a bulk import wrote behind the API's back are served, not the ones in memory."""
+    node = (await page(shop, first=1, sort="NAME_DESC"))["nodes"][0]
+    by_id = "query ($id: ID!) { product(id: $id) { brand } }"
+    await shop.data(by_id, {"id": node["id"]})
+    await shop.resources.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
+
+    async with shop.subscribe("subscription { productUpdated { product { brand } } }") as updates:
+        while shop.resources.hub.subscribers == 0:
+            await updates.socket.ping()
+        assert await announce_import(shop.settings, [decode_id("Product", node["id"])])
+        event = (await updates.next())["productUpdated"]
+
+    assert event["product"]["brand"] == "Imported"
+    assert (await shop.data(by_id, {"id": node["id"]}))["product"]["brand"] == "Imported"

@@ -1,0 +1,25 @@
+"""After an import: running processes drop what they hold in memory, and subscribers hear of changed products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shop.errors import UnavailableError
+from shop.resources import open_resources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shop.settings import Settings
+
+
+async def announce_import(settings: Settings, changed_products: Sequence[str]) -> bool:
+    """False if there is no Redis to tell it through: then nothing that serves is running either, or must restart."""
+    if settings.redis.url is None:
+        return False
+    async with open_resources(settings) as resources:
+        try:
+            await resources.catalog.announce_import(changed_products)
+        except UnavailableError:
+            return False
+    return True
