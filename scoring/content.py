@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,24 +36,27 @@ class ContentConfig:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """L2-normalised sparse rows (items, features) in CSR order."""
+    """L2-normalised sparse rows (descriptions, features) in CSR order. Products described alike share one row."""
 
     config: ContentConfig
     starts: NDArray[np.int32]
     features: NDArray[np.int32]
     values: NDArray[np.float32]
     n_features: NDArray[np.int64]  # shape (1,)
+    row: NDArray[np.int32]  # (items,): the row of each product
     appeal: NDArray[np.float32]  # (items,): log(e + shoppers); orders products of the same description, 1 for a new one
 
     @classmethod
     def fit(cls, data: TrainingSet, config: ContentConfig, rng: Generator) -> Content:  # noqa: ARG003
         matrix = _tfidf((_words(data.dataset.catalogue, item, price) for item, price in _rows(data, config)), config)
+        matrix, row = _distinct(matrix)
         return cls(
             config,
             matrix.indptr.astype(np.int32),
             matrix.indices.astype(np.int32),
             matrix.data.astype(np.float32),
             np.array([matrix.shape[1]]),
+            row,
             _appeal(data),
         )
 
@@ -62,20 +66,24 @@ class Content:
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
         taste = self.taste(profile.items, profile.weights(self.config.half_life, self.config.floor))
-        likeness: NDArray[np.float32] = self.matrix() @ taste
+        likeness = self._likeness(taste)
         if len(profile.stated):
             likeness += self.config.taste_weight * np.bincount(profile.stated, minlength=len(likeness))
         return likeness * self.appeal
 
     def likeness(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Cosine of every product to the sum of some, shape (items,)."""
-        cosines: NDArray[np.float32] = self.matrix() @ self.taste(items, np.ones(len(items), dtype=np.float32))
-        return cosines
+        return self._likeness(self.taste(items, np.ones(len(items), dtype=np.float32)))
+
+    def _likeness(self, taste: NDArray[np.float32]) -> NDArray[np.float32]:
+        by_row: NDArray[np.float32] = self._matrix() @ taste
+        return by_row[self.row]
 
     def taste(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """The weighted sum of the items' rows, at unit length, shape (features,)."""
-        lengths = self.starts[items + 1] - self.starts[items]
-        offsets = np.repeat(self.starts[items] - np.r_[0, np.cumsum(lengths)[:-1]], lengths) if len(items) else 0
+        rows = self.row[items]
+        lengths = self.starts[rows + 1] - self.starts[rows]
+        offsets = np.repeat(self.starts[rows] - np.r_[0, np.cumsum(lengths)[:-1]], lengths) if len(items) else 0
         entries = np.arange(int(lengths.sum())) + offsets
         amounts = self.values[entries] * np.repeat(weights, lengths)
         taste = np.bincount(self.features[entries], amounts, int(self.n_features[0])).astype(np.float32)
@@ -83,13 +91,17 @@ class Content:
         return taste / norm if norm > 0 else taste
 
     def matrix(self) -> Any:
+        """CSR of shape (items, features), rows of unit length."""
+        return self._matrix()[self.row]
+
+    def _matrix(self) -> Any:
         from scipy.sparse import csr_matrix
 
         shape = (len(self.starts) - 1, int(self.n_features[0]))
         return csr_matrix((self.values, self.features, self.starts), shape=shape, copy=False)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        return {name: getattr(self, name) for name in ("starts", "features", "values", "n_features", "appeal")}
+        return {name: getattr(self, name) for name in ("starts", "features", "values", "n_features", "row", "appeal")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: ContentConfig) -> Content:
@@ -162,6 +174,19 @@ def _strongest(matrix: Any, config: ContentConfig) -> Any:
     places = np.arange(len(rows)) - matrix.indptr[rows]
     kept = order[places < config.max_per_item]
     return sparse.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+
+
+def _distinct(matrix: Any) -> tuple[Any, NDArray[np.int32]]:
+    """The distinct rows of a CSR, and which of them each row is."""
+    number: dict[tuple[bytes, bytes], int] = {}
+    row = np.empty(matrix.shape[0], dtype=np.int32)
+    first: list[int] = []
+    for item, (start, end) in enumerate(pairwise(matrix.indptr.tolist())):
+        key = (matrix.indices[start:end].tobytes(), matrix.data[start:end].tobytes())
+        row[item] = number.setdefault(key, len(first))
+        if row[item] == len(first):
+            first.append(item)
+    return matrix[first], row
 
 
 def _unit_rows(matrix: Any) -> Any:

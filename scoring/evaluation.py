@@ -37,11 +37,6 @@ class HoldOut:
     users: NDArray[np.int32]
     items: NDArray[np.int32]
 
-    def some(self, count: int) -> HoldOut:
-        """At most `count` of the shoppers, evenly spread."""
-        step = -(-len(self.users) // count) if count else 1
-        return replace(self, users=self.users[:: max(step, 1)], items=self.items[:: max(step, 1)])
-
 
 def leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], max_users: int, rng: Generator) -> HoldOut:
     """Hides the last newly met product of up to `max_users` shoppers who met at least five.
@@ -133,9 +128,10 @@ def ranks_of(
     return ranks
 
 
-def gain(ranks: NDArray[np.int64]) -> float:
-    """NDCG without a cut: moves smoothly where NDCG@10 of a few hundred shoppers jumps. For choosing settings."""
-    return ndcg(ranks, int(ranks.max(initial=1)))
+def gain(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each shopper's NDCG without a cut, shape (users,): moves smoothly where NDCG@10 jumps. For choosing settings."""
+    gains: NDArray[np.float64] = 1.0 / np.log2(ranks + 1.0)
+    return gains
 
 
 def validate(

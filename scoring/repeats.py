@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from scoring.types import History
 
 DEFAULT_GAP = 30.0 * DAY
-_MEMORY = 3.0  # half-life of a habit, in usual gaps
+_MEMORY = 2.0  # half-life of a habit, in usual gaps
+_TIMING = 0.25  # how much being due counts: shoppers keep habits better than dates, so most of it is the habit
 
 
 def usual_gap(data: TrainingSet) -> float:
@@ -30,7 +31,7 @@ def usual_gap(data: TrainingSet) -> float:
 def repeats(history: History, now: int, gap: float, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Bought products and how much each is wanted again, 0 and up; arrays of shape (products,).
 
-    The decayed number of days on which it was bought, times the chance that its own gap is over. A gap is the mean one
+    The decayed number of days on which it was bought, less a part while its own gap is not over. A gap is the mean one
     of this shopper and product, shrunk towards `gap` (seconds), which stands alone after a single purchase.
     """
     bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < n_items)
@@ -43,4 +44,4 @@ def repeats(history: History, now: int, gap: float, n_items: int) -> tuple[NDArr
     newest, oldest = np.minimum.reduceat(ages, starts), np.maximum.reduceat(ages, starts)
     own_gap = (oldest - newest + gap / DAY) / counts
     due = 1 - np.exp2(-(newest + 0.5) / own_gap)
-    return items.astype(np.int32), (habit * due).astype(np.float32)
+    return items.astype(np.int32), (habit * (1 - _TIMING + _TIMING * due)).astype(np.float32)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LIST_LENGTH = 50
 _LARGEST_BASKET = 200  # more distinct products than this is a bulk import, not a shopping trip
 _MIN_TOGETHER = 2
+_MAX_SOURCES = 200  # products of a history that count, the weightiest: older ones add next to nothing
 _PRIOR = 5.0  # baskets added to both products, so that two chance meetings are no strong bond
 
 
@@ -33,6 +34,9 @@ class Together:
 
     def scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Summed affinity of every product to weighted products, shape (items,)."""
+        if len(items) > _MAX_SOURCES:
+            top = np.argpartition(-weights, _MAX_SOURCES)[:_MAX_SOURCES]
+            items, weights = items[top], weights[top]
         partners = self.items[items]
         amounts = self.affinities[items] * weights[:, None]  # 0 in the padding
         return np.bincount(np.maximum(partners, 0).ravel(), amounts.ravel(), len(self.items)).astype(np.float32)

@@ -23,7 +23,7 @@ from scoring.state import ModelState, prefixed
 from scoring.types import DEFAULT_WEIGHTS, Component
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from scoring.evaluation import Validation
 
 MAX_VALIDATION_USERS = 500
-_MAX_CHOOSING_USERS = 250  # a dozen candidates are tried on each
 _MIN_VALIDATION_USERS = 30  # with fewer, chance would choose the settings
-_HALF_LIVES = (1.0 * DAY, 7.0 * DAY, 30.0 * DAY, 180.0 * DAY)
-_REGULARISATIONS = (50.0, 200.0, 800.0)
-_BASKET_PARTS = (0.0, 0.5, 1.0)
+# Tried beside the default of each.
+_HALF_LIVES = (1.0 * DAY, 30.0 * DAY, 180.0 * DAY)
+_REGULARISATIONS = (50.0, 800.0)
+_BASKET_PARTS = (0.0, 1.0)
 
 
 def train(
@@ -95,17 +95,30 @@ def _choose(part: TrainingSet, hold_out: HoldOut, ties: NDArray[np.uint32], rng:
     best = Collaborative.fit(part, CollaborativeConfig(), rng)
     if len(hold_out.users) < _MIN_VALIDATION_USERS:
         return best
-    some = hold_out.some(_MAX_CHOOSING_USERS)
-    profiles = profiles_of(some, part.now)
+    profiles = profiles_of(hold_out, part.now)
 
-    def value(candidate: Collaborative) -> float:
-        return gain(ranks_of(candidate.scores, profiles, some, ties))
+    def gains(candidate: Collaborative) -> NDArray[np.float64]:
+        return gain(ranks_of(candidate.scores, profiles, hold_out, ties))
 
-    lives = [best.remembering(half_life) for half_life in _HALF_LIVES]
-    best = max(lives, key=value)
-    strengths = [best.refitted(part, regularisation) for regularisation in _REGULARISATIONS]
-    best = max(strengths, key=value)
-    return max((best.with_baskets(basket) for basket in _BASKET_PARTS), key=value)
+    best = _clearly_best(best, (best.remembering(half_life) for half_life in _HALF_LIVES), gains)
+    best = _clearly_best(best, (best.refitted(part, strength) for strength in _REGULARISATIONS), gains)
+    return _clearly_best(best, (best.with_baskets(weight) for weight in _BASKET_PARTS), gains)
+
+
+def _clearly_best(
+    usual: Collaborative,
+    candidates: Iterable[Collaborative],
+    gains: Callable[[Collaborative], NDArray[np.float64]],
+) -> Collaborative:
+    """The best candidate, or the usual one unless the gain is more than a standard error: else noise decides."""
+    base = gains(usual)
+    best, most = usual, 0.0
+    for candidate in candidates:
+        difference = gains(candidate) - base
+        margin = float(difference.mean() - difference.std() / np.sqrt(len(difference)))
+        if margin > 0 and difference.mean() > most:
+            best, most = candidate, float(difference.mean())
+    return best
 
 
 def _arrays(

@@ -82,7 +82,7 @@ class EventHub:
             self._subscribers[interest].add(queue)
         try:
             if after:
-                for event in await self._event_log.between(after, self._last):
+                for event in await self._missed(after):
                     if any(_matches(interest, event) for interest in wanted):
                         floor = event_order(event.id)
                         yield event
@@ -93,6 +93,14 @@ class EventHub:
                     raise UnavailableError("The subscription", "It fell behind; subscribe again with `after`.")
         finally:
             self._forget(wanted, queue)
+
+    async def _missed(self, after: str) -> list[Event]:
+        """What was logged since; a log that is away is waited for, as the subscriber would do."""
+        while True:
+            try:
+                return await self._event_log.between(after, self._last)
+            except UnavailableError:
+                await asyncio.sleep(_RETRY_SECONDS)
 
     def _forget(self, wanted: tuple[Interest, ...], queue: asyncio.Queue[Event | None]) -> None:
         for interest in wanted:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.component import Scorer
@@ -18,7 +20,17 @@ from scoring.interactions import TrainingSet
 from scoring.neural import Neural, NeuralConfig
 from scoring.profile import fold_history, seeds_profile
 from scoring.types import Component, EventType
-from tests.scoring.synthetic import DAY, START, Shape, bare, history_of, shop, with_events, without_interactions
+from tests.scoring.synthetic import (
+    DAY,
+    START,
+    Shape,
+    bare,
+    history_of,
+    permuted,
+    shop,
+    with_events,
+    without_interactions,
+)
 
 KINDS: dict[Component, tuple[type[Any], Any]] = {
     Component.COLLABORATIVE: (Collaborative, CollaborativeConfig()),
@@ -124,3 +136,20 @@ def test_content_knows_a_product_that_nobody_bought() -> None:
     scores = fitted(Component.CONTENT).scores(seeds_profile((0, 6), NOW))
 
     assert scores[newcomer] > scores[stranger]
+
+
+@pytest.mark.parametrize("component", [Component.COLLABORATIVE, Component.CONTENT, Component.CONTEXTUAL])
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=8, deadline=None)
+def test_the_order_of_the_catalogue_is_no_matter(component: Component, seed: int) -> None:
+    """The same products in another order get the same scores, in that order."""
+    order = np.random.default_rng(seed).permutation(60)
+    turned = permuted(SHOP, order)
+    kind, config = KINDS[component]
+
+    scores = kind.fit(TrainingSet(turned), config, np.random.default_rng(3)).scores(
+        fold_history(history_of(turned, 4), 60, NOW)
+    )
+
+    expected = fitted(component).scores(fold_history(history_of(SHOP, 4), 60, NOW))
+    np.testing.assert_allclose(scores, expected[order], rtol=1e-3, atol=1e-4)
