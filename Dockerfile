@@ -27,6 +27,7 @@ ENV PATH=/app/venv/bin:$PATH \
     API_HOST=0.0.0.0 \
     API_PORT=8000 \
     MODEL_CACHE_DIR=/var/lib/whybuy/models \
+    OPENBLAS_NUM_THREADS=1 \
     WHYBUY_ENV=production \
     WHYBUY_LOG_JSON=true
 VOLUME /var/lib/whybuy

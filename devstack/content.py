@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scoring.state import FORMAT_VERSION
 from shop.store.admin import estimated_counts
 from shop.store.database import connect
 from shop.store.snapshots import SnapshotStore
@@ -21,7 +22,7 @@ COUNTED = ("products", "users", "interactions")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Estimated document counts by collection; the version of the current model, if there is one."""
+    """Estimated document counts by collection; the version of the current model, if there is one that we can read."""
 
     counts: dict[str, int]
     model: str | None
@@ -31,7 +32,8 @@ async def content(settings: Settings) -> Content:
     """Raises UnavailableError when MongoDB is away."""
     with _opened(settings) as database:
         snapshot = await SnapshotStore(database).current()
-        return Content(await estimated_counts(database, COUNTED), snapshot.version if snapshot else None)
+        readable = snapshot is not None and snapshot.format == FORMAT_VERSION
+        return Content(await estimated_counts(database, COUNTED), snapshot.version if snapshot and readable else None)
 
 
 async def needs_demo_data(settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import uvicorn
@@ -26,6 +27,9 @@ def check_settings(settings: Settings) -> None:
 def main() -> None:
     settings = Settings()
     configure_logging(settings.stack)
+    # The catalogue is millions of objects that stay: with Python's usual thresholds a full collection would walk them
+    # every few seconds, and every list would wait 0.2 s for it. CatalogService freezes what it has loaded.
+    gc.set_threshold(50_000, 20, 50)
     try:
         check_settings(settings)
     except BadInputError as error:

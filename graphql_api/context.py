@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -27,7 +28,10 @@ class Context:
         self.response = response
         self.request_id = uuid.uuid4().hex[:16]
         self.connection_params: Mapping[str, object] | None = None
-        self.loaders = Loaders(resources)
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        return Loaders(self.resources)
 
     def require_viewer(self) -> Viewer:
         if self.viewer is None:

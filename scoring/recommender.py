@@ -21,6 +21,7 @@ from scoring.reasons import Facts, Sources, Witness
 from scoring.repeats import repeats
 from scoring.rerank import Slot, diversify, explore
 from scoring.slate import Slate, best_first, by_one
+from scoring.state import BrokenSnapshotError
 from scoring.types import Component, History, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario
 
 if TYPE_CHECKING:
@@ -95,6 +96,14 @@ class Recommender:
 
     @classmethod
     def from_state(cls, state: ModelState) -> Recommender:
+        """Raises BrokenSnapshotError for a state that lacks something, say one of another version's training."""
+        try:
+            return cls._from_state(state)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BrokenSnapshotError("in memory", f"it does not hold what this version needs ({error!r})") from error
+
+    @classmethod
+    def _from_state(cls, state: ModelState) -> Recommender:
         manifest = state.manifest
         scorers = Scorers.from_state(state)
         facts = Facts(

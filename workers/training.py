@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from scoring.state import FORMAT_VERSION
 from scoring.types import Component
 from shop.entities.models import ModelSnapshot
 from shop.errors import BadInputError, ShopError
@@ -92,6 +93,7 @@ def _snapshot(trained: _Trained, dataset: Dataset, started: datetime) -> ModelSn
         weights=dict(trained.manifest["weights"]),
         size_bytes=0,
         training_seconds=round((now - started).total_seconds(), 2),
+        format=FORMAT_VERSION,
         metrics={name: float(value) for name, value in metrics.items() if isinstance(value, (int, float))},
     )
 

@@ -21,5 +21,6 @@ class ModelSnapshot:
     weights: dict[str, float]
     size_bytes: int
     training_seconds: float
+    format: int  # scoring.state.FORMAT_VERSION of the code that trained it
     metrics: dict[str, float] = field(default_factory=dict)
     current: bool = False

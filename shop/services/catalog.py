@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,6 +52,8 @@ class CatalogService:
         except UnavailableError:
             _log.warning("catalog_warm_stopped", loaded=loaded)
             return
+        gc.collect()
+        gc.freeze()  # these stay: the collector need not walk them again and again
         _log.info("catalog_warm", products=loaded, seconds=round(time.monotonic() - started, 2))
 
     async def get_many(self, ids: Iterable[str]) -> dict[str, Product]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import structlog
 
 from scoring.recommender import Recommender
 from scoring.state import BrokenSnapshotError, load, unpack
+from scoring.types import History, Query, Scenario
 from shop.entities.events import Event, Topic
 from shop.errors import ShopError, SnapshotError, UnavailableError
 
@@ -63,7 +65,7 @@ class ModelService:
             started = time.monotonic()
             try:
                 folder = await self._fetch(snapshot.version)
-                recommender = await asyncio.to_thread(lambda: Recommender.from_state(load(folder, mmap=True)))
+                recommender = await asyncio.to_thread(_load, folder)
             except (SnapshotError, BrokenSnapshotError) as error:
                 _log.error("model_refused", version=snapshot.version, reason=str(error))
                 return False
@@ -103,3 +105,11 @@ class ModelService:
             await self.refresh()
         except ShopError as error:
             _log.warning("model_refresh_failed", reason=str(error))
+
+
+def _load(folder: Path) -> Recommender:
+    """Loads, and ranks once: the first list would otherwise wait for lazy imports and cold pages."""
+    recommender = Recommender.from_state(load(folder, mmap=True))
+    nobody = History(np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64))
+    recommender.recommend(Query(Scenario.FOR_YOU, nobody, now=0, limit=1))
+    return recommender

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from shop.errors import UnavailableError
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class SessionStore:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._wanted: dict[str, asyncio.Future[bytes]] = {}
+        self._reading: set[asyncio.Task[None]] = set()
 
     async def push(self, interactions: Sequence[Interaction]) -> None:
         """Adds events, oldest first; all of them must belong to the same actor."""
@@ -52,9 +56,28 @@ class SessionStore:
 
     async def head(self, actor_key: str) -> bytes:
         """The newest entry as it is stored, b"" if there is none: it changes with every event."""
-        with redis_errors():
-            entry = await cast("Awaitable[bytes | None]", self._redis.lindex(self._keys.session(actor_key), 0))
-        return entry or b""
+        if not self._wanted:  # requests that arrive in the same turn of the event loop share a round trip
+            task = asyncio.create_task(self._read_heads())
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+        if actor_key not in self._wanted:
+            self._wanted[actor_key] = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._wanted[actor_key])
+
+    async def _read_heads(self) -> None:
+        wanted, self._wanted = self._wanted, {}
+        try:
+            with redis_errors():
+                pipeline = self._redis.pipeline(transaction=False)
+                for actor_key in wanted:
+                    pipeline.lindex(self._keys.session(actor_key), 0)
+                heads = await pipeline.execute()
+        except UnavailableError as error:
+            for future in wanted.values():
+                future.set_exception(error)
+            return
+        for future, head in zip(wanted.values(), heads, strict=True):
+            future.set_result(head or b"")
 
     async def events(self, actor_key: str) -> list[SessionEvent]:
         """All events, oldest first, each once (a retried push may have stored it twice)."""

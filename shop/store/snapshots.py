@@ -39,6 +39,7 @@ class SnapshotStore:
                     "sizeBytes": file.stat().st_size,
                     "trainingSeconds": snapshot.training_seconds,
                     "metrics": snapshot.metrics,
+                    "format": snapshot.format,
                     "fileId": file_id,
                     "current": False,
                 }
@@ -99,5 +100,6 @@ def _snapshot(document: Mapping[str, Any]) -> ModelSnapshot:
         size_bytes=document["sizeBytes"],
         training_seconds=document["trainingSeconds"],
         metrics=document["metrics"],
+        format=document["format"],
         current=document["current"],
     )
