@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
@@ -32,10 +33,11 @@ class CatalogSubscription:
         resources = info.context.resources
         subjects = decode_ids("Product", ids, "ids") or (None,)
         interests = [(Topic.PRODUCT_UPDATED, subject) for subject in subjects]
-        async for event in resources.hub.subscribe(interests, after):
-            product = (await resources.catalog.get_many([event.subject])).get(event.subject)
-            yield ProductUpdated(
-                event_id=event.id,
-                product_id=encode_id("Product", event.subject),
-                product=Product.of(product) if product else None,
-            )
+        async with aclosing(resources.hub.subscribe(interests, after)) as events:
+            async for event in events:
+                product = (await resources.catalog.get_many([event.subject])).get(event.subject)
+                yield ProductUpdated(
+                    event_id=event.id,
+                    product_id=encode_id("Product", event.subject),
+                    product=Product.of(product) if product else None,
+                )

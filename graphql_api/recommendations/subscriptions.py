@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import strawberry
 
@@ -60,8 +61,9 @@ class RecommendationSubscription:
         if after is None:
             yield RecommendationsUpdated(event_id=start, list=await recommend(info, wanted, actor))
         interests = [(Topic.INTERACTION, actor.key), (Topic.MODEL_ACTIVATED, None)]
-        async for event in hub.subscribe(interests, start):
-            yield RecommendationsUpdated(event_id=event.id, list=await recommend(info, wanted, actor))
+        async with aclosing(hub.subscribe(interests, start)) as events:
+            async for event in events:
+                yield RecommendationsUpdated(event_id=event.id, list=await recommend(info, wanted, actor))
 
     @strawberry.subscription(description="Texts as they are finished; `after` catches up first.")
     async def explanation_ready(
@@ -75,17 +77,18 @@ class RecommendationSubscription:
         if actor.user_id is None and actor.session_id is None:
             raise BadInputError("Sign in, or pass a sessionId: nothing is written for nobody.", field="sessionId")
         resources = info.context.resources
-        async for event in resources.hub.subscribe([(Topic.EXPLANATION_READY, actor.key)], after):
-            explanation = await resources.explanations.by_key(event.data["key"])
-            product_id = event.data["product_id"]
-            product = (await resources.catalog.get_many([product_id])).get(product_id)
-            if explanation is not None:
-                yield ExplanationReady(
-                    event_id=event.id,
-                    product_id=encode_id("Product", product_id),
-                    product=Product.of(product) if product else None,
-                    explanation=Explanation.of(explanation),
-                )
+        async with aclosing(resources.hub.subscribe([(Topic.EXPLANATION_READY, actor.key)], after)) as events:
+            async for event in events:
+                explanation = await resources.explanations.by_key(event.data["key"])
+                product_id = event.data["product_id"]
+                product = (await resources.catalog.get_many([product_id])).get(product_id)
+                if explanation is not None:
+                    yield ExplanationReady(
+                        event_id=event.id,
+                        product_id=encode_id("Product", product_id),
+                        product=Product.of(product) if product else None,
+                        explanation=Explanation.of(explanation),
+                    )
 
     @strawberry.subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
     async def insight_updated(
@@ -94,7 +97,8 @@ class RecommendationSubscription:
         actor = await actor_of(info, user_id, None)
         info.context.require_viewer()
         resources = info.context.resources
-        async for event in resources.hub.subscribe([(Topic.INSIGHT_UPDATED, actor.key)], after):
-            insight = await resources.insights.by_key(event.data["key"])
-            if insight is not None:
-                yield InsightUpdated(event_id=event.id, insight=Insight.of(insight))
+        async with aclosing(resources.hub.subscribe([(Topic.INSIGHT_UPDATED, actor.key)], after)) as events:
+            async for event in events:
+                insight = await resources.insights.by_key(event.data["key"])
+                if insight is not None:
+                    yield InsightUpdated(event_id=event.id, insight=Insight.of(insight))

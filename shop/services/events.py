@@ -13,7 +13,7 @@ from shop.errors import UnavailableError
 from shop.store.event_log import event_order
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
     from shop.entities.events import Event, Topic
     from shop.store.event_log import EventLog
@@ -70,7 +70,7 @@ class EventHub:
     def subscribers(self) -> int:
         return len({id(queue) for queues in self._subscribers.values() for queue in queues})
 
-    async def subscribe(self, interests: Iterable[Interest], after: str | None = None) -> AsyncIterator[Event]:
+    async def subscribe(self, interests: Iterable[Interest], after: str | None = None) -> AsyncGenerator[Event, None]:
         """Events of these topics and subjects, beginning after the given id, until the client leaves.
 
         Raises BadInputError for a malformed id, and UnavailableError when the client reads too slowly to keep up.

@@ -11,7 +11,7 @@ import orjson
 from scoring.types import ReasonKind
 from shop.entities.explanations import Explanation, Insight, Text, TextSource, TextStatus
 from shop.entities.recommendations import Evidence
-from shop.store.database import Database, Document, bulk_replace, store_errors
+from shop.store.database import Database, Document, bulk_insert, store_errors
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
@@ -113,11 +113,16 @@ class ExplanationStore:
             )
         return _explanation(document) if document else None
 
-    async def save(self, explanations: Sequence[Explanation], at: datetime) -> None:
-        """Stores in MongoDB first, then in the cache; a lost cache entry is only slower."""
+    async def add(self, explanations: Sequence[Explanation], at: datetime) -> list[Explanation]:
+        """Stores what is not there yet, and returns what is there now: of two writers of a key, the first one counts.
+
+        MongoDB comes first, then the cache; a lost cache entry is only slower.
+        """
         documents = [{**_explanation_document(explanation), "createdAt": at} for explanation in explanations]
-        await bulk_replace(self._database, "explanations", documents)
-        await self.cache(explanations)
+        await bulk_insert(self._database, "explanations", documents)
+        stored = list((await self.stored([explanation.key for explanation in explanations])).values())
+        await self.cache(stored)
+        return stored
 
     async def cache(self, explanations: Sequence[Explanation]) -> None:
         with redis_errors():

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import pytest
 
 from devstack.servers import free_port
 from graphql_api.relay import encode_id
+from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,13 +99,6 @@ async def whole_stack(folder: Path) -> AsyncIterator[Stack]:
         await asyncio.wait_for(process.wait(), _PATIENCE_SECONDS)
 
 
-async def until(condition: Any, what: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-    end = time.monotonic() + patience_seconds
-    while not await condition():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        await asyncio.sleep(0.1)
-
-
 async def healthy(stack: Stack) -> bool:
     try:
         async with stack.http.get(f"{stack.url}/health/ready", timeout=aiohttp.ClientTimeout(total=5)) as response:
@@ -126,23 +119,7 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         stop = asyncio.Event()
         walking = asyncio.create_task(stack.shop_on(stop))
         for victim in ("mongod", "valkey", "worker", "api"):
-            before = len(stack.acknowledged)
-            await until(lambda before=before: _grown(stack, before + 20), "events before the kill")
-            (pid,) = [row["pid"] for row in (await stack.status())["processes"] if row["process"] == victim]
-
-            os.kill(pid, signal.SIGKILL)
-
-            await until(lambda pid=pid, victim=victim: _restarted(stack, victim, pid), f"{victim} to come back")
-            await until(lambda: healthy(stack), f"the API to be ready after {victim} was killed")
-            after = len(stack.acknowledged)
-            await until(lambda after=after: _grown(stack, after + 20), f"events after {victim} was killed")
-            shown = (await stack.ask(LIST))["recommendations"]["items"]
-            assert len(shown) == 10, f"lists come after {victim} was killed"
-            # products that no text was written for yet: the worker and the queue are back too
-            exclude = [item["product"]["id"] for item in shown]
-            await until(
-                lambda exclude=exclude: explained(stack, exclude), f"explanations after {victim} was killed", 120
-            )
+            await _kill(stack, victim)
         stop.set()
         await walking
 
@@ -152,6 +129,25 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     missing = [key for key in stack.acknowledged if key not in stored]
     assert missing == []
     assert len(stored) == len(set(stored)), "and nothing is there twice"
+
+
+async def _kill(stack: Stack, victim: str) -> None:
+    """Kills a part in the middle of the walk, and waits until all goes on without help."""
+    before = len(stack.acknowledged)
+    await until(lambda: _grown(stack, before + 20), "events before the kill")
+    (pid,) = [row["pid"] for row in (await stack.status())["processes"] if row["process"] == victim]
+
+    os.kill(pid, signal.SIGKILL)
+
+    await until(lambda: _restarted(stack, victim, pid), f"{victim} to come back")
+    await until(lambda: healthy(stack), f"the API to be ready after {victim} was killed")
+    after = len(stack.acknowledged)
+    await until(lambda: _grown(stack, after + 20), f"events after {victim} was killed")
+    shown = (await stack.ask(LIST))["recommendations"]["items"]
+    assert len(shown) == 10, f"lists come after {victim} was killed"
+    # Products that no text was written for yet: the worker and the queue are back too.
+    exclude = [item["product"]["id"] for item in shown]
+    await until(lambda: explained(stack, exclude), f"texts after {victim} was killed", 120)
 
 
 async def _grown(stack: Stack, size: int) -> bool:

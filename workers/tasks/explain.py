@@ -29,9 +29,8 @@ async def explain_list(context: WorkerContext, job: ExplainList) -> int:
     texts = await context.writer.explain(await _task(context, job, writable, products)) if writable else []
     written = [_ready(job, item, text) for item, text in zip(writable, texts, strict=True)]
     gone = [_gone(job, item) for item in todo if item.product_id not in products]
-    if written or gone:
-        await store.save([*written, *gone], datetime.now(UTC))
-    finished = [*done.values(), *written, *gone]
+    added = await store.add([*written, *gone], datetime.now(UTC)) if written or gone else []
+    finished = [*done.values(), *added]
     await context.resources.hub.publish(
         [
             Event(Topic.EXPLANATION_READY, job.actor_key, {"key": text.key, "product_id": text.product_id})

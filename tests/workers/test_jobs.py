@@ -1,0 +1,166 @@
+"""Jobs through the real queue: once in effect, tried again when it helps, and never blocked by their own past."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from scoring.types import ReasonKind
+from shop.entities.explanations import TextStatus
+from shop.entities.recommendations import Evidence
+from shop.errors import BadInputError
+from shop.jobs import ExplainItem, ExplainList, RollUpSession, TrainModel
+from shop.resources import open_resources
+from shop.settings import RedisSettings
+from tests.fixtures.cable import cable
+from tests.fixtures.shop import working
+from tests.fixtures.waiting import until
+from workers.arq_app import build_worker
+from workers.context import WorkerContext
+from workers.llm.writer import build_writer
+from workers.run import retry_delay_seconds, run_job
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.resources import Resources
+    from shop.settings import Settings
+    from tests.fixtures.shop import Shop
+
+BANANAS = "1082185"
+
+
+@pytest.fixture
+def quiet(stocked: Settings) -> Settings:
+    """The stocked shop with a queue of its own, which no worker serves yet."""
+    return stocked.model_copy(update={"redis": RedisSettings(url=stocked.redis.url, prefix=f"quiet_{uuid4().hex[:8]}")})
+
+
+@pytest.fixture
+async def resources(quiet: Settings) -> AsyncIterator[Resources]:
+    async with open_resources(quiet) as opened:
+        yield opened
+
+
+def explain(key: str, product_id: str = BANANAS) -> ExplainList:
+    evidence = (Evidence(ReasonKind.POPULAR, count=12),)
+    return ExplainList("s:jobs", "en", (ExplainItem(key, product_id, evidence),))
+
+
+async def run_all(resources: Resources) -> int:
+    """Runs what is in the queue, with arq's own worker; returns how many jobs were completed."""
+    writer = build_writer(resources.settings.llm)
+    worker = build_worker(WorkerContext(resources, writer), burst=True)
+    await worker.async_run()
+    done = int(worker.jobs_complete)
+    await worker.close()
+    await writer.aclose()
+    return done
+
+
+async def test_a_job_is_put_once_and_can_be_put_again_when_it_is_done(resources: Resources) -> None:
+    job = explain(uuid4().hex)
+
+    assert await resources.queue.enqueue(job, job_id="same")
+    assert not await resources.queue.enqueue(job, job_id="same")
+    assert await run_all(resources) == 1
+    assert await resources.queue.enqueue(job, job_id="same"), "a finished job does not block the next"
+    assert await run_all(resources) == 1
+
+
+async def test_a_text_is_written_once_however_often_it_is_ordered(resources: Resources) -> None:
+    key = uuid4().hex
+    for number in range(3):
+        await resources.queue.enqueue(explain(key), job_id=f"order-{number}")
+
+    await run_all(resources)
+
+    stored = await resources.explanation_store.stored([key])
+    cached = await resources.explanation_store.cached([key])
+    assert stored[key].status is TextStatus.READY
+    assert stored[key].text
+    assert cached[key] == stored[key]
+    assert await resources.database["explanations"].count_documents({"_id": key}) == 1
+
+
+async def test_the_explanation_of_a_product_that_is_gone_fails_and_says_so(resources: Resources) -> None:
+    key = uuid4().hex
+    await resources.queue.enqueue(explain(key, "no-such-product"), job_id=key)
+
+    await run_all(resources)
+
+    failed = (await resources.explanation_store.stored([key]))[key]
+    assert failed.status is TextStatus.FAILED
+    assert failed.error is not None
+    assert "no longer in the catalogue" in failed.error
+
+
+async def test_a_job_waits_for_a_database_that_is_away(quiet: Settings) -> None:
+    key = uuid4().hex
+    port = urlsplit(quiet.mongo.uri or "").port or 0
+    async with cable(port) as mongo:
+        uri = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true"
+        settings = quiet.model_copy(update={"mongo": quiet.mongo.model_copy(update={"uri": uri, "timeout_ms": 200})})
+        async with open_resources(quiet) as outside, contextlib.AsyncExitStack() as stack:
+            mongo.cut()
+            await stack.enter_async_context(working(settings))
+            await outside.queue.enqueue(explain(key), job_id=key)
+
+            async def tried() -> bool:
+                return bool(await outside.redis.exists(f"arq:retry:{key}"))
+
+            async def written() -> bool:
+                return key in await outside.explanation_store.stored([key])
+
+            await until(tried, "the first try")
+            mongo.mend()
+            await until(written, "the text after the database came back")
+
+
+async def test_what_is_not_a_job_is_refused_with_a_reason(resources: Resources) -> None:
+    context = WorkerContext(resources, build_writer(resources.settings.llm))
+
+    with pytest.raises(BadInputError, match="no job 'nonsense'"):
+        await run_job(context, "nonsense", {})
+    with pytest.raises(BadInputError, match="not a message"):
+        await run_job(context, "explain_list", {"wrong": 1})
+
+
+async def test_a_profile_adds_up_what_a_shopper_did(resources: Resources) -> None:
+    await resources.queue.enqueue(RollUpSession("household-391"), job_id="rollup")
+
+    await run_all(resources)
+
+    profile = await resources.users.profile("household-391")
+    assert profile is not None
+    assert profile.purchase_count > 100
+    assert profile.order_count > 1
+    assert profile.categories[0][1] >= profile.categories[-1][1]
+    assert profile.average_price is not None
+
+
+async def test_a_new_model_is_swapped_in_while_the_api_serves(shop: Shop) -> None:
+    version = "{ model { version trainedAt products } recommendations { modelVersion } }"
+    before = await shop.data(version, user="household-82")
+
+    await shop.resources.queue.enqueue(TrainModel(seed=7), job_id="train")
+
+    async def swapped() -> bool:
+        return bool((await shop.data(version))["model"]["version"] != before["model"]["version"])
+
+    await until(swapped, "another seed's model", 100)
+    following = await shop.data(version, user="household-82")
+    assert following["recommendations"]["modelVersion"] == following["model"]["version"]
+    current = await shop.resources.database["model_snapshots"].count_documents({"current": True})
+    assert current == 1
+
+
+def test_retries_back_off() -> None:
+    delays = [retry_delay_seconds(attempt) for attempt in range(1, 12)]
+
+    assert delays[:4] == [1, 2, 4, 8]
+    assert max(delays) == 300
