@@ -37,6 +37,7 @@ class CatalogService:
         self._cache: LRUCache[str, Product] = LRUCache(capacity)
         self._categories: dict[str, Category] = {}
         self._categories_read_at = float("-inf")
+        self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
         hub.listen(Topic.DATA_IMPORTED, self._on_import)
 
@@ -89,14 +90,22 @@ class CatalogService:
 
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
-        if time.monotonic() - self._categories_read_at > _CATEGORIES_SECONDS:
-            try:
-                self._categories = {category.id: category for category in await self._store.categories()}
-                self._categories_read_at = time.monotonic()
-            except UnavailableError:
-                if not self._categories:
-                    raise
+        if not self._categories_are_fresh():
+            async with self._reading_categories:  # a page of products asks for them many times at once
+                if not self._categories_are_fresh():
+                    await self._read_categories()
         return self._categories
+
+    def _categories_are_fresh(self) -> bool:
+        return time.monotonic() - self._categories_read_at < _CATEGORIES_SECONDS
+
+    async def _read_categories(self) -> None:
+        try:
+            self._categories = {category.id: category for category in await self._store.categories()}
+        except UnavailableError:
+            if not self._categories:
+                raise
+        self._categories_read_at = time.monotonic()
 
     async def upsert(self, products: Sequence[Product]) -> list[Product]:
         """Creates or replaces products and tells subscribers. Raises BadInputError for an unknown category."""

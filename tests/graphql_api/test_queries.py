@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,7 +115,8 @@ async def test_a_page_costs_the_same_whatever_its_size(shop: Shop, size: int) ->
         answer = await shop.data(query, {"first": size})
 
     assert len(answer["products"]["nodes"]) == size
-    finds = [entry["command"] for entry in reads(entries) if entry["command"].get("find") == "products"]
-    assert len(finds) <= 3, "the page itself, and at most one for each kind of neighbour"
-    others = [entry for entry in reads(entries) if entry["command"].get("find") not in {"products", "model_snapshots"}]
-    assert others == []
+    found = Counter(entry["command"].get("find") for entry in reads(entries))
+    del found["model_snapshots"]  # the poll for a new model, which may fall into the moment
+    assert found["products"] <= 3, "the page itself, and at most one for each kind of neighbour"
+    assert found["categories"] <= 1
+    assert found.total() == found["products"] + found["categories"]
