@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import jwt
-from cachetools import LRUCache
 
+from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.entities.people import Role, User, Viewer
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
@@ -36,7 +36,7 @@ class AccountService:
         self._development = settings.stack.env == "development"
         self._secret = settings.auth.secret.get_secret_value() if settings.auth.secret else None
         self._lifetime = timedelta(hours=settings.auth.token_hours)
-        self._cache: LRUCache[str, tuple[float, User | None]] = LRUCache(20_000)
+        self._cache: BoundedDict[str, tuple[float, User | None]] = BoundedDict(20_000)
 
     def issue_token(self, user_id: str) -> str:
         """A signed token that names a viewer. Raises BadInputError without a strong enough AUTH_SECRET."""
@@ -69,7 +69,7 @@ class AccountService:
             if read_at == float("-inf"):
                 raise
             return user
-        self._cache[user_id] = (time.monotonic(), user)
+        self._cache.put(user_id, (time.monotonic(), user))
         return user
 
     async def update_preferences(self, user_id: str, preferences: Preferences) -> User:

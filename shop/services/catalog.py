@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from cachetools import LRUCache
 
+from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, UnavailableError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _CATEGORIES_SECONDS = 60
+_REMEMBERED_CHANGES = 10_000
 
 
 class CatalogService:
@@ -34,7 +35,9 @@ class CatalogService:
         self._store = store
         self._hub = hub
         self._capacity = capacity
-        self._cache: LRUCache[str, Product] = LRUCache(capacity)
+        self._cache: BoundedDict[str, Product] = BoundedDict(capacity)
+        self._changes = 0
+        self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
@@ -46,7 +49,8 @@ class CatalogService:
         started, loaded = time.monotonic(), 0
         try:
             async for product in self._store.most_popular(self._capacity):
-                self._cache.setdefault(product.id, product)
+                if product.id not in self._changed:
+                    self._cache.put(product.id, product)
                 loaded += 1
                 if loaded % 500 == 0:
                     await asyncio.sleep(0)  # requests come first
@@ -68,8 +72,11 @@ class CatalogService:
             elif id_ not in missing:
                 missing.append(id_)
         if missing:
+            changes = self._changes
             loaded = await self._store.get_many(missing)
-            self._cache.update(loaded)
+            if changes == self._changes:  # else what was read may be older than what an event told of
+                for product in loaded.values():
+                    self._cache.put(product.id, product)
             found |= loaded
         return found
 
@@ -120,7 +127,8 @@ class CatalogService:
         now = datetime.now(UTC)
         stamped = [_stamped(product, before.get(product.id), now) for product in products]
         await self._store.upsert(stamped)
-        self._cache.update((product.id, product) for product in stamped)
+        for product in stamped:
+            self._cache.put(product.id, product)
         await self._announce([product.id for product in stamped])
         return stamped
 
@@ -134,6 +142,7 @@ class CatalogService:
 
     def forget_all(self) -> None:
         """Drops all that is held in memory."""
+        self._changes += 1
         self._cache.clear()
         self._categories_read_at = float("-inf")
 
@@ -141,6 +150,8 @@ class CatalogService:
         self.forget_all()
 
     async def _on_update(self, event: Event) -> None:
+        self._changes += 1
+        self._changed.put(event.subject, None)
         self._cache.pop(event.subject, None)
 
 

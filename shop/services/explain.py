@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 import structlog
-from cachetools import LRUCache
 
+from shop.bounded import BoundedDict
 from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
 from shop.errors import UnavailableError
 from shop.jobs import ExplainItem, ExplainList, JobQueue
@@ -40,7 +40,7 @@ class ExplanationService:
     def __init__(self, store: ExplanationStore, queue: JobQueue, llm: LlmSettings) -> None:
         self._store = store
         self._queue = queue
-        self._ready: LRUCache[str, Explanation] = LRUCache(_CAPACITY)
+        self._ready: BoundedDict[str, Explanation] = BoundedDict(_CAPACITY)
         model = {"anthropic": llm.anthropic_model, "openai": llm.openai_model, "local": llm.local_model}
         self._writer = f"{llm.provider}:{model.get(llm.provider, '')}:{TEXT_VERSION}"
 
@@ -87,7 +87,9 @@ class ExplanationService:
             if stored:
                 await self._store.cache(list(stored.values()))
             found |= stored
-        self._ready.update((key, text) for key, text in found.items() if text.status is TextStatus.READY)
+        for key, text in found.items():
+            if text.status is TextStatus.READY:
+                self._ready.put(key, text)
         return found
 
     async def _order(self, actor: Actor, language: str, missing: list[Claim]) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from cachetools import LRUCache
 
 from scoring.types import EVENT_CODES, EventType, History
+from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
 
@@ -56,7 +56,7 @@ class HistoryService:
         self._interactions = interactions
         self._sessions = sessions
         self._limit = limit
-        self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(_CAPACITY)
+        self._entries: BoundedDict[tuple[str, str], _Entry] = BoundedDict(_CAPACITY)
         self._sessions_were_away = False
 
     async def read(self, actor: Actor, model: ActiveModel) -> ActorHistory:
@@ -72,7 +72,7 @@ class HistoryService:
             return ActorHistory(_to_history([], model.recommender.index_of), past_missing=True)
         if head is not None and head != entry.head:
             entry = await self._add_session(actor, model, entry, head)
-        self._entries[cache_key] = entry
+        self._entries.put(cache_key, entry)
         return replace(entry.known, session_missing=True) if head is None else entry.known
 
     def forget(self, actor: Actor) -> None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cachetools import LRUCache
-
 from scoring.types import Query, Reason, Scenario, Tastes
+from shop.bounded import BoundedDict
 from shop.entities.recommendations import (
     Degradation,
     Evidence,
@@ -70,7 +69,7 @@ class RecommendationService:
         self._explanations = explanations
         self._log = log
         self._exploration_share = settings.exploration_share
-        self._ranked: LRUCache[tuple[object, ...], tuple[_Ranked, ...]] = LRUCache(_CACHED_LISTS)
+        self._ranked: BoundedDict[tuple[object, ...], tuple[_Ranked, ...]] = BoundedDict(_CACHED_LISTS)
 
     async def recommend(self, request: RecommendationRequest, user: User | None = None) -> RecommendationList:
         """Ranks, looks up, logs. `user` adds stated tastes and language.
@@ -175,7 +174,7 @@ class RecommendationService:
             query = self._query(request, user, model, history, seeds, now)
             places = await asyncio.to_thread(model.recommender.recommend, query)
             ranked = tuple(self._claimed(model, place, request.actor, language) for place in places)
-            self._ranked[key] = ranked
+            self._ranked.put(key, ranked)
         return ranked
 
     def _query(
