@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import AsyncIterator
 
 import structlog
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
         _log.info("api_stopped")
 
-    def show_metrics(_request: Request) -> Response:
+    async def show_metrics(_request: Request) -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     middleware = [Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS)]
@@ -71,6 +72,6 @@ async def _refuse(_request: Request, error: Exception) -> Response:
     """An error before the executor runs, such as a bad token, in the form that every GraphQL error has."""
     if not isinstance(error, ShopError):
         raise error
-    extensions = {"code": error.code, "retryable": error.retryable}
+    extensions = {"code": error.code, "retryable": error.retryable, "requestId": uuid.uuid4().hex[:16]}
     body = {"data": None, "errors": [{"message": error.message, "extensions": extensions}]}
     return JSONResponse(body, _STATUS.get(error.code, 400))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,6 +14,8 @@ from shop.entities.paging import Cursor, Page, PageRequest
 from shop.errors import BadInputError
 
 MAX_PAGE = 100
+MAX_VALUES = 500
+_INT64 = 2**63
 _DEFAULT_PAGE = 20
 _SORT_VALUES = (str, int, float, datetime, type(None))
 
@@ -54,7 +56,14 @@ def decode_id(kind: str, value: str, field: str = "id") -> str:
     return id_
 
 
+def require_few(values: list[Any] | None, field: str) -> None:
+    """Raises BadInputError for a list that no page needs."""
+    if values and len(values) > MAX_VALUES:
+        raise BadInputError(f"{field} may have {MAX_VALUES} entries at most.", field=field)
+
+
 def decode_ids(kind: str, values: list[strawberry.ID] | None, field: str) -> tuple[str, ...]:
+    require_few(values, field)
     return tuple(decode_id(kind, value, field) for value in values or ())
 
 
@@ -70,14 +79,18 @@ def decode_cursor(text: str | None, field: str) -> Cursor | None:
     try:
         sort, value, id_ = orjson.loads(_unbase64(text))
         if isinstance(value, dict):
-            value = datetime.fromisoformat(value["t"])
-    except (ValueError, TypeError, KeyError, binascii.Error):
+            value = datetime.fromisoformat(value["t"]).astimezone(UTC)
+    except (ValueError, TypeError, KeyError, OverflowError, binascii.Error):
         sort = value = id_ = None
-    if not (isinstance(sort, str) and isinstance(id_, str) and isinstance(value, _SORT_VALUES)):
+    if not (isinstance(sort, str) and isinstance(id_, str) and isinstance(value, _SORT_VALUES) and _fits(value)):
         raise BadInputError(
             f"{field}: this is not a cursor of this API. Pass an `endCursor` or `startCursor` as it came.", field=field
         )
     return Cursor(sort, value, id_)
+
+
+def _fits(value: Any) -> bool:
+    return not isinstance(value, int) or -_INT64 <= value < _INT64
 
 
 def _unbase64(text: str) -> bytes:

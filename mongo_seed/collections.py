@@ -134,6 +134,7 @@ _PRODUCTS = Collection(
         ("category", [("categoryPath", 1), ("popularity", -1), ("_id", 1)], {}),
         ("brand", [("brand", 1), ("popularity", -1), ("_id", 1)], {}),
         ("tags", [("tags", 1), ("popularity", -1), ("_id", 1)], {}),
+        ("stock", [("inStock", 1), ("popularity", -1), ("_id", 1)], {}),
     ),
 )
 

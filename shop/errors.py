@@ -43,6 +43,12 @@ class ForbiddenError(ShopError):
     code = "FORBIDDEN"
 
 
+class CostExceededError(ShopError):
+    """The request would cost more than anyone may ask for at once."""
+
+    code = "COST_EXCEEDED"
+
+
 class UnavailableError(ShopError):
     """A part we depend on is away; `part` names it. The same request may succeed later."""
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shop.errors import ShopError
 from shop.services.accounts import AccountService
 from shop.services.catalog import CatalogService
-from shop.services.events import EventHub
+from shop.services.events import BLOCK_SECONDS, EventHub
 from shop.services.explain import ExplanationService
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
@@ -110,40 +109,36 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
 async def open_resources(settings: Settings, *, serve: bool = False) -> AsyncIterator[Resources]:
     """Everything, connected lazily. `serve` also loads the model, follows the event log and warms the catalogue."""
     client, database = mongo.connect(settings.mongo)
-    cache, reader = redis.connect(settings.redis), redis.connect(settings.redis, patient=True)
+    cache = redis.connect(settings.redis)
+    reader = redis.connect(settings.redis, patience_seconds=BLOCK_SECONDS)
     resources = _compose(settings, database, cache, reader)
-    background: list[asyncio.Task[None]] = []
-    try:
+    async with contextlib.AsyncExitStack() as closing:  # each part is closed, even if another cannot be
+        closing.callback(client.close)
+        for connections in (cache, reader):
+            closing.push_async_callback(connections.connection_pool.disconnect)
+            closing.push_async_callback(connections.aclose)
         if serve:
-            resources.recommendation_log.start()
-            await resources.hub.start()
-            await _refresh_model(resources)
-            background.append(asyncio.create_task(resources.catalog.warm(), name="catalog-warm"))
-            background.append(asyncio.create_task(_poll_model(resources), name="model-poll"))
+            await _serve(resources, closing)
         yield resources
-    finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        if serve:
-            await resources.hub.stop()
-            await resources.recommendation_log.stop()
-        await cache.aclose()
-        await cache.connection_pool.disconnect()
-        await reader.aclose()
-        await reader.connection_pool.disconnect()
-        client.close()
+
+
+async def _serve(resources: Resources, closing: contextlib.AsyncExitStack) -> None:
+    resources.recommendation_log.start()
+    closing.push_async_callback(resources.recommendation_log.stop)
+    await resources.hub.start()
+    closing.push_async_callback(resources.hub.stop)
+    await resources.model.try_refresh()
+    for work in (resources.catalog.warm(), _poll_model(resources)):
+        closing.push_async_callback(_cancel, asyncio.create_task(work))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _poll_model(resources: Resources) -> None:
     """The event log tells of a new model at once; this catches what it could not tell."""
     while True:
         await asyncio.sleep(_MODEL_POLL_SECONDS if resources.model.active else 2)
-        await _refresh_model(resources)
-
-
-async def _refresh_model(resources: Resources) -> None:
-    try:
-        await resources.model.refresh()
-    except ShopError as error:
-        _log.warning("model_refresh_failed", reason=str(error))
+        await resources.model.try_refresh()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from arq import Retry, Worker, cron, func
 from arq.connections import RedisSettings
+from arq.constants import in_progress_key_prefix
 
 from shop.errors import ShopError
 from shop.resources import open_resources
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _RESTART_SECONDS = 1.0
 _COMPLETION_WAIT_SECONDS = 5
+LOCK_SECONDS = 12
 
 
 async def serve(settings: Settings) -> None:
@@ -76,9 +78,13 @@ async def _drain(worker: Worker) -> None:
 def build_worker(context: WorkerContext, *, burst: bool = False) -> Worker:
     """arq's worker over the registry. `burst` ends when the queue is empty."""
     settings = context.resources.settings
-    return Worker(
+    worker = Worker(
         functions=[_function(spec) for spec in JOBS.values()],
-        cron_jobs=[_cron(spec, spec.schedule) for spec in JOBS.values() if spec.schedule and settings.worker.schedule],
+        cron_jobs=[
+            _cron(context.resources.keys.prefix, spec, spec.schedule)
+            for spec in JOBS.values()
+            if spec.schedule and settings.worker.schedule
+        ],
         redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
         queue_name=context.resources.keys.queue,
         health_check_key=context.resources.keys.worker_health,
@@ -91,6 +97,10 @@ def build_worker(context: WorkerContext, *, burst: bool = False) -> Worker:
         job_deserializer=deserialize,
         ctx={"context": context},
     )
+    # arq would lock a job for as long as the longest one may take: a worker that is killed in the middle would keep
+    # it from everybody for an hour. A short lock that is renewed while the job runs is free soon after.
+    worker.in_progress_timeout_s = LOCK_SECONDS
+    return worker
 
 
 def _function(spec: JobSpec) -> Function:
@@ -101,13 +111,13 @@ def _function(spec: JobSpec) -> Function:
     return func(edge, name=spec.name, timeout=spec.timeout_seconds, max_tries=spec.tries, keep_result=0)
 
 
-def _cron(spec: JobSpec, schedule: DailyAt) -> CronJob:
+def _cron(prefix: str, spec: JobSpec, schedule: DailyAt) -> CronJob:
     async def edge(ctx: dict[Any, Any]) -> object:
         return await _attempt(ctx, spec, {})
 
     return cron(
         edge,
-        name=f"cron:{spec.name}",
+        name=f"{prefix}:cron:{spec.name}",
         hour=schedule.hour,
         minute=schedule.minute,
         timeout=spec.timeout_seconds,
@@ -119,6 +129,7 @@ def _cron(spec: JobSpec, schedule: DailyAt) -> CronJob:
 
 async def _attempt(ctx: dict[Any, Any], spec: JobSpec, message: dict[str, Any]) -> object:
     context: WorkerContext = ctx["context"]
+    renewing = asyncio.create_task(_renew_lock(ctx))
     try:
         return await run_job(context, spec.name, message)
     except ShopError as error:
@@ -126,3 +137,14 @@ async def _attempt(ctx: dict[Any, Any], spec: JobSpec, message: dict[str, Any]) 
         if error.retryable:
             raise Retry(defer=retry_delay_seconds(ctx["job_try"])) from error
         raise
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+
+
+async def _renew_lock(ctx: dict[Any, Any]) -> None:
+    key = in_progress_key_prefix + ctx["job_id"]
+    while True:
+        await asyncio.sleep(LOCK_SECONDS / 4)
+        with contextlib.suppress(Exception):  # a Redis that is away now may be back for the next turn
+            await ctx["redis"].pexpire(key, LOCK_SECONDS * 1000)

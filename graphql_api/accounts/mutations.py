@@ -40,19 +40,25 @@ class InteractionInput:
     )
 
     def to_entity(self, actor: Actor) -> entities.Interaction:
-        at = self.at or datetime.now(UTC)
         return entities.Interaction(
             key=self.key if self.key is not None else uuid.uuid4().hex,
             actor=actor,
             product_id=decode_id("Product", self.product_id, "productId"),
             type=self.type,
-            at=at if at.tzinfo else at.replace(tzinfo=UTC),
+            at=_in_utc(self.at) if self.at else datetime.now(UTC),
             quantity=self.quantity,
             price=Money(self.price, self.currency_code) if self.price is not None else None,
             order_id=self.order_id,
             recommendation_id=self.recommendation_id,
             rating=self.rating,
         )
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise BadInputError("The time is out of range.", field="at") from error
 
 
 @strawberry.input(description="One thing the shopper did.")

@@ -36,7 +36,8 @@ class Preferences:
 
 
 @strawberry.type(description="Something a shopper did.")
-class Interaction(Node):
+class Interaction:
+    id: strawberry.ID = strawberry.field(description="Opaque and stable.")
     type: EventType = strawberry.field(description="What it was.")
     at: datetime = strawberry.field(description="When.")
     quantity: float = strawberry.field(description="How many; 1 for anything but a purchase.")

@@ -51,12 +51,19 @@ class CatalogMutation:
         info.context.require_staff()
         if len(input.products) > _MAX_PRODUCTS:
             raise BadInputError(f"At most {_MAX_PRODUCTS} products at once; split the batch.", field="products")
-        known = await info.context.resources.catalog.categories()
+        catalog = info.context.resources.catalog
+        known = await catalog.categories()
         errors = [error for index, product in enumerate(input.products) for error in _errors(index, product, known)]
+        errors += _repeated(input.products)
+        products: list[entities.Product] = []
+        for index, product in enumerate([] if errors else input.products):
+            before = await catalog.by_sku(product.sku)
+            if before is None and await catalog.get_many([product.sku]):
+                errors.append(_sku_error(index, "CONFLICT", "Another product has this SKU as its id; choose another."))
+            products.append(_entity(product, before, known))
         if errors:
             return UpsertProductsPayload(products=[], user_errors=errors)
-        products = [await _entity(info, product, known) for product in input.products]
-        stored = await info.context.resources.catalog.upsert(products)
+        stored = await catalog.upsert(products)
         return UpsertProductsPayload(products=[Product.of(product) for product in stored], user_errors=[])
 
 
@@ -67,14 +74,14 @@ def _errors(index: int, product: ProductInput, known: dict[str, entities.Categor
         (bool(product.name.strip()), "name", "REQUIRED", "A name must not be empty."),
         (category is None or category in known, "categoryId", "NOT_FOUND", f"There is no category {category!r}."),
         (
-            product.price is None or (product.price.is_finite() and product.price >= 0),
+            product.price is None or entities.is_price(product.price),
             "price",
             "OUT_OF_RANGE",
-            "A price is 0 or more.",
+            "A price is 0 or more, and below a billion.",
         ),
         (product.rating is None or 0 <= product.rating <= 5, "rating", "OUT_OF_RANGE", "A rating is between 0 and 5."),
         (
-            len(product.currency_code) == 3 and product.currency_code.isupper(),
+            entities.is_currency(product.currency_code),
             "currencyCode",
             "INVALID",
             "A currency is three capitals, such as USD.",
@@ -91,8 +98,22 @@ def _category(product: ProductInput) -> str | None:
     return decode_id("Category", product.category_id, "categoryId") if product.category_id else None
 
 
-async def _entity(info: Info, product: ProductInput, known: dict[str, entities.Category]) -> entities.Product:
-    before = await info.context.resources.catalog.by_sku(product.sku)
+def _repeated(products: list[ProductInput]) -> list[UserError]:
+    first: dict[str, int] = {}
+    return [
+        _sku_error(index, "DUPLICATE", "This SKU is in the batch already.")
+        for index, product in enumerate(products)
+        if first.setdefault(product.sku, index) != index
+    ]
+
+
+def _sku_error(index: int, code: str, message: str) -> UserError:
+    return UserError(field=f"products.{index}.sku", code=code, message=message)
+
+
+def _entity(
+    product: ProductInput, before: entities.Product | None, known: dict[str, entities.Category]
+) -> entities.Product:
     category = _category(product)
     return entities.Product(
         id=before.id if before else product.sku,

@@ -12,11 +12,11 @@ import strawberry
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.arguments import Neighbours
 from graphql_api.context import Info
-from graphql_api.relay import MAX_PAGE, Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info
+from graphql_api.relay import MAX_PAGE, Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info, require_few
 from scoring.types import ItemFilter, Scenario
 from shop.entities import catalog as entities
 from shop.entities.paging import Page, ProductFilter
-from shop.errors import BadInputError
+from shop.errors import BadInputError, CostExceededError
 from shop.services.catalog import CatalogService
 
 
@@ -113,9 +113,14 @@ class Product(Node):
         return await _neighbours(info, self.raw.id, Scenario.BOUGHT_TOGETHER, first)
 
 
+_NEIGHBOUR_FIELDS = {"similar", "boughtTogether"}
+
+
 async def _neighbours(info: Info, product_id: str, scenario: Scenario, first: int) -> list[Product]:
     if not 1 <= first <= MAX_PAGE:
         raise BadInputError(f"first must be between 1 and {MAX_PAGE}, not {first}.", field="first")
+    if sum(key in _NEIGHBOUR_FIELDS for key in info.path.as_list()) > 1:
+        raise CostExceededError("Neighbours of neighbours are too many; ask for them with `nodes(ids)` instead.")
     found = await info.context.loaders.neighbours.load((product_id, scenario, first))
     return [Product.of(product) for product in found]
 
@@ -172,9 +177,11 @@ class ProductFilterInput:
 
     def checked(self) -> ProductFilterInput:
         """Raises BadInputError for a price range that nothing can be in."""
+        for field, values in (("categories", self.categories), ("brands", self.brands), ("tags", self.tags)):
+            require_few(values, f"filter.{field}")
         for field, price in (("filter.minPrice", self.min_price), ("filter.maxPrice", self.max_price)):
-            if price is not None and (not price.is_finite() or price < 0):
-                raise BadInputError(f"{field} must be a price of 0 or more.", field=field)
+            if price is not None and not entities.is_price(price):
+                raise BadInputError(f"{field} must be a price: 0 or more, and below a billion.", field=field)
         if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
             raise BadInputError("filter.minPrice is above filter.maxPrice.", field="filter.minPrice")
         return self

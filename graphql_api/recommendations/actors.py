@@ -6,7 +6,7 @@ from graphql_api.accounts.mutations import checked_session
 from graphql_api.context import Info
 from graphql_api.relay import decode_id
 from shop.entities.people import Actor
-from shop.errors import NotFoundError
+from shop.errors import BadInputError, NotFoundError
 
 
 async def actor_of(info: Info, user_id: str | None, session_id: str | None) -> Actor:
@@ -21,3 +21,9 @@ async def actor_of(info: Info, user_id: str | None, session_id: str | None) -> A
     if viewer is not None:
         return Actor(user_id=viewer.user_id)
     return Actor(session_id=checked_session(session_id))
+
+
+def require_somebody(actor: Actor) -> None:
+    """Raises BadInputError for an anonymous visitor without a session: what nobody owns, everybody would share."""
+    if actor.user_id is None and actor.session_id is None:
+        raise BadInputError("Sign in, or pass a sessionId.", field="sessionId")

@@ -6,7 +6,7 @@ import strawberry
 
 from graphql_api.arguments import ProductId, SessionId, UserId
 from graphql_api.context import Info
-from graphql_api.recommendations.actors import actor_of
+from graphql_api.recommendations.actors import actor_of, require_somebody
 from graphql_api.recommendations.types import (
     Explanation,
     Insight,
@@ -45,5 +45,6 @@ class RecommendationQuery:
     ) -> Explanation | None:
         actor = await actor_of(info, user_id, session_id)
         id_ = decode_id("Product", product_id, "productId")
+        require_somebody(actor)
         found = await info.context.resources.explanations.latest(actor, id_)
         return Explanation.of(found) if found else None

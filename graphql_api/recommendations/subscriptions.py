@@ -10,7 +10,7 @@ import strawberry
 from graphql_api.arguments import AfterEvent, SessionId, UserId
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
-from graphql_api.recommendations.actors import actor_of
+from graphql_api.recommendations.actors import actor_of, require_somebody
 from graphql_api.recommendations.types import (
     Explanation,
     Insight,
@@ -21,7 +21,6 @@ from graphql_api.recommendations.types import (
 )
 from graphql_api.relay import encode_id
 from shop.entities.events import Topic
-from shop.errors import BadInputError
 
 
 @strawberry.type(description="A list, as it is now.")
@@ -61,7 +60,7 @@ class RecommendationSubscription:
         if after is None:
             yield RecommendationsUpdated(event_id=start, list=await recommend(info, wanted, actor))
         interests = [(Topic.INTERACTION, actor.key), (Topic.MODEL_ACTIVATED, None)]
-        async with aclosing(hub.subscribe(interests, start)) as events:
+        async with aclosing(hub.subscribe(interests, start, newest_only=True)) as events:
             async for event in events:
                 yield RecommendationsUpdated(event_id=event.id, list=await recommend(info, wanted, actor))
 
@@ -74,8 +73,7 @@ class RecommendationSubscription:
         after: AfterEvent = None,
     ) -> AsyncGenerator[ExplanationReady, None]:
         actor = await actor_of(info, user_id, session_id)
-        if actor.user_id is None and actor.session_id is None:
-            raise BadInputError("Sign in, or pass a sessionId: nothing is written for nobody.", field="sessionId")
+        require_somebody(actor)
         resources = info.context.resources
         async with aclosing(resources.hub.subscribe([(Topic.EXPLANATION_READY, actor.key)], after)) as events:
             async for event in events:

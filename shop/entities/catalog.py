@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
+_DEAREST = Decimal(1_000_000_000)
 _EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "JOD": 3, "OMR": 3, "TND": 3}
 
 
@@ -27,6 +28,16 @@ class Money:
     @property
     def minor(self) -> int:
         return int(self.amount.scaleb(_EXPONENTS.get(self.currency, 2)).to_integral_value())
+
+
+def is_price(amount: Decimal) -> bool:
+    """Whether an amount can be a price: finite, not negative, and small enough to be stored in minor units."""
+    return amount.is_finite() and 0 <= amount < _DEAREST
+
+
+def is_currency(code: str) -> bool:
+    """Whether it looks like an ISO 4217 code."""
+    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 
 class Topic(StrEnum):
+    UNKNOWN = "unknown"
     INTERACTION = "interaction"  # subject: actor key; data: product_id, type
     EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
     INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: key

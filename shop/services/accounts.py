@@ -24,6 +24,7 @@ _ALGORITHM = "HS256"
 _ISSUER = "whybuy"
 _SECRET_BYTES = 32
 _USER_SECONDS = 60
+_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
 
 
 class AccountService:
@@ -68,6 +69,7 @@ class AccountService:
         except UnavailableError:
             if read_at == float("-inf"):
                 raise
+            self._cache.put(user_id, (time.monotonic() - _USER_SECONDS + _AWAY_SECONDS, user))
             return user
         self._cache.put(user_id, (time.monotonic(), user))
         return user

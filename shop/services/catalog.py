@@ -37,6 +37,7 @@ class CatalogService:
         self._capacity = capacity
         self._cache: BoundedDict[str, Product] = BoundedDict(capacity)
         self._changes = 0
+        self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
         self._categories_read_at = float("-inf")
@@ -46,9 +47,11 @@ class CatalogService:
 
     async def warm(self) -> None:
         """Fills the cache with the best sellers first."""
-        started, loaded = time.monotonic(), 0
+        started, loaded, imports = time.monotonic(), 0, self._imports
         try:
             async for product in self._store.most_popular(self._capacity):
+                if imports != self._imports:
+                    return  # what this reads may be from before the import
                 if product.id not in self._changed:
                     self._cache.put(product.id, product)
                 loaded += 1
@@ -64,16 +67,16 @@ class CatalogService:
     async def get_many(self, ids: Iterable[str]) -> dict[str, Product]:
         """Those of the ids that exist; one query at most. Raises UnavailableError if a needed one is not in memory."""
         found: dict[str, Product] = {}
-        missing: list[str] = []
+        missing: dict[str, None] = {}
         for id_ in ids:
             product = self._cache.get(id_)
             if product is not None:
                 found[id_] = product
-            elif id_ not in missing:
-                missing.append(id_)
+            else:
+                missing[id_] = None
         if missing:
             changes = self._changes
-            loaded = await self._store.get_many(missing)
+            loaded = await self._store.get_many(list(missing))
             if changes == self._changes:  # else what was read may be older than what an event told of
                 for product in loaded.values():
                     self._cache.put(product.id, product)
@@ -143,6 +146,7 @@ class CatalogService:
     def forget_all(self) -> None:
         """Drops all that is held in memory."""
         self._changes += 1
+        self._imports += 1
         self._cache.clear()
         self._categories_read_at = float("-inf")
 

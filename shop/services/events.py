@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shop.store.event_log import EventLog
 
 _log = structlog.get_logger(__name__)
-_BLOCK_MS = 5_000
+BLOCK_SECONDS = 5
 _RETRY_SECONDS = 0.3
 _BUFFER = 1_000
 
@@ -31,10 +31,10 @@ class EventHub:
 
     def __init__(self, log: EventLog) -> None:
         self._event_log = log
-        self._subscribers: dict[Interest, set[asyncio.Queue[Event | None]]] = defaultdict(set)
+        self._subscribers: dict[Interest, set[_Inbox]] = defaultdict(set)
         self._listeners: list[tuple[Topic, Callable[[Event], Awaitable[None]]]] = []
         self._reader: asyncio.Task[None] | None = None
-        self._last = "0-0"
+        self._last: str | None = None
 
     def listen(self, topic: Topic, listener: Callable[[Event], Awaitable[None]]) -> None:
         """Registers a part of this process that must hear of a topic; call before start()."""
@@ -48,14 +48,13 @@ class EventHub:
     async def start(self) -> None:
         """Begins to read at the log's end; waits in the background if the log is away."""
         with contextlib.suppress(UnavailableError):
-            self._last = await self._event_log.newest_id()
+            await self._find_end()
         self._reader = asyncio.create_task(self._read(), name="event-hub")
 
     async def stop(self) -> None:
         """Ends every subscription and the reader."""
-        for queues in self._subscribers.values():
-            for queue in queues:
-                _offer(queue, None)
+        for inbox in {inbox for inboxes in self._subscribers.values() for inbox in inboxes}:
+            inbox.close()
         if self._reader is not None:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -64,57 +63,75 @@ class EventHub:
     @property
     def newest_id(self) -> str:
         """The id of the last event this process has seen: what a client passes as `after` to go on from here."""
-        return self._last
+        return self._last or "0-0"
 
     @property
     def subscribers(self) -> int:
-        return len({id(queue) for queues in self._subscribers.values() for queue in queues})
+        return len({inbox for inboxes in self._subscribers.values() for inbox in inboxes})
 
-    async def subscribe(self, interests: Iterable[Interest], after: str | None = None) -> AsyncGenerator[Event, None]:
+    async def subscribe(
+        self, interests: Iterable[Interest], after: str | None = None, *, newest_only: bool = False
+    ) -> AsyncGenerator[Event, None]:
         """Events of these topics and subjects, beginning after the given id, until the client leaves.
+
+        With `newest_only`, of the events that wait only the last one comes: for those who look at the state, not at
+        each step.
 
         Raises BadInputError for a malformed id, and UnavailableError when the client reads too slowly to keep up.
         """
         wanted = tuple(interests)
         floor = event_order(after) if after else (0, 0)
-        queue: asyncio.Queue[Event | None] = asyncio.Queue(_BUFFER)
+        inbox = _Inbox(newest_only=newest_only)
         for interest in wanted:
-            self._subscribers[interest].add(queue)
+            self._subscribers[interest].add(inbox)
         try:
             if after:
-                for event in await self._missed(after):
+                async for event in self._missed(after):
+                    floor = event_order(event.id)
                     if any(_matches(interest, event) for interest in wanted):
-                        floor = event_order(event.id)
                         yield event
-            while (event_or_end := await queue.get()) is not None:
-                if event_order(event_or_end.id) > floor:
-                    yield event_or_end
-                if queue.full():
-                    raise UnavailableError("The subscription", "It fell behind; subscribe again with `after`.")
+            while (live := await inbox.get()) is not None:
+                if event_order(live.id) > floor:
+                    yield live
         finally:
-            self._forget(wanted, queue)
+            self._forget(wanted, inbox)
 
-    async def _missed(self, after: str) -> list[Event]:
+    async def _missed(self, after: str) -> AsyncGenerator[Event, None]:
         """What was logged since; a log that is away is waited for, as the subscriber would do."""
+        until = self.newest_id
         while True:
             try:
-                return await self._event_log.between(after, self._last)
+                page = await self._event_log.between(after, until)
             except UnavailableError:
                 await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            for event in page:
+                yield event
+            if not page:
+                return
+            after = page[-1].id
 
-    def _forget(self, wanted: tuple[Interest, ...], queue: asyncio.Queue[Event | None]) -> None:
+    def _forget(self, wanted: tuple[Interest, ...], inbox: _Inbox) -> None:
         for interest in wanted:
-            self._subscribers[interest].discard(queue)
+            self._subscribers[interest].discard(inbox)
             if not self._subscribers[interest]:
                 del self._subscribers[interest]
+
+    async def _find_end(self) -> str:
+        if self._last is None:
+            self._last = await self._event_log.newest_id()
+        return self._last
 
     async def _read(self) -> None:
         while True:
             try:
-                for event in await self._event_log.read(self._last, block_ms=_BLOCK_MS):
+                for event in await self._event_log.read(await self._find_end(), block_ms=BLOCK_SECONDS * 1000):
                     await self._dispatch(event)
                     self._last = event.id
             except UnavailableError:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 (whatever it is, no push at all would be worse)
+                _log.exception("event_reader_failed", after=self._last)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _dispatch(self, event: Event) -> None:
@@ -125,13 +142,40 @@ class EventHub:
                 except Exception:  # noqa: BLE001 (one listener's bug must not end every subscription)
                     _log.exception("event_listener_failed", topic=topic.value, event_id=event.id)
         for interest in ((event.topic, event.subject), (event.topic, None)):
-            for queue in self._subscribers.get(interest, ()):
-                _offer(queue, event)
+            for inbox in self._subscribers.get(interest, ()):
+                inbox.put(event)
 
 
-def _offer(queue: asyncio.Queue[Event | None], event: Event | None) -> None:
-    with contextlib.suppress(asyncio.QueueFull):
-        queue.put_nowait(event)
+class _Inbox:
+    """Events that wait for one subscriber. One that overflows says so instead of losing events silently."""
+
+    def __init__(self, *, newest_only: bool) -> None:
+        self._events: deque[Event] = deque(maxlen=1 if newest_only else None)
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._overflowed = False
+
+    def put(self, event: Event) -> None:
+        if len(self._events) < _BUFFER:
+            self._events.append(event)
+        else:
+            self._overflowed = True
+        self._changed.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._changed.set()
+
+    async def get(self) -> Event | None:
+        """The next event, None at the end. Raises UnavailableError once events had to be dropped."""
+        while not self._events:
+            if self._overflowed:
+                raise UnavailableError("The subscription", "It fell behind; subscribe again with `after`.")
+            if self._closed:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        return self._events.popleft()
 
 
 def _matches(interest: Interest, event: Event) -> bool:

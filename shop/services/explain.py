@@ -59,15 +59,10 @@ class ExplanationService:
         missing = [claim for claim in claims if claim.key not in found]
         if not missing:
             return found, True
-        ordered = True
-        try:
-            found |= await self._read([claim.key for claim in missing])
-            missing = [claim for claim in missing if claim.key not in found]
-            if order and missing:
-                await self._order(actor, language, missing)
-        except UnavailableError as error:
-            ordered = False
-            _log.warning("explanations_not_ordered", reason=str(error))
+        texts, complete = await self._read([claim.key for claim in missing])
+        found |= texts
+        missing = [claim for claim in missing if claim.key not in found]
+        ordered = not missing or (complete and (not order or await self._ordered(actor, language, missing)))
         for claim in missing:
             found.setdefault(claim.key, _pending(actor, language, claim))
         return found, ordered
@@ -77,20 +72,36 @@ class ExplanationService:
 
     async def by_key(self, key: str) -> Explanation | None:
         """A finished explanation, None if there is none (yet)."""
-        return self._ready.get(key) or (await self._read([key])).get(key)
+        return self._ready.get(key) or (await self._read([key]))[0].get(key)
 
-    async def _read(self, keys: list[str]) -> dict[str, Explanation]:
-        found = await self._store.cached(keys)
+    async def _read(self, keys: list[str]) -> tuple[dict[str, Explanation], bool]:
+        """What Redis or else MongoDB holds, and whether both could be asked."""
+        complete = True
+        found: dict[str, Explanation] = {}
+        try:
+            found = await self._store.cached(keys)
+        except UnavailableError:
+            complete = False
         missing = [key for key in keys if key not in found]
-        if missing:
-            stored = await self._store.stored(missing)
-            if stored:
-                await self._store.cache(list(stored.values()))
+        try:
+            stored = await self._store.stored(missing) if missing else {}
             found |= stored
+            if stored and complete:
+                await self._store.cache(list(stored.values()))
+        except UnavailableError:
+            complete = False
         for key, text in found.items():
             if text.status is TextStatus.READY:
                 self._ready.put(key, text)
-        return found
+        return found, complete
+
+    async def _ordered(self, actor: Actor, language: str, missing: list[Claim]) -> bool:
+        try:
+            await self._order(actor, language, missing)
+        except UnavailableError as error:
+            _log.warning("explanations_not_ordered", reason=str(error))
+            return False
+        return True
 
     async def _order(self, actor: Actor, language: str, missing: list[Claim]) -> None:
         """One job for all items that nobody else has ordered; if it cannot be put, others may order them again."""

@@ -13,6 +13,7 @@ from scoring.types import EVENT_CODES, EventType, History
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
+from shop.store.sessions import MAX_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _BASE_SECONDS = 600
 _BASE_SECONDS_WITHOUT_SESSIONS = 3
+_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
 _CAPACITY = 5_000
 
 _CODES = {event.value: code for event, code in EVENT_CODES.items()}
@@ -66,7 +68,7 @@ class HistoryService:
         head = await self._head(actor)
         cache_key = (model.version, actor.key)
         entry = self._entries.get(cache_key)
-        if entry is None or time.monotonic() - entry.read_at > self._patience(head):
+        if entry is None or time.monotonic() - entry.read_at > self._patience(head) or _has_lost(head, entry):
             entry = await self._read_past(actor, model, entry)
         if entry is None:
             return ActorHistory(_to_history([], model.recommender.index_of), past_missing=True)
@@ -102,7 +104,8 @@ class HistoryService:
         try:
             documents = await self._interactions.recent(actor, self._limit)
         except UnavailableError:
-            return before
+            again = read_at - _BASE_SECONDS + _AWAY_SECONDS
+            return replace(before, read_at=again) if before else None
         rows = tuple(
             (document["_id"], document["productId"], document["type"], int(document["at"].timestamp()))
             for document in reversed(documents)
@@ -114,8 +117,16 @@ class HistoryService:
             events = await self._sessions.events(actor.key)
         except UnavailableError:
             return entry
+        if len(events) >= MAX_EVENTS and events[0].id not in {row[0] for row in entry.rows}:
+            # More happened than the session holds: the rest is in MongoDB alone.
+            entry = await self._read_past(actor, model, entry) or entry
         rows = _merge(entry.rows, events)[-self._limit :]
         return replace(entry, head=head, known=_known(rows, (entry.read_at, head), model))
+
+
+def _has_lost(head: bytes | None, entry: _Entry) -> bool:
+    """Whether the session was emptied (it expired, or Redis lost it) since its events were added to this entry."""
+    return head == b"" and entry.head != b""
 
 
 def _merge(rows: Sequence[_Row], events: Sequence[SessionEvent]) -> list[_Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -57,9 +58,10 @@ class InsightService:
         await self._queue.enqueue(WriteInsight(user_id, language), job_id=f"insight:{user_id}")
 
     async def order_roll_up(self, user_id: str) -> None:
-        """Soon, once for all events that arrive until then."""
+        """Soon, once for all events that arrive until then; later events get a roll-up of their own."""
+        turn = int(time.time()) // _ROLL_UP_DELAY_SECONDS
         await self._queue.enqueue(
-            RollUpSession(user_id), job_id=f"rollup:{user_id}", delay_seconds=_ROLL_UP_DELAY_SECONDS
+            RollUpSession(user_id), job_id=f"rollup:{user_id}:{turn}", delay_seconds=_ROLL_UP_DELAY_SECONDS
         )
 
     async def roll_up(self, user_id: str) -> tuple[UserProfile, bool]:

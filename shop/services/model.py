@@ -17,7 +17,7 @@ from scoring.recommender import Recommender
 from scoring.state import BrokenSnapshotError, load, unpack
 from scoring.types import History, Query, Scenario
 from shop.entities.events import Event, Topic
-from shop.errors import ShopError, SnapshotError, UnavailableError
+from shop.errors import SnapshotError, UnavailableError
 
 if TYPE_CHECKING:
     from shop.entities.models import ModelSnapshot
@@ -44,6 +44,7 @@ class ModelService:
         self._cache_dir = cache_dir
         self._active: ActiveModel | None = None
         self._loading = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
         hub.listen(Topic.MODEL_ACTIVATED, self._on_activated)
 
     @property
@@ -66,10 +67,13 @@ class ModelService:
             try:
                 folder = await self._fetch(snapshot.version)
                 recommender = await asyncio.to_thread(_load, folder)
-            except (SnapshotError, BrokenSnapshotError) as error:
+            except (SnapshotError, BrokenSnapshotError, OSError) as error:
                 _log.error("model_refused", version=snapshot.version, reason=str(error))
                 return False
             self._active = ActiveModel(snapshot, recommender)
+            await asyncio.to_thread(
+                _forget_others, self._cache_dir, {found.version for found in await self._store.recent()}
+            )
             _log.info("model_loaded", version=snapshot.version, seconds=round(time.monotonic() - started, 2))
             return True
 
@@ -101,10 +105,22 @@ class ModelService:
         return folder
 
     async def _on_activated(self, _event: Event) -> None:
+        """Loads in the background: other events must not wait for it."""
+        self._refreshing = asyncio.create_task(self.try_refresh())
+
+    async def try_refresh(self) -> None:
+        """As refresh, but what goes wrong is only logged: the model in use stays."""
         try:
             await self.refresh()
-        except ShopError as error:
-            _log.warning("model_refresh_failed", reason=str(error))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the old model still serves)
+            _log.warning("model_refresh_failed", reason=repr(error))
+
+
+def _forget_others(cache_dir: Path, known: set[str]) -> None:
+    """Deletes unpacked snapshots that the store has pruned; a process that still maps one keeps its pages."""
+    for folder in cache_dir.iterdir():
+        if not folder.name.startswith(".") and folder.name not in known:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _load(folder: Path) -> Recommender:

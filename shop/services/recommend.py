@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 100
 _SEEDED = {Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART}
-_CACHED_LISTS = 20_000
+_CACHED_LISTS = 5_000
+_LONGEST_CACHED = 20  # items; longer lists are rare, and large
 _CACHE_SECONDS = 1800  # a list without new events is ranked anew this often
 _REFILLS = 3
 
@@ -174,7 +175,8 @@ class RecommendationService:
             query = self._query(request, user, model, history, seeds, now)
             places = await asyncio.to_thread(model.recommender.recommend, query)
             ranked = tuple(self._claimed(model, place, request.actor, language) for place in places)
-            self._ranked.put(key, ranked)
+            if request.limit <= _LONGEST_CACHED:
+                self._ranked.put(key, ranked)
         return ranked
 
     def _query(

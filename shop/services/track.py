@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from shop.entities.catalog import is_currency, is_price
 from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, UnavailableError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 MAX_BATCH = 500
 _CLOCK_SLACK = timedelta(minutes=5)
+_MOST = 1_000_000
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -70,8 +72,12 @@ class TrackService:
             raise BadInputError(f"At most {MAX_BATCH} interactions at once; split the batch.", field="interactions")
         products = await self._catalog.get_many({interaction.product_id for interaction in interactions})
         recorded = Recorded()
+        keys: set[str] = set()
         for index, interaction in enumerate(interactions):
             refusal = _refusal(index, interaction, known=interaction.product_id in products)
+            if refusal is None and interaction.key in keys:
+                refusal = Refusal(index, "key", "DUPLICATE", "Each event of a batch needs a key of its own.")
+            keys.add(interaction.key)
             if refusal:
                 recorded.refused.append(refusal)
             else:
@@ -104,12 +110,36 @@ def _refusal(index: int, interaction: Interaction, *, known: bool) -> Refusal | 
     now = datetime.now(UTC)
     checks = (
         (known, "productId", "NOT_FOUND", f"There is no product {interaction.product_id!r}."),
-        (interaction.quantity > 0, "quantity", "OUT_OF_RANGE", "The quantity must be above 0."),
         (
             _EARLIEST <= interaction.at <= now + _CLOCK_SLACK,
             "at",
             "OUT_OF_RANGE",
             "The time must be between the year 2000 and now; leave it out for now.",
+        ),
+        (
+            0 < interaction.quantity <= _MOST,
+            "quantity",
+            "OUT_OF_RANGE",
+            f"The quantity must be above 0, and {_MOST:,} at most.",
+        ),
+        (
+            interaction.price is None or is_price(interaction.price.amount),
+            "price",
+            "OUT_OF_RANGE",
+            "A price is 0 or more, and below a billion.",
+        ),
+        (
+            interaction.price is None or is_currency(interaction.price.currency),
+            "currencyCode",
+            "INVALID",
+            "A currency is three capitals, such as USD.",
+        ),
+        (len(interaction.order_id or "") <= 200, "orderId", "TOO_LONG", "An order id has 200 characters at most."),
+        (
+            len(interaction.recommendation_id or "") <= 64,
+            "recommendationId",
+            "TOO_LONG",
+            "Pass the `id` of a recommendation list as it came.",
         ),
         (
             interaction.rating is None or 0 <= interaction.rating <= 5,

@@ -152,7 +152,7 @@ class BulkError(ShopError):
     code = "BAD_USER_INPUT"
 
     def __init__(self, failures: list[tuple[int, str]], stored: int = 0) -> None:
-        super().__init__(f"{len(failures)} documents were refused, the first: {failures[0][1]}")
+        super().__init__(f"{len(failures)} of the rows were refused by the database.")
         self.failures = failures
         self.stored = stored
 

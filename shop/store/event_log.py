@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from shop.store.redis import Redis
 
 _MAX_LENGTH = 100_000
-_ID = re.compile(r"\d{1,19}-\d{1,19}")
+_TOPICS = {topic.value for topic in Topic}
+_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+_PAGE = 500
 
 
 def event_order(event_id: str) -> tuple[int, int]:
@@ -56,9 +58,10 @@ class EventLog:
         return [_event(entry) for _, entries in streams for entry in entries]
 
     async def between(self, after: str, until: str) -> list[Event]:
-        """What was logged after an id up to and with another; events that the cap dropped are missing."""
+        """A page of what was logged after an id up to and with another, empty at the end; events that the log's cap
+        dropped are missing."""
         with redis_errors():
-            entries = await self._redis.xrange(self._key, min=f"({after}", max=until)
+            entries = await self._redis.xrange(self._key, min=f"({after}", max=until, count=_PAGE)
         return [_event(entry) for entry in entries]
 
 
@@ -67,5 +70,8 @@ def _fields(event: Event) -> dict[Any, Any]:
 
 
 def _event(entry: tuple[bytes, dict[bytes, bytes]]) -> Event:
+    """A topic that this version does not know, say of a newer process, becomes UNKNOWN: nobody asks for it."""
     id_, fields = entry
-    return Event(Topic(fields[b"t"].decode()), fields[b"s"].decode(), orjson.loads(fields[b"d"]), id_.decode())
+    topic = fields[b"t"].decode()
+    known = Topic(topic) if topic in _TOPICS else Topic.UNKNOWN
+    return Event(known, fields[b"s"].decode(), orjson.loads(fields[b"d"]), id_.decode())

@@ -29,6 +29,7 @@ class ArqQueue:
     """JobQueue over arq: the arq function has the job's name and takes its message."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._prefix = keys.prefix  # arq's own keys have none: two shops on one server would share their jobs
         self._arq = ArqRedis(
             redis.connection_pool,
             job_serializer=serialize,
@@ -38,5 +39,7 @@ class ArqQueue:
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
         with redis_errors():
-            put = await self._arq.enqueue_job(job.name, to_json(job), _job_id=job_id, _defer_by=delay_seconds or None)
+            put = await self._arq.enqueue_job(
+                job.name, to_json(job), _job_id=f"{self._prefix}:{job_id}", _defer_by=delay_seconds or None
+            )
         return put is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shop.errors import UnavailableError
-from shop.store.database import Database, Document, bulk_insert
+from shop.store.database import BulkError, Database, Document, bulk_insert
 
 if TYPE_CHECKING:
     from shop.entities.recommendations import RecommendationList
@@ -77,6 +77,9 @@ class RecommendationLog:
                 self._idle.set()
             except UnavailableError:
                 pause = _RETRY_SECONDS
+            except Exception:  # noqa: BLE001 (a writer that ends would lose every later list too)
+                _log.exception("recommendation_log_failed", waiting=len(self._waiting))
+                pause = _RETRY_SECONDS
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             if self._stopping.is_set() and self._waiting:
@@ -85,7 +88,10 @@ class RecommendationLog:
     async def _write_batch(self) -> None:
         batch = [self._waiting[position] for position in range(min(_BATCH, len(self._waiting)))]
         dropped_before = self.dropped
-        await bulk_insert(self._database, "recommendations_log", [_document(*entry) for entry in batch])
+        try:
+            await bulk_insert(self._database, "recommendations_log", [_document(*entry) for entry in batch])
+        except BulkError as error:  # the rest of the batch is stored; trying these again would not help
+            _log.exception("recommendation_log_refused", lists=len(error.failures), first=error.failures[0][1])
         for _ in range(len(batch) - (self.dropped - dropped_before)):
             self._waiting.popleft()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, cast
 
-from redis.asyncio import ConnectionPool
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as _Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shop.errors import UnavailableError
@@ -22,27 +22,35 @@ if TYPE_CHECKING:
     Redis = _Redis
 
 
+_PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "OOM")
+
+
 @contextlib.contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turns a lost or slow connection into UnavailableError."""
+    """Turns a lost, slow or restarting server into UnavailableError; a wrong command is a bug and goes on as it is."""
     try:
         yield
+    except ResponseError as error:
+        if not str(error).startswith(_PASSING):
+            raise
+        raise UnavailableError("Redis") from error
     except (RedisError, OSError, TimeoutError) as error:
         raise UnavailableError("Redis") from error
 
 
-def connect(settings: RedisSettings, *, patient: bool = False) -> Redis:
-    """A client; nothing is sent until the first command. `patient` waits without limit, for blocking reads.
+def connect(settings: RedisSettings, *, patience_seconds: float = 0) -> Redis:
+    """A client; nothing is sent until the first command. A blocking read needs that much more patience.
 
     A command whose connection turns out to be dead is tried once more on a fresh one.
     """
-    pool = ConnectionPool.from_url(
+    pool = BlockingConnectionPool.from_url(
         settings.url or "redis://127.0.0.1:6379/0",
-        socket_timeout=None if patient else settings.timeout_seconds,
+        socket_timeout=settings.timeout_seconds + patience_seconds,
         socket_connect_timeout=settings.timeout_seconds,
         retry=Retry(ExponentialBackoff(cap=0.05, base=0.01), 1),
         retry_on_error=[RedisConnectionError, BusyLoadingError],
         max_connections=200,
+        timeout=settings.timeout_seconds,
     )
     return _Redis.from_pool(pool)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -44,7 +45,8 @@ class SessionStore:
         """Adds events, oldest first; all of them must belong to the same actor."""
         key = self._keys.session(interactions[0].actor.key)
         entries = [
-            orjson.dumps([event.id, event.product_id, event.type.value, int(event.at.timestamp())])
+            # The last part makes every push change the head, even one that repeats an event.
+            orjson.dumps([event.id, event.product_id, event.type.value, int(event.at.timestamp()), time.time_ns()])
             for event in interactions
         ]
         with redis_errors():
@@ -83,5 +85,5 @@ class SessionStore:
         """All events, oldest first, each once (a retried push may have stored it twice)."""
         with redis_errors():
             entries = await cast("Awaitable[list[bytes]]", self._redis.lrange(self._keys.session(actor_key), 0, -1))
-        newest = {event.id: event for event in (SessionEvent(*orjson.loads(entry)) for entry in reversed(entries))}
+        newest = {event.id: event for event in (SessionEvent(*orjson.loads(entry)[:4]) for entry in reversed(entries))}
         return list(newest.values())

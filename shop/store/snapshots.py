@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gridfs.errors import GridFSError
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 
 from shop.entities.models import ModelSnapshot
@@ -75,8 +76,11 @@ class SnapshotStore:
             document = await self._snapshots.find_one({"_id": version})
             if document is None:
                 raise SnapshotError(f"There is no model snapshot {version}.")
-            with file.open("wb") as target:
-                await self._files.download_to_stream(document["fileId"], target)
+            try:
+                with file.open("wb") as target:
+                    await self._files.download_to_stream(document["fileId"], target)
+            except GridFSError as error:
+                raise SnapshotError(f"The file of model snapshot {version} is missing or damaged.") from error
         if file.stat().st_size != document["sizeBytes"]:
             raise SnapshotError(f"The file of model snapshot {version} is incomplete.")
 

@@ -8,6 +8,7 @@ import pytest
 
 from graphql_api.relay import decode_id
 from mongo_seed.announce import announce_import
+from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
@@ -134,6 +135,13 @@ async def test_similar_and_bought_together_are_other_products(shop: Shop) -> Non
         assert len(near) == len(set(near))
 
 
+async def subscribed(shop: Shop) -> None:
+    async def somebody() -> bool:
+        return shop.resources.hub.subscribers > 0
+
+    await until(somebody, "the subscription")
+
+
 UPSERT = """
 mutation ($input: UpsertProductsInput!) {
   upsertProducts(input: $input) { products { id name inStock } userErrors { field code message } }
@@ -147,8 +155,7 @@ async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> No
     changed = {"sku": node["sku"], "name": "A new name", "price": "12.34"}
 
     async with shop.subscribe(live, {"ids": [node["id"]]}) as updates:
-        while shop.resources.hub.subscribers == 0:
-            await updates.socket.ping()
+        await subscribed(shop)
         answer = await shop.data(UPSERT, {"input": {"products": [changed]}}, "demo-staff")
         event = (await updates.next())["productUpdated"]
 
@@ -168,6 +175,20 @@ async def test_a_bad_product_is_refused_with_its_field(shop: Shop) -> None:
     fields = {error["field"] for error in answer["upsertProducts"]["userErrors"]}
     assert fields == {"products.0.name", "products.0.price", "products.0.currencyCode"}
     assert (await shop.data('{ product(sku: "x-1") { id } }'))["product"] is None
+
+
+async def test_a_new_sku_never_takes_another_products_place(shop: Shop) -> None:
+    """The shop's ids and SKUs are two name spaces; a new SKU may look like an old id."""
+    bananas = 'query { product(id: "UHJvZHVjdDoxMDgyMTg1") { name } }'
+    before = await shop.data(bananas)
+
+    answer = await shop.data(UPSERT, {"input": {"products": [{"sku": "1082185", "name": "A pan"}]}}, "demo-staff")
+    twice = [{"sku": "pan-1", "name": "A pan"}, {"sku": "pan-1", "name": "Another pan"}]
+    repeated = await shop.data(UPSERT, {"input": {"products": twice}}, "demo-staff")
+
+    assert [error["code"] for error in answer["upsertProducts"]["userErrors"]] == ["CONFLICT"]
+    assert [error["code"] for error in repeated["upsertProducts"]["userErrors"]] == ["DUPLICATE"]
+    assert await shop.data(bananas) == before
 
 
 async def test_out_of_stock_products_are_not_recommended(shop: Shop) -> None:
@@ -191,8 +212,7 @@ async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
     await shop.resources.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
 
     async with shop.subscribe("subscription { productUpdated { product { brand } } }") as updates:
-        while shop.resources.hub.subscribers == 0:
-            await updates.socket.ping()
+        await subscribed(shop)
         assert await announce_import(shop.settings, [decode_id("Product", node["id"])])
         event = (await updates.next())["productUpdated"]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from graphql_api.relay import encode_id
+from graphql_api.relay import encode_cursor, encode_id
+from shop.entities.paging import Cursor
 from tests.fixtures.shop import SECRET
 
 if TYPE_CHECKING:
@@ -95,6 +96,68 @@ async def test_what_a_user_can_mend_comes_as_a_user_error(shop: Shop) -> None:
         ("interactions.2.at", "OUT_OF_RANGE"),
         ("interactions.3.rating", "OUT_OF_RANGE"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ({"price": "-1"}, "price"),
+        ({"price": "NaN"}, "price"),
+        ({"price": "Infinity"}, "price"),
+        ({"price": "1e30"}, "price"),
+        ({"price": "1", "currencyCode": "DOLLARS"}, "currencyCode"),
+        ({"quantity": 1e300}, "quantity"),
+        ({"orderId": "x" * 100_000}, "orderId"),
+        ({"recommendationId": "x" * 1_000}, "recommendationId"),
+        ({"key": ""}, "key"),
+        ({"key": "k" * 300}, "key"),
+    ],
+)
+async def test_one_bad_event_does_not_take_the_good_ones_with_it(shop: Shop, event: dict[str, Any], field: str) -> None:
+    track = """mutation ($input: TrackInteractionsInput!) { trackInteractions(input: $input) {
+      interactions { id } userErrors { field } } }"""
+    known = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]["id"]
+    good = {"productId": known, "type": "VIEW"}
+    batch = [{**good, "key": "good"}, {**good, **event}]
+
+    answer = await shop.data(track, {"input": {"sessionId": "mixed", "interactions": batch}})
+
+    assert len(answer["trackInteractions"]["interactions"]) == 1
+    assert answer["trackInteractions"]["userErrors"] == [{"field": f"interactions.1.{field}"}]
+
+
+async def test_a_key_names_one_event(shop: Shop) -> None:
+    track = """mutation ($input: TrackInteractionsInput!) { trackInteractions(input: $input) {
+      interactions { product { id } } userErrors { field code } } }"""
+    products = (await shop.data("{ products(first: 2) { nodes { id } } }"))["products"]["nodes"]
+    batch = [{"productId": product["id"], "type": "VIEW", "key": "same"} for product in products]
+
+    answer = (await shop.data(track, {"input": {"sessionId": "twice", "interactions": batch}}))["trackInteractions"]
+
+    assert answer["interactions"] == [{"product": {"id": products[0]["id"]}}]
+    assert answer["userErrors"] == [{"field": "interactions.1.key", "code": "DUPLICATE"}]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        '{ products(filter: { minPrice: "1e4000" }) { totalCount } }',
+        '{ products(filter: { minPrice: "NaN" }) { totalCount } }',
+        f'{{ products(after: "{encode_cursor(Cursor("POPULARITY", 2**63, "x"))}") {{ totalCount }} }}',
+        f"{{ products(filter: {{ brands: [{','.join(['1'] * 3)}] }}) {{ totalCount }} }}",
+        '{ nodes(ids: ["' + '","'.join(["x"] * 101) + '"]) { id } }',
+    ],
+)
+async def test_hostile_values_are_bad_input_not_our_fault(shop: Shop, query: str) -> None:
+    answer = await shop.ask(query)
+
+    assert {error["extensions"]["code"] for error in answer.errors} == {"BAD_USER_INPUT"}
+
+
+async def test_neighbours_of_neighbours_cost_too_much(shop: Shop) -> None:
+    answer = await shop.ask("{ products(first: 2) { nodes { similar { boughtTogether { id } } } } }")
+
+    assert {error["extensions"]["code"] for error in answer.errors} == {"COST_EXCEEDED"}
 
 
 async def test_nobody_sees_another_shoppers_data(shop: Shop) -> None:

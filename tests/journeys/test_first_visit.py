@@ -8,6 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from scoring.types import ReasonKind
+from shop.entities.people import Actor
+from shop.entities.recommendations import Evidence
+
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
 
@@ -126,26 +130,26 @@ async def test_an_anonymous_session_is_learned_from(shop: Shop) -> None:
 
 
 async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
-    """Personal texts are cached; the cache must not leak."""
-    anna, ben = "household-250", "household-391"
-    for user in (anna, ben):
-        async with shop.subscribe(READY, user=user) as ready:
-            answer = await shop.data(LIST, {"input": {"limit": 3, "scenario": "POPULAR"}}, user)
-            pending = [
-                item for item in answer["recommendations"]["items"] if item["explanation"]["status"] == "PENDING"
-            ]
-            for _ in pending:
-                await ready.next()
+    """Personal texts are cached under what they depend on; with the same evidence, the owner must still tell."""
+    evidence = (Evidence(ReasonKind.POPULAR, count=12),)
+    explanations = shop.resources.explanations
+    owners = [Actor(user_id="a"), Actor(user_id="b"), Actor(session_id="a"), Actor(session_id="b")]
 
-    stored = shop.resources.database["explanations"]
-    for user in (anna, ben):
-        assert await stored.count_documents({"actorKey": f"u:{user}"}) > 0
-    keys = [document["_id"] async for document in stored.find({}, {"_id": 1})]
-    assert len(keys) == len(set(keys))
-    by_owner = {
-        user: {document["_id"] async for document in stored.find({"actorKey": f"u:{user}"})} for user in (anna, ben)
-    }
-    assert not by_owner[anna] & by_owner[ben]
+    keys = {explanations.claim(owner, "1082185", evidence, "en").key for owner in owners}
+    assert len(keys) == len(owners)
+
+    written: list[dict[str, Any]] = []
+    for session in (uuid4().hex, uuid4().hex):
+        async with shop.subscribe(
+            "subscription ($s: String) { explanationReady(sessionId: $s) { eventId productId } }", {"s": session}
+        ) as ready:
+            wanted = {"limit": 1, "scenario": "POPULAR", "sessionId": session}
+            answer = await shop.data(LIST, {"input": wanted})
+            assert answer["recommendations"]["items"][0]["explanation"]["status"] == "PENDING", "nobody else's is taken"
+            written.append(await ready.next())
+    assert written[0] != written[1]
+    nobody = await shop.ask('{ explanation(productId: "UHJvZHVjdDoxMDgyMTg1") { text } }')
+    assert nobody.code == "BAD_USER_INPUT"
 
 
 async def test_the_list_is_logged_with_scores_and_propensities(shop: Shop) -> None:

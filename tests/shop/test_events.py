@@ -104,9 +104,38 @@ async def test_events_while_a_client_resumes_come_once(hub: EventHub) -> None:
 
 
 async def test_what_is_not_an_event_id_is_refused(hub: EventHub) -> None:
-    for nonsense in ("", "now", "1-2-3", "-", "99999999999999999999-0", "$"):
+    for nonsense in ("now", "1-2-3", "-", "99999999999999999999-0", "$", "١-١"):
         with pytest.raises(BadInputError, match="eventId"):
-            await take(hub, 1, after=nonsense or "x")
+            await take(hub, 1, after=nonsense)
+
+
+async def test_a_topic_of_a_newer_version_does_not_stop_the_rest(hub: EventHub, settings: Settings) -> None:
+    reading = asyncio.create_task(take(hub, 1))
+    await subscribed(hub, 1)
+    async with open_resources(settings) as newer:
+        await newer.redis.xadd(newer.keys.events, {"t": "something_new", "s": ANNA, "d": "{}"})
+
+    await hub.publish([interaction(ANNA, 1)])
+
+    assert [event.data["number"] for event in await reading] == [1]
+
+
+async def test_who_wants_the_newest_only_gets_the_last_of_many(hub: EventHub) -> None:
+    stream = hub.subscribe([(Topic.INTERACTION, ANNA)], newest_only=True)
+    first = asyncio.ensure_future(anext(stream))
+    await subscribed(hub, 1)
+    await hub.publish([interaction(ANNA, 0)])
+    await first
+    await hub.publish([interaction(ANNA, number) for number in range(1, 50)])
+    newest = await take(hub, 1, after="0-0")
+
+    async def all_read() -> bool:
+        return hub.newest_id > newest[0].id
+
+    await until(all_read, "the reader", 10)
+    async with asyncio.timeout(10):
+        assert (await anext(stream)).data["number"] == 49
+    await stream.aclose()
 
 
 async def test_a_client_that_cannot_keep_up_is_told_so(hub: EventHub) -> None:

@@ -111,7 +111,7 @@ async def test_a_job_waits_for_a_database_that_is_away(quiet: Settings) -> None:
             await outside.queue.enqueue(explain(key), job_id=key)
 
             async def tried() -> bool:
-                return bool(await outside.redis.exists(f"arq:retry:{key}"))
+                return bool(await outside.redis.exists(f"arq:retry:{outside.keys.prefix}:{key}"))
 
             async def written() -> bool:
                 return key in await outside.explanation_store.stored([key])
