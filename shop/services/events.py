@@ -55,10 +55,9 @@ class EventHub:
         """Ends every subscription and the reader."""
         for inbox in {inbox for inboxes in self._subscribers.values() for inbox in inboxes}:
             inbox.close()
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+        while self._reader is not None and not self._reader.done():
+            self._reader.cancel()  # a client may swallow one cancellation, when an answer arrives at the same time
+            await asyncio.wait({self._reader}, timeout=_RETRY_SECONDS)
 
     @property
     def newest_id(self) -> str:
