@@ -146,13 +146,15 @@ async def _ensure_index(database: Database, collection: str, model: IndexModel) 
 class BulkError(ShopError):
     """Some documents of a batch were refused; `failures` has (position in the batch, reason) of each.
 
+    It speaks of collections and schemas: for operators, not for a client of the API.
+
     `stored` is how many of the others are new or changed.
     """
 
     code = "BAD_USER_INPUT"
 
     def __init__(self, failures: list[tuple[int, str]], stored: int = 0) -> None:
-        super().__init__(f"{len(failures)} of the rows were refused by the database.")
+        super().__init__(f"{len(failures)} documents were refused, the first: {failures[0][1]}")
         self.failures = failures
         self.stored = stored
 

@@ -9,6 +9,7 @@ import pytest
 
 from graphql_api.relay import encode_cursor, encode_id
 from shop.entities.paging import Cursor
+from shop.store.database import BulkError
 from tests.fixtures.shop import SECRET
 
 if TYPE_CHECKING:
@@ -219,3 +220,19 @@ async def test_an_unexpected_error_says_nothing_but_its_request_id(shop: Shop, m
     assert answer.code == "INTERNAL"
     assert "hunter2" not in str(answer)
     assert answer.errors[0]["extensions"]["requestId"] in answer.errors[0]["message"]
+
+
+async def test_a_refusal_of_the_database_is_not_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It should not happen: inputs are checked before. If it does, the schema's words stay inside."""
+
+    async def refused(*_: object) -> None:
+        raise BulkError([(0, "the document does not fit {'operatorName': '$jsonSchema'}")])
+
+    monkeypatch.setattr(type(shop.resources.interactions), "append", refused)
+    known = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]["id"]
+    track = "mutation ($i: TrackInteractionInput!) { trackInteraction(input: $i) { interaction { id } } }"
+
+    answer = await shop.ask(track, {"i": {"sessionId": "x", "interaction": {"productId": known, "type": "VIEW"}}})
+
+    assert answer.code == "INTERNAL"
+    assert "jsonSchema" not in str(answer)
