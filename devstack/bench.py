@@ -139,11 +139,11 @@ async def measure(settings: Settings, users: int, connections: int, seconds: flo
         floor = _floor_program(limit)
         await stack.enter_async_context(running(floor, data.logs / "bench-floor.log"))
         results: dict[str, list[Result]] = {"floor": [], "recommendations": []}
-        for turn in range(_ROUNDS):  # taken in turns, so that a noisy minute hits both
+        for _ in range(_ROUNDS):  # taken in turns, so that a noisy minute hits both
             for name, port in (("floor", floor.port or 0), ("recommendations", api.port or 0)):
                 await load(port, requests, connections, 1)
                 results[name].append(await load(port, requests, connections, seconds))
-            click.echo(f"round {turn + 1} of {_ROUNDS} done")
+            click.echo(f"measured {_ROUNDS} rounds of {seconds:g} s")
     _report(results, len(requests), connections, limit)
 
 

@@ -27,9 +27,9 @@ def check_settings(settings: Settings) -> None:
 def main() -> None:
     settings = Settings()
     configure_logging(settings.stack)
-    # The catalogue is millions of objects that stay: with Python's usual thresholds a full collection would walk them
-    # every few seconds, and every list would wait 0.2 s for it. CatalogService freezes what it has loaded.
-    gc.set_threshold(50_000, 20, 50)
+    # An answer leaves some hundred objects in cycles. To collect 5,000 takes 4 to 9 ms; 50,000 stop every request for
+    # up to 0.1 s. The catalogue does not count: CatalogService freezes it.
+    gc.set_threshold(5_000, 20, 50)
     try:
         check_settings(settings)
     except BadInputError as error:

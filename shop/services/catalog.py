@@ -60,7 +60,6 @@ class CatalogService:
         except UnavailableError:
             _log.warning("catalog_warm_stopped", loaded=loaded)
             return
-        gc.collect()
         gc.freeze()  # these stay: the collector need not walk them again and again
         _log.info("catalog_warm", products=loaded, seconds=round(time.monotonic() - started, 2))
 
