@@ -77,7 +77,10 @@ class Connection:
         length = next(
             int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length:")
         )
-        return await self._reader.readexactly(length)
+        body = await self._reader.readexactly(length)
+        if b'"errors"' in body:  # an error is quick to give, and must not count as an answer
+            raise click.ClickException(f"The API answered with errors: {body[:300].decode()}")
+        return body
 
     async def close(self) -> None:
         self._writer.close()
@@ -116,9 +119,6 @@ async def warm(port: int, requests: Sequence[bytes]) -> None:
     waiting = list(requests)
     while waiting:
         answers = {entry: await connection.post(entry) for entry in waiting}
-        for answer in answers.values():
-            if b'"errors"' in answer:
-                raise click.ClickException(f"The API answered with errors: {answer[:300].decode()}")
         waiting = [entry for entry, text in answers.items() if b'"PENDING"' in text]
         click.echo(f"warming: {len(requests) - len(waiting)} of {len(requests)} lists are ready")
         if time.monotonic() > patience:
