@@ -23,7 +23,7 @@ def tie_breaker(user: int | NDArray[np.int64], items: NDArray[np.uint32]) -> NDA
     """A hash of user and product (splitmix64), shape of `items`: an order that differs from user to user."""
     with np.errstate(over="ignore"):
         salt = (np.asarray(user, dtype=np.int64).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = items.astype(np.uint64) + salt
+        mixed: NDArray[np.uint64] = items.astype(np.uint64) + salt
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
