@@ -43,7 +43,7 @@ class Together:
 
 
 def bought_together(data: TrainingSet) -> Together:
-    baskets = _baskets(data)
+    baskets = basket_matrix(data)
     n_baskets = max(baskets.shape[0], 1)
     frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
     by_item = baskets.T.tocsr()
@@ -66,7 +66,7 @@ def bought_together(data: TrainingSet) -> Together:
     return lists
 
 
-def _baskets(data: TrainingSet) -> Any:
+def basket_matrix(data: TrainingSet) -> Any:
     """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did."""
     from scipy import sparse
 
