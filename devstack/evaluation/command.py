@@ -90,7 +90,7 @@ def _evaluate(  # noqa: PLR0913
     from devstack.evaluation.run import Plan
     from scoring.protocols import Protocol
 
-    chosen = _models(only, no_baselines=no_baselines, repeats=Protocol(protocol).repeats)
+    chosen = [] if no_baselines else _models(only)
     plan = Plan(Protocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only)
     folder = _folder(out or Path("evaluation") / protocol)
     with threadpool_limits(limits=threads):
@@ -100,16 +100,15 @@ def _evaluate(  # noqa: PLR0913
     _print(report, folder, as_json=as_json, full=full)
 
 
-def _models(only: Sequence[str], *, no_baselines: bool, repeats: bool) -> list[type[Baseline]]:
-    """The baselines to run. Raises a usage error for a name that is none."""
+def _models(only: Sequence[str]) -> list[type[Baseline]]:
+    """The baselines of these names, all without a name. Raises a usage error for a name that is none."""
     from devstack.evaluation.models import all_baselines
 
     known = {kind.name: kind for kind in all_baselines()}
     for name in only:
         if name not in (*known, "whybuy"):
             raise click.UsageError(f"There is no model {name!r}. Models: whybuy, {', '.join(known)}.")
-    kinds = [known[name] for name in known if not only or name in only]
-    return [] if no_baselines else [kind for kind in kinds if repeats or not kind.for_repeats]
+    return [known[name] for name in known if not only or name in only]
 
 
 def _folder(folder: Path) -> Path:
@@ -165,6 +164,7 @@ def _print(report: Report, folder: Path, *, as_json: bool, full: bool) -> None:
     import orjson
 
     from devstack.evaluation import plots
+    from devstack.evaluation.models import IMPLICIT, has_implicit
     from devstack.evaluation.report import show
 
     if as_json:
@@ -174,6 +174,8 @@ def _print(report: Report, folder: Path, *, as_json: bool, full: bool) -> None:
     click.echo(f"Saved: {folder / 'report.md'} and report.json{' with plots' if report['plots'] else ''}.")
     if not report["plots"]:
         click.echo(plots.HINT)
+    if not has_implicit():
+        click.echo(IMPLICIT)
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.bpr import BayesianPersonalizedRanking
+from threadpoolctl import threadpool_limits
 
 from scoring.baselines.baseline import Nothing
 from scoring.baselines.histories import training_rows
@@ -45,6 +46,7 @@ class Als:
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
     by_chance: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: AlsSetting
     factors: NDArray[np.float32]  # (items, factors)
@@ -59,15 +61,16 @@ class Als:
         rows = training_rows(data, log=setting.log).astype(np.float32)
         if not rows.nnz:
             raise Nothing("there are no events")
-        model = AlternatingLeastSquares(
-            factors=setting.factors,
-            regularization=setting.regularisation,
-            alpha=setting.alpha,
-            iterations=15,
-            num_threads=1,
-            random_state=int(rng.integers(1 << 31)),
-        )
-        model.fit(rows, show_progress=False)
+        with threadpool_limits(1, "blas"):  # its own loops are many times slower beside BLAS threads
+            model = AlternatingLeastSquares(
+                factors=setting.factors,
+                regularization=setting.regularisation,
+                alpha=setting.alpha,
+                iterations=15,
+                num_threads=1,
+                random_state=int(rng.integers(1 << 31)),
+            )
+            model.fit(rows, show_progress=False)
         return cls(setting, model.item_factors, model.item_factors.T @ model.item_factors)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
@@ -105,6 +108,7 @@ class Bpr:
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
     by_chance: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: BprSetting
     factors: NDArray[np.float32]  # (items, factors + 1): the last is the item's bias

@@ -10,7 +10,7 @@ from scoring.baselines import BASELINES
 if TYPE_CHECKING:
     from scoring.baselines import Baseline
 
-IMPLICIT = "ALS and BPR were left out: implicit is not installed (pip install implicit)."
+IMPLICIT = "Without ALS and BPR: implicit is not installed. Install it with: pip install implicit"
 
 
 def has_implicit() -> bool:

@@ -173,7 +173,7 @@ def result_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     """How much of the hidden each model found, best first; a star marks the best baseline."""
     against = {row["against"]: row["ndcg@10"] for row in report["comparisons"]}
     metrics = ("ndcg@10", "hr@10", "recall@20", "mrr@10")
-    header = ["model", *(_HEADERS[metric] for metric in metrics), "whybuy ÷ it, NDCG@10"]
+    header = ["model", *(_HEADERS[metric] for metric in metrics), "whybuy ÷ it"]
     rows = []
     for model in _best_first(report):
         star = " *" if model["name"] == report["best_baseline"] else ""
@@ -304,6 +304,7 @@ def markdown(report: Report) -> str:
 
 def show(report: Report, *, every: bool = False) -> None:
     """Prints the tables; `every` also the settings and the ratios of all metrics."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -313,9 +314,9 @@ def show(report: Report, *, every: bool = False) -> None:
         header, rows = section(report)
         if not rows or (section in (comparison_rows, setting_rows) and not every):
             continue
-        table = Table(title=title, title_justify="left")
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         for place, name in enumerate(header):
-            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=place == 0)
+            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
         for row in rows:
             ours = row[0].split(" ")[0].rstrip(":") == Product.name
             table.add_row(*row, style="bold" if ours else None)

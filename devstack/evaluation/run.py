@@ -103,6 +103,14 @@ def evaluate(dataset: Dataset, plan: Plan, tell: Tell, keep: Keep) -> Results:
     return _Run(dataset, plan, tell, keep).all()
 
 
+def _check_suited(kind: type[Baseline], protocol: Protocol) -> None:
+    """Raises Nothing for a model that could only give chance lists."""
+    if kind.for_repeats and not protocol.repeats:
+        raise Nothing("it ranks what the user had before, which is not asked for here")
+    if protocol is Protocol.NEW_ITEMS and not kind.knows_new:
+        raise Nothing("it knows products by who took them, and nobody has taken these")
+
+
 class _Run:
     def __init__(self, dataset: Dataset, plan: Plan, tell: Tell, keep: Keep) -> None:
         self._dataset = dataset
@@ -139,6 +147,7 @@ class _Run:
         settings = {}
         for kind in self._plan.baselines:
             try:
+                _check_suited(kind, protocol)
                 tuned = tuner.tune(kind, partial(self._at, f"tuning {kind.name}"))
             except Nothing as error:
                 self._results.skipped[kind.name] = str(error)

@@ -2,8 +2,8 @@
 
 Products have a popularity of their own (a power law) and a place in a tree of departments and categories; each goes
 well with the next ones of its category. A user loves a few categories and a brand. A basket (a session, for clicks) is
-drawn around one of the loved categories; some of a user's baskets repeat an earlier product. A tenth of the products
-come into the shop in the second half of the time.
+drawn around one of the loved categories; some of a user's baskets repeat an earlier product. Some products come into
+the shop only later.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _USERS_AT_ONCE = 20_000
 _PRODUCTS_AT_ONCE = 50_000
 _LOVED = 4
 _REPEATED = 0.25
+_NEW = 0.15
 _NOUNS = ("Apple", "Bread", "Cheese", "Coffee", "Pasta", "Salmon", "Yoghurt", "Honey", "Rice", "Tea", "Soap", "Candle")
 _ADJECTIVES = ("Classic", "Organic", "Smoked", "Sweet", "Dark", "Fresh", "Crunchy", "Mild", "Golden", "Spicy")
 
@@ -60,7 +61,9 @@ class _Shelf:
         count, categories = shape.products, shape.n_categories
         self.category = np.sort(rng.integers(0, categories, count))
         fame = 1.0 / (1.0 + rng.permutation(count)) ** 0.8
-        self.new = rng.random(count) < 0.1
+        debut = rng.uniform(0.2, 0.98, count) * shape.days * _DAY
+        self.from_start = rng.random(count) >= _NEW
+        self.debut = np.where(self.from_start, 0, _START + debut.astype(np.int64))
         self.brand = rng.integers(0, max(5, count // 100), count)
         self.price = np.round(rng.gamma(2.0, 6.0, count) + 0.5, 2)
         self.bounds = np.searchsorted(self.category, np.arange(categories + 1))
@@ -159,7 +162,7 @@ def _users(shape: Shape, shelf: _Shelf, start: int, counts: NDArray[np.int64], r
     order = np.lexsort((times, users[opens]))  # each user's baskets in time order
     times = times[order][basket]
     items = _items(shelf, users, basket, n_baskets, place, first, rng)
-    items = _not_yet(shape, shelf, items, times)
+    items = _not_yet(shelf, items, times)
     names = [f"u{start + user:07d}" for user in users.tolist()]
     last: list[list[Any]]
     orders = [f"b{start}-{one}" for one in basket.tolist()]
@@ -210,15 +213,12 @@ def _items(
     return items
 
 
-def _not_yet(shape: Shape, shelf: _Shelf, items: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """New products are not sold in the first half: their neighbour on the shelf is."""
-    early = shelf.new[items] & (times < _START + shape.days * _DAY // 2)
-    old = np.flatnonzero(~shelf.new)
-    if not len(old):
-        return items
-    nearest = old[np.minimum(np.searchsorted(old, items[early]), len(old) - 1)]
+def _not_yet(shelf: _Shelf, items: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Before a product's debut, its neighbour on the shelf is taken."""
+    early = times < shelf.debut[items]
+    old = np.flatnonzero(shelf.from_start)
     replaced = items.copy()
-    replaced[early] = nearest
+    replaced[early] = old[np.minimum(np.searchsorted(old, items[early]), len(old) - 1)]
     return replaced
 
 

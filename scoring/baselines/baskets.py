@@ -45,6 +45,7 @@ class WindowedCooccurrence:
     at_request: ClassVar[frozenset[str]] = frozenset(tried)
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: CooccurrenceSetting
     baskets: Any  # CSR (baskets, items)
@@ -85,6 +86,7 @@ class OwnFrequency:
     at_request: ClassVar[frozenset[str]] = frozenset(tried)
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = True
+    knows_new: ClassVar[bool] = False
 
     setting: FrequencySetting
     faint: NDArray[np.float32]  # (items,)
@@ -130,6 +132,7 @@ class TifuKnn:
     at_request: ClassVar[frozenset[str]] = frozenset({"own", "neighbours"})
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = True
+    knows_new: ClassVar[bool] = False
 
     setting: TifuSetting
     vectors: Any  # CSR (users, items)

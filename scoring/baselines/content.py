@@ -46,6 +46,7 @@ class TfidfContent:
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "appeal", "floor"})
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = True
 
     setting: TfidfSetting
     vectors: Any  # CSR (items, features)

@@ -44,6 +44,7 @@ class Nmf:
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
     by_chance: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: NmfSetting
     model: Any
@@ -66,7 +67,7 @@ class Nmf:
             init="nndsvda",
             random_state=int(rng.integers(1 << 31)),
             alpha_W=setting.regularisation,
-            max_iter=100,
+            max_iter=60,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not fully converged: more steps change no rank
@@ -101,6 +102,7 @@ class PureSvd:
     at_request: ClassVar[frozenset[str]] = frozenset({"factors", "half_life"})
     by_chance: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: PureSvdSetting
     factors: NDArray[np.float32]  # (factors, items)

@@ -44,6 +44,7 @@ class Ease:
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor"})
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: EaseSetting
     fitted: DualEase | PrimalEase

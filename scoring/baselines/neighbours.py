@@ -46,6 +46,7 @@ class ItemKnn:
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "neighbours"})
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: ItemKnnSetting
     starts: NDArray[np.int64]  # (items + 1,)
@@ -140,6 +141,7 @@ class UserKnn:
     at_request: ClassVar[frozenset[str]] = frozenset({"neighbours", "half_life", "power"})
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: UserKnnSetting
     rows: Any  # CSR (users, items) with events

@@ -33,6 +33,7 @@ class Popularity:
     at_request: ClassVar[frozenset[str]] = frozenset()
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: PopularitySetting
     values: NDArray[np.float32]
@@ -64,6 +65,7 @@ class RecentPopularity:
     at_request: ClassVar[frozenset[str]] = frozenset()
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
 
     setting: RecentSetting
     values: NDArray[np.float32]
