@@ -170,10 +170,7 @@ class _Run:
         if self._plan.protocol is Protocol.NEW_ITEMS:
             self._outcome(CHANCE, "chance").marks.append(chance_marks(cases, information))
         for kind, setting in settings.items():
-            if seed > 0 and not kind.by_chance and self._plan.protocol not in _DRAWN:
-                results.outcomes[kind.name].marks.append(results.outcomes[kind.name].marks[0])  # the same again
-            else:
-                self._baseline(kind, setting, seed, data, cases, information)
+            self._baseline(kind, setting, seed, data, cases, information)
             self._done += 1
         if self._plan.product:
             self._product(seed, drawn, information)
@@ -188,29 +185,36 @@ class _Run:
         cases: Cases,
         information: NDArray[np.float64],
     ) -> None:
+        once = not kind.by_chance and self._plan.protocol not in _DRAWN  # the same under every seed
+        if once and seed > 0:
+            return
         self._at(f"seed {seed}: {kind.name}", "fitting")
         with phase() as fitting:
             fitted = kind.fit(data, setting, np.random.default_rng([seed, 13]))
-        self._measure(BaselineRanker(fitted, self._ties), seed, cases, information, fitting)
+        seeds = range(self._plan.seeds) if once else (seed,)
+        self._measure(BaselineRanker(fitted, self._ties), seeds, cases, information, fitting)
 
     def _product(self, seed: int, drawn: Split, information: NDArray[np.float64]) -> None:
         with phase() as fitting:
             product = Product.fit(
                 drawn.train, self._plan.protocol, seed, lambda stage, _: self._at(f"seed {seed}: {Product.name}", stage)
             )
-        self._measure(ProductRanker(product, self._ties), seed, drawn.cases, information, fitting)
+        self._measure(ProductRanker(product, self._ties), (seed,), drawn.cases, information, fitting)
 
     def _measure(
-        self, ranker: Ranker, seed: int, cases: Cases, information: NDArray[np.float64], fitting: Phase
+        self, ranker: Ranker, seeds: Sequence[int], cases: Cases, information: NDArray[np.float64], fitting: Phase
     ) -> None:
+        """`seeds` are those that the lists stand for."""
         with phase() as ranking:
             lists = ranker.rank(
-                cases, DEPTH, lambda done: self._at(f"seed {seed}: {ranker.name}", f"{done:,} of {len(cases):,} users")
+                cases,
+                DEPTH,
+                lambda done: self._at(f"seed {seeds[0]}: {ranker.name}", f"{done:,} of {len(cases):,} users"),
             )
         for name, own in lists.items():
             kind = "baseline" if isinstance(ranker, BaselineRanker) else "product"
             outcome = self._outcome(name, kind if name == ranker.name else "component")
-            outcome.marks.append(mark(own, cases, information))
+            outcome.marks += [mark(own, cases, information)] * len(seeds)
             if len(own.milliseconds):
                 outcome.milliseconds.append(float(np.median(own.milliseconds)))
             if name == ranker.name:
@@ -218,7 +222,8 @@ class _Run:
                 outcome.peak_mib = max(outcome.peak_mib, fitting.peak_mib, ranking.peak_mib)
             if own.chances is not None:
                 self._results.shown.append(Shown(own.chances, hits(own, cases)[:, :SHOWN]))
-            self._keep(name, seed, cases, own)
+            for seed in seeds:
+                self._keep(name, seed, cases, own)
 
     def _outcome(self, name: str, kind: str) -> Outcome:
         return self._results.outcomes.setdefault(name, Outcome(name, kind))

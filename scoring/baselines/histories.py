@@ -48,7 +48,7 @@ class Batch:
     @cached_property
     def ages(self) -> NDArray[np.float64]:
         """Days from each event to the newest of its case."""
-        newest = np.zeros(self.cases, dtype=np.int64)
+        newest = np.full(self.cases, np.iinfo(np.int64).min)
         np.maximum.at(newest, self.rows, self.times)
         return (newest[self.rows] - self.times) / DAY
 

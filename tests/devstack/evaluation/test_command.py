@@ -80,7 +80,9 @@ def test_the_dump_gives_the_reported_numbers_again(purchases: Path, tmp_path: Pa
         assert metric(report, model, "recall@20") == pytest.approx(mean(recalls))
         assert all(line["scores"] == sorted(line["scores"], reverse=True) for line in own)
         assert all(len({*line["ranked"]}) == len(line["ranked"]) == 100 for line in own)
-    assert {line["seed"] for line in lines} == {0, 1}
+    assert {(line["model"].split(":")[0], line["seed"]) for line in lines} == {
+        (model, seed) for model in ("whybuy", "EASE") for seed in (0, 1)
+    }
     keys = [(line["model"], line["seed"], line["user"]) for line in lines]
     assert len({*keys}) == len(keys)
 
