@@ -135,14 +135,16 @@ class Bootstrap:
         shown = [run.shown for run in marks if run.shown is not None]
         if len(shown) < len(marks):
             return np.full(_COVERAGE_RESAMPLES + 1, measured)
-        values = [measured]
+        values = []
         for counts in self._draws(_COVERAGE_RESAMPLES):
             for drawn in counts > 0:
                 parts = [
                     _coverage(one[drawn[codes]], self._n_items) for codes, one in zip(self._codes, shown, strict=True)
                 ]
                 values.append(float(np.mean(parts)))
-        return np.array(values)
+        # A resample holds fewer different users, so it covers less: only its spread says something.
+        resampled = np.array(values)
+        return np.r_[measured, resampled * (measured / resampled.mean())]
 
     def _draws(self, resamples: int) -> Iterator[NDArray[np.int64]]:
         """How often each user was drawn, (resamples, users), in pieces that fit into memory."""

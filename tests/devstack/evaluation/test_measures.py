@@ -162,3 +162,12 @@ def test_a_ratio_to_nothing_is_not_a_number() -> None:
 def test_ties_differ_from_user_to_user() -> None:
     items = np.arange(50, dtype=np.uint32)
     assert np.argsort(tie_breaker(1, items)).tolist() != np.argsort(tie_breaker(2, items)).tolist()
+
+
+def test_the_interval_of_coverage_is_around_what_was_measured() -> None:
+    rng = np.random.default_rng(6)
+    shown = rng.integers(0, 300, (40, 10)).astype(np.int32)
+    users = np.arange(40, dtype=np.int32)
+    marks = Marks(users, {}, shown, len(np.unique(shown)) / 300)
+    found = interval(Bootstrap([users], 300).averages([marks], "coverage@10"))
+    assert found.low < found.value == marks.coverage < found.high
