@@ -85,6 +85,9 @@ def _evaluate(  # noqa: PLR0913
 ) -> None:
     if demo == (interactions is not None) or (demo and products):
         raise click.UsageError("Name a file with --interactions (and --products), or say --demo.")
+    # Loaded before the limit is set, which holds only for libraries that are there.
+    import scipy.linalg  # noqa: F401
+    import sklearn.decomposition  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     from devstack.evaluation.run import Plan

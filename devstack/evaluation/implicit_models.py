@@ -10,7 +10,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from threadpoolctl import threadpool_limits
 
-from scoring.baselines.baseline import Nothing
+from scoring.baselines.baseline import NothingToLearnError
 from scoring.baselines.histories import training_rows
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Als:
     def fit(cls, data: TrainingSet, setting: AlsSetting, rng: Generator) -> Als:
         rows = training_rows(data, log=setting.log).astype(np.float32)
         if not rows.nnz:
-            raise Nothing("there are no events")
+            raise NothingToLearnError("there are no events")
         with threadpool_limits(1, "blas"):  # its own loops are many times slower beside BLAS threads
             model = AlternatingLeastSquares(
                 factors=setting.factors,
@@ -121,7 +121,7 @@ class Bpr:
     def fit(cls, data: TrainingSet, setting: BprSetting, rng: Generator) -> Bpr:
         rows = training_rows(data).astype(np.float32)
         if not rows.nnz:
-            raise Nothing("there are no events")
+            raise NothingToLearnError("there are no events")
         model = BayesianPersonalizedRanking(
             factors=setting.factors,
             learning_rate=setting.learning_rate,

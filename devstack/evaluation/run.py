@@ -14,7 +14,7 @@ from devstack.evaluation.phases import Phase, phase
 from devstack.evaluation.product import Product
 from devstack.evaluation.rankers import BaselineRanker, ProductRanker
 from devstack.evaluation.tuning import Tuned, Tuner
-from scoring.baselines.baseline import Nothing
+from scoring.baselines.baseline import NothingToLearnError
 from scoring.interactions import TrainingSet
 from scoring.items import ItemIndex
 from scoring.protocols import VALIDATION_SHARE, Protocol, Split, split
@@ -104,11 +104,11 @@ def evaluate(dataset: Dataset, plan: Plan, tell: Tell, keep: Keep) -> Results:
 
 
 def _check_suited(kind: type[Baseline], protocol: Protocol) -> None:
-    """Raises Nothing for a model that could only give chance lists."""
+    """Raises NothingToLearnError for a model that could only give chance lists."""
     if kind.for_repeats and not protocol.repeats:
-        raise Nothing("it ranks what the user had before, which is not asked for here")
+        raise NothingToLearnError("it ranks what the user had before, which is not asked for here")
     if protocol is Protocol.NEW_ITEMS and not kind.knows_new:
-        raise Nothing("it knows products by who took them, and nobody has taken these")
+        raise NothingToLearnError("it knows products by who took them, and nobody has taken these")
 
 
 class _Run:
@@ -149,7 +149,7 @@ class _Run:
             try:
                 _check_suited(kind, protocol)
                 tuned = tuner.tune(kind, partial(self._at, f"tuning {kind.name}"))
-            except Nothing as error:
+            except NothingToLearnError as error:
                 self._results.skipped[kind.name] = str(error)
                 self._done += 1 + self._plan.seeds
                 continue
@@ -189,8 +189,13 @@ class _Run:
         if once and seed > 0:
             return
         self._at(f"seed {seed}: {kind.name}", "fitting")
-        with phase() as fitting:
-            fitted = kind.fit(data, setting, np.random.default_rng([seed, 13]))
+        try:
+            with phase() as fitting:
+                fitted = kind.fit(data, setting, np.random.default_rng([seed, 13]))
+        except NothingToLearnError as error:  # where there were too few cases to tune on, this is the first fit
+            self._results.skipped[kind.name] = str(error)
+            self._results.outcomes.pop(kind.name, None)
+            return
         seeds = range(self._plan.seeds) if once else (seed,)
         self._measure(BaselineRanker(fitted, self._ties), seeds, cases, information, fitting)
 

@@ -41,7 +41,7 @@ class Tuner:
         self._seed = seed
 
     def tune(self, kind: type[Baseline], tell: Callable[[str], None]) -> Tuned:
-        """Raises Nothing when the model cannot be fitted to this data."""
+        """Raises NothingToLearnError when the model cannot be fitted to this data."""
         if not len(self._cases):
             return Tuned(kind.default(), float("nan"), 0)
         best = self._fit(kind, kind.default())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scoring.interactions import TrainingSet
 
 
-class Nothing(Exception):  # noqa: N818
+class NothingToLearnError(Exception):
     """This model cannot learn anything from this data; the message says why."""
 
 
@@ -41,7 +41,7 @@ class Baseline(Protocol):
 
     @classmethod
     def fit(cls, data: TrainingSet, setting: Any, rng: Generator) -> Self:
-        """Raises Nothing when the data has nothing that this model could use."""
+        """Raises NothingToLearnError when the data has nothing that this model could use."""
         ...
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.baselines.baseline import Nothing
+from scoring.baselines.baseline import NothingToLearnError
 from scoring.interactions import DAY
 from scoring.together import basket_matrix
 
@@ -150,7 +150,7 @@ class TifuKnn:
         )
         vectors = vectors[np.flatnonzero(np.diff(vectors.indptr))]
         if not vectors.shape[0]:
-            raise Nothing("there are no events")
+            raise NothingToLearnError("there are no events")
         return cls(setting, vectors, np.asarray(vectors.multiply(vectors).sum(axis=1), dtype=np.float32).ravel())
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:

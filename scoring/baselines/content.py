@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.baselines.baseline import Nothing
+from scoring.baselines.baseline import NothingToLearnError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ class TfidfContent:
         try:
             vectors = vectorizer.fit_transform(documents).tocsr()
         except ValueError as error:  # an empty vocabulary
-            raise Nothing("no two products share a word, category, brand or tag") from error
+            raise NothingToLearnError("no two products share a word, category, brand or tag") from error
         return cls(setting, vectors, np.log(np.e + data.shoppers).astype(np.float32))
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:

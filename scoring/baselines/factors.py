@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.baselines.baseline import Nothing
+from scoring.baselines.baseline import NothingToLearnError
 from scoring.baselines.histories import training_rows
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Nmf:
         rows = training_rows(data, log=setting.log)
         most = min(rows.shape)
         if most < 2:
-            raise Nothing("there are fewer than two users or products")
+            raise NothingToLearnError("there are fewer than two users or products")
         model = NMF(
             min(_COMPONENTS, most - 1),
             init="nndsvda",
@@ -118,7 +118,7 @@ class PureSvd:
         rows = training_rows(data, log=setting.log)
         most = min(_MOST_FACTORS, min(rows.shape) - 1)
         if most < 1:
-            raise Nothing("there are fewer than two users or products")
+            raise NothingToLearnError("there are fewer than two users or products")
         _, _, factors = randomized_svd(rows, most, n_iter=4, random_state=int(rng.integers(1 << 31)))
         return cls(setting, factors.astype(np.float32))
 

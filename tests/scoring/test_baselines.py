@@ -10,7 +10,7 @@ import pytest
 
 from devstack.evaluation.models import all_baselines
 from scoring.baselines import Batch
-from scoring.baselines.baseline import Nothing
+from scoring.baselines.baseline import NothingToLearnError
 from scoring.baselines.baskets import TifuSetting, personal_frequencies
 from scoring.baselines.linear import Ease
 from scoring.baselines.neighbours import ItemKnn, ItemKnnSetting
@@ -66,7 +66,7 @@ class TestContract:
     def test_learns_from_any_event_without_a_word_of_text(self, kind: type[Baseline], event: EventType) -> None:
         dataset = with_events(bare(shop(SMALL)), event)
         if kind.name == "TF-IDF content":
-            with pytest.raises(Nothing, match="no two products share"):
+            with pytest.raises(NothingToLearnError, match="no two products share"):
                 fitted(kind, dataset)
             return
         scores = fitted(kind, dataset).scores(Batch.of(cases(dataset)[:3], 80))
