@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from devstack.errors import StackError
+from devstack.evaluation.command import evaluate, synthesize
 
 _T = TypeVar("_T")
 
@@ -77,7 +78,7 @@ def down() -> None:
 
     data = DataDir(_settings().stack.data_dir)
     if (pid := data.holder()) is None:
-        click.echo(f"Nothing runs with the data in {data.root}.")
+        click.echo(f"NothingToLearnError runs with the data in {data.root}.")
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
@@ -184,6 +185,8 @@ def _passed_on(name: str, summary: str) -> click.Command:
 
 main.add_command(_passed_on("import", "Bring in your own shop's products and interactions (CSV or JSON lines)."))
 main.add_command(_passed_on("export", "Write products and interactions to files of the same form."))
+main.add_command(evaluate)
+main.add_command(synthesize)
 
 
 def _settings() -> Settings:

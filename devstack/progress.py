@@ -18,24 +18,25 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def progress(*, together: bool = False) -> Iterator[Counted]:
+def progress(*, together: bool = False, err: bool = False) -> Iterator[Counted]:
     """A function to call with (stage, done, total); a total of 0 is not known yet.
 
-    Each stage has its own bar, unless they count `together`.
+    Each stage has its own bar, unless they count `together`. `err`: on stderr, where stdout belongs to the result.
     """
-    if sys.stdout.isatty():
-        with _bars(together=together) as report:
+    if (sys.stderr if err else sys.stdout).isatty():
+        with _bars(together=together, err=err) as report:
             yield report
     else:
-        yield _lines()
+        yield _lines(err=err)
 
 
 @contextlib.contextmanager
-def _bars(*, together: bool) -> Iterator[Counted]:
+def _bars(*, together: bool, err: bool) -> Iterator[Counted]:
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as bars:
+    with Progress(*columns, console=Console(stderr=err)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
@@ -47,7 +48,7 @@ def _bars(*, together: bool) -> Iterator[Counted]:
         yield report
 
 
-def _lines() -> Counted:
+def _lines(*, err: bool) -> Counted:
     began = time.monotonic()
     shown: dict[str, int] = {}
 
@@ -57,6 +58,6 @@ def _lines() -> Counted:
             return
         shown[stage] = tenth
         amount = f"{done:,} of {total:,}" if total else "…"
-        click.echo(f"{time.monotonic() - began:6.1f} s  {stage}: {amount}")
+        click.echo(f"{time.monotonic() - began:6.1f} s  {stage}: {amount}", err=err)
 
     return report

@@ -134,7 +134,7 @@ class InteractionParser:
         at = fields.instant(row, "timestamp")
         if at is None:
             raise RowError("timestamp is missing")
-        type_ = _event_type(fields.text(row, "type"))
+        type_ = event_type(fields.text(row, "type"))
         rating = fields.number(row, "rating", most=5)
         if type_ is EventType.RATING and rating is None:
             raise RowError("rating is missing; an event of type 'rating' needs one from 0 to 5")
@@ -161,7 +161,7 @@ class InteractionParser:
         return f"row-{digest.hex()}{f'-{earlier}' if earlier else ''}"
 
 
-def _event_type(said: str | None) -> EventType:
+def event_type(said: str | None) -> EventType:
     try:
         return EventType((said or EventType.PURCHASE.value).strip().lower())
     except ValueError as error:

@@ -213,11 +213,13 @@ def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most:
     ends = np.searchsorted(pairs.users, np.arange(1, columns.n_users + 1))
     sizes = np.diff(ends, prepend=0)
     last = ends[_drawn(sizes >= _MIN_PRODUCTS, most, seed)] - 1
-    users, items, times = pairs.users[last], pairs.items[last], pairs.first[last]
+    users, items = pairs.users[last], pairs.items[last]
+    newest = np.full(columns.n_users, np.iinfo(np.int64).min)  # products met before may be taken again later
+    np.maximum.at(newest, columns.users, columns.times)
     hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
     hidden_of[users] = items
     train = replace(dataset, interactions=select(columns, columns.items != hidden_of[columns.users]))
-    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, train.interactions, users, items, times))
+    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, train.interactions, users, items, newest[users]))
 
 
 def _next_basket(dataset: Dataset, seed: int, most: int | None) -> Split:

@@ -55,7 +55,7 @@ def _summed(
 
 
 def bought_together(data: TrainingSet) -> Together:
-    baskets = _baskets(data)
+    baskets = basket_matrix(data)
     n_baskets = max(baskets.shape[0], 1)
     frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
     by_item = baskets.T.tocsr()
@@ -91,7 +91,7 @@ def _best(
     return (rows[order[short]], places[short]), order[short]
 
 
-def _baskets(data: TrainingSet) -> Any:
+def basket_matrix(data: TrainingSet) -> Any:
     """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did.
 
     What is longer than a shopping trip is cut into windows along time, so that an evening of ratings or a bulk import

@@ -69,10 +69,10 @@ async def _read_interactions(
         quantities.append(quantity)
     tell("Reading interactions", 1.0)
     table = np.array(codes, dtype=np.int32).reshape(-1, 4)
-    return _sorted(table, np.array(times, dtype=np.int64), np.array(quantities, dtype=np.float32), len(users))
+    return in_time_order(table, np.array(times, dtype=np.int64), np.array(quantities, dtype=np.float32), len(users))
 
 
-def _sorted(
+def in_time_order(
     table: NDArray[np.int32], times: NDArray[np.int64], quantities: NDArray[np.float32], n_users: int
 ) -> Interactions:
     """By time, then user, item and event. `table` has the columns user, item, event and order."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scoring.ease import Crowd, DualEase, PrimalEase, fit_ease
+from scoring.ease import DualEase, PrimalEase, fit_ease
+from tests.scoring.synthetic import ease_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,18 +23,6 @@ def textbook(dense: NDArray[np.float64], regularisation: float) -> NDArray[np.fl
     return np.asarray(weights)
 
 
-def predict(
-    fitted: tuple[DualEase | PrimalEase, Crowd], items: NDArray[np.int32], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    ease, crowd = fitted
-    histories = [(items, weights)]
-    if isinstance(ease, PrimalEase):
-        scores = ease.predict(histories)
-    else:
-        scores = ease.finish(crowd.spread(ease.pulls(crowd.kinship(histories))), histories)
-    return scores.reshape(-1)
-
-
 @pytest.mark.parametrize(("users", "items", "form"), [(30, 80, DualEase), (80, 30, PrimalEase), (40, 40, DualEase)])
 def test_both_forms_agree_with_the_paper(users: int, items: int, form: type) -> None:
     rng = np.random.default_rng(1)
@@ -45,7 +34,7 @@ def test_both_forms_agree_with_the_paper(users: int, items: int, form: type) -> 
     row = np.zeros(items)
     row[history] = weights
     assert isinstance(fitted[0], form)
-    np.testing.assert_allclose(predict(fitted, history, weights), row @ textbook(dense, 5.0), atol=1e-4)
+    np.testing.assert_allclose(ease_scores(fitted, history, weights), row @ textbook(dense, 5.0), atol=1e-4)
 
 
 def test_when_neither_side_fits_the_best_known_items_stand_for_all() -> None:
@@ -58,5 +47,7 @@ def test_when_neither_side_fits_the_best_known_items_stand_for_all() -> None:
 
     expected = np.zeros(50)
     expected[known] = textbook(dense[:, known].astype(np.float64), 5.0)[4]
-    np.testing.assert_allclose(predict(fitted, history, weights), expected, atol=1e-4)
-    assert not predict(fitted, np.setdiff1d(np.arange(50), known)[:2].astype(np.int32), np.ones(2, np.float32)).any()
+    np.testing.assert_allclose(ease_scores(fitted, history, weights), expected, atol=1e-4)
+    assert not ease_scores(
+        fitted, np.setdiff1d(np.arange(50), known)[:2].astype(np.int32), np.ones(2, np.float32)
+    ).any()

@@ -1,0 +1,1 @@
+"""Offline evaluation: the product and the baselines of the literature on the same cases, from files alone."""

@@ -1,0 +1,50 @@
+"""The product as the evaluation sees it: trained on a split's data, asked for the scores of a case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scoring.profile import fold_history
+from scoring.recommender import Recommender
+from scoring.training import train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from scoring.dataset import Dataset
+    from scoring.profile import Profile
+    from scoring.protocols import Case, Protocol
+
+
+class Product:
+    """A trained recommender."""
+
+    name = "whybuy"
+
+    def __init__(self, recommender: Recommender, protocol: Protocol) -> None:
+        self._recommender = recommender
+        self._protocol = protocol
+        self._scorers = recommender.scorers.by_component()
+
+    @classmethod
+    def fit(cls, data: Dataset, protocol: Protocol, seed: int, tell: Callable[[str, float], None]) -> Product:
+        """`tell` is told each stage and the share of the whole that is done."""
+        return cls(Recommender.from_state(train(data, seed=seed, progress=tell, protocol=protocol)), protocol)
+
+    def profile(self, case: Case) -> Profile:
+        return fold_history(case.history, self._recommender.n_items, case.now)
+
+    def scores(self, profile: Profile) -> NDArray[np.float32]:
+        """Fused scores of all items; the caller may overwrite them."""
+        return self._recommender.fusion(profile, self._recommender.plans.of(self._protocol, len(profile))).fused
+
+    def components(self, profile: Profile) -> dict[str, NDArray[np.float32]]:
+        """Each component's own verdict on all items; the caller may overwrite them."""
+        return {component.value: scorer.scores(profile) for component, scorer in self._scorers.items()}
+
+    def chances(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The calibrated scores that are shown for fused ones; any shape."""
+        return self._recommender.plans.of(self._protocol, len(profile)).calibration(fused)

@@ -1,0 +1,85 @@
+"""Fitted models as rankers: baselines in batches, the product case by case as it is served."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from devstack.evaluation.lists import SHOWN, Lists, Selector
+from scoring.baselines import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from devstack.evaluation.product import Product
+    from scoring.baselines import Baseline
+    from scoring.protocols import Case, Cases
+
+_BATCH_SCORES = 12_000_000  # users times products of a batch: 48 MB of scores
+_MOST_CASES = 256
+
+
+class BaselineRanker:
+    """A fitted baseline."""
+
+    def __init__(self, baseline: Baseline, ties: NDArray[np.uint32]) -> None:
+        self.name = baseline.name
+        self._baseline = baseline
+        self._ties = ties
+
+    def rank(self, cases: Cases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+        selector = Selector(cases, self._ties, depth)
+        rows, milliseconds = [], []
+        for batch in _batches(cases, len(self._ties)):
+            began = time.perf_counter()
+            scores = self._baseline.scores(Batch.of(batch, len(self._ties)))
+            rows += [selector.best(row, case) for row, case in zip(scores, batch, strict=True)]
+            milliseconds += [1_000 * (time.perf_counter() - began) / len(batch)] * len(batch)
+            tell(len(rows))
+        return {self.name: _lists(rows, milliseconds)}
+
+
+class ProductRanker:
+    """The product's own model, and each of its components alone."""
+
+    def __init__(self, product: Product, ties: NDArray[np.uint32]) -> None:
+        self.name = product.name
+        self._product = product
+        self._ties = ties
+
+    def rank(self, cases: Cases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+        selector = Selector(cases, self._ties, depth)
+        whole, milliseconds, chances = [], [], []
+        parts: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {}
+        for done, case in enumerate(cases, start=1):
+            began = time.perf_counter()
+            profile = self._product.profile(case)
+            whole.append(selector.best(self._product.scores(profile), case))
+            milliseconds.append(1_000 * (time.perf_counter() - began))
+            chances.append(self._product.chances(profile, whole[-1][1][:SHOWN]))
+            for name, scores in self._product.components(profile).items():
+                parts.setdefault(f"{self.name}: {name}", []).append(selector.best(scores, case))
+            tell(done)
+        lists = {self.name: _lists(whole, milliseconds, np.stack(chances))}
+        return lists | {name: _lists(rows, []) for name, rows in parts.items()}
+
+
+def _lists(
+    rows: list[tuple[NDArray[np.int32], NDArray[np.float32]]],
+    milliseconds: list[float],
+    chances: NDArray[np.float32] | None = None,
+) -> Lists:
+    items = np.stack([items for items, _ in rows])
+    return Lists(items, np.stack([values for _, values in rows]), np.array(milliseconds), chances)
+
+
+def _batches(cases: Cases, n_items: int) -> Iterator[list[Case]]:
+    size = max(1, min(_MOST_CASES, _BATCH_SCORES // max(n_items, 1)))
+    waiting = iter(cases)
+    while batch := list(itertools.islice(waiting, size)):
+        yield batch

@@ -1,0 +1,72 @@
+"""Choosing a baseline's setting on validation cases alone: one parameter after the other, the best of each is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from devstack.evaluation.measures import hits
+from devstack.evaluation.rankers import BaselineRanker
+from scoring.interactions import TrainingSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from scoring.baselines import Baseline
+    from scoring.protocols import Split
+
+_K = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The chosen setting, its NDCG@10 on the validation cases, and how many settings were tried."""
+
+    setting: Any
+    ndcg: float
+    tried: int
+
+
+class Tuner:
+    """Tries settings on one validation split."""
+
+    def __init__(self, validation: Split, ties: NDArray[np.uint32], seed: int) -> None:
+        self._data = TrainingSet(validation.train)
+        self._cases = validation.cases
+        self._ties = ties
+        self._seed = seed
+
+    def tune(self, kind: type[Baseline], tell: Callable[[str], None]) -> Tuned:
+        """Raises NothingToLearnError when the model cannot be fitted to this data."""
+        if not len(self._cases):
+            return Tuned(kind.default(), float("nan"), 0)
+        best = self._fit(kind, kind.default())
+        most, tried = self._ndcg(best), 1
+        for field, values in kind.tried.items():
+            for value in values:
+                setting = replace(best.setting, **{field: value})
+                if setting == best.setting or value == values[0]:
+                    continue
+                tell(f"{field} {value}")
+                candidate = self._changed(best, setting) if field in kind.at_request else self._fit(kind, setting)
+                ndcg, tried = self._ndcg(candidate), tried + 1
+                if ndcg > most:
+                    best, most = candidate, ndcg
+        return Tuned(best.setting, most, tried)
+
+    def _fit(self, kind: type[Baseline], setting: Any) -> Baseline:
+        return kind.fit(self._data, setting, np.random.default_rng([self._seed, 11]))
+
+    def _changed(self, fitted: Baseline, setting: Any) -> Baseline:
+        return cast("Baseline", replace(cast("Any", fitted), setting=setting))
+
+    def _ndcg(self, fitted: Baseline) -> float:
+        lists = BaselineRanker(fitted, self._ties).rank(self._cases, _K, lambda _done: None)[fitted.name]
+        discount = 1.0 / np.log2(np.arange(2, lists.items.shape[1] + 2))
+        ideal = np.cumsum(1.0 / np.log2(np.arange(2, _K + 2)))
+        held = np.diff(self._cases.held_starts)
+        return float((hits(lists, self._cases) @ discount / ideal[np.minimum(held, _K) - 1]).mean())

@@ -1,0 +1,278 @@
+"""Files to a training data set, without a database: the columns, the rules and the refusals of an import."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mongo_seed import complete_journey, fields
+from mongo_seed.fields import RowError
+from mongo_seed.rows import (
+    INTERACTION_COLUMNS,
+    INTERACTION_REQUIRED,
+    PRODUCT_COLUMNS,
+    PRODUCT_REQUIRED,
+    InteractionParser,
+    event_type,
+    parse_product,
+)
+from mongo_seed.table_files import TableReader
+from scoring.dataset import Catalogue, Dataset
+from scoring.types import EVENT_CODES, EventType
+from shop.entities.catalog import Money
+from shop.services.export import in_time_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from mongo_seed.loading import Progress
+    from scoring.dataset import Interactions
+
+Values = dict[str, Any]
+
+_REMEMBERED = 100_000  # cells of a column whose meaning is kept
+_REPORT_EVERY = 20_000
+_FIRST = 5
+
+
+@dataclass(slots=True)
+class TableSummary:
+    """How the rows of a file were taken."""
+
+    file: Path
+    rows: int = 0
+    refused: int = 0
+    first_refused: list[tuple[int, str]] = field(default_factory=list)  # up to 5 of (line, reason)
+
+    def refuse(self, line: int, reason: str) -> None:
+        self.refused += 1
+        if len(self.first_refused) < _FIRST:
+            self.first_refused.append((line, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """What the files hold. `users` names each user of the interactions: the user id, or else the session's."""
+
+    dataset: Dataset
+    users: list[str]
+    tables: list[TableSummary]
+    bare: int  # products that only the interactions know
+
+
+def read_files(interactions: Path, products: Path | None = None, progress: Progress | None = None) -> FileData:
+    """Reads CSV or JSON lines, as in docs/data.md. Products that only interactions name have an id and nothing else.
+
+    A bad row is counted and left out. `progress` is told (stage, bytes read, bytes in all). Raises BadInputError when a
+    file as a whole is unusable.
+    """
+    tell = progress or (lambda _stage, _done, _total: None)
+    tables = []
+    known: dict[str, Values] = {}
+    with TableReader(interactions, INTERACTION_COLUMNS, INTERACTION_REQUIRED) as events_file:
+        if products is not None:
+            with TableReader(products, PRODUCT_COLUMNS, PRODUCT_REQUIRED) as file:
+                tables.append(_read(file, _Products(known).add, tell, "reading products"))
+        events = _Events()
+        tables.append(_read(events_file, events.add, tell, "reading interactions"))
+    ids = sorted(known.keys() | events.products.keys())
+    dataset = Dataset(events.columns(ids), _catalogue(ids, known))
+    return FileData(dataset, [id_ for _, id_ in events.users], tables, len(ids) - len(known))
+
+
+def read_demo() -> FileData:
+    """The demo shop's data, straight from its package. Raises DataSetError where that is not installed."""
+    journey = complete_journey.read_journey()
+    selection = complete_journey.select(journey, None)
+    documents = complete_journey.product_documents(journey, selection, 0, datetime.now(UTC))
+    known = {document["_id"]: document for document in documents}
+    ids, lines = sorted(known), selection.lines
+    place = {id_: index for index, id_ in enumerate(ids)}
+    items = np.array([place[str(number)] for number in journey.product_ids.tolist()], dtype=np.int32)[lines.product]
+    households, users = np.unique(lines.household, return_inverse=True)
+    _, orders = np.unique(lines.basket, return_inverse=True)
+    events = np.full(len(items), EVENT_CODES[EventType.PURCHASE])
+    columns = in_time_order(
+        np.stack([users, items, events, orders], axis=1).astype(np.int32),
+        lines.at // 1000,
+        lines.quantity.astype(np.float32),
+        len(households),
+    )
+    names = [f"household-{number}" for number in households.tolist()]
+    return FileData(Dataset(columns, _catalogue(ids, known)), names, [], 0)
+
+
+def _read(
+    file: TableReader, add: Callable[[Mapping[str, Any]], None], tell: Callable[[str, int, int], None], stage: str
+) -> TableSummary:
+    summary = TableSummary(file.path)
+    for row in file:
+        summary.rows += 1
+        if summary.rows % _REPORT_EVERY == 0:
+            tell(stage, file.position, file.size)
+        if row.values is None:
+            summary.refuse(row.line, row.reason)
+            continue
+        try:
+            add(row.values)
+        except RowError as error:
+            summary.refuse(row.line, str(error))
+    tell(stage, file.size, file.size)
+    return summary
+
+
+class _Products:
+    def __init__(self, known: dict[str, Values]) -> None:
+        self._known = known
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """A later row about the same product is laid over the earlier one."""
+        row = parse_product(values)
+        given = row.given
+        if row.id in self._known:
+            given = {**self._known[row.id], **given}
+        self._known[row.id] = given
+
+
+def _catalogue(ids: Sequence[str], known: Mapping[str, Values]) -> Catalogue:
+    nothing: Values = {}
+    rows = [known.get(id_, nothing) for id_ in ids]
+    prices = [row.get("price") for row in rows]
+    return Catalogue(
+        ids=list(ids),
+        names=[row.get("name", "") for row in rows],
+        descriptions=[row.get("description", "") for row in rows],
+        categories=[tuple(row.get("categoryPath", ())) for row in rows],
+        brands=[row.get("brand", "") for row in rows],
+        tags=[tuple(row.get("tags", ())) for row in rows],
+        prices=np.array([_amount(price) if price else np.nan for price in prices], dtype=np.float32),
+    )
+
+
+def _amount(price: Values) -> float:
+    return float(Money.from_minor(price["minor"], price["currency"]).amount)
+
+
+class _Cells(dict[str, Any]):
+    """The meaning of each text in a column. Most come again and again, and are read but once."""
+
+    def __init__(self, name: str, read: Callable[[Mapping[str, Any], str], Any]) -> None:
+        super().__init__()
+        self._name = name
+        self._read = read
+
+    def __missing__(self, cell: str) -> Any:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        meaning = self[cell] = self._read({self._name: cell}, self._name)
+        return meaning
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """None where the cell is absent or empty. Raises RowError."""
+        cell = values.get(self._name)
+        if cell is None or cell == "":
+            return None
+        return self[cell] if type(cell) is str else self._read(values, self._name)
+
+
+def _seconds(values: Mapping[str, Any], name: str) -> int | None:
+    moment = fields.instant(values, name)
+    return None if moment is None else int(moment.timestamp() // 1)
+
+
+def _event_code(values: Mapping[str, Any], name: str) -> int:
+    return EVENT_CODES[event_type(fields.text(values, name))]
+
+
+def _stars(values: Mapping[str, Any], name: str) -> float | None:
+    return fields.number(values, name, most=5)
+
+
+class _Events:
+    """Interactions as columns of a few bytes per event."""
+
+    def __init__(self) -> None:
+        self.users: dict[tuple[bool, str], int] = {}  # (signed in, id)
+        self.products: dict[str, int] = {}
+        self._orders: dict[str, int] = {}
+        self._codes, self._times, self._quantities = array("i"), array("q"), array("f")
+        self._keys: set[int] = set()
+        self._prices: set[str] = set()
+        self._parser = InteractionParser()
+        readers: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+            "timestamp": _seconds,
+            "type": _event_code,
+            "quantity": fields.number,
+            "rating": _stars,
+            "product_id": fields.required_identifier,
+        }
+        self._cells = {name: _Cells(name, readers.get(name, fields.identifier)) for name in INTERACTION_COLUMNS}
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Raises RowError, as the parser of an import does."""
+        try:
+            self._add(values)
+        except RowError:
+            self._parser.parse(values)  # says which of several reasons comes first
+            raise
+
+    def _add(self, values: Mapping[str, Any]) -> None:
+        # Price, currency and recommendation are checked as in an import, though nothing here needs them.
+        cells = {name: self._cells[name].of(values) for name in values if name not in ("price", "currency")}
+        self._check_price(values)
+        user, at, product = cells.get("user_id"), cells.get("timestamp"), cells.get("product_id")
+        whose = cells.get("session_id") if user is None else user
+        event, quantity = cells.get("type"), cells.get("quantity")
+        event = EVENT_CODES[EventType.PURCHASE] if event is None else event
+        unrated = event == EVENT_CODES[EventType.RATING] and cells.get("rating") is None
+        if whose is None or at is None or product is None or unrated:
+            raise RowError("a value is missing")
+        actor = (user is not None, str(whose))
+        if (key := cells.get("key")) is not None and self._known(actor, key):
+            return
+        order = cells.get("order_id")
+        codes = (
+            self.users.setdefault(actor, len(self.users)),
+            self.products.setdefault(product, len(self.products)),
+            event,
+            -1 if order is None else self._orders.setdefault(order, len(self._orders)),
+        )
+        self._codes.extend(codes)
+        self._times.append(at)
+        self._quantities.append(1.0 if quantity is None else quantity)
+
+    def _check_price(self, values: Mapping[str, Any]) -> None:
+        price, currency = values.get("price"), values.get("currency")
+        if price is None or price == "":
+            return
+        said = f"{price!r} {currency!r}"
+        if said not in self._prices:
+            fields.money(values)
+            if len(self._prices) < _REMEMBERED:
+                self._prices.add(said)
+
+    def _known(self, actor: tuple[bool, str], key: str) -> bool:
+        """Whether the same event was there before: a key is unique for its user or session."""
+        mark = hash((actor, key))
+        if mark in self._keys:
+            return True
+        self._keys.add(mark)
+        return False
+
+    def columns(self, ids: Sequence[str]) -> Interactions:
+        """`ids` are the products of the catalogue in its order."""
+        place = {id_: index for index, id_ in enumerate(ids)}
+        items = np.array([place[id_] for id_ in self.products], dtype=np.int32)
+        table = np.array(self._codes, dtype=np.int32).reshape(-1, 4)
+        table[:, 1] = items[table[:, 1]] if len(table) else 0
+        return in_time_order(
+            table,
+            np.array(self._times, dtype=np.int64),
+            np.array(self._quantities, dtype=np.float32),
+            len(self.users),
+        )

@@ -1,0 +1,79 @@
+"""EASE over histories weighted by recency, many users at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from scoring.baselines.histories import training_rows
+from scoring.ease import Crowd, DualEase, PrimalEase, fit_ease
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.baselines.histories import Batch
+    from scoring.interactions import TrainingSet
+
+_MAX_RANK = 5_000
+
+
+@dataclass(frozen=True)
+class EaseSetting:
+    half_life: float | None = 30.0  # days, of a history entry
+    floor: float = 0.0
+    regularisation: float = 200.0
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Ease:
+    """Steck (2019), `scoring.ease`."""
+
+    name: ClassVar[str] = "EASE"
+    tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
+        "floor": (0.0, 0.05),
+        "regularisation": (200.0, 50.0, 800.0, 3200.0),
+        "log": (False, True),
+    }
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor"})
+    by_chance: ClassVar[bool] = False
+    for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
+
+    setting: EaseSetting
+    ease: DualEase | PrimalEase
+    crowd: Crowd
+
+    @classmethod
+    def default(cls) -> EaseSetting:
+        return EaseSetting()
+
+    @classmethod
+    def fit(cls, data: TrainingSet, setting: EaseSetting, rng: Generator) -> Ease:  # noqa: ARG003
+        return cls(setting, *fit_ease(training_rows(data, log=setting.log), setting.regularisation, _MAX_RANK))
+
+    def scores(self, batch: Batch) -> NDArray[np.float32]:
+        setting = self.setting
+        history = batch.weighted(log=setting.log, half_life=setting.half_life, floor=setting.floor)
+        if isinstance(self.ease, PrimalEase):
+            inside = np.flatnonzero(self.ease.place >= 0)
+            linear = np.zeros(history.shape, dtype=np.float32)
+            linear[:, inside] = history[:, inside] @ self.ease.item_weights
+            return linear
+        return _dual(self.ease, self.crowd, history)
+
+
+def _dual(ease: DualEase, crowd: Crowd, history: Any) -> NDArray[np.float32]:
+    """H (X' K X) without what each item says of itself, for many histories at once."""
+    columns = crowd.rows.matrix(len(crowd.lengths))
+    scores = crowd.spread((history @ columns).toarray() @ ease.inverse)
+    rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    scores[rows, history.indices] -= ease.leverage[history.indices] * history.data
+    scores /= 1.0 - ease.leverage
+    return scores
