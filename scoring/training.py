@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from scoring.checkpoint import Checkpoint
     from scoring.dataset import Dataset
     from scoring.evaluation import Validation
 
@@ -46,6 +47,7 @@ def train(
     seed: int = 0,
     now: int | None = None,
     progress: Callable[[str, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> ModelState:
     """Fits everything that a recommender needs.
 
@@ -53,7 +55,8 @@ def train(
     hidden meanwhile. Then all is fitted to the whole data, but for the neural net, which never sees those few.
 
     now: unix seconds that demand is measured at; the newest event when None. progress: told each stage's name and how
-    much of the whole was done when it began. Raises ValueError when the catalogue is empty.
+    much of the whole was done when it began. checkpoint: keeps the neural net, the slowest stage; with it an interrupted
+    training goes on and gives the same state. Raises ValueError when the catalogue is empty.
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot train on an empty catalogue: import products first.")
@@ -72,7 +75,8 @@ def train(
     half_life, floor = chosen.config.half_life, chosen.config.floor
     content = Content.fit(part, ContentConfig(half_life=half_life, floor=floor), rng)
     tell("neural", 0.35)
-    neural = Neural.fit(part, NeuralConfig(half_life=half_life, floor=floor), rng)
+    # Randomness of its own: what follows must not depend on whether the net was fitted now or kept.
+    neural = _neural(part, NeuralConfig(half_life=half_life, floor=floor), rng.spawn(1)[0], checkpoint)
     tell("validating", 0.6)
     trial = Scorers(chosen, content, neural, Contextual.fit(part, ContextualConfig(), rng))
     popularity = np.log1p(part.shoppers).astype(np.float32)
@@ -103,6 +107,16 @@ def _choose(part: TrainingSet, hold_out: HoldOut, ties: NDArray[np.uint32], rng:
     best = _clearly_best(best, (best.remembering(half_life) for half_life in _HALF_LIVES), gains)
     best = _clearly_best(best, (best.refitted(part, strength) for strength in _REGULARISATIONS), gains)
     return _clearly_best(best, (best.with_baskets(weight) for weight in _BASKET_PARTS), gains)
+
+
+def _neural(part: TrainingSet, config: NeuralConfig, rng: Generator, checkpoint: Checkpoint | None) -> Neural:
+    kept = checkpoint.get("neural") if checkpoint else None
+    if kept is not None:
+        return Neural.from_arrays(kept, config)
+    neural = Neural.fit(part, config, rng)
+    if checkpoint:
+        checkpoint.put("neural", neural.to_arrays())
+    return neural
 
 
 def _clearly_best(
