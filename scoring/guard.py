@@ -1,8 +1,8 @@
 """Is a new model fit to replace the one in use? Both rank the same hidden products, which neither of them has seen.
 
-A quarter of the shoppers, chosen by a hash of who they are and so the same ones at every training, stand watch: the last
-product that each of them newly met is hidden from training. What is hidden now was hidden from the model in use as well,
-or came after it.
+A quarter of the shoppers, chosen by a hash of who they are and so the same ones at every training, stand watch: the
+last product that each of them newly met is hidden from training. What is hidden now was hidden from the model in use as
+well, or came after it.
 """
 
 from __future__ import annotations

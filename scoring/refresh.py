@@ -76,7 +76,8 @@ def refresh_content(
 
     Everything that is computed rather than learned step by step is computed again from the data, with the settings that
     the state's training chose. The net is kept; a new product's embedding is the mean of those in its category and of
-    its brand. Raises ValueError when the catalogue is empty, or when the state holds arrays that cannot be carried over.
+    its brand. Raises ValueError when the catalogue is empty, or when the state holds arrays that cannot be carried
+    over.
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot refresh onto an empty catalogue: import products first.")
@@ -272,9 +273,7 @@ def _draw(pairs: Pairs, contexts: _Contexts, rng: Generator) -> _Batch:
         rows.append(np.full(end - cut, row))
     # Drawn from the pairs: by popularity.
     negatives = pairs.items[rng.integers(0, len(pairs.items), _NEGATIVES)]
-    return _Batch(
-        histories, np.concatenate(rows), np.concatenate(targets).astype(np.int64), negatives.astype(np.int64)
-    )
+    return _Batch(histories, np.concatenate(rows), np.concatenate(targets).astype(np.int64), negatives.astype(np.int64))
 
 
 def _gradients(neural: Neural, batch: _Batch) -> tuple[float, Ints, Floats]:

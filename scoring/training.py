@@ -55,8 +55,8 @@ def train(
     hidden meanwhile. Then all is fitted to the whole data, but for the neural net, which never sees those few.
 
     now: unix seconds that demand is measured at; the newest event when None. progress: told each stage's name and how
-    much of the whole was done when it began. checkpoint: keeps the neural net, the slowest stage; with it an interrupted
-    training goes on and gives the same state. Raises ValueError when the catalogue is empty.
+    much of the whole was done when it began. checkpoint: keeps the neural net, the slowest stage; with it an
+    interrupted training goes on and gives the same state. Raises ValueError when the catalogue is empty.
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot train on an empty catalogue: import products first.")

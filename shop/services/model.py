@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shop.store.snapshots import SnapshotStore
 
 _log = structlog.get_logger(__name__)
+TRAINING_FOLDER = "training"  # beside the snapshots: what trainings have done so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class ModelService:
                 return False
             started = time.monotonic()
             try:
-                folder = await self._fetch(snapshot.version)
+                folder = await self.fetch(snapshot.version)
                 recommender = await asyncio.to_thread(_load, folder)
             except (SnapshotError, BrokenSnapshotError, OSError) as error:
                 _log.error("model_refused", version=snapshot.version, reason=str(error))
@@ -77,16 +78,22 @@ class ModelService:
             _log.info("model_loaded", version=snapshot.version, seconds=round(time.monotonic() - started, 2))
             return True
 
-    async def activate(self, version: str) -> None:
-        """Makes a stored snapshot the current one everywhere. Raises NotFoundError."""
-        await self._store.activate(version)
+    async def activate(self, version: str, actor_id: str | None = None) -> None:
+        """Makes a stored snapshot the current one everywhere; `actor_id` is who wants it. Raises NotFoundError."""
+        await self._store.activate(version, actor_id)
         await self._hub.publish([Event(Topic.MODEL_ACTIVATED, version)])
 
-    async def recent(self) -> list[ModelSnapshot]:
-        return await self._store.recent()
+    async def recent(self, limit: int = 20) -> list[ModelSnapshot]:
+        """The newest ones first."""
+        return await self._store.recent(limit)
 
-    async def _fetch(self, version: str) -> Path:
-        """The folder of the unpacked snapshot; several processes may fetch at once, the first one's folder stays."""
+    async def get(self, version: str) -> ModelSnapshot | None:
+        return await self._store.get(version)
+
+    async def fetch(self, version: str) -> Path:
+        """The folder of the unpacked snapshot, for `scoring.state.load`. Raises SnapshotError or BrokenSnapshotError.
+
+        Several processes may fetch at once, the first one's folder stays."""
         folder = self._cache_dir / version
         if folder.is_dir():
             return folder
@@ -119,7 +126,7 @@ class ModelService:
 def _forget_others(cache_dir: Path, known: set[str]) -> None:
     """Deletes unpacked snapshots that the store has pruned; a process that still maps one keeps its pages."""
     for folder in cache_dir.iterdir():
-        if not folder.name.startswith(".") and folder.name not in known:
+        if not folder.name.startswith(".") and folder.name not in known | {TRAINING_FOLDER}:
             shutil.rmtree(folder, ignore_errors=True)
 
 
