@@ -75,7 +75,7 @@ class InteractionStore:
         query = _up_to(until) | ({} if after is None else {"_id": {"$gt": after}})
         with store_errors():
             # Small batches: the event loop gets its turn between two of them.
-            async for row in slim.find(query, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(4_000):
+            async for row in slim.find(query, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(1_000):
                 user_id = row["userId"]
                 actor_key = f"u:{user_id}" if user_id is not None else f"s:{row.get('sessionId', '')}"
                 yield (

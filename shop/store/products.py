@@ -99,7 +99,7 @@ class ProductStore:
         """The whole catalogue, streamed in the order of ids, beginning after one (for training)."""
         query = {} if after is None else {"_id": {"$gt": after}}
         with store_errors():
-            async for document in self._products.find(query).sort([("_id", 1)]).batch_size(1000):
+            async for document in self._products.find(query).sort([("_id", 1)]).batch_size(500):
                 yield product_from_document(document)
 
     async def size(self) -> int:
