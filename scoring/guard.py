@@ -88,7 +88,7 @@ def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: 
     that a model does not know counts as not found. Without a current model or enough cases, it has to give whole lists.
     """
     recommender = Recommender.from_state(candidate)
-    if (flaw := _flaw(recommender, now)) is not None:
+    if (flaw := _flaw(candidate, recommender, now)) is not None:
         return Verdict(accepted=False, reason=flaw, metrics={})
     if not len(cases):
         return Verdict(accepted=True, reason="Too few shoppers to compare models by; it gives whole lists.", metrics={})
@@ -109,8 +109,12 @@ def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: 
     return Verdict(accepted=not worse, reason=limit, metrics=metrics)
 
 
-def _flaw(recommender: Recommender, now: int) -> str | None:
-    """What is wrong with lists for a newcomer and for somebody who bought what the newcomer was shown."""
+def _flaw(state: ModelState, recommender: Recommender, now: int) -> str | None:
+    """What is wrong with its numbers, or with the lists of a newcomer and of one who bought what a newcomer is shown."""
+    for name, array in state.arrays.items():
+        # A product without a price has none.
+        if array.dtype.kind == "f" and name != "items.prices" and np.isnan(array).any():
+            return f"It has numbers that are not finite, in {name}."
     history = History(np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64))
     for _ in range(2):
         wanted = min(_LIST, recommender.n_items)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Progress = Callable[[str, float], None]
 
-_RECENT = 28 * DAY  # what is learned from, before the newest event
+_RECENT = 28 * DAY  # what is learned from, up to the newest event
 _CONTEXT = 50  # last products of a shopper that a context holds
 _TARGETS = 8  # products of the next basket that are predicted from one context
 _BATCH = 64
@@ -63,7 +63,7 @@ def refresh_embeddings(
     data = TrainingSet(dataset, now)
     pairs = fold(_mapped(dataset, ids).interactions, len(ids))
     tell("embeddings", 0.2)
-    vectors = _tuned(neural, _contexts(pairs, data.now - _RECENT, rng), pairs, rng)
+    vectors = _tuned(neural, _contexts(pairs, int(pairs.first.max(initial=0)) - _RECENT, rng), pairs, rng)
     arrays = state.arrays | {f"{Component.NEURAL}.{_VECTORS}": vectors}
     tell("done", 1.0)
     return ModelState(arrays, _manifest(state, "embeddings", seed, {"embeddings_now": data.now}))

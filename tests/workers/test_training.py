@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from scoring.dataset import Dataset
+    from shop.entities.jobs import JobRecord
     from shop.entities.models import ModelSnapshot
     from shop.resources import Resources
     from shop.settings import Settings
     from shop.store.database import Database
 
-SLOW_SHAPE = Shape(users=400, items=6_000, orders_per_user=12)  # several seconds: time to be interrupted
+SLOW_SHAPE = Shape(users=400, items=4_000, orders_per_user=12)  # several seconds: time to be interrupted
 
 
 @pytest.fixture
@@ -153,7 +153,9 @@ async def buy_more(resources: Resources, stored: Dataset) -> None:
     """A week in which everybody buys three products of one category."""
     time = int(stored.interactions.times.max())
     bought = [
-        purchase(f"shopper-{user}", f"sku-{(user % 8) + 8 * step:04d}", time + 86_400 * (1 + step), f"new-{user}-{step}")
+        purchase(
+            f"shopper-{user}", f"sku-{(user % 8) + 8 * step:04d}", time + 86_400 * (1 + step), f"new-{user}-{step}"
+        )
         for user in range(stored.interactions.n_users)
         for step in range(3)
     ]
@@ -256,9 +258,9 @@ async def test_the_command_line_trains_lists_and_goes_back(resources: Resources)
     assert "No model has the id 'nonsense'" in said
 
 
-async def children_of(pid: int) -> list[int]:
-    """The trainers among them; multiprocessing's resource tracker lives as long as its parent."""
-    found = []
+def trainers_of(pid: int) -> list[int]:
+    """The training processes of a worker; multiprocessing's resource tracker is no matter."""
+    found: list[int] = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             found += [int(child) for child in path.read_text().split()]
@@ -272,49 +274,55 @@ def command_of(pid: int) -> bytes:
         return b""
 
 
+async def interrupted(resources: Resources, number: signal.Signals) -> list[int]:
+    """Has a worker train until the neural net is done, ends it by the signal, and returns its training processes."""
+    settings = resources.settings
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "workers", env=environment_of(settings) | {"OPENBLAS_NUM_THREADS": "1"}
+    )
+
+    async def half_way() -> bool:
+        return any((folder / "stage-neural.npz").exists() for folder in folders(settings))
+
+    try:
+        await until(half_way, "the neural net")
+        trainers = trainers_of(worker.pid)
+        if number is signal.SIGTERM:
+            for trainer in trainers:
+                os.kill(trainer, signal.SIGSTOP)  # else it might be done before the worker stops waiting for it
+    finally:
+        worker.send_signal(number)
+        await worker.wait()
+    return trainers
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_training_outlives_its_worker(settings: Settings, database: Database, number: signal.Signals) -> None:
     await stock(database, SLOW_SHAPE)
     async with open_resources(settings) as resources:
         job = await resources.jobs.start(TrainModel(TrainingKind.FULL, seed=5))
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "workers", env=environment_of(settings) | {"OPENBLAS_NUM_THREADS": "1"}
-        )
 
-        async def exported() -> bool:
-            return any((folder / "stage-neural.npz").exists() for folder in folders(settings))
-
-        async def state() -> JobState:
-            record = await resources.jobs.get(job.id)
-            assert record
-            return record.state
-
-        try:
-            await until(exported, "the neural net")
-            children = await children_of(worker.pid)
-        finally:
-            worker.send_signal(number)
-            await worker.wait()
-
-        async def orphaned() -> bool:
-            return any(command_of(child) for child in children)
-
-        async def alone() -> bool:
-            return not await orphaned()
+        async def record() -> JobRecord:
+            found = await resources.jobs.get(job.id)
+            assert found
+            return found
 
         async def done() -> bool:
-            return await state() is JobState.SUCCEEDED
+            return (await record()).state is JobState.SUCCEEDED
 
-        assert children
-        await until(alone, "the child to end with its worker")
-        if number is signal.SIGTERM:
-            assert await state() in {JobState.QUEUED, JobState.SUCCEEDED}
+        trainers = await interrupted(resources, number)
+
+        async def alone() -> bool:
+            return not any(command_of(trainer) for trainer in trainers)
+
+        assert trainers
+        await until(alone, "the training process to end with its worker")
+        assert (await record()).state is (JobState.QUEUED if number is signal.SIGTERM else JobState.RUNNING)
         with capture_logs() as logs:
             async with working(settings):
                 await until(done, "another worker to finish the training")
-        record = await resources.jobs.get(job.id)
-        assert record
-        assert (record.progress, record.attempt) == (1.0, 2)
-        assert record.result
+        ended = await record()
+        assert (ended.progress, ended.attempt) == (1.0, 2)
+        assert ended.result
         assert {log["stage"] for log in logs if log["event"] == "training_stage_kept"} & {"neural", "pack"}
