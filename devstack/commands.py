@@ -84,7 +84,11 @@ async def models(settings: Settings) -> None:
 
     async with databases(settings) as found, open_resources(found) as resources:
         snapshots = await resources.model.recent()
-    table = Table("version", "status", "kind", "trained", "products", "NDCG@10", "why rejected")
+    table = Table()
+    for name in ("version", "status", "kind", "trained"):
+        table.add_column(name, no_wrap=True)
+    for name in ("NDCG@10", "why rejected"):
+        table.add_column(name)
     for one in snapshots:
         quality = one.metrics.get("guard.ndcg@10", one.metrics.get("ensemble.ndcg@10"))
         table.add_row(
@@ -92,7 +96,6 @@ async def models(settings: Settings) -> None:
             one.status.value,
             one.kind.value,
             f"{one.trained_at:%Y-%m-%d %H:%M}",
-            f"{one.products:,}",
             "" if quality is None else f"{quality:.4f}",
             one.rejection or "",
         )

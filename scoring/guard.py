@@ -17,19 +17,20 @@ from scoring.interactions import PURCHASE, fold
 from scoring.metrics import tie_breaker
 from scoring.protocols import select
 from scoring.recommender import Recommender
+from scoring.state import ModelState
 from scoring.types import History, Query, Scenario
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.dataset import Dataset
-    from scoring.state import ModelState
 
 MAX_CASES = 500
 MIN_CASES = 30  # with fewer, chance would judge
 _WATCH = np.uint64(1 << 62)  # a quarter of all 64-bit keys
 _MIN_PRODUCTS = 5
 _LIST = 10
+_HIDDEN = "hidden_cases"
 _SURE = 1.645  # standard errors: one-sided 95 %
 
 
@@ -80,12 +81,18 @@ def hide_cases(dataset: Dataset, keys: NDArray[np.uint64], ties: NDArray[np.uint
     return Cases(replace(dataset, interactions=kept), users.astype(np.int32), items)
 
 
+def marked(state: ModelState, cases: Cases) -> ModelState:
+    """The state with a note in its manifest that these cases were hidden from it."""
+    return ModelState(state.arrays, {**state.manifest, _HIDDEN: len(cases)})
+
+
 def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: int, margin: float) -> Verdict:
     """Whether the candidate may replace the current model.
 
     It may not when its NDCG@10 over the cases is lower by more than `margin` (a part of the current model's), beyond
     what chance explains. Both are asked for whole lists, as a shopper would get them at `now` (unix seconds); a product
-    that a model does not know counts as not found. Without a current model or enough cases, it has to give whole lists.
+    that a model does not know counts as not found. Without enough cases, or a current model that they were hidden from
+    as well, the candidate has only to give whole lists.
     """
     recommender = Recommender.from_state(candidate)
     if (flaw := _flaw(candidate, recommender, now)) is not None:
@@ -96,6 +103,8 @@ def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: 
     metrics = {"guard.ndcg@10": float(gains.mean()), "guard.shoppers": float(len(cases))}
     if current is None:
         return Verdict(accepted=True, reason="There is no other model.", metrics=metrics)
+    if not current.manifest.get(_HIDDEN):
+        return Verdict(accepted=True, reason="The model in use has seen what the guard asks for.", metrics=metrics)
     others = _gains(Recommender.from_state(current), cases, now)
     metrics["guard.current.ndcg@10"] = float(others.mean())
     difference = gains - others
@@ -110,7 +119,7 @@ def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: 
 
 
 def _flaw(state: ModelState, recommender: Recommender, now: int) -> str | None:
-    """What is wrong with its numbers, or with the lists of a newcomer and of one who bought what a newcomer is shown."""
+    """What is wrong with its numbers, or with lists for a newcomer and for one who bought what a newcomer is shown."""
     for name, array in state.arrays.items():
         # A product without a price has none.
         if array.dtype.kind == "f" and name != "items.prices" and np.isnan(array).any():

@@ -9,7 +9,7 @@ from shop.entities.models import TrainingKind
 from shop.jobs import ExplainList, RollUpSession, TrainModel, WriteInsight
 from workers.tasks.explain import explain_list
 from workers.tasks.insight import roll_up_session, write_insight
-from workers.tasks.train import train_model
+from workers.tasks.train import LONGEST_SECONDS, train_model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +49,8 @@ JOBS: dict[str, JobSpec] = {
         JobSpec(ExplainList, explain_list, timeout_seconds=60),
         JobSpec(WriteInsight, write_insight, timeout_seconds=60),
         JobSpec(RollUpSession, roll_up_session, timeout_seconds=60),
-        JobSpec(TrainModel, train_model, timeout_seconds=3600),
+        # Ended by itself, so that its record says so; the queue's own limit is there for what cannot end itself.
+        JobSpec(TrainModel, train_model, timeout_seconds=LONGEST_SECONDS + 60),
     )
 }
 

@@ -93,7 +93,7 @@ def _end_with_parent() -> None:
 
 
 def _trained(plan: Plan, folder: Path, send: Callable[[object], None]) -> Trained:
-    from scoring.guard import hide_cases, judge
+    from scoring.guard import hide_cases, judge, marked
     from scoring.items import tie_hashes
     from scoring.state import load, pack, unpack
     from shop.services.export import read_export
@@ -107,7 +107,7 @@ def _trained(plan: Plan, folder: Path, send: Callable[[object], None]) -> Traine
         version = unpack(file, folder / "model")
         state = load(folder / "model")
     else:
-        state = _state(plan, cases.dataset, folder, send)
+        state = marked(_state(plan, cases.dataset, folder, send), cases)
         version = pack(state, folder / f"{PACK}.new")
         (folder / f"{PACK}.new").rename(file)
     send(Told("comparing with the model in use", _MODEL_SHARE))

@@ -114,7 +114,7 @@ async def train_and_activate(
         snapshot = _snapshot(trained, kind, started)
         await resources.snapshots.save(snapshot, folder / PACK)
         snapshot = await _activated(resources, snapshot, trained)
-    await resources.snapshots.prune(resources.settings.model.snapshots_kept)
+    await resources.model.prune(resources.settings.model.snapshots_kept)
     await tell("done", 1.0)
     return snapshot
 

@@ -12,7 +12,7 @@ from graphql_api.jobs.types import Job
 from graphql_api.models.types import Model
 from graphql_api.payloads import INPUT, UserError
 from shop.entities.models import TrainingKind
-from shop.errors import NotFoundError
+from shop.errors import BadInputError, NotFoundError
 from shop.jobs import TrainModel
 
 
@@ -60,7 +60,7 @@ class ModelMutation:
         models = info.context.resources.model
         try:
             await models.activate(input.version, viewer.user_id)
-        except NotFoundError as error:
+        except (NotFoundError, BadInputError) as error:
             problem = UserError(field="version", code=error.code, message=error.message)
             return ActivateModelPayload(model=None, user_errors=[problem])
         snapshot = await models.get(input.version)

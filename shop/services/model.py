@@ -14,10 +14,10 @@ import numpy as np
 import structlog
 
 from scoring.recommender import Recommender
-from scoring.state import BrokenSnapshotError, load, unpack
+from scoring.state import FORMAT_VERSION, BrokenSnapshotError, load, unpack
 from scoring.types import History, Query, Scenario
 from shop.entities.events import Event, Topic
-from shop.errors import SnapshotError, UnavailableError
+from shop.errors import BadInputError, SnapshotError, UnavailableError
 
 if TYPE_CHECKING:
     from shop.entities.models import ModelSnapshot
@@ -72,20 +72,32 @@ class ModelService:
                 _log.error("model_refused", version=snapshot.version, reason=str(error))
                 return False
             self._active = ActiveModel(snapshot, recommender)
-            await asyncio.to_thread(
-                _forget_others, self._cache_dir, {found.version for found in await self._store.recent()}
-            )
+            await self._forget_pruned()
             _log.info("model_loaded", version=snapshot.version, seconds=round(time.monotonic() - started, 2))
             return True
 
     async def activate(self, version: str, actor_id: str | None = None) -> None:
-        """Makes a stored snapshot the current one everywhere; `actor_id` is who wants it. Raises NotFoundError."""
+        """Makes a stored snapshot the current one everywhere; `actor_id` is who wants it.
+
+        Raises NotFoundError, and BadInputError for one that an older version has made and this one cannot read.
+        """
+        snapshot = await self._store.get(version)
+        if snapshot is not None and snapshot.format != FORMAT_VERSION:
+            raise BadInputError(
+                f"Model {version} has format {snapshot.format}, this version reads {FORMAT_VERSION}: train a new one.",
+                field="version",
+            )
         await self._store.activate(version, actor_id)
         await self._hub.publish([Event(Topic.MODEL_ACTIVATED, version)])
 
     async def recent(self, limit: int = 20) -> list[ModelSnapshot]:
         """The newest ones first."""
         return await self._store.recent(limit)
+
+    async def prune(self, keep: int) -> None:
+        """Deletes all but the newest `keep` and the current one, here and in the store."""
+        await self._store.prune(keep)
+        await self._forget_pruned()
 
     async def get(self, version: str) -> ModelSnapshot | None:
         return await self._store.get(version)
@@ -110,6 +122,11 @@ class ModelService:
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return folder
+
+    async def _forget_pruned(self) -> None:
+        await asyncio.to_thread(
+            _forget_others, self._cache_dir, {found.version for found in await self._store.recent()}
+        )
 
     async def _on_activated(self, _event: Event) -> None:
         """Loads in the background: other events must not wait for it."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scoring.dataset import Dataset
-from scoring.guard import MIN_CASES, Cases, hide_cases, judge
+from scoring.guard import MIN_CASES, Cases, hide_cases, judge, marked
 from scoring.items import tie_hashes
 from scoring.protocols import select
 from scoring.state import ModelState
@@ -31,13 +31,13 @@ def hidden(dataset: Dataset, keys: NDArray[np.uint64] = KEYS) -> Cases:
 
 @pytest.fixture(scope="module")
 def good() -> ModelState:
-    return train(hidden(SHOP).dataset, seed=1)
+    return marked(train(hidden(SHOP).dataset, seed=1), hidden(SHOP))
 
 
 @pytest.fixture(scope="module")
 def blind() -> ModelState:
     """Knows what sells, and nobody's taste."""
-    return train(hidden(SHOP).dataset, weights={Component.CONTEXTUAL: 1.0}, seed=1)
+    return marked(train(hidden(SHOP).dataset, weights={Component.CONTEXTUAL: 1.0}, seed=1), hidden(SHOP))
 
 
 def test_what_is_hidden_is_hidden() -> None:
@@ -91,6 +91,16 @@ def test_a_wide_margin_lets_it_pass(good: ModelState, blind: ModelState) -> None
 def test_a_better_model_and_an_equal_one_are_accepted(good: ModelState, blind: ModelState) -> None:
     assert judge(good, blind, hidden(SHOP), NOW, 0.0).accepted
     assert judge(good, good, hidden(SHOP), NOW, 0.0).accepted
+
+
+def test_a_model_that_saw_everything_is_no_measure(good: ModelState, blind: ModelState) -> None:
+    """Such as one of a shop that was too small for the guard until now."""
+    knowing = ModelState(good.arrays, {**good.manifest, "hidden_cases": 0})
+
+    verdict = judge(blind, knowing, hidden(SHOP), NOW, 0.0)
+
+    assert verdict.accepted
+    assert "has seen" in verdict.reason
 
 
 def test_the_first_model_has_only_to_work(good: ModelState) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from workers.training import Mark, data_mark, train_and_activate
+from workers.training import Mark, TrainingError, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from shop.jobs import TrainModel
@@ -13,14 +14,21 @@ if TYPE_CHECKING:
     from workers.context import WorkerContext
 
 
+LONGEST_SECONDS = 3_600
+
+
 async def train_model(context: WorkerContext, job: TrainModel) -> str | None:
     """Returns the new version; None when the job had ended before."""
     resources = context.resources
     async with resources.jobs.running(job.record, last_try=context.last_try) as run:
         if run is None:
             return None
-        mark = await _mark(resources, run)
-        snapshot = await train_and_activate(resources, job.seed, run.advance, kind=job.kind, mark=mark)
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                mark = await _mark(resources, run)
+                snapshot = await train_and_activate(resources, job.seed, run.advance, kind=job.kind, mark=mark)
+        except TimeoutError as error:
+            raise TrainingError(f"Training took longer than {LONGEST_SECONDS} s and was ended.") from error
         ending = f"kept inactive: {snapshot.rejection}" if snapshot.rejection else "done"
         await run.succeed(ending, snapshot.version)
         return snapshot.version
