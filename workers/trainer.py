@@ -82,7 +82,8 @@ def work(plan: Plan, folder: Path, sender: Connection) -> None:
         sender.send(_trained(plan, folder, sender.send))
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent says it)
         traceback.print_exc(file=sys.stderr)
-        sender.send(Broken(str(error) or repr(error)))
+        # The errors of scoring are for people; any other is for those who read the log.
+        sender.send(Broken(str(error) if isinstance(error, ValueError) else "The worker's log says why."))
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import multiprocessing
+import shutil
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -63,8 +64,11 @@ class Mark:
 
 
 async def data_mark(resources: Resources) -> Mark:
-    """The data as they are now. Raises BadInputError when there is nothing to train on."""
-    until, interactions = await resources.interactions.newest()
+    """The data as they are now, without events that are dated in the future.
+
+    Raises BadInputError when there is nothing to train on.
+    """
+    until, interactions = await resources.interactions.newest(datetime.now(UTC))
     products = await resources.products.size()
     if products == 0:
         raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
@@ -107,9 +111,14 @@ async def train_and_activate(
             mark.until,
             lambda stage, done: tell(stage, done * _EXPORT_SHARE),
         )
-        trained = await _in_child(
-            plan, folder, lambda stage, done: tell(stage, _EXPORT_SHARE + done * (_TRAINED_SHARE - _EXPORT_SHARE))
-        )
+        try:
+            trained = await _in_child(
+                plan, folder, lambda stage, done: tell(stage, _EXPORT_SHARE + done * (_TRAINED_SHARE - _EXPORT_SHARE))
+            )
+        except TrainingError:
+            # What is kept here may be the reason: the next attempt begins afresh.
+            await asyncio.to_thread(shutil.rmtree, folder)
+            raise
         await tell("storing", _TRAINED_SHARE)
         snapshot = _snapshot(trained, kind, started)
         await resources.snapshots.save(snapshot, folder / PACK)

@@ -14,7 +14,7 @@ from array import array
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -97,9 +97,13 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     fresh = path.with_suffix(".new")
     with fresh.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
+        _flush(file)
     fresh.replace(path)
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -233,6 +237,23 @@ async def _export_interactions(store: InteractionStore, folder: Path, until: dat
     await tell("Reading interactions", 1.0)
 
 
+def in_time_order(
+    table: NDArray[np.int32], times: NDArray[np.int64], quantities: NDArray[np.float32], n_users: int
+) -> Interactions:
+    """By time, then user, item, event and order. `table` has the columns user, item, event and order."""
+    users, items, events, orders = (np.ascontiguousarray(column) for column in table.T)
+    place = np.lexsort((orders, events, items, users, times))
+    return Interactions(
+        users=users[place],
+        items=items[place],
+        events=events[place].astype(np.int8),
+        times=times[place],
+        quantities=quantities[place],
+        orders=orders[place].astype(np.int64),
+        n_users=n_users,
+    )
+
+
 def _join(folder: Path, joined: Path, product_keys: list[int]) -> None:
     """Writes one array per column, of the events whose product is in the catalogue."""
     chunks = [read_arrays(path) for path in _chunks(folder, _INTERACTIONS)]
@@ -240,18 +261,19 @@ def _join(folder: Path, joined: Path, product_keys: list[int]) -> None:
     del chunks
     items = _places(columns["items"], np.array(product_keys, dtype=np.uint64))
     kept = items >= 0
-    columns = {name: column[kept] for name, column in columns.items()} | {"items": items[kept]}
+    columns = {name: column[kept] for name, column in columns.items()}
     keys, users = np.unique(columns["users"], return_inverse=True)
     _, orders = np.unique(columns["orders"], return_inverse=True)
     missing = columns["orders"] == _NO_ORDER
-    columns["users"] = users.astype(np.int32)
-    columns["orders"] = np.where(missing, -1, orders - missing.any()).astype(np.int64)
-    place = np.lexsort((columns["orders"], columns["events"], columns["items"], columns["users"], columns["times"]))
+    orders = np.where(missing, -1, orders - missing.any())
+    table = np.stack([users, items[kept], columns["events"], orders], axis=1).astype(np.int32)
+    ordered = in_time_order(table, columns["times"], columns["quantities"], len(keys))
     fresh = joined.with_suffix(".new")
     fresh.mkdir(exist_ok=True)
-    for name in _COLUMNS:
-        np.save(fresh / f"{name}.npy", columns[name][place], allow_pickle=False)
-    np.save(fresh / "keys.npy", keys, allow_pickle=False)
+    for name, column in {**{name: getattr(ordered, name) for name in _COLUMNS}, "keys": keys}.items():
+        with (fresh / f"{name}.npy").open("wb") as file:
+            np.save(file, column, allow_pickle=False)
+            _flush(file)
     fresh.rename(joined)
 
 

@@ -27,7 +27,7 @@ from tests.fixtures.shop import working
 from tests.fixtures.small_shop import product, purchase, stock
 from tests.fixtures.waiting import until
 from tests.scoring.synthetic import Shape
-from workers.training import TrainingInterruptedError, train_and_activate
+from workers.training import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -131,6 +131,26 @@ async def test_work_on_other_data_is_not_gone_on_with(resources: Resources, stor
 
     (fresh,) = folders(resources.settings)
     assert fresh != stale
+
+
+async def test_damaged_work_is_thrown_away(resources: Resources) -> None:
+    with pytest.raises(TrainingInterruptedError):
+        await train_and_activate(resources, progress=killing_at("validating"))
+    (folder,) = folders(resources.settings)
+    (folder / "stage-neural.npz").write_bytes(b"half of a file")
+
+    with pytest.raises(TrainingError, match="The current model stays"):
+        await train_and_activate(resources)
+
+    assert (await train_and_activate(resources)).status is SnapshotStatus.ACTIVE
+
+
+async def test_events_of_the_future_wait(resources: Resources, stored: Dataset) -> None:
+    before = await data_mark(resources)
+    await resources.interactions.append([purchase("shopper-1", "sku-0001", 4_000_000_000, "typo")])
+
+    assert await data_mark(resources) == before
+    assert before.interactions == len(stored.interactions.users)
 
 
 async def test_an_empty_shop_is_told_to_import(settings: Settings, database: Database) -> None:
