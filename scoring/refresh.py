@@ -17,6 +17,7 @@ from scoring.ensemble import COMPONENTS, weight_vector
 from scoring.interactions import DAY, TrainingSet, fold
 from scoring.items import ItemIndex, unpack_strings
 from scoring.neighbours import Sides, similar
+from scoring.protocols import select
 from scoring.recommender import Scorers
 from scoring.state import ModelState, digest, prefixed
 from scoring.types import Component
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from scoring.dataset import Catalogue, Dataset
+    from scoring.dataset import Catalogue, Dataset, Interactions
     from scoring.interactions import Pairs
     from scoring.neural import Neural
 
@@ -61,7 +62,7 @@ def refresh_embeddings(
     neural = Scorers.from_state(state).neural
     ids = unpack_strings(state.part("items"), "ids")
     data = TrainingSet(dataset, now)
-    pairs = fold(_mapped(dataset, ids).interactions, len(ids))
+    pairs = fold(_mapped(dataset, ids), len(ids))
     tell("embeddings", 0.2)
     vectors = _tuned(neural, _contexts(pairs, int(pairs.first.max(initial=0)) - _RECENT, rng), pairs, rng)
     arrays = state.arrays | {f"{Component.NEURAL}.{_VECTORS}": vectors}
@@ -155,14 +156,12 @@ def _require_general(carried: dict[str, NDArray[Any]], before: int, after: int) 
             raise ValueError(f"The array {name} has an entry per product and cannot be carried over: train in full.")
 
 
-def _mapped(dataset: Dataset, ids: list[str]) -> Dataset:
+def _mapped(dataset: Dataset, ids: list[str]) -> Interactions:
     """The events of known products, numbered as in `ids`."""
-    from scoring.protocols import select
-
     place = {id_: index for index, id_ in enumerate(ids)}
     codes = np.array([place.get(id_, -1) for id_ in dataset.catalogue.ids], dtype=np.int32)
     columns = replace(dataset.interactions, items=codes[dataset.interactions.items])
-    return replace(dataset, interactions=select(columns, columns.items >= 0))
+    return select(columns, columns.items >= 0)
 
 
 def _extended(neural: Neural, ids: list[str], catalogue: Catalogue) -> Neural:

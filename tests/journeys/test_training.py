@@ -85,6 +85,9 @@ async def test_a_training_is_followed_and_taken_back(shop: Shop) -> None:
     statuses = {one["version"]: one["status"] for one in (await shop.data(MODELS, user=demo.STAFF))["models"]}
     assert taken_back == {"model": {"version": before, "status": "ACTIVE"}, "userErrors": []}
     assert (statuses[before], statuses[version]) == ("ACTIVE", "INACTIVE")
+    await shop.resources.snapshots.reject(version, "It is worse.")
+    (rejected,) = (one for one in (await shop.data(MODELS, user=demo.STAFF))["models"] if one["version"] == version)
+    assert (rejected["status"], rejected["rejection"]) == ("REJECTED", "It is worse.")
 
     entry = await shop.resources.database["audit_log"].find_one({"action": "activate_model"}, sort=[("at", -1)])
     assert entry
