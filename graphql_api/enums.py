@@ -8,6 +8,8 @@ import strawberry
 
 from scoring.types import EventType, ReasonKind, Scenario
 from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.jobs import JobState
+from shop.entities.models import SnapshotStatus, TrainingKind
 from shop.entities.paging import ProductSort
 from shop.entities.people import Role
 from shop.entities.recommendations import Confidence, Degradation
@@ -133,5 +135,37 @@ _describe(
         Role.SHOPPER: "Its own things.",
         Role.STAFF: "Everything.",
         Role.SERVICE: "Everything; for programs.",
+    },
+)
+_describe(
+    TrainingKind,
+    "TrainingKind",
+    "How much of a model is made anew.",
+    {
+        TrainingKind.FULL: "All of it, with settings chosen anew; daily by schedule.",
+        TrainingKind.EMBEDDINGS: "The product embeddings, moved towards what shoppers did lately; every six hours.",
+        TrainingKind.CONTENT: "The catalogue: products that are new, changed or gone; weekly.",
+    },
+)
+_describe(
+    SnapshotStatus,
+    "ModelStatus",
+    "Whether a model answers.",
+    {
+        SnapshotStatus.ACTIVE: "It makes the lists.",
+        SnapshotStatus.INACTIVE: "It could: it was the active one, or another was chosen.",
+        SnapshotStatus.REJECTED: "The guard kept it from being activated; `rejection` says why.",
+    },
+)
+_describe(
+    JobState,
+    "JobState",
+    "Where a job is in its life.",
+    {
+        JobState.QUEUED: "It waits for a worker, or for its next attempt.",
+        JobState.RUNNING: "A worker is at it.",
+        JobState.SUCCEEDED: "It has done what it was for.",
+        JobState.FAILED: "It has given up; `errorCode` and `errorMessage` say why.",
+        JobState.CANCELLED: "It was called off.",
     },
 )

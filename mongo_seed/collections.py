@@ -11,6 +11,7 @@ from typing import Any
 
 from scoring.types import EventType
 from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.jobs import JobState
 from shop.entities.people import Role
 
 Schema = dict[str, Any]
@@ -259,7 +260,8 @@ _MODEL_SNAPSHOTS = Collection(
             "trainingSeconds": _AMOUNT,
             "metrics": _OBJECT,
             "current": _BOOL,
-        }
+        },
+        {"kind": _STRING, "parent": _NULLABLE_STRING, "rejection": _NULLABLE_STRING},
     ),
     (
         # At most one snapshot can be the current one, whatever two trainers do at the same time.
@@ -270,8 +272,33 @@ _MODEL_SNAPSHOTS = Collection(
 
 _JOBS = Collection(
     "jobs",
-    _object({"_id": _ID}, {"name": _STRING, "status": _STRING, "createdAt": _DATE}),
-    (("newest", [("createdAt", -1), ("_id", 1)], {}),),
+    _object(
+        {
+            "_id": _ID,
+            "name": _ID,
+            "message": _OBJECT,
+            "createdAt": _DATE,
+            "state": {"enum": [state.value for state in JobState]},
+            "progress": _SHARE,
+            "stage": _STRING,
+            "attempt": _COUNT,
+            "requestedBy": _NULLABLE_STRING,
+            "notes": _OBJECT,
+        },
+        {
+            "activeName": _ID,
+            "startedAt": _DATE,
+            "finishedAt": _DATE,
+            "errorCode": _STRING,
+            "errorMessage": _STRING,
+            "result": _STRING,
+        },
+    ),
+    (
+        ("newest", [("createdAt", -1), ("_id", 1)], {}),
+        # At most one job of a name is queued or running, whoever starts one at the same time.
+        ("active", [("activeName", 1)], {"unique": True, "partialFilterExpression": {"activeName": {"$exists": True}}}),
+    ),
 )
 
 _AUDIT_LOG = Collection(

@@ -15,6 +15,7 @@ from shop.services.events import BLOCK_SECONDS, EventHub
 from shop.services.explain import ExplanationService
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
+from shop.services.jobs import JobService
 from shop.services.model import ModelService
 from shop.services.recommend import RecommendationService
 from shop.services.track import TrackService
@@ -22,6 +23,7 @@ from shop.store import database as mongo
 from shop.store import redis
 from shop.store.event_log import EventLog
 from shop.store.interactions import InteractionStore
+from shop.store.jobs import JobStore
 from shop.store.keys import Keys
 from shop.store.products import ProductStore
 from shop.store.queue import ArqQueue
@@ -66,6 +68,7 @@ class Resources:
     insights: InsightService
     recommendations: RecommendationService
     tracking: TrackService
+    jobs: JobService
 
 
 def _compose(settings: Settings, database: Database, client: redis.Redis, reader: redis.Redis) -> Resources:
@@ -102,6 +105,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         insights=insights,
         recommendations=RecommendationService(model, history, catalog, explanations, log, settings.model),
         tracking=TrackService(interactions, sessions, history, catalog, insights, hub),
+        jobs=JobService(JobStore(database), queue, hub),
     )
 
 
