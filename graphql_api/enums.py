@@ -65,6 +65,7 @@ _describe(
         ReasonKind.RECENTLY_VIEWED: "The shopper looked at it.",
         ReasonKind.STATED_TASTE: "The shopper named `label` as a taste.",
         ReasonKind.EXPLORATION: "It is shown to learn whether it fits.",
+        ReasonKind.PROMOTED: "The shop itself chose it for this place; nothing of the shopper is in it.",
     },
 )
 _describe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from scoring.ensemble import COMPONENTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from scoring.types import Component
@@ -30,6 +32,9 @@ class Slate:
     def take(self, places: NDArray[np.int64]) -> Slate:
         return Slate(self.items[places], self.scores[places], self.parts[places], self.weights[places])
 
+    def scaled(self, factor: float) -> Slate:
+        return replace(self, scores=self.scores * np.float32(factor))
+
     def followed_by(self, rest: Slate) -> Slate:
         """This list, then another one whose scores are shrunk to stay below."""
         if not len(rest):
@@ -37,10 +42,22 @@ class Slate:
         ceiling = self.scores.min(initial=1.0)
         return Slate(
             np.concatenate([self.items, rest.items]),
-            np.concatenate([self.scores, rest.scores * ceiling]),
+            np.concatenate([self.scores, np.minimum(rest.scores, 1.0) * ceiling]),
             np.concatenate([self.parts, rest.parts]),
             np.concatenate([self.weights, rest.weights]),
         )
+
+
+def merged(slates: Sequence[Slate]) -> Slate:
+    """The best of several slates of different products by score, as many as the longest one has."""
+    scores = np.concatenate([slate.scores for slate in slates])
+    order = np.argsort(-scores, kind="stable")[: max(map(len, slates))]
+    return Slate(
+        np.concatenate([slate.items for slate in slates])[order],
+        scores[order],
+        np.concatenate([slate.parts for slate in slates])[order],
+        np.concatenate([slate.weights for slate in slates])[order],
+    )
 
 
 def by_one(
