@@ -21,6 +21,8 @@ from graphql_api.catalog.mutations import CatalogMutation
 from graphql_api.catalog.queries import CatalogQuery
 from graphql_api.catalog.subscriptions import CatalogSubscription
 from graphql_api.errors import make_public
+from graphql_api.merchandising.mutations import MerchandisingMutation
+from graphql_api.merchandising.queries import MerchandisingQuery
 from graphql_api.models.queries import ModelQuery
 from graphql_api.node import NodeQuery
 from graphql_api.recommendations.queries import RecommendationQuery
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
     from graphql import GraphQLError
     from strawberry.types import ExecutionContext
 
-Query = merge_types("Query", (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, ModelQuery))
-Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation))
+Query = merge_types(
+    "Query", (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, MerchandisingQuery, ModelQuery)
+)
+Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation, MerchandisingMutation))
 Subscription = merge_types("Subscription", (RecommendationSubscription, CatalogSubscription))
 
 _MAX_ALIASES = 30

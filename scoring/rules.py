@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -94,7 +94,7 @@ class Rule:
     action: RuleAction
     target: Target
     factor: float = 1.0
-    position: int = 1
+    position: int = 0
     scope: Scope = field(default_factory=Scope)
     schedule: Schedule = field(default_factory=Schedule)
     priority: int = 0  # the higher one decides
@@ -125,11 +125,10 @@ class Ruling:
 class CompiledRules:
     """Rules with their products found in one catalogue. Immutable, and safe to share between threads."""
 
-    def __init__(self, rules: Iterable[Rule], index: ItemIndex) -> None:
+    def __init__(self, rules: Iterable[Rule], index: ItemIndex, index_of: Mapping[str, int]) -> None:
         self._n_items = len(index)
         enabled = sorted((rule for rule in rules if rule.enabled), key=lambda rule: (-rule.priority, rule.id))
-        place_of = {name: item for item, name in enumerate(index.ids)} if enabled else {}
-        self._rules = [(rule, _items(rule.target, index, place_of)) for rule in enabled]
+        self._rules = [(rule, _items(rule.target, index, index_of)) for rule in enabled]
 
     def applicable(self, now: int, context: RuleContext) -> tuple[int, ...]:
         """Places of the rules that apply, the one that decides first; the same places come to the same ruling."""
@@ -172,9 +171,9 @@ def place_pins(ruling: Ruling, limit: int, showable: NDArray[np.bool_]) -> dict[
     return placed
 
 
-def _items(target: Target, index: ItemIndex, place_of: dict[str, int]) -> NDArray[np.int32]:
+def _items(target: Target, index: ItemIndex, index_of: Mapping[str, int]) -> NDArray[np.int32]:
     """Products in the order of the target, then the members of its labels; what the catalogue lacks is left out."""
-    named = np.array([place_of[id_] for id_ in target.products if id_ in place_of], dtype=np.int32)
+    named = np.array([index_of[id_] for id_ in target.products if id_ in index_of], dtype=np.int32)
     kinds = ((index.categories, target.categories), (index.brands, target.brands), (index.tags, target.tags))
     return np.concatenate([named, *(labels.members(names) for labels, names in kinds)])
 
