@@ -249,7 +249,7 @@ class Recommender:
             among = allowed & (query.rules.factors == np.float32(level))
             if among.any():
                 slates.append(route(query, profile, among).scaled(level))
-        return merged(slates) if slates else route(query, profile, allowed)
+        return merged(slates, query.limit) if slates else route(query, profile, allowed)
 
     # One method per scenario: its own candidates, best first.
 

@@ -48,10 +48,10 @@ class Slate:
         )
 
 
-def merged(slates: Sequence[Slate]) -> Slate:
-    """The best of several slates of different products by score, as many as the longest one has."""
+def merged(slates: Sequence[Slate], least: int) -> Slate:
+    """The best of several slates of different products by score: as many as the longest one has, or `least`."""
     scores = np.concatenate([slate.scores for slate in slates])
-    order = np.argsort(-scores, kind="stable")[: max(map(len, slates))]
+    order = np.argsort(-scores, kind="stable")[: max(least, *map(len, slates))]
     return Slate(
         np.concatenate([slate.items for slate in slates])[order],
         scores[order],

@@ -165,7 +165,7 @@ def _problems(draft: MerchandisingRule) -> Iterator[Problem]:
     """What is wrong with a rule by itself."""
     rule, target, schedule = draft.rule, draft.rule.target, draft.rule.schedule
     pinned = rule.action is RuleAction.PIN
-    last = rule.position + len(target.products) - 1
+    last = rule.position + max(len(target.products), 1) - 1
     labels = target.categories or target.brands or target.tags
     checks = (
         (len(draft.name) <= _LONGEST_NAME, "name", "TOO_LONG", f"A name has {_LONGEST_NAME} characters at most."),
