@@ -21,7 +21,7 @@ from scoring.reasons import Facts, Sources, Witness
 from scoring.repeats import repeats
 from scoring.rerank import Slot, diversify, explore, relaxations, within_caps
 from scoring.rules import place_pins
-from scoring.slate import Slate, best_first, by_one, merged
+from scoring.slate import Slate, best_first, by_one
 from scoring.state import BrokenSnapshotError
 from scoring.types import Component, History, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario
 
@@ -239,17 +239,12 @@ class Recommender:
         return slate.take(places)
 
     def _weighed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        """Each group of products with the same factor proposes its own best, so that a boost finds products beyond
-        the shortlist."""
+        """With factors on them, any of the scenario's products may be the best, not only those of its shortlist."""
         route = self._routes[query.scenario]
-        if query.rules is None or not query.rules.levels:
+        if query.rules is None or not query.rules.weighs:
             return route(query, profile, allowed)
-        slates = []
-        for level in (1.0, *query.rules.levels):
-            among = allowed & (query.rules.factors == np.float32(level))
-            if among.any():
-                slates.append(route(query, profile, among).scaled(level))
-        return merged(slates, query.limit) if slates else route(query, profile, allowed)
+        every = route(replace(query, limit=self.n_items), profile, allowed)
+        return every.weighed(query.rules.factors, max(_POOL, query.limit + _POOL // 2))
 
     # One method per scenario: its own candidates, best first.
 

@@ -10,8 +10,6 @@ import numpy as np
 from scoring.ensemble import COMPONENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from scoring.types import Component
@@ -32,8 +30,10 @@ class Slate:
     def take(self, places: NDArray[np.int64]) -> Slate:
         return Slate(self.items[places], self.scores[places], self.parts[places], self.weights[places])
 
-    def scaled(self, factor: float) -> Slate:
-        return replace(self, scores=self.scores * np.float32(factor))
+    def weighed(self, factors: NDArray[np.float32], count: int) -> Slate:
+        """The best `count` once the scores are multiplied; factors: (items,) of the whole catalogue."""
+        scores = self.scores * factors[self.items]
+        return replace(self, scores=scores).take(np.argsort(-scores, kind="stable")[:count])
 
     def followed_by(self, rest: Slate) -> Slate:
         """This list, then another one whose scores are shrunk to stay below."""
@@ -46,18 +46,6 @@ class Slate:
             np.concatenate([self.parts, rest.parts]),
             np.concatenate([self.weights, rest.weights]),
         )
-
-
-def merged(slates: Sequence[Slate], least: int) -> Slate:
-    """The best of several slates of different products by score: as many as the longest one has, or `least`."""
-    scores = np.concatenate([slate.scores for slate in slates])
-    order = np.argsort(-scores, kind="stable")[: max(least, *map(len, slates))]
-    return Slate(
-        np.concatenate([slate.items for slate in slates])[order],
-        scores[order],
-        np.concatenate([slate.parts for slate in slates])[order],
-        np.concatenate([slate.weights for slate in slates])[order],
-    )
 
 
 def by_one(
