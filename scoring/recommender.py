@@ -233,18 +233,23 @@ class Recommender:
         if not capped:
             return slate
         places = within_caps(slate.items, held, capped, len(slate))
-        if len(places) < query.limit:  # the shortlist is too much of a kind: look at all there is
-            slate = self._weighed(replace(query, limit=self.n_items), profile, allowed)
+        for wider in (20 * _POOL, self.n_items):
+            if len(places) >= query.limit or len(slate) >= self.n_items:
+                break
+            # The shortlist is too much of a kind.
+            slate = self._weighed(replace(query, limit=wider), profile, allowed)
             places = within_caps(slate.items, held, capped, max(_POOL, query.limit))
         return slate.take(places)
 
     def _weighed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        """With factors on them, any of the scenario's products may be the best, not only those of its shortlist."""
+        """Any product with a factor may become the best, so all of them are asked for, not only a shortlist."""
         route = self._routes[query.scenario]
-        if query.rules is None or not query.rules.weighs:
+        heavier = allowed & (query.rules.factors != 1.0) if query.rules is not None else None
+        if query.rules is None or heavier is None or not heavier.any():
             return route(query, profile, allowed)
-        every = route(replace(query, limit=self.n_items), profile, allowed)
-        return every.weighed(query.rules.factors, max(_POOL, query.limit + _POOL // 2))
+        plain = route(query, profile, allowed & ~heavier)
+        own = route(replace(query, limit=int(np.count_nonzero(heavier))), profile, heavier)
+        return plain.mixed_with(own.weighed(query.rules.factors), max(len(plain), _POOL, query.limit))
 
     # One method per scenario: its own candidates, best first.
 

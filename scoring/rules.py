@@ -118,7 +118,6 @@ class Ruling:
 
     excluded: NDArray[np.bool_]  # (items,)
     factors: NDArray[np.float32]  # (items,), 1 where no rule says anything
-    weighs: bool  # whether any rule gives factors
     pins: tuple[tuple[int, int], ...]  # (item, wished position from 1), the one that decides first
 
 
@@ -153,7 +152,7 @@ class CompiledRules:
         weighing = [(rule, items) for rule, items in (self._rules[place] for place in applied) if _weighs(rule)]
         for rule, items in reversed(weighing):  # the last word is the highest priority's
             factors[items] = rule.factor
-        return Ruling(excluded, factors, bool(weighing), tuple(pins))
+        return Ruling(excluded, factors, tuple(pins))
 
 
 def place_pins(ruling: Ruling, limit: int, showable: NDArray[np.bool_]) -> dict[int, int]:

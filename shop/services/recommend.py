@@ -114,18 +114,27 @@ class RecommendationService:
         return self._logged(shown, model.recommender.weights, started)
 
     async def neighbours(self, product_ids: Sequence[str], scenario: Scenario, limit: int) -> list[list[Product]]:
-        """Similar or bought-together products of each id, for listings: one catalogue query for all, nothing logged."""
+        """Similar or bought-together products of each id, for listings: one catalogue query for all, nothing logged.
+
+        In stock, and not where an EXCLUDE rule forbids it; the shop's other rules are for recommendation lists.
+        """
         model = self._model.active
         if model is None:
             return [[] for _ in product_ids]
-        index_of, ids, facts = model.recommender.index_of, model.recommender.catalogue_ids, model.recommender.facts
-        lists = (facts.similar if scenario is Scenario.SIMILAR else facts.together).items
-        neighbours = [
-            [ids[place] for place in lists[index_of[id_]][:limit].tolist() if place >= 0] if id_ in index_of else []
-            for id_ in product_ids
-        ]
+        neighbours = [self._neighbour_ids(model, id_, scenario)[:limit] for id_ in product_ids]
         products = await self._catalog.get_many({id_ for row in neighbours for id_ in row})
-        return [[products[id_] for id_ in row if id_ in products] for row in neighbours]
+        return [[products[id_] for id_ in row if id_ in products and products[id_].in_stock] for row in neighbours]
+
+    def _neighbour_ids(self, model: ActiveModel, product_id: str, scenario: Scenario) -> list[str]:
+        index_of, ids, facts = model.recommender.index_of, model.recommender.catalogue_ids, model.recommender.facts
+        if product_id not in index_of:
+            return []
+        near = (facts.similar if scenario is Scenario.SIMILAR else facts.together).items[index_of[product_id]]
+        seed = self._catalog.in_memory((product_id,)).get(product_id)
+        context = RuleContext(scenario, frozenset(seed.category_path if seed else ()))
+        ruling = self._rules.apply(model, context).ruling()
+        shown = near[(near >= 0) & ~ruling.excluded[near]] if ruling else near[near >= 0]
+        return [ids[place] for place in shown.tolist() if ids[place] not in self._catalog.out_of_stock]
 
     async def _seeds(self, request: RecommendationRequest) -> dict[str, Product]:
         if not request.product_ids:

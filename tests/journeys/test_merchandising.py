@@ -343,6 +343,22 @@ async def test_what_is_out_of_stock_never_makes_a_list_short(shop: Shop) -> None
     assert ids(await items(shop, scenario="POPULAR", limit=60)) == ids(before)
 
 
+async def test_an_exclusion_holds_on_product_pages_too(shop: Shop) -> None:
+    node = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]
+    query = "query ($id: ID!) { product(id: $id) { similar(first: 5) { id } boughtTogether(first: 5) { id } } }"
+
+    async def near(field: str) -> list[str]:
+        return [one["id"] for one in (await shop.data(query, {"id": node["id"]}))["product"][field]]
+
+    for field, scenario in (("similar", "SIMILAR"), ("boughtTogether", "BOUGHT_TOGETHER")):
+        before = await near(field)
+        scope = {"scenarios": [scenario]}
+        async with rule(shop, action="EXCLUDE", target={"productIds": before[:1]}, scope=scope):
+            after = await near(field)
+        assert after[: len(before) - 1] == before[1:]
+        assert before[0] not in after
+
+
 async def _set_stock(shop: Shop, product_id: str, *, in_stock: bool) -> None:
     catalog = shop.resources.catalog
     id_ = decode_id("Product", product_id)
