@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from pymongo.write_concern import WriteConcern
 from scoring.rules import Rule, RuleAction, Schedule, Scope, Segment, Target
 from scoring.types import Scenario
 from shop.entities.rules import MerchandisingRule
+from shop.errors import UnavailableError
 from shop.store.database import Database, Document, store_errors
 from shop.store.paging import SortKey, find_page
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from shop.entities.paging import Page, PageRequest
 
+_PATIENCE_SECONDS = 10
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
 
@@ -77,11 +80,15 @@ class RuleStore:
 
     async def _in_transaction(self, write: Callable[[Session], Coroutine[Any, Any, bool]]) -> bool:
         done = False
-        with store_errors():
-            async with await self._client.start_session() as session:
-                done = await session.with_transaction(
-                    write, ReadConcern("majority"), WriteConcern(w="majority", j=True, wtimeout=10_000)
-                )
+        try:
+            with store_errors():
+                # The driver would try again for two minutes.
+                async with asyncio.timeout(_PATIENCE_SECONDS), await self._client.start_session() as session:
+                    done = await session.with_transaction(
+                        write, ReadConcern("majority"), WriteConcern(w="majority", j=True, wtimeout=10_000)
+                    )
+        except TimeoutError as error:
+            raise UnavailableError("MongoDB") from error
         return done
 
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from graphql_api.relay import decode_id, encode_id
+from scoring.rules import RuleContext
 from scoring.types import Scenario
 from shop.entities.people import Actor
 from shop.entities.recommendations import RecommendationRequest
 from shop.resources import open_resources
 from tests.fixtures.waiting import until
+from tests.journeys.test_outages import shop_on_cables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from shop.settings import Settings
     from tests.fixtures.shop import Shop
 
 STAFF = "demo-staff"
@@ -357,6 +363,82 @@ async def test_an_exclusion_holds_on_product_pages_too(shop: Shop) -> None:
             after = await near(field)
         assert after[: len(before) - 1] == before[1:]
         assert before[0] not in after
+
+
+async def test_without_redis_a_rule_holds_here_at_once_and_elsewhere_by_the_poll(
+    stocked: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shop.resources._RULES_POLL_SECONDS", 0.05)
+    request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=8)
+    async with shop_on_cables(stocked) as (shop, _, redis), open_resources(stocked, serve=True) as other:
+        hidden = ids(await items(shop, scenario="POPULAR"))[0]
+        redis.cut()
+        async with rule(shop, action="EXCLUDE", target={"productIds": [hidden]}):
+            assert hidden not in ids(await items(shop, scenario="POPULAR"))
+
+            async def polled() -> bool:
+                shown = await other.recommendations.recommend(request)
+                return decode_id("Product", hidden) not in [item.product.id for item in shown.items]
+
+            await until(polled, "the other process to poll", 10)
+
+
+async def test_without_mongodb_rules_still_hold_and_a_change_says_that_it_was_not_stored(stocked: Settings) -> None:
+    async with shop_on_cables(stocked) as (shop, mongo, _):
+        hidden = ids(await items(shop, scenario="POPULAR"))[0]
+        exclude = {"action": "EXCLUDE", "target": {"productIds": [hidden]}}
+        async with rule(shop, **exclude) as saved:
+            mongo.cut()
+            away = ids(await items(shop, scenario="POPULAR"))
+            refused = await shop.ask(SAVE, {"input": {**exclude, "id": saved["id"], "enabled": False}}, STAFF)
+            mongo.mend()
+
+            async def answers() -> bool:
+                return not (await shop.ask(RULES, {}, STAFF)).errors
+
+            await until(answers, "MongoDB", 20)
+            stored = (await shop.data(RULES, {"active": True}, STAFF))["merchandisingRules"]["nodes"]
+
+            assert hidden not in away
+            assert refused.code == "UNAVAILABLE"
+            assert refused.errors[0]["extensions"]["retryable"] is True
+            assert [node["id"] for node in stored] == [saved["id"]]
+
+
+async def test_changes_at_the_same_time_are_all_in_the_audit_log(shop: Shop) -> None:
+    target = {"action": "EXCLUDE", "target": {"tags": ["none"]}}
+    async with rule(shop, **target) as saved:
+        names = {f"name {number}" for number in range(6)}
+        inputs = [{**target, "id": saved["id"], "name": name} for name in names]
+
+        await asyncio.gather(*(shop.data(SAVE, {"input": input_}, STAFF) for input_ in inputs))
+
+        rule_id = decode_id("MerchandisingRule", saved["id"])
+        database = shop.resources.database
+        entries = await database["audit_log"].find({"subject": rule_id}).to_list(20)
+        left = await database["merchandising_rules"].find_one({"_id": rule_id})
+        assert {entry["details"]["after"]["name"] for entry in entries} == {"", *names}
+        assert left is not None
+        assert left["name"] in names
+
+
+async def test_rules_are_found_anew_in_a_new_model(shop: Shop) -> None:
+    """The same product lies in another row of the next model."""
+    model = shop.resources.model.require()
+    turned = copy.copy(model.recommender)
+    turned.index = replace(turned.index, ids=turned.index.ids[::-1])
+    turned.index_of = {id_: row for row, id_ in enumerate(turned.index.ids)}
+    swapped = replace(model, snapshot=replace(model.snapshot, version="next"), recommender=turned)
+    product = model.recommender.catalogue_ids[3]
+
+    async with rule(shop, action="EXCLUDE", target={"productIds": [encode_id("Product", product)]}):
+        rows = []
+        for one in (model, swapped, model):
+            ruling = shop.resources.rules.apply(one, RuleContext(Scenario.POPULAR)).ruling()
+            assert ruling is not None
+            rows.append(np.flatnonzero(ruling.excluded).tolist())
+
+    assert rows == [[3], [len(turned.index) - 4], [3]]
 
 
 async def _set_stock(shop: Shop, product_id: str, *, in_stock: bool) -> None:

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 PAGE = (Path(__file__).parents[2] / "docs" / "merchandising.md").read_text()
 (EXAMPLE,) = re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL)
 POPULAR = """
-{ recommendations(input: { scenario: POPULAR, limit: 5 }) { items { reasons { kind } product { id category { id } } } } }
+{
+  recommendations(input: { scenario: POPULAR, limit: 5 }) {
+    items { reasons { kind } product { id category { id } } }
+  }
+}
 """
 DELETE = "mutation ($id: ID!) { deleteMerchandisingRule(input: { id: $id }) { deletedId } }"
 
