@@ -50,8 +50,9 @@ class RuleStore:
             return await find_page(self._rules, _query(active, now), _NEWEST, request, rule_from_document)
 
     async def count(self, active: bool | None = None, now: datetime | None = None) -> int:
+        query = _query(active, now or datetime.now(UTC))
         with store_errors():
-            return await self._rules.count_documents(_query(active, now or datetime.now(UTC)))
+            return await (self._rules.count_documents(query) if query else self._rules.estimated_document_count())
 
     async def save(self, saved: MerchandisingRule) -> None:
         """Inserts or replaces; the audit log keeps the rule as it was saved."""

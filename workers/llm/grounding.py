@@ -58,9 +58,11 @@ _CLAIMS: dict[str, tuple[tuple[re.Pattern[str], frozenset[ReasonKind]], ...]] = 
             (r"\bshop\b(?: \w+){0,2} (?:chose|chosen|picked|selected|put)\b", frozenset({_K.PROMOTED})),
             (r"\b(?:chosen|picked|selected|put here) by the shop\b", frozenset({_K.PROMOTED})),
             (
-                (r"\b(?:(?:chosen|picked|selected|made|right|just|perfect|personali[sz]ed) for you"
-                r"|your (?:taste|habits|preferences|style|interests|history|needs)"
-                r"|you(?:['’]ll| will| may| might)? (?:like|love|enjoy|prefer|often|usually|always|tend))\b"),
+                (
+                    r"\b(?:(?:chosen|picked|selected|made|right|just|perfect|personali[sz]ed) for you"
+                    r"|your (?:taste|habits|preferences|style|interests|history|needs)"
+                    r"|you(?:['’]ll| will| may| might)? (?:like|love|enjoy|prefer|often|usually|always|tend))\b"
+                ),
                 frozenset(_K) - {_K.PROMOTED},
             ),
             (_OFFERS, frozenset()),
