@@ -328,6 +328,34 @@ async def test_a_list_keeps_to_the_caps(shop: Shop) -> None:
     assert (await shop.ask(LIST, {"input": {"maxPerBrand": -1}})).code == "BAD_USER_INPUT"
 
 
+async def test_the_shop_sets_caps_for_all_lists_and_a_request_may_lift_them(stocked: Settings) -> None:
+    capped = stocked.model_copy(update={"model": stocked.model.model_copy(update={"max_per_category": 1})})
+    request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=20)
+    async with open_resources(capped, serve=True) as resources:
+        usual = await resources.recommendations.recommend(request)
+        lifted = await resources.recommendations.recommend(replace(request, max_per_category=0))
+
+    assert len({item.product.category_id for item in usual.items}) == 20
+    assert len({item.product.category_id for item in lifted.items}) < 20
+
+
+async def test_the_text_about_a_pinned_product_says_that_the_shop_chose_it(shop: Shop) -> None:
+    promoted = await stranger(shop, ids(await items(shop)))
+    query = "query ($id: ID!) { explanation(productId: $id) { status text evidence { kind } } }"
+    found: dict[str, Any] = {}
+
+    async def written() -> bool:
+        found.update((await shop.data(query, {"id": promoted}, SHOPPER))["explanation"] or {})
+        return found.get("status") == "READY"
+
+    async with rule(shop, action="PIN", target={"productIds": [promoted]}, position=1):
+        await items(shop)
+        await until(written, "the explanation", 20)
+
+    assert found["evidence"] == [{"kind": "PROMOTED"}]
+    assert "shop" in found["text"].lower()
+
+
 async def test_what_is_out_of_stock_never_makes_a_list_short(shop: Shop) -> None:
     """Even if the best dozens of products have gone, in every scenario; and they come back when they do."""
     before = await items(shop, scenario="POPULAR", limit=60)
