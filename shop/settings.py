@@ -58,10 +58,10 @@ class ModelSettings(BaseSettings):
     weight_neural: float = Field(0.25, ge=0, description="Weight of neural embeddings.")
     weight_contextual: float = Field(0.10, ge=0, description="Weight of the contextual part.")
     exploration_share: float = Field(0.05, ge=0, le=0.5, description="Part of a FOR_YOU list that may be exploration.")
-    max_per_category: int = Field(0, ge=0, description="Most products of one deepest category in a list; 0: no limit.")
-    max_per_brand: int = Field(0, ge=0, description="Most products of one brand in a list; 0: no limit.")
     history_limit: int = Field(3000, description="Most recent events of a shopper that scoring looks at.")
     seed: int = Field(42, description="Seed of training; the same data and seed give the same model.")
+    max_per_category: int = Field(0, ge=0, description="Most products of one deepest category in a list; 0: no limit.")
+    max_per_brand: int = Field(0, ge=0, description="Most products of one brand in a list; 0: no limit.")
     snapshots_kept: int = Field(5, ge=2, description="Model snapshots kept for going back.")
 
 

@@ -200,7 +200,7 @@ class RecommendationService:
         if ranked is None:
             query = self._query(request, user, model, history, seeds, now)
             available = self._available(model, in_stock=request.in_stock) if stock is not None else None
-            query = replace(query, rules=rules.ruling(), available=available)
+            query = replace(query, rules=rules.ruling(), available=available, caps=self._capped(request))
             places = await asyncio.to_thread(model.recommender.recommend, query)
             ranked = tuple(self._claimed(model, place, request.actor, language) for place in places)
             if request.limit <= _LONGEST_CACHED:
@@ -232,7 +232,6 @@ class RecommendationService:
             local_hour=request.context.local_hour,
             device=request.context.device,
             exploration_share=self._exploration_share,
-            caps=self._capped(request),
             seed=zlib.crc32(f"{request.actor.key}:{model.version}:{history.stamp[1]!r}:{now}".encode()),
         )
 
