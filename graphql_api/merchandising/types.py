@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.arguments import in_utc
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
 from graphql_api.relay import Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info, require_few
@@ -205,8 +206,8 @@ class RuleScheduleInput:
 
     def to_schedule(self) -> Schedule:
         return Schedule(
-            starts_at=_seconds(self.starts_at),
-            ends_at=_seconds(self.ends_at),
+            starts_at=_seconds(self.starts_at, "schedule.startsAt"),
+            ends_at=_seconds(self.ends_at, "schedule.endsAt"),
             weekdays=frozenset(map(int, self.weekdays or ())),
             hours=frozenset(self.hours or ()),
         )
@@ -258,8 +259,5 @@ def _moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _seconds(moment: datetime | None) -> int | None:
-    """A time without a zone is taken as UTC."""
-    if moment is None:
-        return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+def _seconds(moment: datetime | None, field: str) -> int | None:
+    return None if moment is None else int(in_utc(moment, field).timestamp())

@@ -160,8 +160,8 @@ async def test_a_rule_holds_only_within_its_schedule(shop: Shop) -> None:
 
 async def test_a_rule_keeps_to_its_scope(shop: Shop) -> None:
     listed = await items(shop, scenario="POPULAR")
-    hidden = ids(listed)[0]
-    category = listed[0]["product"]["category"]["id"]
+    product = next(item["product"] for item in listed if item["product"]["category"])
+    hidden, category = product["id"], product["category"]["id"]
     exclude = {"action": "EXCLUDE", "target": {"productIds": [hidden]}}
     page = {"categoryId": category, "device": "Mobile", "locale": "de-AT"}
 
@@ -283,6 +283,16 @@ async def test_a_rule_that_cannot_be_meant_is_refused_with_its_field(
     assert await shop.data(RULES, {}, STAFF) == before
 
 
+async def test_a_time_that_no_calendar_has_is_bad_input(shop: Shop) -> None:
+    schedule = {"endsAt": "9999-12-31T23:59:59-12:00"}
+    input_ = {"action": "EXCLUDE", "target": {"tags": ["none"]}, "schedule": schedule}
+
+    answer = await shop.ask(SAVE, {"input": input_}, STAFF)
+
+    assert answer.code == "BAD_USER_INPUT"
+    assert answer.errors[0]["extensions"]["field"] == "schedule.endsAt"
+
+
 async def test_rules_are_for_staff(shop: Shop) -> None:
     input_ = {"input": {"action": "EXCLUDE", "target": {"tags": ["organic"]}}}
     async with rule(shop, action="BURY", target={"tags": ["organic"]}, factor=0.5) as saved:
@@ -321,10 +331,11 @@ async def test_rules_are_listed_page_by_page(shop: Shop) -> None:
 async def test_a_list_keeps_to_the_caps(shop: Shop) -> None:
     capped = await items(shop, limit=10, maxPerCategory=1, maxPerBrand=2, diversity=0.0)
 
-    categories = [item["product"]["category"]["id"] for item in capped]
+    categories = [item["product"]["category"]["id"] for item in capped if item["product"]["category"]]
     brands = [item["product"]["brand"] for item in capped]
-    assert len(capped) == len(set(categories)) == 10
-    assert all(brands.count(brand) <= 2 for brand in brands)
+    assert len(capped) == 10
+    assert len(categories) == len(set(categories)) > 5
+    assert all(brands.count(brand) <= 2 for brand in brands if brand)
     assert (await shop.ask(LIST, {"input": {"maxPerBrand": -1}})).code == "BAD_USER_INPUT"
 
 
@@ -335,8 +346,10 @@ async def test_the_shop_sets_caps_for_all_lists_and_a_request_may_lift_them(stoc
         usual = await resources.recommendations.recommend(request)
         lifted = await resources.recommendations.recommend(replace(request, max_per_category=0))
 
-    assert len({item.product.category_id for item in usual.items}) == 20
-    assert len({item.product.category_id for item in lifted.items}) < 20
+    categories = [item.product.category_id for item in usual.items if item.product.category_id]
+    assert len(usual.items) == 20
+    assert len(categories) == len(set(categories)) > 10
+    assert len({item.product.category_id for item in lifted.items}) < len(categories)
 
 
 async def test_the_text_about_a_pinned_product_says_that_the_shop_chose_it(shop: Shop) -> None:
