@@ -23,6 +23,8 @@ from graphql_api.catalog.subscriptions import CatalogSubscription
 from graphql_api.errors import make_public
 from graphql_api.jobs.queries import JobQuery
 from graphql_api.jobs.subscriptions import JobSubscription
+from graphql_api.merchandising.mutations import MerchandisingMutation
+from graphql_api.merchandising.queries import MerchandisingQuery
 from graphql_api.models.mutations import ModelMutation
 from graphql_api.models.queries import ModelQuery
 from graphql_api.models.subscriptions import ModelSubscription
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
     from graphql import GraphQLError
     from strawberry.types import ExecutionContext
 
-Query = merge_types("Query", (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, ModelQuery, JobQuery))
-Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation, ModelMutation))
+Query = merge_types(
+    "Query",
+    (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, MerchandisingQuery, ModelQuery, JobQuery),
+)
+Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation, MerchandisingMutation, ModelMutation))
 Subscription = merge_types(
     "Subscription", (RecommendationSubscription, CatalogSubscription, ModelSubscription, JobSubscription)
 )

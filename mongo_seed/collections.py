@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scoring.rules import RuleAction
 from scoring.types import EventType
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.jobs import JobState
@@ -21,6 +22,7 @@ _STRING: Schema = {"bsonType": "string"}
 _ID: Schema = {"bsonType": "string", "minLength": 1}
 _NULLABLE_STRING: Schema = {"bsonType": ["string", "null"]}
 _STRINGS: Schema = {"bsonType": "array", "items": _STRING}
+_NUMBERS: Schema = {"bsonType": "array", "items": {"bsonType": ["int", "long"]}}
 _DATE: Schema = {"bsonType": "date"}
 _NULLABLE_DATE: Schema = {"bsonType": ["date", "null"]}
 _BOOL: Schema = {"bsonType": "bool"}
@@ -244,7 +246,37 @@ _INSIGHTS = Collection(
 
 _EXPERIMENTS = Collection("experiments", _object({"_id": _ID}, {"status": _STRING, "createdAt": _DATE}))
 
-_MERCHANDISING_RULES = Collection("merchandising_rules", _object({"_id": _ID}, {"updatedAt": _DATE}))
+_MERCHANDISING_RULES = Collection(
+    "merchandising_rules",
+    _object(
+        {
+            "_id": _ID,
+            "name": _STRING,
+            "action": {"enum": [action.value for action in RuleAction]},
+            "target": _object({"products": _STRINGS, "categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
+            "factor": {"bsonType": "number", "minimum": 0, "exclusiveMinimum": True},
+            "position": _COUNT,
+            "scope": _object(
+                {
+                    "scenarios": _STRINGS,
+                    "categories": _STRINGS,
+                    "segments": _STRINGS,
+                    "languages": _STRINGS,
+                    "devices": _STRINGS,
+                }
+            ),
+            "schedule": _object(
+                {"startsAt": _NULLABLE_DATE, "endsAt": _NULLABLE_DATE, "weekdays": _NUMBERS, "hours": _NUMBERS}
+            ),
+            "priority": {"bsonType": ["int", "long"]},
+            "enabled": _BOOL,
+            "createdAt": _DATE,
+            "updatedAt": _DATE,
+            "updatedBy": _NULLABLE_STRING,
+        }
+    ),
+    (("newest", [("createdAt", -1), ("_id", 1)], {}),),
+)
 
 _MODEL_SNAPSHOTS = Collection(
     "model_snapshots",
@@ -303,8 +335,8 @@ _JOBS = Collection(
 
 _AUDIT_LOG = Collection(
     "audit_log",
-    _object({"at": _DATE, "action": _STRING}, {"actorId": _NULLABLE_STRING}),
-    (("newest", [("at", -1), ("_id", 1)], {}),),
+    _object({"at": _DATE, "action": _STRING}, {"actorId": _NULLABLE_STRING, "subject": _STRING, "details": _OBJECT}),
+    (("newest", [("at", -1), ("_id", 1)], {}), ("subject", [("subject", 1), ("at", -1)], {})),
 )
 
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))

@@ -67,6 +67,8 @@ class ModelSettings(BaseSettings):
         description="A new model whose NDCG@10 is worse than that of the one in use by more than this part is kept "
         "inactive.",
     )
+    max_per_category: int = Field(0, ge=0, description="Most products of one deepest category in a list; 0: no limit.")
+    max_per_brand: int = Field(0, ge=0, description="Most products of one brand in a list; 0: no limit.")
     snapshots_kept: int = Field(5, ge=2, description="Model snapshots kept for going back.")
 
 

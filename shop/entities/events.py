@@ -17,6 +17,7 @@ class Topic(StrEnum):
     USER_UPDATED = "user_updated"  # subject: user id
     MODEL_ACTIVATED = "model_activated"  # subject: model version
     JOB_CHANGED = "job_changed"  # subject: job id
+    RULES_CHANGED = "rules_changed"  # subject: rule id; data: change (SAVED, DELETED)
 
 
 @dataclass(frozen=True, slots=True)
