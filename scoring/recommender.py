@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.bandit import bandit_scores, draw_chances
+from scoring.bandit_features import Traits, encode, impression
 from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.bandit import BanditState
     from scoring.component import Scorer
     from scoring.state import ModelState
 
@@ -80,6 +83,7 @@ class Recommender:
         self.n_items = len(facts.index)
         self.category_labels = facts.index.categories.names
         self.brand_labels = facts.index.brands.names
+        self.traits = Traits.of(facts.index, facts.demand)
         self._components = scorers.by_component()
         self._popular_order = np.lexsort((facts.index.ties, -facts.demand.popularity)).astype(np.int32)
         self._routes: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
@@ -247,15 +251,36 @@ class Recommender:
         return by_one(Component.CONTEXTUAL, items[keep], freshness, freshness)
 
     def _arrange(self, slate: Slate, query: Query) -> tuple[Slate, list[Slot]]:
+        rows = encode(query, self.traits, slate.items, slate.scores)
+        if query.bandit is not None and query.bandit.weight > 0 and query.scenario in _PERSONAL:
+            slate, rows = self._learned(slate, query.bandit, rows)
         if query.scenario in _RERANKED:
             order = np.arange(min(query.limit, len(slate)))
             if query.diversity > 0:
                 vectors = self.scorers.neural.embeddings[slate.items]
                 order = diversify(slate.scores, vectors, query.limit, query.diversity)
-            slots = explore(order, len(slate), query.limit, query.exploration_share, query.seed)
+            slots = explore(
+                order,
+                len(slate),
+                query.limit,
+                query.exploration_share,
+                query.seed,
+                lambda places: draw_chances(query.bandit, rows[places]),
+            )
         else:
             slots = [Slot(place, exploration=False, propensity=1.0) for place in range(min(query.limit, len(slate)))]
+        slots = [replace(slot, impression=impression(rows, slot.place, slot.rivals)) for slot in slots]
         return slate.take(np.array([slot.place for slot in slots], dtype=np.int64)), slots
+
+    def _learned(
+        self, slate: Slate, bandit: BanditState, rows: NDArray[np.float64]
+    ) -> tuple[Slate, NDArray[np.float64]]:
+        """The slate in its new order once the contextual component also says what clicks in this context taught."""
+        parts, contextual = slate.parts.copy(), COMPONENTS.index(Component.CONTEXTUAL)
+        parts[:, contextual] += bandit_scores(bandit, rows)
+        scores = self.calibration((parts * slate.weights).sum(axis=1))
+        order = np.lexsort((np.arange(len(scores)), -scores))
+        return Slate(slate.items, scores, parts, slate.weights).take(order), rows[order]
 
     def _filler(self, slate: Slate, missing: int, allowed: NDArray[np.bool_]) -> Slate:
         items = self._most_popular(missing, allowed, frozenset(slate.items.tolist()))
@@ -301,6 +326,6 @@ def _ranked(slate: Slate, slots: list[Slot], reasons: list[list[Reason]]) -> lis
     scores = np.clip(slate.scores, 0.0, 1.0).tolist()
     rows = zip(slate.items.tolist(), scores, breakdowns(slate.parts, slate.weights), reasons, slots, strict=True)
     return [
-        RankedItem(item, score, breakdown, tuple(own), slot.exploration, slot.propensity)
+        RankedItem(item, score, breakdown, tuple(own), slot.exploration, slot.propensity, slot.impression)
         for item, score, breakdown, own, slot in rows
     ]
