@@ -22,6 +22,7 @@ _NULLABLE_STRING: Schema = {"bsonType": ["string", "null"]}
 _STRINGS: Schema = {"bsonType": "array", "items": _STRING}
 _DATE: Schema = {"bsonType": "date"}
 _NULLABLE_DATE: Schema = {"bsonType": ["date", "null"]}
+_BYTES: Schema = {"bsonType": "binData"}
 _BOOL: Schema = {"bsonType": "bool"}
 _COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _AMOUNT: Schema = {"bsonType": "number", "minimum": 0}
@@ -210,7 +211,11 @@ _RECOMMENDATIONS_LOG = Collection(
                         "score": {"bsonType": "number"},
                         "exploration": _BOOL,
                         "propensity": _AMOUNT,
-                    }
+                    },
+                    {
+                        "rewardedAt": _DATE,
+                        "impression": _object({"features": _BYTES, "rivals": _BYTES, "shown": _COUNT}),
+                    },
                 ),
             },
         },
@@ -223,7 +228,21 @@ _RECOMMENDATIONS_LOG = Collection(
             "degraded": _STRINGS,
         },
     ),
-    (("actor", [("actorKey", 1), ("at", -1)], {}),),
+    (("actor", [("actorKey", 1), ("at", -1)], {}), ("time", [("at", 1)], {})),
+)
+
+_BANDIT_STATES = Collection(
+    "bandit_states",
+    _object(
+        {
+            "_id": _ID,
+            "layout": _COUNT,
+            "batches": _COUNT,
+            "impressions": _AMOUNT,
+            "sums": _BYTES,
+            "savedAt": _DATE,
+        }
+    ),
 )
 
 _EXPLANATIONS = Collection(
@@ -290,6 +309,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     _INTERACTIONS,
     _USER_PROFILES,
     _RECOMMENDATIONS_LOG,
+    _BANDIT_STATES,
     _EXPLANATIONS,
     _INSIGHTS,
     _EXPERIMENTS,

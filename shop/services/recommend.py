@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shop.entities.catalog import Product
     from shop.entities.explanations import Explanation
     from shop.entities.people import Actor, User
+    from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
     from shop.services.explain import Claim, ExplanationService
     from shop.services.history import ActorHistory, HistoryService
@@ -62,6 +63,7 @@ class RecommendationService:
         catalog: CatalogService,
         explanations: ExplanationService,
         log: RecommendationLog,
+        bandit: BanditService,
         settings: ModelSettings,
     ) -> None:
         self._model = model
@@ -69,6 +71,7 @@ class RecommendationService:
         self._catalog = catalog
         self._explanations = explanations
         self._log = log
+        self._bandit = bandit
         self._exploration_share = settings.exploration_share
         self._ranked: BoundedDict[tuple[object, ...], tuple[_Ranked, ...]] = BoundedDict(_CACHED_LISTS)
 
@@ -204,6 +207,7 @@ class RecommendationService:
             local_hour=request.context.local_hour,
             device=request.context.device,
             exploration_share=self._exploration_share,
+            bandit=self._bandit.state,
             seed=zlib.crc32(f"{request.actor.key}:{model.version}:{history.stamp[1]!r}:{now}".encode()),
         )
 
@@ -216,6 +220,7 @@ class RecommendationService:
     def _logged(
         self, shown: RecommendationList, weights: Mapping[Component, float], started: float
     ) -> RecommendationList:
+        self._bandit.shown(shown)
         latency_ms = (time.perf_counter() - started) * 1000
         named = {component.value: weight for component, weight in weights.items()}
         if self._log.append(shown, named, latency_ms):
@@ -286,6 +291,7 @@ def _items(
             explanation=explanations[entry.claim.key],
             exploration=entry.place.exploration,
             propensity=entry.place.propensity,
+            impression=entry.place.impression,
         )
         for rank, entry in enumerate(ranked, start=1)
     )
