@@ -225,6 +225,7 @@ _RECOMMENDATIONS_LOG = Collection(
             "weights": _OBJECT,
             "variant": {"bsonType": ["string", "object", "null"]},
             "latencyMs": _AMOUNT,
+            "featureLayout": _COUNT,
             "degraded": _STRINGS,
         },
     ),

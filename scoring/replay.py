@@ -18,7 +18,7 @@ from scoring.bandit import draw_chances
 from scoring.bandit_features import unpack_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -81,19 +81,24 @@ def bandit_policy(state: BanditState) -> Policy:
 
 
 def replay_slot(
-    impression: Impression, propensity: float, policy: Policy | None, model: BanditState
-) -> tuple[float, float, float]:
-    """(chances, modelled, expected) of `Replayed` for one slot that had rivals; no policy is the one that logged.
+    impression: Impression, propensity: float, policies: Sequence[Policy | None], model: BanditState
+) -> NDArray[np.float64]:
+    """(chances, modelled, expected) of `Replayed` for each policy and one slot that had rivals, shape (policies, 3).
 
-    model: expects rewards; for an unbiased estimate it must not have seen this slot.
+    None among the policies is the one that logged. model: expects rewards; for unbiased estimates it must not have
+    learned from this slot.
     """
     rivals = unpack_rows(impression.rivals, compressed=True)
     outcomes, _ = model.posterior.predict(rivals)
     modelled = float(outcomes[impression.shown])
-    if policy is None:
-        return propensity, modelled, modelled
-    chances = policy(rivals)
-    return float(chances[impression.shown]), modelled, float(chances @ outcomes)
+    seen = np.empty((len(policies), 3))
+    for place, policy in enumerate(policies):
+        if policy is None:
+            seen[place] = propensity, modelled, modelled
+        else:
+            chances = policy(rivals)
+            seen[place] = chances[impression.shown], modelled, chances @ outcomes
+    return seen
 
 
 def evaluate(slots: Replayed, groups: NDArray[np.int64], rng: Generator) -> PolicyValue | None:

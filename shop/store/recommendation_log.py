@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from scoring.bandit_features import LAYOUT
 from shop.errors import UnavailableError
 from shop.store.database import BulkError, Database, Document, bulk_insert, iterate, store_errors
 
@@ -66,7 +67,8 @@ class RecommendationLog:
         """
         now = datetime.now(UTC)
         place = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
-        wanted = {"_id": list_id, "actorKey": actor_key, "at": {"$gte": now - _ATTRIBUTION}}
+        recent = {"at": {"$gte": now - _ATTRIBUTION}, "featureLayout": LAYOUT}
+        wanted = {"_id": list_id, "actorKey": actor_key, **recent}
         lists = self._database["recommendations_log"]
         with store_errors():
             found: Document | None = await lists.find_one_and_update(
@@ -80,7 +82,8 @@ class RecommendationLog:
 
     def since(self, start: datetime) -> AsyncIterator[Document]:
         """What replay needs of the lists shown since then: scenario, actor, and each place's impression and reward."""
-        return iterate(self._database, "recommendations_log", {"at": {"$gte": start}}, fields=_REPLAYED)
+        wanted = {"at": {"$gte": start}, "featureLayout": LAYOUT}
+        return iterate(self._database, "recommendations_log", wanted, fields=_REPLAYED)
 
     def start(self) -> None:
         self._writer = asyncio.create_task(self._run(), name="recommendation-log")
@@ -139,6 +142,7 @@ def _document(shown: RecommendationList, weights: dict[str, float], latency_ms: 
         "at": shown.generated_at,
         "latencyMs": latency_ms,
         "degraded": [part.value for part in shown.degraded],
+        "featureLayout": LAYOUT,
         "items": [_item(item) for item in shown.items],
     }
 

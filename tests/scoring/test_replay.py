@@ -81,7 +81,7 @@ def truth_of(log: Log, policy: Policy) -> float:
 
 def replayed(log: Log, policy: Policy | None, model: BanditState, seed: int = 0) -> PolicyValue:
     seen = np.array([
-        replay_slot(one, propensity, policy, model)
+        replay_slot(one, propensity, [policy], model)[0]
         for one, propensity in zip(log.impressions, log.propensities, strict=True)
     ])  # fmt: skip
     slots = Replayed(log.rewards, log.propensities, *seen.T)
