@@ -277,8 +277,11 @@ class Recommender:
     ) -> tuple[Slate, NDArray[np.float64]]:
         """The slate in its new order once the contextual component also says what clicks in this context taught."""
         parts, contextual = slate.parts.copy(), COMPONENTS.index(Component.CONTEXTUAL)
+        before = self.calibration((parts * slate.weights).sum(axis=1))
         parts[:, contextual] += bandit_scores(bandit, rows)
-        scores = self.calibration((parts * slate.weights).sum(axis=1))
+        after = self.calibration((parts * slate.weights).sum(axis=1))
+        # As a ratio: whatever else has scaled the scores stays.
+        scores = slate.scores * after / np.maximum(before, np.float32(1e-12))
         order = np.lexsort((np.arange(len(scores)), -scores))
         return Slate(slate.items, scores, parts, slate.weights).take(order), rows[order]
 

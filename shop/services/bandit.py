@@ -62,7 +62,7 @@ class BanditService:
         self._known: StoredBandit | None = None
         self._state: BanditState | None = None
         self._shown: deque[bytes] = deque()
-        self._clicks: deque[_Click] = deque(maxlen=_MOST_CLICKS)
+        self._clicks: deque[_Click] = deque()
         self._pending = BanditState.empty()
         self._sending: tuple[str, BanditState] | None = None
         self._read_at = self._saved_at = -np.inf
@@ -70,6 +70,7 @@ class BanditService:
         self._turning = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self.dropped = 0
 
     @property
     def state(self) -> BanditState | None:
@@ -83,13 +84,19 @@ class BanditService:
             self._fold()
 
     def acted(self, interactions: Sequence[Interaction]) -> None:
-        """Credits the lists that these events name; never waits. An event told twice is credited once."""
+        """Credits the lists that these events name; never waits. An event told twice is credited once.
+
+        While MongoDB is away clicks wait; the oldest beyond a bound are dropped and counted.
+        """
         now = time.monotonic()
         self._clicks.extend(
             _Click(event.recommendation_id, event.actor.key, event.product_id, now)
             for event in interactions
             if event.recommendation_id and event.type in REWARDED
         )
+        while len(self._clicks) > _MOST_CLICKS:
+            self._clicks.popleft()
+            self.dropped += 1
 
     async def current(self) -> BanditState:
         """The shared state, or its durable copy, read now; for tools. Raises UnavailableError."""
