@@ -75,7 +75,7 @@ def encode(query: Query, traits: Traits, items: NDArray[np.int32], scores: NDArr
     """
     rows = np.zeros((len(items), DIMENSION))
     rows[:, 0] = 1.0
-    rows[:, 1] = scores
+    rows[:, 1] = np.clip(scores, 0.0, 1.0)
     rows[:, 2] = traits.demand[items]
     rows[:, 3] = traits.newness[items]
     rows[:, 4] = traits.price_level[items]

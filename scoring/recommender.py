@@ -281,7 +281,7 @@ class Recommender:
         parts[:, contextual] += bandit_scores(bandit, rows)
         after = self.calibration((parts * slate.weights).sum(axis=1))
         # As a ratio: whatever else has scaled the scores stays.
-        scores = slate.scores * after / np.maximum(before, np.float32(1e-12))
+        scores: NDArray[np.float32] = slate.scores * (after / np.maximum(before, 1e-12)).astype(np.float32)
         order = np.lexsort((np.arange(len(scores)), -scores))
         return Slate(slate.items, scores, parts, slate.weights).take(order), rows[order]
 

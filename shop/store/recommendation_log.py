@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -155,6 +154,6 @@ def _item(item: Recommendation) -> Document:
         "exploration": item.exploration,
         "propensity": item.propensity,
     }
-    if item.impression is not None:
-        document["impression"] = asdict(item.impression)
+    if (seen := item.impression) is not None:
+        document["impression"] = {"features": seen.features, "rivals": seen.rivals, "shown": seen.shown}
     return document
