@@ -20,7 +20,7 @@ from shop.errors import UnavailableError
 from shop.store.bandit import StoredBandit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from shop.entities.interactions import Interaction
     from shop.entities.recommendations import RecommendationList
@@ -110,7 +110,7 @@ class BanditService:
         """Settles, sends, reads and saves all at once. Raises UnavailableError when a database is away."""
         async with self._turning:
             self._fold()
-            await self._settle()
+            await self._settle(len(self._clicks))
             await self._send()
             await self._read()
             await self._save()
@@ -121,9 +121,9 @@ class BanditService:
         if self._worker is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._worker, patience_seconds)
-        try:
-            await self.flush()
-        except UnavailableError:
+        async with self._turning:
+            self._fold()
+            await self._attempt([lambda: self._settle(len(self._clicks)), self._send, self._read, self._save])
             await self._park()
 
     async def _run(self) -> None:
@@ -131,18 +131,22 @@ class BanditService:
             async with self._turning:
                 self._fold()
                 now = time.monotonic()
-                steps = [self._settle, self._send]
+                steps: list[Callable[[], Awaitable[None]]] = [self._settle, self._send]
                 steps += [self._read] if now - self._read_at >= _READ_SECONDS else []
                 steps += [self._save] if now - self._saved_at >= _SAVE_SECONDS else []
-                for step in steps:
-                    try:
-                        await step()
-                    except UnavailableError as error:
-                        _log.debug("bandit_waits", reason=error.message)
-                    except Exception:  # noqa: BLE001 (one bad update must not end all learning)
-                        _log.exception("bandit_failed")
+                await self._attempt(steps)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _TURN_SECONDS)
+
+    async def _attempt(self, steps: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        """Each step, whether or not those before it could be done."""
+        for step in steps:
+            try:
+                await step()
+            except UnavailableError as error:
+                _log.debug("bandit_waits", reason=error.message)
+            except Exception:  # noqa: BLE001 (one bad update must not end all learning)
+                _log.exception("bandit_failed")
 
     def _fold(self) -> None:
         """Lists shown become sums."""
@@ -152,10 +156,10 @@ class BanditService:
             rows = unpack_rows(data)
             self._pending = update(self._pending, rows, np.zeros(len(rows)))
 
-    async def _settle(self) -> None:
+    async def _settle(self, most: int = _CLICKS_PER_TURN) -> None:
         """Clicks become rewards. One whose list is not in the log yet waits."""
         early: list[_Click] = []
-        for _ in range(min(len(self._clicks), _CLICKS_PER_TURN)):
+        for _ in range(min(len(self._clicks), most)):
             click = self._clicks.popleft()
             try:
                 features = await self._recommendation_log.claim_reward(click.list_id, click.actor_key, click.product_id)
@@ -213,7 +217,7 @@ class BanditService:
         self._saved_at = time.monotonic()
 
     async def _park(self) -> None:
-        """At a stop without Redis: the sums go to MongoDB."""
+        """At a stop: the sums that Redis did not take go to MongoDB."""
         waiting = [self._sending, (uuid4().hex, self._pending)]
         try:
             for batch in waiting:
@@ -221,3 +225,5 @@ class BanditService:
                     await self._store.park(*batch)
         except UnavailableError:
             _log.error("bandit_updates_lost", impressions=sum(batch[1].weight for batch in waiting if batch))
+        if self._clicks:
+            _log.error("bandit_clicks_lost", clicks=len(self._clicks))

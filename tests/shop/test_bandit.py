@@ -22,9 +22,11 @@ from shop.entities.explanations import Explanation, TextStatus
 from shop.entities.interactions import Interaction
 from shop.entities.people import Actor
 from shop.entities.recommendations import Freshness, Recommendation, RecommendationList
+from shop.errors import UnavailableError
 from shop.resources import open_resources
 from shop.store.bandit import BanditStore, StoredBandit
 from tests.fixtures.cable import cable
+from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -246,6 +248,47 @@ async def test_without_redis_learning_waits_and_survives_a_stop(settings: Settin
     assert state.weight == pytest.approx(18)
     assert state.squares == pytest.approx(5)
     assert await database["bandit_states"].count_documents({"_id": {"$regex": "^increment"}}) == 0
+
+
+async def test_a_stop_settles_every_click(settings: Settings, database: Database) -> None:
+    """More than one turn would take."""
+    async with process(settings, database) as resources:
+        shown = [a_list(seed=seed) for seed in range(210)]
+        for one in shown:
+            show(resources, one)
+        resources.bandit.acted([click(one, place) for one in shown for place in range(3)])
+
+    async with process(settings, database) as resources:
+        state = await settled(resources)
+        assert state.weight == pytest.approx(630)
+        assert state.squares == pytest.approx(630)
+
+
+@pytest.mark.slow
+async def test_without_mongodb_clicks_wait(settings: Settings, database: Database) -> None:
+    mongo_port = urlsplit(settings.mongo.uri or "").port or 0
+    async with cable(mongo_port) as line:
+        uri = f"mongodb://127.0.0.1:{line.port}/?directConnection=true"
+        cut_off = settings.model_copy(
+            update={"mongo": settings.mongo.model_copy(update={"uri": uri, "timeout_ms": 300})}
+        )
+        async with process(cut_off, database) as resources:
+            shown = a_list()
+            show(resources, shown)
+            await settled(resources)
+
+            line.cut()
+            resources.bandit.acted([click(shown, 2)])
+            with pytest.raises(UnavailableError):
+                await resources.bandit.flush()
+            line.mend()
+
+            async def credited() -> bool:
+                with contextlib.suppress(UnavailableError):
+                    return (await settled(resources)).squares == pytest.approx(1.0)
+                return False
+
+            await until(credited, "the click to count", 20)
 
 
 async def test_the_log_holds_the_propensities_that_were_shown(settings: Settings, database: Database) -> None:
