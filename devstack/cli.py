@@ -137,6 +137,27 @@ def activate(version: str) -> None:
 
 
 @main.command()
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="How far back to look.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def replay(days: float, *, as_json: bool) -> None:
+    """Estimate from logged lists what they would have earned without exploration, and under the bandit of today."""
+    from devstack import replay as replaying
+
+    report = _run(replaying.replayed(_settings(), days))
+    if as_json:
+        click.echo(replaying.as_json(report, days))
+    else:
+        replaying.show(report, days)
+
+
+@main.command()
 @_port
 def api(port: int | None) -> None:
     """Run one API process."""

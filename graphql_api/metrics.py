@@ -33,6 +33,7 @@ class Metrics:
         gauges = (
             ("whybuy_log_waiting", "Lists waiting to be logged.", lambda: resources.recommendation_log.waiting),
             ("whybuy_log_dropped", "Lists that could not be logged.", lambda: resources.recommendation_log.dropped),
+            ("whybuy_clicks_dropped", "Clicks that were not learned from.", lambda: resources.bandit.dropped),
             ("whybuy_subscribers", "Open subscriptions.", lambda: resources.hub.subscribers),
             ("whybuy_model_loaded", "1 when a model answers.", lambda: int(resources.model.active is not None)),
         )

@@ -25,6 +25,7 @@ _STRINGS: Schema = {"bsonType": "array", "items": _STRING}
 _NUMBERS: Schema = {"bsonType": "array", "items": {"bsonType": ["int", "long"]}}
 _DATE: Schema = {"bsonType": "date"}
 _NULLABLE_DATE: Schema = {"bsonType": ["date", "null"]}
+_BYTES: Schema = {"bsonType": "binData"}
 _BOOL: Schema = {"bsonType": "bool"}
 _COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _AMOUNT: Schema = {"bsonType": "number", "minimum": 0}
@@ -213,7 +214,11 @@ _RECOMMENDATIONS_LOG = Collection(
                         "score": {"bsonType": "number"},
                         "exploration": _BOOL,
                         "propensity": _AMOUNT,
-                    }
+                    },
+                    {
+                        "rewardedAt": _DATE,
+                        "impression": _object({"features": _BYTES, "rivals": _BYTES, "shown": _COUNT}),
+                    },
                 ),
             },
         },
@@ -223,10 +228,25 @@ _RECOMMENDATIONS_LOG = Collection(
             "weights": _OBJECT,
             "variant": {"bsonType": ["string", "object", "null"]},
             "latencyMs": _AMOUNT,
+            "featureLayout": _COUNT,
             "degraded": _STRINGS,
         },
     ),
-    (("actor", [("actorKey", 1), ("at", -1)], {}),),
+    (("actor", [("actorKey", 1), ("at", -1)], {}), ("time", [("at", 1)], {})),
+)
+
+_BANDIT_STATES = Collection(
+    "bandit_states",
+    _object(
+        {
+            "_id": _ID,
+            "layout": _COUNT,
+            "batches": _COUNT,
+            "impressions": _AMOUNT,
+            "sums": _BYTES,
+            "savedAt": _DATE,
+        }
+    ),
 )
 
 _EXPLANATIONS = Collection(
@@ -349,6 +369,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     _INTERACTIONS,
     _USER_PROFILES,
     _RECOMMENDATIONS_LOG,
+    _BANDIT_STATES,
     _EXPLANATIONS,
     _INSIGHTS,
     _EXPERIMENTS,

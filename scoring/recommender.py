@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.bandit import bandit_scores, draw_chances
+from scoring.bandit_features import Traits, encode, impression
 from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
@@ -42,8 +44,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.bandit import BanditState
     from scoring.component import Scorer
-    from scoring.ensemble import Fusion
+    from scoring.ensemble import Calibration, Fusion
     from scoring.state import ModelState
 
 _HARDLY_KNOWN = 3  # products met: with no more, someone is new
@@ -97,6 +100,7 @@ class Recommender:
         self.n_items = len(facts.index)
         self.category_labels = facts.index.categories.names
         self.brand_labels = facts.index.brands.names
+        self.traits = Traits.of(facts.index, facts.demand)
         self._components = scorers.by_component()
         self._popular_order = np.lexsort((facts.index.ties, -facts.demand.popularity)).astype(np.int32)
         self._routes: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
@@ -225,7 +229,7 @@ class Recommender:
 
     def _listed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]) -> list[RankedItem]:
         """What the scenario and popular products give within the caps; `held` counts towards these."""
-        slate, slots = self._arrange(self._candidates(query, profile, allowed, held), query)
+        slate, slots = self._arrange(self._candidates(query, profile, allowed, held), query, profile)
         reasons = self._reasons(slate, slots, query, profile)
         if len(slate) < query.limit:
             outside = allowed.copy()
@@ -371,16 +375,41 @@ class Recommender:
         freshness = np.exp2(-days / 7).astype(np.float32)
         return by_one(Component.CONTEXTUAL, items[keep], freshness, freshness)
 
-    def _arrange(self, slate: Slate, query: Query) -> tuple[Slate, list[Slot]]:
+    def _arrange(self, slate: Slate, query: Query, profile: Profile) -> tuple[Slate, list[Slot]]:
+        rows = encode(query, self.traits, slate.items, slate.scores)
+        if query.bandit is not None and query.bandit.weight > 0 and query.scenario in _PERSONAL:
+            calibration = self.plan_of(query, profile).calibration
+            slate, rows = self._learned(slate, query.bandit, rows, calibration)
         if query.scenario in _RERANKED:
             order = np.arange(min(query.limit, len(slate)))
             if query.diversity > 0:
                 vectors = self.scorers.neural.embeddings[slate.items]
                 order = diversify(slate.scores, vectors, query.limit, query.diversity)
-            slots = explore(order, len(slate), query.limit, query.exploration_share, query.seed)
+            slots = explore(
+                order,
+                len(slate),
+                query.limit,
+                query.exploration_share,
+                query.seed,
+                lambda places: draw_chances(query.bandit, rows[places]),
+            )
         else:
             slots = [Slot(place, exploration=False, propensity=1.0) for place in range(min(query.limit, len(slate)))]
+        slots = [replace(slot, impression=impression(rows, slot.place, slot.rivals)) for slot in slots]
         return slate.take(np.array([slot.place for slot in slots], dtype=np.int64)), slots
+
+    def _learned(
+        self, slate: Slate, bandit: BanditState, rows: NDArray[np.float64], calibration: Calibration
+    ) -> tuple[Slate, NDArray[np.float64]]:
+        """The slate in its new order once the contextual component also says what clicks in this context taught."""
+        parts, contextual = slate.parts.copy(), COMPONENTS.index(Component.CONTEXTUAL)
+        before = calibration((parts * slate.weights).sum(axis=1))
+        parts[:, contextual] += bandit_scores(bandit, rows)
+        after = calibration((parts * slate.weights).sum(axis=1))
+        # As a ratio: whatever else has scaled the scores stays.
+        scores: NDArray[np.float32] = slate.scores * (after / np.maximum(before, 1e-12)).astype(np.float32)
+        order = np.lexsort((np.arange(len(scores)), -scores))
+        return Slate(slate.items, scores, parts, slate.weights).take(order), rows[order]
 
     def _most_popular(self, count: int, allowed: NDArray[np.bool_]) -> NDArray[np.int32]:
         found: list[int] = []
@@ -420,6 +449,6 @@ def _ranked(slate: Slate, slots: list[Slot], reasons: list[list[Reason]]) -> lis
     scores = np.clip(slate.scores, 0.0, 1.0).tolist()
     rows = zip(slate.items.tolist(), scores, breakdowns(slate.parts, slate.weights), reasons, slots, strict=True)
     return [
-        RankedItem(item, score, breakdown, tuple(own), slot.exploration, slot.propensity)
+        RankedItem(item, score, breakdown, tuple(own), slot.exploration, slot.propensity, slot.impression)
         for item, score, breakdown, own, slot in rows
     ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from scoring.bandit import BanditState
     from scoring.rules import Ruling
 
 
@@ -145,6 +146,7 @@ class Query:
     exploration_share: float = 0.0  # the part of the list that may be exploration, 0 to 1
     seed: int = 0
     weights: dict[Component, float] | None = None  # None: the snapshot's own
+    bandit: BanditState | None = None  # what clicks taught; None: exploration draws evenly
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,15 @@ class ComponentScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Impression:
+    """What a bandit can learn from one place of a list: half-precision rows of features (scoring.bandit_features)."""
+
+    features: bytes  # one row: the product shown
+    rivals: bytes = b""  # compressed rows: all that might have been here, the list's own product first; b"" if fixed
+    shown: int = 0  # the row of `rivals` that was shown
+
+
+@dataclass(frozen=True, slots=True)
 class RankedItem:
     """One place of a list. `score` is calibrated to [0, 1]; `propensity` is the exact chance of this item here."""
 
@@ -166,3 +177,4 @@ class RankedItem:
     reasons: tuple[Reason, ...]
     exploration: bool
     propensity: float
+    impression: Impression | None = None

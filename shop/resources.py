@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shop.services.accounts import AccountService
+from shop.services.bandit import BanditService
 from shop.services.catalog import CatalogService
 from shop.services.events import BLOCK_SECONDS, EventHub
 from shop.services.explain import ExplanationService
@@ -22,6 +23,7 @@ from shop.services.rules import RuleService
 from shop.services.track import TrackService
 from shop.store import database as mongo
 from shop.store import redis
+from shop.store.bandit import BanditStore
 from shop.store.event_log import EventLog
 from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
@@ -73,6 +75,7 @@ class Resources:
     recommendations: RecommendationService
     tracking: TrackService
     jobs: JobService
+    bandit: BanditService
 
 
 def _compose(settings: Settings, database: Database, client: redis.Redis, reader: redis.Redis) -> Resources:
@@ -83,6 +86,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     sessions, snapshots = SessionStore(client, keys), SnapshotStore(database)
     texts = ExplanationStore(database, client, keys)
     log = RecommendationLog(database)
+    bandit = BanditService(BanditStore(database, client, keys), log, settings.model.bandit_half_life_days)
     catalog = CatalogService(products, hub, settings.api.product_cache_size)
     model = ModelService(snapshots, hub, settings.model.cache_dir)
     history = HistoryService(interactions, sessions, hub, settings.model.history_limit)
@@ -109,9 +113,12 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         explanations=explanations,
         insights=insights,
         rules=rules,
-        recommendations=RecommendationService(model, history, catalog, rules, explanations, log, settings.model),
-        tracking=TrackService(interactions, sessions, history, catalog, insights, hub),
+        recommendations=RecommendationService(
+            model, history, catalog, rules, explanations, log, bandit, settings.model
+        ),
+        tracking=TrackService(interactions, sessions, history, catalog, insights, bandit, hub),
         jobs=JobService(JobStore(database), queue, hub),
+        bandit=bandit,
     )
 
 
@@ -133,6 +140,8 @@ async def open_resources(settings: Settings, *, serve: bool = False) -> AsyncIte
 
 
 async def _serve(resources: Resources, closing: contextlib.AsyncExitStack) -> None:
+    resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
+    closing.push_async_callback(resources.bandit.stop)
     resources.recommendation_log.start()
     closing.push_async_callback(resources.recommendation_log.stop)
     await resources.hub.start()

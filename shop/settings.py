@@ -57,7 +57,12 @@ class ModelSettings(BaseSettings):
     weight_content: float = Field(0.30, ge=0, description="Weight of content-based filtering.")
     weight_neural: float = Field(0.25, ge=0, description="Weight of neural embeddings.")
     weight_contextual: float = Field(0.10, ge=0, description="Weight of the contextual part.")
-    exploration_share: float = Field(0.05, ge=0, le=0.5, description="Part of a FOR_YOU list that may be exploration.")
+    exploration_share: float = Field(
+        0.05, ge=0, le=0.5, description="Part of a FOR_YOU, NEXT_IN_SESSION or CART list that may be exploration."
+    )
+    bandit_half_life_days: float = Field(
+        30, gt=0, description="Age at which a click weighs half in what the bandit has learned, in days."
+    )
     history_limit: int = Field(3000, description="Most recent events of a shopper that scoring looks at.")
     seed: int = Field(42, description="Seed of training; the same data and seed give the same model.")
     guard_margin: float = Field(

@@ -11,6 +11,7 @@ from scoring.types import Component, ComponentScore, ItemFilter, ReasonKind, Sce
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from scoring.types import Impression
     from shop.entities.catalog import Product
     from shop.entities.explanations import Explanation, Insight
     from shop.entities.people import Actor
@@ -98,6 +99,7 @@ class Recommendation:
     explanation: Explanation
     exploration: bool
     propensity: float
+    impression: Impression | None = None  # what a bandit learns from this place
 
     @property
     def confidence(self) -> Confidence:

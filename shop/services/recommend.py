@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shop.entities.catalog import Product
     from shop.entities.explanations import Explanation
     from shop.entities.people import Actor, User
+    from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
     from shop.services.explain import Claim, ExplanationService
     from shop.services.history import ActorHistory, HistoryService
@@ -61,7 +62,7 @@ class _Ranked:
 
 
 class RecommendationService:
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the heart is wired to everything; each is one part)
         self,
         model: ModelService,
         history: HistoryService,
@@ -69,6 +70,7 @@ class RecommendationService:
         rules: RuleService,
         explanations: ExplanationService,
         log: RecommendationLog,
+        bandit: BanditService,
         settings: ModelSettings,
     ) -> None:
         self._model = model
@@ -77,6 +79,7 @@ class RecommendationService:
         self._rules = rules
         self._explanations = explanations
         self._log = log
+        self._bandit = bandit
         self._exploration_share = settings.exploration_share
         self._caps = Caps(settings.max_per_category, settings.max_per_brand)
         self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
@@ -232,6 +235,7 @@ class RecommendationService:
             local_hour=request.context.local_hour,
             device=request.context.device,
             exploration_share=self._exploration_share,
+            bandit=self._bandit.state,
             seed=zlib.crc32(f"{request.actor.key}:{model.version}:{history.stamp[1]!r}:{now}".encode()),
         )
 
@@ -277,6 +281,7 @@ class RecommendationService:
     def _logged(
         self, shown: RecommendationList, weights: Mapping[Component, float], started: float
     ) -> RecommendationList:
+        self._bandit.shown(shown)
         latency_ms = (time.perf_counter() - started) * 1000
         named = {component.value: weight for component, weight in weights.items()}
         if self._log.append(shown, named, latency_ms):
@@ -350,6 +355,7 @@ def _items(
             explanation=explanations[entry.claim.key],
             exploration=entry.place.exploration,
             propensity=entry.place.propensity,
+            impression=entry.place.impression,
         )
         for rank, entry in enumerate(ranked, start=1)
     )

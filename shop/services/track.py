@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.interactions import Interaction
+    from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
     from shop.services.history import HistoryService
@@ -54,6 +55,7 @@ class TrackService:
         history: HistoryService,
         catalog: CatalogService,
         insights: InsightService,
+        bandit: BanditService,
         hub: EventHub,
     ) -> None:
         self._interactions = interactions
@@ -61,6 +63,7 @@ class TrackService:
         self._history = history
         self._catalog = catalog
         self._insights = insights
+        self._bandit = bandit
         self._hub = hub
 
     async def record(self, interactions: Sequence[Interaction]) -> Recorded:
@@ -84,6 +87,7 @@ class TrackService:
                 recorded.accepted.append(interaction)
         if recorded.accepted:
             await self._interactions.append(recorded.accepted)
+            self._bandit.acted(recorded.accepted)
             await self._freshen(recorded.accepted)
         return recorded
 

@@ -27,6 +27,14 @@ class Keys:
         """Recent events of a user or an anonymous session (a list, newest first)."""
         return f"{self.prefix}:session:{actor_key}"
 
+    def bandit(self, layout: int) -> str:
+        """The bandit's shared sums (binary). The braces keep it and its batches on one node of a cluster."""
+        return f"{self.prefix}:{{bandit}}:{layout}"
+
+    def bandit_batch(self, batch_id: str) -> str:
+        """Set once a batch of updates has been added."""
+        return f"{self.prefix}:{{bandit}}:batch:{batch_id}"
+
     def explanation(self, key: str) -> str:
         """A finished explanation; its key hashes the actor's."""
         return f"{self.prefix}:explanation:{key}"

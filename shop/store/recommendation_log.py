@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from scoring.bandit_features import LAYOUT
 from shop.errors import UnavailableError
-from shop.store.database import BulkError, Database, Document, bulk_insert
+from shop.store.database import BulkError, Database, Document, bulk_insert, iterate, store_errors
 
 if TYPE_CHECKING:
-    from shop.entities.recommendations import RecommendationList
+    from collections.abc import AsyncIterator
+
+    from shop.entities.recommendations import Recommendation, RecommendationList
 
 _log = structlog.get_logger(__name__)
 _BATCH = 500
 _INTERVAL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
+_ATTRIBUTION = timedelta(days=1)  # a click that comes later is not a list's merit any more
+_REPLAYED = ["scenario", "actorKey", *(f"items.{name}" for name in ("propensity", "rewardedAt", "impression"))]
 
 
 class RecommendationLog:
@@ -51,6 +57,32 @@ class RecommendationLog:
         self._waiting.popleft()
         self.dropped += 1
         return False
+
+    async def claim_reward(self, list_id: str, actor_key: str, product_id: str) -> bytes | None:
+        """Marks a place of a list as rewarded, and returns its features to whoever is first to do so.
+
+        Others get b"", as do those who name another's list, an old one, or a product that it did not show. None while
+        the list is not in the log.
+        """
+        now = datetime.now(UTC)
+        place = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
+        recent = {"at": {"$gte": now - _ATTRIBUTION}, "featureLayout": LAYOUT}
+        wanted = {"_id": list_id, "actorKey": actor_key, **recent}
+        lists = self._database["recommendations_log"]
+        with store_errors():
+            found: Document | None = await lists.find_one_and_update(
+                {**wanted, "items": {"$elemMatch": place}},
+                {"$set": {"items.$.rewardedAt": now}},
+                projection={"_id": 1, "items": {"$elemMatch": {"productId": product_id}}},
+            )
+            if found is not None:
+                return bytes(found["items"][0]["impression"]["features"])
+            return None if await lists.find_one({"_id": list_id}, {"_id": 1}) is None else b""
+
+    def since(self, start: datetime) -> AsyncIterator[Document]:
+        """What replay needs of the lists shown since then: scenario, actor, and each place's impression and reward."""
+        wanted = {"at": {"$gte": start}, "featureLayout": LAYOUT}
+        return iterate(self._database, "recommendations_log", wanted, fields=_REPLAYED)
 
     def start(self) -> None:
         self._writer = asyncio.create_task(self._run(), name="recommendation-log")
@@ -109,14 +141,19 @@ def _document(shown: RecommendationList, weights: dict[str, float], latency_ms: 
         "at": shown.generated_at,
         "latencyMs": latency_ms,
         "degraded": [part.value for part in shown.degraded],
-        "items": [
-            {
-                "productId": item.product.id,
-                "rank": item.rank,
-                "score": item.score,
-                "exploration": item.exploration,
-                "propensity": item.propensity,
-            }
-            for item in shown.items
-        ],
+        "featureLayout": LAYOUT,
+        "items": [_item(item) for item in shown.items],
     }
+
+
+def _item(item: Recommendation) -> Document:
+    document: Document = {
+        "productId": item.product.id,
+        "rank": item.rank,
+        "score": item.score,
+        "exploration": item.exploration,
+        "propensity": item.propensity,
+    }
+    if (seen := item.impression) is not None:
+        document["impression"] = {"features": seen.features, "rivals": seen.rivals, "shown": seen.shown}
+    return document

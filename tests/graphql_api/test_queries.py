@@ -32,11 +32,13 @@ async def profiled(shop: Shop) -> AsyncIterator[list[dict[str, Any]]]:
 
 
 def reads(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Only what the shop's queries read: not the worker's writes or the log."""
+    """Only what the shop's queries read: not the worker's writes, the log, or what the bandit looks up by itself."""
     return [
         entry
         for entry in entries
-        if entry["op"] in {"query", "command"} and {"find", "aggregate", "count"} & entry["command"].keys()
+        if entry["op"] in {"query", "command"}
+        and {"find", "aggregate", "count"} & entry["command"].keys()
+        and not entry["ns"].endswith(".bandit_states")
     ]
 
 

@@ -56,6 +56,7 @@ async def test_every_collection_of_the_architecture_is_created_once(database: Da
     assert (first, second) == (ALL_VERSIONS, [])
     assert set(await database.list_collection_names()) == {
         "users", "credentials", "products", "categories", "interactions", "user_profiles", "recommendations_log",
+        "bandit_states",
         "explanations", "insights", "experiments", "merchandising_rules", "model_snapshots", "jobs", "audit_log",
         "schema_migrations",
     }  # fmt: skip
@@ -202,6 +203,7 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("interactions", {"userId": "a"}, [("at", -1), ("_id", -1)]),
     ("interactions", {"sessionId": "a"}, [("at", -1), ("_id", -1)]),
     ("recommendations_log", {"actorKey": "u:a"}, [("at", -1)]),
+    ("recommendations_log", {"at": {"$gte": NOW}}, None),
     ("explanations", {"actorKey": "u:a", "productId": "p"}, [("createdAt", -1)]),
     ("insights", {"userId": "a"}, [("createdAt", -1)]),
     ("merchandising_rules", {}, [("createdAt", -1), ("_id", 1)]),

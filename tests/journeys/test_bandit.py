@@ -1,0 +1,188 @@
+"""Shoppers of one context click one kind of product, and others like them get to see more of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from devstack.cli import main
+from devstack.servers import free_port
+from graphql_api.app import create_app
+from mongo_seed.migrate import migrate
+from scoring.bandit_features import LAYOUT
+from shop.store.database import connect
+from tests.fixtures.shop import Shop, serving
+from tests.fixtures.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from click.testing import Result
+
+    from shop.settings import Settings
+
+LIST = """
+query ($input: RecommendationInput) {
+  recommendations(input: $input) { id degraded items { propensity exploration product { id category { id } } } }
+}
+"""
+TRACK = """
+mutation ($input: TrackInteractionInput!) { trackInteraction(input: $input) { interaction { id } userErrors { code } } }
+"""
+MORNING = {"device": "mobile", "localHour": 8}
+LIMIT = 10
+
+
+@dataclass
+class Seen:
+    """What lists of many new visitors hold, by category."""
+
+    shown: Counter[str] = field(default_factory=Counter)
+    explored: Counter[str] = field(default_factory=Counter)
+    propensities: dict[str, list[float]] = field(default_factory=dict)
+
+    def part(self, category: str) -> float:
+        return self.shown[category] / self.shown.total()
+
+    def chance(self, category: str) -> float:
+        """Mean propensity of the category's products where they were drawn."""
+        drawn = self.propensities[category]
+        return sum(drawn) / len(drawn)
+
+
+@contextlib.asynccontextmanager
+async def exploring(stocked: Settings) -> AsyncIterator[Shop]:
+    """An API process that gives half of each list to exploration."""
+    client, database = connect(stocked.mongo)
+    await migrate(database)
+    client.close()
+    settings = stocked.model_copy(
+        update={
+            "model": stocked.model.model_copy(update={"exploration_share": 0.5}),
+            "api": stocked.api.model_copy(update={"port": free_port()}),
+        }
+    )
+    app = create_app(settings)
+    async with serving(app, settings) as url, aiohttp.ClientSession(json_serialize=json.dumps) as http:
+        yield Shop(url, http, app.state.resources, settings)
+
+
+async def visit(shop: Shop, context: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A new visitor's list."""
+    session = uuid4().hex
+    wanted = {"sessionId": session, "limit": LIMIT, "context": context}
+    return session, (await shop.data(LIST, {"input": wanted}))["recommendations"]
+
+
+async def look(shop: Shop, context: dict[str, Any], visitors: int = 50) -> Seen:
+    seen = Seen()
+    for _ in range(visitors):
+        for item in (await visit(shop, context))[1]["items"]:
+            category = item["product"]["category"]["id"]
+            seen.shown[category] += 1
+            if item["exploration"]:
+                seen.explored[category] += 1
+                seen.propensities.setdefault(category, []).append(item["propensity"])
+    return seen
+
+
+async def click(shop: Shop, session: str, shown: dict[str, Any], product: str, key: str) -> None:
+    event = {"productId": product, "type": "CLICK", "key": key, "recommendationId": shown["id"]}
+    tracked = await shop.data(TRACK, {"input": {"sessionId": session, "interaction": event}})
+    assert tracked["trackInteraction"]["userErrors"] == []
+
+
+async def click_all(shop: Shop, category: str, context: dict[str, Any], visitors: int) -> int:
+    """Every visitor clicks, twice with the same key, all that the list has of a category; how many products it was."""
+    clicks = 0
+    for _ in range(visitors):
+        session, shown = await visit(shop, context)
+        for item in shown["items"]:
+            if item["product"]["category"]["id"] == category:
+                for _ in range(2):
+                    await click(shop, session, shown, item["product"]["id"], item["product"]["id"])
+                clicks += 1
+    return clicks
+
+
+async def learnt(shop: Shop) -> None:
+    await shop.resources.recommendation_log.flush()
+    await shop.resources.bandit.flush()
+
+
+async def test_what_is_clicked_in_a_context_comes_up_there_and_is_remembered(stocked: Settings) -> None:
+    async with exploring(stocked) as shop:
+        before = await look(shop, MORNING)
+        category = before.explored.most_common(1)[0][0]
+
+        # when morning visitors on phones click nothing but this category
+        await learnt(shop)
+        state = shop.resources.bandit.state
+        assert state is not None
+        rewards = state.squares
+        clicks = await click_all(shop, category, MORNING, 60)
+        await learnt(shop)
+
+        # then each product clicked counted once, and the next visitors see more of it
+        assert shop.resources.bandit.state is not None
+        assert shop.resources.bandit.state.squares == pytest.approx(rewards + clicks, rel=0.01)
+        after = await look(shop, MORNING)
+        assert after.part(category) > 1.5 * before.part(category)
+        assert after.chance(category) > 1.5 * before.chance(category)
+
+        # and it survives that Redis forgets everything
+        keys = [key async for key in shop.resources.redis.scan_iter(match=f"{shop.resources.keys.prefix}:*")]
+        await shop.resources.redis.delete(*keys)
+
+        async def restored() -> bool:
+            return bool(await shop.resources.redis.exists(shop.resources.keys.bandit(LAYOUT)))
+
+        await until(restored, "the state to come back", 20)
+
+    async with exploring(stocked) as shop:
+        await learnt(shop)
+        again = await look(shop, MORNING)
+        assert again.part(category) == pytest.approx(after.part(category), rel=0.3)
+
+        # and the log says what that was worth
+        report = json.loads((await whybuy(shop.settings, "replay", "--json", "--days", "1")).stdout)
+        (for_you,) = (one for one in report["scenarios"] if one["scenario"] == "FOR_YOU")
+        assert for_you["clicks"] >= clicks
+        assert for_you["contested"] > 0
+        values = for_you["values"]
+        assert values["bandit"]["snips"]["value"] > values["logged"]["snips"]["value"]
+        table = (await whybuy(shop.settings, "replay")).stdout
+        assert "FOR_YOU" in table
+        assert "bandit, held out" in table
+
+
+async def test_replay_of_an_empty_log_says_what_is_needed(settings: Settings) -> None:
+    told = await whybuy(settings, "replay")
+    report = await whybuy(settings, "replay", "--json")
+
+    assert told.exit_code == 0
+    assert "recommendationId" in told.stdout
+    assert json.loads(report.stdout) == {"days": 30, "scenarios": []}
+
+
+async def whybuy(settings: Settings, *arguments: str) -> Result:
+    """The command, in a thread, because it starts an event loop of its own."""
+    env = {
+        "MONGODB_URI": settings.mongo.uri,
+        "MONGODB_DATABASE": settings.mongo.database,
+        "REDIS_URL": settings.redis.url,
+        "REDIS_PREFIX": settings.redis.prefix,
+        "COLUMNS": "200",
+    }
+    result = await asyncio.to_thread(CliRunner().invoke, main, list[str](arguments), env=env)
+    assert result.exit_code == 0, result.output
+    return result
