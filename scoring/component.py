@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Collection, Mapping
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -15,10 +18,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A fitted component. Scores may be on any scale: the ensemble standardises them.
+    """A fitted component. It speaks in one or more signals, each on a scale of its own: the ensemble standardises them
+    and decides which to listen to.
 
-    A component that knows nothing about a profile returns equal scores for all items.
+    A signal that knows nothing about a profile is equal for all items.
     """
+
+    SIGNALS: ClassVar[tuple[str, ...]]  # names, `what.view`
+    DEFAULTS: ClassVar[dict[str, float]]  # weights of its signals where validation has not chosen; they sum to 1
 
     @property
     def config(self) -> Any:
@@ -31,10 +38,37 @@ class Scorer(Protocol):
         ...
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
-        """Scores of all items for one profile, shape (items,), finite. Never changes the scorer."""
+        """The component's own verdict, its default signals standardised and mixed; shape (items,), finite."""
+        ...
+
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """Those of its signals that are wanted, each of shape (items,), finite. Never changes the scorer; the arrays
+        may be the scorer's own and are not to be written to."""
         ...
 
     def to_arrays(self) -> dict[str, NDArray[Any]]: ...
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: Any) -> Self: ...
+
+
+def moments(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+    """Mean, and 1 / standard deviation; 0 for values that differ by no more than rounding."""
+    if not len(values):
+        return np.float32(0), np.float32(0)
+    mean = values.mean(dtype=np.float32)
+    centred = values - mean
+    spread = np.sqrt(centred @ centred / np.float32(len(values)))
+    if spread <= 1e-5 * abs(float(mean)) + 1e-12:
+        return mean, np.float32(0)
+    return mean, np.float32(1.0 / spread)
+
+
+def mixed(signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
+    """The weighted sum of standardised signals, shape (items,)."""
+    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float32)
+    for name, values in signals.items():
+        mean, scale = moments(values)
+        if scale > 0:
+            total += (values - mean) * np.float32(weights[name] * scale)
+    return total

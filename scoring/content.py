@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.interactions import DAY
+from scoring.component import mixed
+from scoring.postings import Postings
+from scoring.profile import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -28,84 +30,83 @@ _WORD = re.compile(r"[^\W_]+")
 class ContentConfig:
     max_features: int = 50_000
     max_per_item: int = 32  # the strongest features of a product are kept: bounds memory and time
+    max_taste: int = 256  # the strongest features of a history that likeness is judged by
     price_buckets: int = 8
-    half_life: float = 7.0 * DAY
-    floor: float = 0.05
     taste_weight: float = 0.5  # likeness that a stated taste adds, where 1 is a perfect match with the history
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """L2-normalised sparse rows (descriptions, features) in CSR order. Products described alike share one row."""
+    """TF-IDF rows of unit length, by description and by feature. Products described alike share one description."""
+
+    SIGNALS: ClassVar[tuple[str, ...]] = tuple(f"content.{view}" for view in View)
+    DEFAULTS: ClassVar[dict[str, float]] = {"content.session": 0.5, "content.recent": 0.5}
 
     config: ContentConfig
-    starts: NDArray[np.int32]
-    features: NDArray[np.int32]
-    values: NDArray[np.float32]
-    n_features: NDArray[np.int64]  # shape (1,)
-    row: NDArray[np.int32]  # (items,): the row of each product
+    described: Postings  # keys are descriptions, ids are features
+    having: Postings  # the same entries the other way round
+    row: NDArray[np.int32]  # (items,): the description of each product
     appeal: NDArray[np.float32]  # (items,): log(e + shoppers); orders products of the same description, 1 for a new one
 
     @classmethod
     def fit(cls, data: TrainingSet, config: ContentConfig, rng: Generator) -> Content:  # noqa: ARG003
-        matrix = _tfidf((_words(data.dataset.catalogue, item, price) for item, price in _rows(data, config)), config)
-        matrix, row = _distinct(matrix)
-        return cls(
-            config,
-            matrix.indptr.astype(np.int32),
-            matrix.indices.astype(np.int32),
-            matrix.data.astype(np.float32),
-            np.array([matrix.shape[1]]),
-            row,
-            _appeal(data),
-        )
+        matrix, row = _distinct(_tfidf(_documents(data.dataset.catalogue, config), config))
+        return cls(config, Postings.of(matrix), Postings.of(matrix.T.tocsr()), row, _appeal(data))
 
     def with_appeal(self, data: TrainingSet) -> Content:
         """The same descriptions, with demand as in `data`."""
         return replace(self, appeal=_appeal(data))
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
-        taste = self.taste(profile.items, profile.weights(self.config.half_life, self.config.floor))
-        likeness = self._likeness(taste)
+        return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
+
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        stated = np.zeros(0, np.float32)
         if len(profile.stated):
-            likeness += self.config.taste_weight * np.bincount(profile.stated, minlength=len(likeness))
-        return likeness * self.appeal
+            stated = np.bincount(profile.stated, minlength=len(self.row)) * np.float32(self.config.taste_weight)
+        found = {}
+        for name in self.SIGNALS:
+            if name in wanted:
+                likeness = self._likeness(*profile.seen(View(name.partition(".")[2])))
+                found[name] = ((likeness + stated if len(stated) else likeness) * self.appeal).astype(np.float32)
+        return found
 
     def likeness(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Cosine of every product to the sum of some, shape (items,)."""
-        return self._likeness(self.taste(items, np.ones(len(items), dtype=np.float32)))
+        return self._likeness(items, np.ones(len(items), dtype=np.float32))
 
-    def _likeness(self, taste: NDArray[np.float32]) -> NDArray[np.float32]:
-        by_row: NDArray[np.float32] = self._matrix() @ taste
+    def _likeness(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `likeness`, by the taste's strongest features alone: a long history has thousands that hardly count."""
+        taste = self.taste(items, weights)
+        features = np.flatnonzero(taste)
+        if len(features) > self.config.max_taste:
+            strongest = np.argpartition(-taste[features], self.config.max_taste)[: self.config.max_taste]
+            features = np.sort(features[strongest])
+        by_row = self.having.combine(features.astype(np.int32), taste[features], len(self.described.starts) - 1)
         return by_row[self.row]
 
     def taste(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """The weighted sum of the items' rows, at unit length, shape (features,)."""
-        rows = self.row[items]
-        lengths = self.starts[rows + 1] - self.starts[rows]
-        offsets = np.repeat(self.starts[rows] - np.r_[0, np.cumsum(lengths)[:-1]], lengths) if len(items) else 0
-        entries = np.arange(int(lengths.sum())) + offsets
-        amounts = self.values[entries] * np.repeat(weights, lengths)
-        taste = np.bincount(self.features[entries], amounts, int(self.n_features[0])).astype(np.float32)
+        taste = self.described.combine(self.row[items], weights, len(self.having.starts) - 1)
         norm = float(np.sqrt(taste @ taste))
         return taste / norm if norm > 0 else taste
 
     def matrix(self) -> Any:
         """CSR of shape (items, features), rows of unit length."""
-        return self._matrix()[self.row]
-
-    def _matrix(self) -> Any:
-        from scipy.sparse import csr_matrix
-
-        shape = (len(self.starts) - 1, int(self.n_features[0]))
-        return csr_matrix((self.values, self.features, self.starts), shape=shape, copy=False)
+        return self.described.matrix(len(self.having.starts) - 1)[self.row]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        return {name: getattr(self, name) for name in ("starts", "features", "values", "n_features", "row", "appeal")}
+        sides = {"described": self.described, "having": self.having}
+        packed = {f"{side}_{one.name}": getattr(sides[side], one.name) for side in sides for one in fields(Postings)}
+        return packed | {"row": self.row, "appeal": self.appeal}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: ContentConfig) -> Content:
-        return cls(config=config, **arrays)
+        described, having = (
+            Postings(**{one.name: arrays[f"{side}_{one.name}"] for one in fields(Postings)})
+            for side in ("described", "having")
+        )
+        return cls(config, described, having, arrays["row"], arrays["appeal"])
 
 
 def _appeal(data: TrainingSet) -> NDArray[np.float32]:
@@ -113,18 +114,29 @@ def _appeal(data: TrainingSet) -> NDArray[np.float32]:
     return appeal
 
 
-def _rows(data: TrainingSet, config: ContentConfig) -> list[tuple[int, int]]:
-    """Each item with its price bucket (-1 for none); buckets are quantiles, so no currency is assumed."""
-    prices = data.dataset.catalogue.prices
-    known = ~np.isnan(prices)
-    buckets = np.full(len(prices), -1)
-    if known.sum() >= config.price_buckets:
-        edges = np.quantile(prices[known], np.linspace(0, 1, config.price_buckets + 1)[1:-1])
-        buckets[known] = np.searchsorted(edges, prices[known])
-    return list(enumerate(buckets.tolist()))
+def _documents(catalogue: Catalogue, config: ContentConfig) -> Iterable[list[str]]:
+    prices = _buckets(catalogue.prices, config.price_buckets)
+    ratings = _buckets(catalogue.ratings, config.price_buckets) if catalogue.ratings is not None else None
+    for item, price in enumerate(prices.tolist()):
+        words = _words(catalogue, item)
+        # A number is near its neighbours: half of two buckets each.
+        words += [f"p:{edge}" for edge in (price, price + 1) if price >= 0]
+        if ratings is not None and ratings[item] >= 0:
+            words += [f"r:{edge}" for edge in (ratings[item], ratings[item] + 1)]
+        yield words
 
 
-def _words(catalogue: Catalogue, item: int, price: int) -> list[str]:
+def _buckets(numbers: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The bucket of each number (-1 for none); buckets are quantiles, so no currency or scale is assumed."""
+    known = ~np.isnan(numbers)
+    buckets = np.full(len(numbers), -1)
+    if known.sum() >= count:
+        edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, count + 1)[1:-1]))
+        buckets[known] = np.searchsorted(edges, numbers[known])
+    return buckets
+
+
+def _words(catalogue: Catalogue, item: int) -> list[str]:
     """The features of a product; a prefix keeps a brand called Apple apart from the fruit."""
     text = f"{catalogue.names[item]} {catalogue.descriptions[item]}".casefold()
     words = [f"w:{word}" for word in _WORD.findall(text)]
@@ -132,8 +144,6 @@ def _words(catalogue: Catalogue, item: int, price: int) -> list[str]:
     words += [f"t:{tag.casefold()}" for tag in catalogue.tags[item]]
     if catalogue.brands[item]:
         words.append(f"b:{catalogue.brands[item].casefold()}")
-    if price >= 0:
-        words.append(f"p:{price}")
     return words
 
 

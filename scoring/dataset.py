@@ -25,7 +25,7 @@ class Interactions:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Products as columns, each of length n_items. Missing text is "", a missing price NaN."""
+    """Products as columns, each of length n_items. Missing text is "", a missing price or rating NaN."""
 
     ids: list[str]
     names: list[str]
@@ -34,6 +34,7 @@ class Catalogue:
     brands: list[str]
     tags: list[tuple[str, ...]]
     prices: NDArray[np.float32]
+    ratings: NDArray[np.float32] | None = None  # 0 to 5
 
     def __len__(self) -> int:
         return len(self.ids)

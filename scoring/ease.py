@@ -7,95 +7,133 @@ and the item-to-item weights are never written out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.postings import Postings
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Histories = list[tuple[NDArray[np.int32], NDArray[np.float32]]]  # items and weights of each
 
 _BLOCK = 4_096
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """The shoppers that others are compared with: their rows X, kept by item."""
+
+    rows: Postings  # keys are items, ids are users
+    lengths: NDArray[np.float32]  # (users,): Euclidean length of each row
+
+    @classmethod
+    def of(cls, rows: Any) -> Crowd:
+        """From a CSR of shape (users, items)."""
+        squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
+        return cls(Postings.of(rows.T.tocsr()), np.sqrt(squares).astype(np.float32))
+
+    def kinship(self, histories: Histories) -> NDArray[np.float32]:
+        """X h of each weighted history, shape (histories, users)."""
+        return np.stack([self.rows.combine(items, weights, len(self.lengths)) for items, weights in histories])
+
+    def spread(self, pulls: NDArray[np.float32]) -> NDArray[np.float32]:
+        """X' p of each row of pulls (k, users), shape (k, items)."""
+        matrix = self.rows.matrix(len(self.lengths))
+        spread: NDArray[np.float32] = (
+            (matrix @ pulls[0])[None] if len(pulls) == 1 else np.ascontiguousarray((matrix @ pulls.T.copy()).T)
+        )
+        return spread
+
+
+@dataclass(frozen=True, slots=True)
 class PrimalEase:
-    """The item-to-item weights B themselves, shape (items, items)."""
+    """The item-to-item weights B themselves, of all products or of the best known."""
 
-    item_weights: NDArray[np.float32]
+    item_weights: NDArray[np.float32]  # (head, head)
+    place: NDArray[np.int32]  # (items,): row of each item, -1 for those outside the head
 
-    def predict(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of all items for a weighted history, shape (items,)."""
-        scores: NDArray[np.float32] = weights @ self.item_weights[items]
+    def predict(self, histories: Histories) -> NDArray[np.float32]:
+        """Scores of all items for each weighted history, shape (histories, items)."""
+        scores = np.zeros((len(histories), len(self.place)), dtype=np.float32)
+        inside = self.place >= 0
+        whole = len(self.item_weights) == len(self.place)
+        for row, (items, weights) in enumerate(histories):
+            known = self.place[items] >= 0
+            predicted = weights[known] @ self.item_weights[self.place[items[known]]]
+            if whole:
+                scores[row] = predicted
+            else:
+                scores[row, inside] = predicted[self.place[inside]]
         return scores
 
 
 @dataclass(frozen=True, slots=True)
 class DualEase:
-    """The users' rows X by item, the inverse K, and the diagonal that keeps an item from predicting itself."""
+    """The inverse K over the crowd, and the diagonal that keeps an item from predicting itself."""
 
-    starts: NDArray[np.int32]  # (items + 1,): entries of each item
-    users: NDArray[np.int32]  # (entries,)
-    values: NDArray[np.float32]  # (entries,)
     inverse: NDArray[np.float32]  # (users, users)
     leverage: NDArray[np.float32]  # (items,): x_j' K x_j, in [0, 1)
 
-    def predict(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of all items for a weighted history, shape (items,)."""
-        predicted = self._spread(items, weights)
-        predicted[items] -= self.leverage[items] * weights
-        scores: NDArray[np.float32] = predicted / (1.0 - self.leverage)
-        return scores
-
-    def _spread(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """X' K X h for a history h given by its non-zero entries."""
+    def pulls(self, kinship: NDArray[np.float32]) -> NDArray[np.float32]:
+        """K X h from X h, shape (histories, users)."""
         from scipy.linalg.blas import ssymv
-        from scipy.sparse import csr_matrix
 
-        n_items, n_users = len(self.starts) - 1, len(self.inverse)
-        lengths = self.starts[items + 1] - self.starts[items]
-        total = int(lengths.sum())
-        if not total:
-            return np.zeros(n_items, dtype=np.float32)
-        offsets = np.repeat(self.starts[items] - np.r_[0, np.cumsum(lengths)[:-1]], lengths)
-        entries = np.arange(total) + offsets
-        kinship = np.bincount(self.users[entries], self.values[entries] * np.repeat(weights, lengths), n_users)
+        if not kinship.size:
+            return kinship
         # It is symmetric: reading one half of it takes half the time, and its transpose is in the order BLAS wants.
-        pull = ssymv(1.0, self.inverse.T, kinship.astype(np.float32), lower=1)
-        matrix = csr_matrix((self.values, self.users, self.starts), shape=(n_items, n_users), copy=False)
-        spread: NDArray[np.float32] = matrix @ pull
+        return np.stack([ssymv(1.0, self.inverse.T, row, lower=1) for row in kinship])
+
+    def finish(self, spread: NDArray[np.float32], histories: Histories) -> NDArray[np.float32]:
+        """The scores from X' K X h, changed in place; shape (histories, items)."""
+        for row, (items, weights) in enumerate(histories):
+            spread[row, items] -= self.leverage[items] * weights
+        spread /= 1.0 - self.leverage
         return spread
 
 
-def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> DualEase | PrimalEase:
-    """Fits to a CSR of shape (users, items).
+def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> tuple[DualEase | PrimalEase, Crowd]:
+    """Fits to a CSR of shape (users, items); also gives the crowd that a dual form stands on.
 
-    The smaller of users and items is inverted. When both are more than `max_rank`, the users with the most distinct
-    items stand for all: memory stays bounded, and they say the most about which items go together.
+    The smaller of users and items is inverted. When both are more than `max_rank`, the best known items stand for all:
+    memory stays bounded, and the rest is left to co-occurrence and content, which need fewer events to say something.
     """
     n_items = matrix.shape[1]
     rows = matrix[np.flatnonzero(np.diff(matrix.indptr))]
-    if n_items < rows.shape[0] and n_items <= max_rank:
-        return _primal(rows, regularisation)
-    if rows.shape[0] > max_rank:
-        rows = rows[np.sort(np.argsort(-np.diff(rows.indptr), kind="stable")[:max_rank])]
-    inverse = _inverse(rows @ rows.T, regularisation)
-    columns = rows.T.tocsr()
-    columns.sort_indices()
-    return DualEase(
-        starts=columns.indptr.astype(np.int32),
-        users=columns.indices.astype(np.int32),
-        values=columns.data.astype(np.float32),
-        inverse=inverse,
-        leverage=_leverage(columns, inverse),
-    )
+    if rows.shape[0] <= min(n_items, max_rank):
+        crowd = Crowd.of(rows)
+        inverse = _inverse(rows @ rows.T, regularisation)
+        return DualEase(inverse, _leverage(rows.T.tocsr(), inverse)), crowd
+    crowd = Crowd.of(_busiest(rows, max_rank))
+    counts = np.bincount(rows.indices, minlength=n_items)
+    head = np.sort(np.argsort(-counts, kind="stable")[:max_rank])
+    place = np.full(n_items, -1, dtype=np.int32)
+    place[head] = np.arange(len(head))
+    return PrimalEase(_item_weights(rows[:, head] if len(head) < n_items else rows, regularisation), place), crowd
 
 
-def _primal(rows: Any, regularisation: float) -> PrimalEase:
+def to_arrays(ease: DualEase | PrimalEase) -> dict[str, NDArray[Any]]:
+    return {f"ease_{field.name}": getattr(ease, field.name) for field in fields(ease)}
+
+
+def from_arrays(arrays: dict[str, NDArray[Any]]) -> DualEase | PrimalEase:
+    form = PrimalEase if "ease_item_weights" in arrays else DualEase
+    return form(**{field.name: arrays[f"ease_{field.name}"] for field in fields(form)})
+
+
+def _busiest(rows: Any, most: int) -> Any:
+    if rows.shape[0] <= most:
+        return rows
+    return rows[np.sort(np.argsort(-np.diff(rows.indptr), kind="stable")[:most])]
+
+
+def _item_weights(rows: Any, regularisation: float) -> NDArray[np.float32]:
     precision = _inverse(rows.T @ rows, regularisation)
     item_weights = np.divide(-precision, np.diagonal(precision))
     item_weights[np.diag_indices_from(item_weights)] = 0.0
-    return PrimalEase(item_weights.astype(np.float32))
+    return item_weights.astype(np.float32, copy=False)
 
 
 def _inverse(gram: Any, regularisation: float) -> NDArray[np.float32]:

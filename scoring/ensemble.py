@@ -1,4 +1,4 @@
-"""From four scores on four scales to one: z-scores, a weighted sum, calibration, and each component's share."""
+"""From many signals on many scales to one score: z-scores, a weighted sum, calibration, and each component's share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.collaborative import Collaborative
+from scoring.component import moments
+from scoring.content import Content
+from scoring.contextual import Contextual
+from scoring.neural import Neural
 from scoring.types import DEFAULT_WEIGHTS, Component, ComponentScore
 
 if TYPE_CHECKING:
@@ -18,7 +23,15 @@ if TYPE_CHECKING:
     from scoring.profile import Profile
 
 COMPONENTS = tuple(Component)
-_MIN_SLOPE = 0.05  # a higher fused score is never a lower calibrated one
+KINDS: dict[Component, type[Scorer]] = {
+    Component.COLLABORATIVE: Collaborative,
+    Component.CONTENT: Content,
+    Component.NEURAL: Neural,
+    Component.CONTEXTUAL: Contextual,
+}
+COMPONENT_OF = {signal: component for component, kind in KINDS.items() for signal in kind.SIGNALS}
+SIGNALS = tuple(COMPONENT_OF)
+_PLACE = {component: place for place, component in enumerate(COMPONENTS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +39,19 @@ class Fusion:
     """Fused scores of all items, and what is needed to take one apart again."""
 
     fused: NDArray[np.float32]  # (items,): sum of weight * z
-    raw: tuple[NDArray[np.float32], ...]  # per component, (items,)
-    means: NDArray[np.float32]  # (4,)
-    scales: NDArray[np.float32]  # (4,): 1 / standard deviation, 0 for a component with nothing to say
-    weights: NDArray[np.float32]  # (4,)
+    signals: dict[str, NDArray[np.float32]]  # (items,) each
+    means: dict[str, np.float32]
+    scales: dict[str, np.float32]  # 1 / standard deviation, 0 for a signal with nothing to say
+    signal_weights: dict[str, float]
+    weights: NDArray[np.float32]  # (4,): of each component, the sum of its signals'
 
     def parts(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        """z-scores of some items, shape (items, 4)."""
-        values = np.stack([raw[items] for raw in self.raw], axis=1)
-        parts: NDArray[np.float32] = (values - self.means) * self.scales
+        """Each component's z-value for some items, shape (items, 4): parts @ weights is the fused score."""
+        parts = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
+        for name, values in self.signals.items():
+            z = (values[items] - self.means[name]) * self.scales[name]
+            parts[:, _PLACE[COMPONENT_OF[name]]] += np.float32(self.signal_weights[name]) * z
+        parts /= np.where(self.weights > 0, self.weights, np.float32(1))
         return parts
 
 
@@ -46,28 +63,51 @@ def weight_vector(weights: Mapping[Component, float] | None) -> NDArray[np.float
     return scaled
 
 
-def score_all(scorers: Mapping[Component, Scorer], profile: Profile, weights: NDArray[np.float32]) -> Fusion:
-    """All products scored for a profile, before any rule."""
-    return fuse(tuple(scorers[component].scores(profile) for component in COMPONENTS), weights)
+def component_weights(signal_weights: Mapping[str, float]) -> NDArray[np.float32]:
+    """The sum of each component's signals, shape (4,)."""
+    totals = np.zeros(len(COMPONENTS), dtype=np.float32)
+    for name, weight in signal_weights.items():
+        totals[_PLACE[COMPONENT_OF[name]]] += np.float32(weight)
+    return totals
 
 
-def fuse(raw: tuple[NDArray[np.float32], ...], weights: NDArray[np.float32]) -> Fusion:
-    """Standardises each component over the whole catalogue and adds them up by weight."""
-    means, scales = np.zeros(4, dtype=np.float32), np.zeros(4, dtype=np.float32)
-    fused = np.zeros(len(raw[0]), dtype=np.float32)
-    for place, values in enumerate(raw):
-        mean = values.mean(dtype=np.float32) if len(values) else np.float32(0)
-        centred = values - mean
-        spread = np.sqrt(centred @ centred / max(len(values), 1))
-        # Below this, differences are rounding, not knowledge.
-        if spread <= 1e-5 * abs(float(mean)) + 1e-12:
-            means[place] = mean
-            continue
-        means[place], scales[place] = mean, 1.0 / spread
-        if weights[place] > 0:
-            centred *= weights[place] * scales[place]
-            fused += centred
-    return Fusion(fused, raw, means, scales, weights)
+def signal_weights(
+    weights: Mapping[Component, float] | None, within: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Component weights shared out among signals: in the proportions of `within` where it knows the component, else in
+    the component's own. They sum to 1; signals without weight are left out."""
+    shared: dict[str, float] = {}
+    for component, total in zip(COMPONENTS, weight_vector(weights).tolist(), strict=True):
+        known = {name: value for name, value in (within or {}).items() if COMPONENT_OF[name] is component and value > 0}
+        parts = known or KINDS[component].DEFAULTS
+        whole = sum(parts.values())
+        shared |= {name: total * value / whole for name, value in parts.items() if total > 0}
+    return shared
+
+
+def score_all(scorers: Mapping[Component, Scorer], profile: Profile, weights: Mapping[str, float]) -> Fusion:
+    """All products scored for a profile, before any rule: each wanted signal standardised over the whole catalogue and
+    added up by weight."""
+    signals: dict[str, NDArray[np.float32]] = {}
+    for scorer in scorers.values():
+        wanted = [name for name in scorer.SIGNALS if weights.get(name, 0.0) > 0]
+        if wanted:
+            signals |= scorer.signals(profile, wanted)
+    means, scales = {}, {}
+    fused: NDArray[np.float32] | None = None
+    shift = np.float32(0)
+    for name, values in signals.items():
+        means[name], scales[name] = moments(values)
+        factor = np.float32(weights[name]) * scales[name]
+        shift += factor * means[name]
+        if fused is None:
+            fused = values * factor
+        elif factor > 0:
+            fused += values * factor
+    assert fused is not None  # noqa: S101 (weights sum to 1, so there is at least one signal)
+    fused -= shift
+    kept = {name: weights[name] for name in signals}
+    return Fusion(fused, signals, means, scales, kept, component_weights(kept))
 
 
 def shares(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -91,18 +131,22 @@ def breakdowns(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> list
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Platt scaling: score = 1 / (1 + exp(-(slope * fused + offset))), strictly rising.
+    """Fused score to the chance that the shopper takes the product: isotonic regression on validation lists (Zadrozny
+    and Elkan, KDD 2002), linear between its knots and strictly rising, so no order is lost."""
 
-    It is fitted at training on shortlists of shoppers whose next new product was held out, half of the weight on those
-    products and half on their rivals. So the score reads: of two products on a shopper's shortlist, one of which they
-    went on to take, the chance that it is this one, judged by its fused score.
-    """
-
-    slope: float = 1.0
-    offset: float = 0.0
+    fused: tuple[float, ...]  # rising
+    chance: tuple[float, ...]  # not falling, in [0, 1]
 
     def __call__(self, fused: NDArray[np.float32]) -> NDArray[np.float32]:
-        return squash(self.slope * fused + self.offset)
+        chances = np.interp(fused, self.fused, self.chance)
+        # A level stretch still rises a little.
+        return (0.999 * chances + 0.001 * squash(np.float32(0.5) * fused)).astype(np.float32)
+
+
+# Where nothing is known, a rising guess below one half.
+UNCALIBRATED = Calibration((-4.0, 0.0, 4.0, 8.0), (0.0, 0.02, 0.1, 0.2))
+_BINS = 24
+_FEWEST = 200
 
 
 def squash(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -111,25 +155,18 @@ def squash(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return squashed
 
 
-def fit_calibration(taken: NDArray[np.float64], rivals: NDArray[np.float64]) -> Calibration:
-    """Platt (1999) with his smoothed targets, by Newton steps. Too little evidence gives a gentle default."""
-    if len(taken) < 10 or len(rivals) < 10:
-        return Calibration(slope=0.5, offset=-0.5)
-    values = np.concatenate([taken, rivals])
-    counts = np.repeat([len(taken), len(rivals)], [len(taken), len(rivals)])
-    targets = np.where(np.arange(len(values)) < len(taken), 1 - 1 / (len(taken) + 2), 1 / (len(rivals) + 2))
-    weights = 0.5 / counts
-    design = np.stack([values, np.ones(len(values))], axis=1)
-    solution = np.zeros(2)
-    for _ in range(50):
-        predicted = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
-        gradient = design.T @ (weights * (predicted - targets)) + 1e-6 * solution
-        curvature = (design * (weights * predicted * (1 - predicted))[:, None]).T @ design + 1e-6 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        solution -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    slope, offset = solution.tolist()
-    if slope < _MIN_SLOPE:
-        return Calibration(_MIN_SLOPE, -_MIN_SLOPE * float((taken.mean() + rivals.mean()) / 2))
-    return Calibration(slope, offset)
+def fit_calibration(fused: NDArray[np.float64], taken: NDArray[np.bool_]) -> Calibration:
+    """fused, taken: shown places of validation lists and whether the shopper took the product, shape (places,)."""
+    if len(fused) < _FEWEST or not taken.any():
+        return UNCALIBRATED
+    from scipy.optimize import isotonic_regression
+
+    order = np.argsort(fused, kind="stable")
+    bins = np.array_split(order, min(_BINS, len(order) // 50))
+    centres = np.array([fused[one].mean() for one in bins])
+    rates = np.array([taken[one].mean() for one in bins])
+    fitted = isotonic_regression(rates, weights=np.array([len(one) for one in bins], dtype=np.float64)).x
+    distinct = np.flatnonzero(np.diff(centres, prepend=-np.inf) > 1e-9)
+    return Calibration(
+        tuple(np.round(centres[distinct], 6).tolist()), tuple(np.clip(np.round(fitted[distinct], 6), 0, 1).tolist())
+    )

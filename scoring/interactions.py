@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,11 @@ class TrainingSet:
     @property
     def n_items(self) -> int:
         return len(self.dataset.catalogue)
+
+    @cached_property
+    def ties(self) -> NDArray[np.uint32]:
+        """A hash of each product's id: an order among equals that does not depend on the catalogue's."""
+        return np.array([zlib.crc32(one.encode()) for one in self.dataset.catalogue.ids], dtype=np.uint32)
 
     @cached_property
     def span(self) -> float:

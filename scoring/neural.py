@@ -8,13 +8,17 @@ Covington et al. 2016); scores are therefore affinity beyond popularity, and a s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from scoring.component import mixed
 from scoring.interactions import DAY
+from scoring.profile import View
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -38,13 +42,16 @@ class NeuralConfig:
     max_epochs: float = 3.0
     max_steps: int = 800
     patience: int = 3  # checks without progress before stopping
-    half_life: float = 7.0 * DAY
+    half_life: float = 7.0 * DAY  # of a context's entries, in training
     floor: float = 0.05
     popularity: float = 0.6  # part of log popularity that is added to the affinity
 
 
 @dataclass(frozen=True, slots=True)
 class Neural:
+    SIGNALS: ClassVar[tuple[str, ...]] = ("neural.session", "neural.recent")
+    DEFAULTS: ClassVar[dict[str, float]] = {"neural.session": 0.5, "neural.recent": 0.5}
+
     config: NeuralConfig
     embeddings: Floats  # (items, dimensions)
     bias: Floats  # (items,): log popularity, centred
@@ -68,11 +75,15 @@ class Neural:
         )
 
     def scores(self, profile: Profile) -> Floats:
+        return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
+
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, Floats]:
+        names = [name for name in self.SIGNALS if name in wanted]
         if not len(profile):
-            return np.zeros(len(self.embeddings), dtype=np.float32)
-        taste = self.taste(profile.items, profile.weights(self.config.half_life, self.config.floor))
-        scores = self.embeddings @ taste + np.float32(self.config.popularity) * self.bias
-        return scores.astype(np.float32, copy=False)
+            return {name: np.zeros(len(self.embeddings), dtype=np.float32) for name in names}
+        popular = np.float32(self.config.popularity) * self.bias
+        tastes = {name: self.taste(*profile.seen(View(name.partition(".")[2]))) for name in names}
+        return {name: (self.embeddings @ taste + popular).astype(np.float32) for name, taste in tastes.items()}
 
     def taste(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """The taste vector of a weighted history, shape (dimensions,)."""

@@ -31,6 +31,7 @@ _MIN_DAYS = 3
 _COLD_USERS = 0.2
 _COLD_GIVEN = 3
 _COLD_HELD = 5
+_FEWEST_BASKETS = 100
 
 
 class Protocol(StrEnum):
@@ -119,19 +120,42 @@ class Histories:
 
 
 def split(
-    dataset: Dataset, protocol: Protocol, ties: NDArray[np.uint32], seed: int = 0, test_share: float = TEST_SHARE
+    dataset: Dataset,
+    protocol: Protocol,
+    ties: NDArray[np.uint32],
+    seed: int = 0,
+    test_share: float = TEST_SHARE,
+    most: int | None = None,
 ) -> Split:
     """Hides what the protocol says. ties: a hash of each product, shape (items,); `test_share` is of the time span.
+    With `most`, nothing is hidden from more than so many users, where the protocol goes by users.
 
     A validation split is the same on `Split.train`, with VALIDATION_SHARE of the time.
     """
     if protocol is Protocol.LEAVE_LAST_OUT:
-        return _leave_last_out(dataset, ties, seed)
+        return _leave_last_out(dataset, ties, seed, most)
     if protocol is Protocol.NEXT_BASKET:
-        return _next_basket(dataset)
+        return _next_basket(dataset, seed, most)
     if protocol is Protocol.COLD_USERS:
-        return _cold_users(dataset, ties, seed)
+        return _cold_users(dataset, ties, seed, most)
     return _temporal(dataset, protocol, test_share)
+
+
+def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[Cases]]:
+    """One hidden layer for all questions that a shop's lists answer, so that one fit serves to choose for all.
+
+    From some users everything but their first products is hidden (cold-users), from others their last shopping day
+    (next-basket). The same day, with only what was new on it, stands for the time to come (temporal), and with all but
+    the last new product given back, for the visit that goes on (leave-last-out). Where hardly anybody comes on several
+    days, the last new product of each user is hidden instead.
+    """
+    cold = split(dataset, Protocol.COLD_USERS, ties, seed, most=most // 2)
+    basket = split(cold.train, Protocol.NEXT_BASKET, ties, seed, most=most)
+    if len(basket.cases) < min(_FEWEST_BASKETS, len(cold.cases)):
+        last = split(cold.train, Protocol.LEAVE_LAST_OUT, ties, seed, most=most)
+        return last.train, [cold.cases, last.cases]
+    fresh = _only_new(basket.cases, Protocol.TEMPORAL)
+    return basket.train, [cold.cases, basket.cases, fresh, _visits(cold.train, fresh, ties, seed)]
 
 
 def select(columns: Interactions, kept: NDArray[np.bool_]) -> Interactions:
@@ -147,20 +171,58 @@ def select(columns: Interactions, kept: NDArray[np.bool_]) -> Interactions:
     )
 
 
-def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int) -> Split:
+def _only_new(cases: Cases, protocol: Protocol) -> Cases:
+    """The same cases with only the products that the user had not met."""
+    rows = [np.setdiff1d(case.held, case.history.items).astype(np.int32) for case in cases]
+    kept = np.array([len(row) > 0 for row in rows], dtype=bool)
+    return replace(
+        cases,
+        protocol=protocol,
+        users=cases.users[kept],
+        now=cases.now[kept],
+        held_starts=np.cumsum([0, *(len(row) for row in rows if len(row))]),
+        held=np.concatenate([*rows, np.zeros(0, np.int32)]),
+    )
+
+
+def _visits(dataset: Dataset, fresh: Cases, ties: NDArray[np.uint32], seed: int) -> Cases:
+    """One of each case's products is hidden, by hash; the rest of the day is given back."""
+    columns = dataset.interactions
+    held = np.array(
+        [case.held[np.argmax(tie_breaker(case.user + (seed << 33), ties[case.held]))] for case in fresh], dtype=np.int32
+    )
+    hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
+    hidden_of[fresh.users] = held
+    known = select(columns, (hidden_of[columns.users] >= 0) & (columns.items != hidden_of[columns.users]))
+    return _cases(Protocol.LEAVE_LAST_OUT, known, fresh.users, held, fresh.now)
+
+
+def _drawn(able: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
+    """At most `most` of the able users, drawn evenly; shape of `able`."""
+    users = np.flatnonzero(able)
+    if most is None or len(users) <= most:
+        return able
+    drawn = np.zeros_like(able)
+    drawn[np.random.default_rng([seed, 5]).choice(users, most, replace=False)] = True
+    return drawn
+
+
+def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
     columns = dataset.interactions
     pairs = _in_order(fold(columns, len(dataset.catalogue)), ties, seed)
     ends = np.searchsorted(pairs.users, np.arange(1, columns.n_users + 1))
     sizes = np.diff(ends, prepend=0)
-    last = ends[sizes >= _MIN_PRODUCTS] - 1
-    users, items, times = pairs.users[last], pairs.items[last], pairs.first[last]
+    last = ends[_drawn(sizes >= _MIN_PRODUCTS, most, seed)] - 1
+    users, items = pairs.users[last], pairs.items[last]
+    newest = np.full(columns.n_users, np.iinfo(np.int64).min)  # products met before may be taken again later
+    np.maximum.at(newest, columns.users, columns.times)
     hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
     hidden_of[users] = items
     train = replace(dataset, interactions=select(columns, columns.items != hidden_of[columns.users]))
-    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, train.interactions, users, items, times))
+    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, train.interactions, users, items, newest[users]))
 
 
-def _next_basket(dataset: Dataset) -> Split:
+def _next_basket(dataset: Dataset, seed: int, most: int | None) -> Split:
     columns = dataset.interactions
     bought = columns.events == PURCHASE
     shopping = bought if bought.any() else np.ones(len(bought), dtype=bool)
@@ -168,7 +230,7 @@ def _next_basket(dataset: Dataset) -> Split:
     last = np.full(columns.n_users, np.iinfo(np.int64).min)
     np.maximum.at(last, columns.users[shopping], days[shopping])
     user_days = np.unique(columns.users[shopping].astype(np.int64) * (1 << 32) + days[shopping] % (1 << 32))
-    able = np.bincount(user_days >> 32, minlength=columns.n_users) >= _MIN_DAYS
+    able = _drawn(np.bincount(user_days >> 32, minlength=columns.n_users) >= _MIN_DAYS, most, seed)
     hidden = able[columns.users] & (days >= last[columns.users])
     train = replace(dataset, interactions=select(columns, ~hidden))
     target = hidden & shopping
@@ -200,12 +262,12 @@ def _temporal(dataset: Dataset, protocol: Protocol, share: float) -> Split:
     return Split(train, _cases(protocol, train.interactions, users, items, np.full(len(users), start), candidates))
 
 
-def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int) -> Split:
+def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
     columns = dataset.interactions
     pairs = _in_order(fold(columns, len(dataset.catalogue)), ties, seed)
     starts = np.searchsorted(pairs.users, np.arange(columns.n_users + 1))
     able = np.flatnonzero(np.diff(starts) > _COLD_GIVEN)
-    drawn = np.random.default_rng([seed, 3]).permutation(able)[: round(_COLD_USERS * len(able))]
+    drawn = np.random.default_rng([seed, 3]).permutation(able)[: round(_COLD_USERS * len(able))][:most]
     cold = np.zeros(columns.n_users, dtype=bool)
     cold[drawn] = True
     place = np.arange(len(pairs.users)) - starts[pairs.users]

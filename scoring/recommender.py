@@ -11,18 +11,30 @@ from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
 from scoring.demand import Demand
-from scoring.ensemble import COMPONENTS, Calibration, breakdowns, score_all, shares, squash, weight_vector
+from scoring.ensemble import COMPONENTS, breakdowns, score_all, shares, signal_weights, squash, weight_vector
 from scoring.interactions import DAY
 from scoring.items import ItemIndex
 from scoring.neighbours import Similar
 from scoring.neural import Neural, NeuralConfig
-from scoring.profile import Profile, fold_history, last_viewed, seeds_profile, session_profile
+from scoring.plans import Plan, Plans
+from scoring.profile import Profile, View, fold_history, last_viewed, seeds_profile
+from scoring.protocols import Protocol
 from scoring.reasons import Facts, Sources, Witness
 from scoring.repeats import repeats
 from scoring.rerank import Slot, diversify, explore
 from scoring.slate import Slate, best_first, by_one
 from scoring.state import BrokenSnapshotError
-from scoring.types import Component, History, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario
+from scoring.types import (
+    DEFAULT_WEIGHTS,
+    Component,
+    History,
+    ItemFilter,
+    Query,
+    RankedItem,
+    Reason,
+    ReasonKind,
+    Scenario,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +42,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.component import Scorer
+    from scoring.ensemble import Fusion
     from scoring.state import ModelState
 
+_HARDLY_KNOWN = 3  # products met: with no more, someone is new
+_STATED_SHARE = 0.6  # weight of content for someone of whom only stated tastes are known
+_VISIT = 1_800  # seconds since the last event: a visit that goes on
 _POOL = 100  # candidates that diversity and exploration choose from
 _PERSONAL = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})
 _RERANKED = _PERSONAL | {Scenario.CART}
@@ -56,7 +72,7 @@ class Scorers:
     def from_state(cls, state: ModelState) -> Scorers:
         configs = state.manifest["components"]
         return cls(
-            Collaborative.from_arrays(state.part("collaborative"), CollaborativeConfig(**configs["collaborative"])),
+            Collaborative.from_arrays(state.part("collaborative"), CollaborativeConfig.of(configs["collaborative"])),
             Content.from_arrays(state.part("content"), ContentConfig(**configs["content"])),
             Neural.from_arrays(state.part("neural"), NeuralConfig(**configs["neural"])),
             Contextual.from_arrays(state.part("contextual"), ContextualConfig(**configs["contextual"])),
@@ -67,12 +83,12 @@ class Recommender:
     """Ranks the catalogue of one snapshot. Items are numbered by their place in `catalogue_ids`."""
 
     def __init__(
-        self, scorers: Scorers, facts: Facts, weights: dict[Component, float], calibration: Calibration, n_users: int
+        self, scorers: Scorers, facts: Facts, weights: dict[Component, float], plans: Plans, n_users: int
     ) -> None:
         self.scorers = scorers
         self.facts = facts
         self.weights = weights
-        self.calibration = calibration
+        self.plans = plans
         self.n_users = n_users
         self.index = facts.index
         self.catalogue_ids = facts.index.ids
@@ -84,7 +100,7 @@ class Recommender:
         self._popular_order = np.lexsort((facts.index.ties, -facts.demand.popularity)).astype(np.int32)
         self._routes: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
             Scenario.FOR_YOU: self._for_you,
-            Scenario.NEXT_IN_SESSION: self._next_in_session,
+            Scenario.NEXT_IN_SESSION: self._for_you,
             Scenario.SIMILAR: self._similar,
             Scenario.BOUGHT_TOGETHER: self._together,
             Scenario.CART: self._together,
@@ -115,7 +131,7 @@ class Recommender:
             repeat_gap=float(manifest["repeat_gap"]),
         )
         weights = {Component(name): float(value) for name, value in manifest["weights"].items()}
-        return cls(scorers, facts, weights, Calibration(**manifest["calibration"]), int(manifest["users"]))
+        return cls(scorers, facts, weights, Plans.from_json(manifest["plans"]), int(manifest["users"]))
 
     def recommend(self, query: Query) -> list[RankedItem]:
         """The list for a query, best first: `limit` products, fewer only where the filters leave fewer.
@@ -165,15 +181,36 @@ class Recommender:
 
     # One method per scenario: its own candidates, best first.
 
+    def plan_of(self, query: Query, profile: Profile) -> Plan:
+        """What is asked decides: someone new, a visit that goes on, a repeat, or the next visit."""
+        if len(profile) <= _HARDLY_KNOWN:
+            protocol = Protocol.COLD_USERS
+        elif query.include_purchased and query.scenario is Scenario.FOR_YOU:
+            protocol = Protocol.NEXT_BASKET
+        elif query.scenario is Scenario.NEXT_IN_SESSION or query.now - query.history.times.max() < _VISIT:
+            protocol = Protocol.LEAVE_LAST_OUT
+        else:
+            protocol = Protocol.TEMPORAL
+        return self.plans.of(protocol, len(profile))
+
+    def fusion(self, profile: Profile, plan: Plan, weights: dict[Component, float] | None = None) -> Fusion:
+        """All products scored for a profile. `weights` of components override the plan's, not its signals."""
+        chosen = signal_weights(weights, plan.weights) if weights else plan.weights
+        if not len(profile) and not weights:  # whatever is personal has nothing to say
+            chosen = signal_weights({Component.CONTEXTUAL: 1.0}, plan.weights)
+        if len(profile.stated) and not any(name in Content.SIGNALS for name in chosen):
+            share = DEFAULT_WEIGHTS[Component.CONTENT] if len(profile) else _STATED_SHARE
+            chosen = {name: (1 - share) * value for name, value in chosen.items()}
+            chosen |= {name: share * value for name, value in Content.DEFAULTS.items()}
+        return score_all(self._components, profile, chosen)
+
     def _for_you(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        fusion = score_all(self._components, profile, weight_vector(query.weights or self.weights))
+        plan = self.plan_of(query, profile)
+        fusion = self.fusion(profile, plan, query.weights)
         np.putmask(fusion.fused, ~allowed, -np.inf)
         items = best_first(fusion.fused, self.index.ties, max(_POOL, query.limit + _POOL // 2))
         weights = np.broadcast_to(fusion.weights, (len(items), len(COMPONENTS)))
-        return Slate(items, self.calibration(fusion.fused[items]), fusion.parts(items), weights)
-
-    def _next_in_session(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        return self._for_you(query, session_profile(profile, query.history), allowed)
+        return Slate(items, plan.calibration(fusion.fused[items]), fusion.parts(items), weights)
 
     def _similar(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         seeds, near = self._seeds(query), self.facts.similar
@@ -285,8 +322,7 @@ class Recommender:
             return [[Reason(ReasonKind.RECENTLY_VIEWED, value=max(days[item], 0.0))] for item in items]
         seeded = query.scenario in _SEEDED
         shown = seeds_profile(tuple(self._seeds(query).tolist()), query.now) if seeded else profile
-        config = self.scorers.collaborative.config
-        sources = Sources(shown.items, shown.weights(config.half_life, config.floor))
+        sources = Sources(shown.items, shown.weights(View.RECENT))
         witness = Witness(self.facts, profile, sources, query.tastes)
         if query.scenario is Scenario.BUY_AGAIN:
             return [witness.bought_before(item) for item in items]

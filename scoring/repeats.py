@@ -28,6 +28,12 @@ def usual_gap(data: TrainingSet) -> float:
     return float(np.median((pairs.last - pairs.first)[repeated] / (pairs.purchases[repeated] - 1)))
 
 
+def repeat_share(data: TrainingSet) -> float:
+    """The part of all purchases that repeat an earlier one of the same shopper and product, 0 to 1."""
+    bought = data.pairs.purchases[data.pairs.purchases > 0]
+    return round(float(1 - len(bought) / bought.sum()), 6) if len(bought) else 0.0
+
+
 def repeats(history: History, now: int, gap: float, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Bought products and how much each is wanted again, 0 and up; arrays of shape (products,).
 

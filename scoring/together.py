@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from scoring.interactions import TrainingSet
 
 LIST_LENGTH = 50
-_LARGEST_BASKET = 200  # more distinct products than this is a bulk import, not a shopping trip
+_LARGEST_BASKET = 60  # what is longer is cut into windows of this many events, in the order of time
 _MIN_TOGETHER = 2
 _MAX_SOURCES = 200  # products of a history that count, the weightiest: older ones add next to nothing
+_OWN = 0.8  # exponent of a product's own frequency in its followers' chances; the follower's has the rest
 _PRIOR = 5.0  # baskets added to both products, so that two chance meetings are no strong bond
 
 
@@ -31,15 +32,26 @@ class Together:
     counts: NDArray[np.int32]  # baskets with both
     lifts: NDArray[np.float32]  # over what independence would give; above 1
     affinities: NDArray[np.float32]  # cosine of the two products' baskets, shrunk; 0 to 1
+    followers: NDArray[np.int32]  # another list: what most of a product's buyers take with it, popular or not
+    chances: NDArray[np.float32]  # how many of them: baskets with both over baskets, leaning to the rarer; 0 to 1
 
     def scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Summed affinity of every product to weighted products, shape (items,)."""
-        if len(items) > _MAX_SOURCES:
-            top = np.argpartition(-weights, _MAX_SOURCES)[:_MAX_SOURCES]
-            items, weights = items[top], weights[top]
-        partners = self.items[items]
-        amounts = self.affinities[items] * weights[:, None]  # 0 in the padding
-        return np.bincount(np.maximum(partners, 0).ravel(), amounts.ravel(), len(self.items)).astype(np.float32)
+        return _summed(self.items, self.affinities, items, weights)
+
+    def follow_scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Summed chance of every product beside weighted products, shape (items,)."""
+        return _summed(self.followers, self.chances, items, weights)
+
+
+def _summed(
+    lists: NDArray[np.int32], bonds: NDArray[np.float32], items: NDArray[np.int32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    if len(items) > _MAX_SOURCES:
+        top = np.argpartition(-weights, _MAX_SOURCES)[:_MAX_SOURCES]
+        items, weights = items[top], weights[top]
+    amounts = bonds[items] * weights[:, None]  # 0 in the padding
+    return np.bincount(np.maximum(lists[items], 0).ravel(), amounts.ravel(), len(lists)).astype(np.float32)
 
 
 def bought_together(data: TrainingSet) -> Together:
@@ -49,44 +61,64 @@ def bought_together(data: TrainingSet) -> Together:
     by_item = baskets.T.tocsr()
     shape = (data.n_items, LIST_LENGTH)
     floats = np.zeros(shape, np.float32)
-    lists = Together(np.full(shape, -1, np.int32), np.zeros(shape, np.int32), floats, floats.copy())
+    none = np.full(shape, -1, np.int32)
+    lists = Together(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
     for start, stop in _blocks(by_item, baskets):
         block = (by_item[start:stop] @ baskets).tocoo()
         rows, columns, counts = block.row.astype(np.int64) + start, block.col, block.data
+        keep = (counts >= _MIN_TOGETHER) & (columns != rows)
+        rows, columns, counts = rows[keep], columns[keep], counts[keep]
+        own, other = frequency[rows] + _PRIOR, frequency[columns] + _PRIOR
+        chance = counts / (own**_OWN * other ** (1 - _OWN))
+        where, top = _best(rows, chance)
+        lists.followers[where], lists.chances[where] = columns[top], chance[top]
         expected = frequency[rows] * frequency[columns] / n_baskets
-        keep = (counts >= _MIN_TOGETHER) & (columns != rows) & (counts > expected)
-        rows, columns, counts, expected = rows[keep], columns[keep], counts[keep], expected[keep]
-        affinity = counts / np.sqrt((frequency[rows] + _PRIOR) * (frequency[columns] + _PRIOR))
-        order = np.lexsort((-affinity, rows))
-        places = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-        top = order[places < LIST_LENGTH]
-        where = (rows[top], places[places < LIST_LENGTH])
+        affinity = np.where(counts > expected, counts / np.sqrt(own * other), 0.0)
+        where, top = _best(rows, affinity)
         lists.items[where], lists.counts[where] = columns[top], counts[top]
         lists.lifts[where], lists.affinities[where] = counts[top] / expected[top], affinity[top]
     return lists
 
 
+def _best(
+    rows: NDArray[np.int64], values: NDArray[np.float64]
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
+    """Where the LIST_LENGTH largest positive values of each row go, as (row, place), and which they are."""
+    order = np.lexsort((-values, rows))
+    order = order[values[order] > 0]
+    places = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+    short = places < LIST_LENGTH
+    return (rows[order[short]], places[short]), order[short]
+
+
 def basket_matrix(data: TrainingSet) -> Any:
-    """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did."""
+    """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did.
+
+    What is longer than a shopping trip is cut into windows along time, so that an evening of ratings or a bulk import
+    says which products are near each other, not that all belong together.
+    """
     from scipy import sparse
 
     columns = data.interactions
     bought = columns.events == PURCHASE
     chosen = bought if bought.any() else np.ones(len(columns.users), dtype=bool)
-    users, items = columns.users[chosen].astype(np.int64), columns.items[chosen]
-    orders, days = columns.orders[chosen], columns.times[chosen] // DAY
+    users, items, times = columns.users[chosen].astype(np.int64), columns.items[chosen], columns.times[chosen]
+    orders, days = columns.orders[chosen], times // DAY
     days = days - days.min(initial=0)
     by_day = users * (int(days.max(initial=0)) + 1) + days
     keys = np.where(orders >= 0, orders, by_day + int(orders.max(initial=0)) + 1)
     for key in (keys, users):
-        _, codes = np.unique(key, return_inverse=True)
+        order = np.lexsort((data.ties[items], times, key))
+        ordered = key[order]
+        place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+        opens = (place % _LARGEST_BASKET == 0).astype(np.int64)
+        codes = np.cumsum(opens) - 1
         shape = (int(codes.max(initial=-1)) + 1, data.n_items)
-        matrix = sparse.csr_matrix((np.ones(len(items), np.int32), (codes, items)), shape=shape)
+        matrix = sparse.csr_matrix((np.ones(len(order), np.int32), (codes, items[order])), shape=shape)
         matrix.sum_duplicates()
         matrix.data[:] = 1
-        sizes = np.diff(matrix.indptr)
-        if (sizes > 1).any():
-            return matrix[sizes <= _LARGEST_BASKET]
+        if (np.diff(matrix.indptr) > 1).any():
+            break
     return matrix
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,32 +11,40 @@ from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
 from scoring.demand import measure_demand
-from scoring.ensemble import COMPONENTS, Calibration, fit_calibration, weight_vector
-from scoring.evaluation import HoldOut, gain, leave_last_out, profiles_of, ranks_of, validate
-from scoring.interactions import DAY, TrainingSet
+from scoring.ensemble import COMPONENTS, SIGNALS, UNCALIBRATED, component_weights, signal_weights, weight_vector
+from scoring.factors import Method
+from scoring.interactions import TrainingSet
 from scoring.items import ItemIndex
 from scoring.neighbours import Sides, similar
 from scoring.neural import Neural, NeuralConfig
+from scoring.plans import Choice, Plan, Plans
+from scoring.profile import fold_history
+from scoring.protocols import VALIDATION_SHARE, Cases, Protocol, hold_out, split
 from scoring.recommender import Scorers
-from scoring.repeats import usual_gap
+from scoring.repeats import repeat_share, usual_gap
+from scoring.selection import FEWEST_CASES, choose, gather
 from scoring.state import ModelState, prefixed
 from scoring.types import DEFAULT_WEIGHTS, Component
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from numpy.random import Generator
     from numpy.typing import NDArray
 
     from scoring.dataset import Dataset
-    from scoring.evaluation import Validation
+    from scoring.selection import Pool
 
-MAX_VALIDATION_USERS = 500
-_MIN_VALIDATION_USERS = 30  # with fewer, chance would choose the settings
-# Tried beside the default of each.
-_HALF_LIVES = (1.0 * DAY, 30.0 * DAY, 180.0 * DAY)
-_REGULARISATIONS = (50.0, 800.0)
-_BASKET_PARTS = (0.0, 1.0)
+    Tell = Callable[[str, float], None]
+
+_MOST_CASES = 1_000  # validation users of an evaluation; a shop's own training has several questions to ask
+_MOST_CASES_EACH = 400
+_FEWEST_KEPT = 100
+_SCORE_BUDGET = 1e8  # products scored for validation, per signal: large catalogues are validated on fewer users
+_TUNING_CASES = 200
+_REGULARISATIONS = (50.0, 800.0)  # tried beside the default
+_METHODS = (Method.ALS, Method.NMF)
+_LARGEST_FACTORED = 4_000_000  # events; beyond it the default method stands
 
 
 def train(
@@ -45,15 +53,18 @@ def train(
     weights: dict[Component, float] | None = None,
     seed: int = 0,
     now: int | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Tell | None = None,
+    protocol: Protocol | None = None,
 ) -> ModelState:
     """Fits everything that a recommender needs.
 
-    Settings and calibration are chosen, and the metrics measured, on the last product of up to 500 shoppers, which is
-    hidden meanwhile. Then all is fitted to the whole data, but for the neural net, which never sees those few.
+    Settings, plans and calibration are chosen, and the metrics measured, on products that are hidden from some users
+    meanwhile: those of `protocol` alone (for an evaluation), or those of all the questions a shop's lists answer. Then
+    all is fitted to the whole data.
 
-    now: unix seconds that demand is measured at; the newest event when None. progress: told each stage's name and how
-    much of the whole was done when it began. Raises ValueError when the catalogue is empty.
+    weights: the shop's own component weights, used where validation shows no clear gain. now: unix seconds that demand
+    is measured at; the newest event when None. progress: told each stage's name and how much of the whole was done when
+    it began. Raises ValueError when the catalogue is empty.
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot train on an empty catalogue: import products first.")
@@ -62,63 +73,153 @@ def train(
     tell("reading", 0.0)
     index = ItemIndex.of(dataset.catalogue)
     whole = TrainingSet(dataset, now)
-    hold_out = leave_last_out(dataset, index.ties, MAX_VALIDATION_USERS, rng)
-    part = TrainingSet(hold_out.dataset, whole.now)
-    vector = weight_vector(weights or DEFAULT_WEIGHTS)
+    usual = weights or DEFAULT_WEIGHTS
+    hidden, cases = _validation(dataset, index.ties, seed, protocol)
+    part = TrainingSet(hidden)
 
-    tell("choosing settings", 0.05)
-    chosen = _choose(part, hold_out, index.ties, rng)
-    tell("content", 0.3)
-    half_life, floor = chosen.config.half_life, chosen.config.floor
-    content = Content.fit(part, ContentConfig(half_life=half_life, floor=floor), rng)
+    tell("content", 0.05)
+    content = Content.fit(part, ContentConfig(), rng)
+    tell("choosing settings", 0.1)
+    collaborative = _tuned(part, cases, rng)
     tell("neural", 0.35)
-    neural = Neural.fit(part, NeuralConfig(half_life=half_life, floor=floor), rng)
-    tell("validating", 0.6)
-    trial = Scorers(chosen, content, neural, Contextual.fit(part, ContextualConfig(), rng))
-    popularity = np.log1p(part.shoppers).astype(np.float32)
-    validation = validate(trial.by_component(), vector, popularity, hold_out, index.ties, whole.now)
+    neural = Neural.fit(part, NeuralConfig(), rng)
+    tell("validating", 0.5)
+    trial = Scorers(collaborative, content, neural, Contextual.fit(part, ContextualConfig(), rng))
+    verdict = _judge(trial, cases, index.ties, usual, rng, lambda done: tell("validating", 0.5 + 0.25 * done))
     tell("collaborative", 0.75)
     scorers = Scorers(
-        Collaborative.fit(whole, chosen.config, rng),
+        Collaborative.fit(whole, collaborative.config, rng),
         content.with_appeal(whole),
-        neural,
-        Contextual.fit(whole, ContextualConfig(), rng),
+        neural if verdict.ignores(Neural.SIGNALS) else Neural.fit(whole, neural.config, rng),
+        Contextual.fit(whole, trial.contextual.config, rng),
     )
-    tell("neighbours", 0.85)
-    arrays = _arrays(whole, index, scorers, vector, rng)
+    tell("neighbours", 0.9)
+    arrays = _arrays(whole, index, scorers, weight_vector(usual), rng)
     tell("done", 1.0)
-    return ModelState(arrays, _manifest(whole, scorers, vector, validation, seed))
+    return ModelState(arrays, _manifest(whole, scorers, usual, verdict, seed))
 
 
-def _choose(part: TrainingSet, hold_out: HoldOut, ties: NDArray[np.uint32], rng: Generator) -> Collaborative:
+def _validation(
+    dataset: Dataset, ties: NDArray[np.uint32], seed: int, protocol: Protocol | None
+) -> tuple[Dataset, list[Cases]]:
+    affordable = int(max(_FEWEST_KEPT, _SCORE_BUDGET / max(len(dataset.catalogue), 1)))
+    if protocol is None:
+        return hold_out(dataset, ties, seed, min(_MOST_CASES_EACH, affordable))
+    most = min(_MOST_CASES, affordable)
+    hidden = split(dataset, protocol, ties, seed, VALIDATION_SHARE, most)
+    return hidden.train, [hidden.cases.some(most, seed)]
+
+
+def _tuned(part: TrainingSet, cases: list[Cases], rng: Generator) -> Collaborative:
     """The collaborative component fitted to `part`, its settings chosen one after the other by the hidden products."""
     best = Collaborative.fit(part, CollaborativeConfig(), rng)
-    if len(hold_out.users) < _MIN_VALIDATION_USERS:
+    asked = max(cases, key=len)
+    if len(asked) < FEWEST_CASES:
         return best
-    profiles = profiles_of(hold_out, part.now)
-
-    def gains(candidate: Collaborative) -> NDArray[np.float64]:
-        return gain(ranks_of(candidate.scores, profiles, hold_out, ties))
-
-    best = _clearly_best(best, (best.remembering(half_life) for half_life in _HALF_LIVES), gains)
-    best = _clearly_best(best, (best.refitted(part, strength) for strength in _REGULARISATIONS), gains)
-    return _clearly_best(best, (best.with_baskets(weight) for weight in _BASKET_PARTS), gains)
-
-
-def _clearly_best(
-    usual: Collaborative,
-    candidates: Iterable[Collaborative],
-    gains: Callable[[Collaborative], NDArray[np.float64]],
-) -> Collaborative:
-    """The best candidate, or the usual one unless the gain is more than a standard error: else noise decides."""
-    base = gains(usual)
-    best, most = usual, 0.0
-    for candidate in candidates:
-        difference = gains(candidate) - base
-        margin = float(difference.mean() - difference.std() / np.sqrt(len(difference)))
-        if margin > 0 and difference.mean() > most:
-            best, most = candidate, float(difference.mean())
+    asked = asked.some(_TUNING_CASES, 0)
+    ease = [name for name in SIGNALS if name.startswith("ease.")]
+    for strength in _REGULARISATIONS:
+        best = _better(best, best.refitted(part, strength), asked, part, ease)
+    factors = [name for name in SIGNALS if name.startswith("factors.")]
+    for method in _METHODS if part.matrix.nnz <= _LARGEST_FACTORED else ():
+        other = best.with_factors(part, replace(best.config.factors, method=method), rng)
+        best = _better(best, other, asked, part, factors)
     return best
+
+
+def _better(
+    usual: Collaborative, other: Collaborative, cases: Cases, part: TrainingSet, names: Collection[str]
+) -> Collaborative:
+    """The other one if the best of its signals gains more than a standard error: else noise decides."""
+    gains = []
+    for candidate in (usual, other):
+        rows = [_gains(candidate, cases, place, part, names) for place in range(len(cases))]
+        table = np.array(rows)
+        gains.append(table[:, int(table.mean(axis=0).argmax())])
+    difference = gains[1] - gains[0]
+    return other if difference.mean() > difference.std() / np.sqrt(len(difference)) else usual
+
+
+def _gains(scorer: Collaborative, cases: Cases, place: int, part: TrainingSet, names: Collection[str]) -> list[float]:
+    """Mean 1 / log2(rank + 1) of one case's hidden products by each signal: moves smoothly where NDCG@10 jumps."""
+    case = cases.case(place)
+    profile = fold_history(case.history, part.n_items, case.now)
+    gains = []
+    for values in scorer.signals(profile, names).values():
+        ranked = values.copy()
+        if not cases.protocol.repeats:
+            ranked[profile.items] = -np.inf
+        if cases.candidates is not None:
+            ranked[~cases.candidates] = -np.inf
+        own = ranked[case.held]
+        ranks = (ranked[None, :] > own[:, None]).sum(axis=1) + 0.5 * (ranked[None, :] == own[:, None]).sum(axis=1) + 0.5
+        gains.append(float((1 / np.log2(1 + ranks)).mean()))
+    return gains
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    plans: Plans
+    metrics: dict[str, float]
+    signals: dict[str, dict[str, float]]  # NDCG@10 of every signal alone, by protocol
+    notes: list[str]
+
+    def ignores(self, names: Collection[str]) -> bool:
+        plans = [plan for group in self.plans.chosen.values() for plan in group.values()] or [self.plans.usual]
+        return not any(name in plan.weights for plan in plans for name in names)
+
+
+def _judge(
+    trial: Scorers,
+    cases: list[Cases],
+    ties: NDArray[np.uint32],
+    usual: dict[Component, float],
+    rng: Generator,
+    tell: Callable[[float], None],
+) -> _Verdict:
+    """Plans, and how each signal did, on the validation cases of each protocol."""
+    scorers = trial.by_component()
+    why = "nothing to validate on: the default weights"
+    default = Plan(signal_weights(usual), Choice.DEFAULT, why, {}, UNCALIBRATED)
+    verdict = _Verdict(Plans(default, {}), {"shoppers": 0.0}, {}, [])
+    for place, asked in enumerate(cases):
+        if not len(asked):
+            continue
+        pool = gather(asked, scorers, ties, lambda done, at=place: tell((at + done) / len(cases)))  # type: ignore[misc]
+        plans = choose(pool, usual, rng)
+        verdict.plans.chosen[asked.protocol] = plans
+        alone = {name: float(pool.ndcg(row).mean()) for name, row in zip(SIGNALS, pool.values, strict=True)}
+        verdict.signals[asked.protocol.value] = {name: round(value, 6) for name, value in alone.items()}
+        verdict.notes.extend(_notes(asked.protocol, plans[None]))
+        if asked.protocol is _main_question(cases):
+            verdict.metrics.update(_metrics(pool, plans[None]))
+    return verdict
+
+
+def _main_question(cases: list[Cases]) -> Protocol:
+    """The one whose metrics name the model: what comes next."""
+    asked = [one.protocol for one in cases if len(one)]
+    return Protocol.LEAVE_LAST_OUT if Protocol.LEAVE_LAST_OUT in asked else asked[0]
+
+
+def _notes(protocol: Protocol, plan: Plan) -> list[str]:
+    """What a reader of the model should know: components that the plan does not listen to."""
+    heard = component_weights(plan.weights)
+    silent = [component.value for component, weight in zip(COMPONENTS, heard, strict=True) if weight == 0]
+    return [f"{protocol.value}: {name} adds nothing on validation and is left out" for name in silent]
+
+
+def _metrics(pool: Pool, plan: Plan) -> dict[str, float]:
+    """Of the ensemble (cross-fitted NDCG), of each component's own mix, and of popularity."""
+    found = {f"ensemble.{name}": value for name, value in pool.metrics(pool.fuse(plan.weights)).items()}
+    if plan.ndcg:
+        found["ensemble.ndcg@10"] = plan.ndcg[plan.choice.value]
+    for component in COMPONENTS:
+        own = pool.fuse(signal_weights({component: 1.0}))
+        found |= {f"{component.value}.{name}": value for name, value in pool.metrics(own).items()}
+    popular = pool.fuse({"demand.shoppers": 1.0})
+    found |= {f"popularity.{name}": value for name, value in pool.metrics(popular).items()}
+    return {name: round(value, 6) for name, value in found.items()} | {"shoppers": float(len(pool.n_held))}
 
 
 def _arrays(
@@ -142,19 +243,22 @@ def _arrays(
 
 
 def _manifest(
-    data: TrainingSet, scorers: Scorers, weights: NDArray[np.float32], validation: Validation, seed: int
+    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], verdict: _Verdict, seed: int
 ) -> dict[str, Any]:
     """JSON-ready. Holds no time of day and no duration: equal training has an equal digest."""
-    calibration: Calibration = fit_calibration(validation.taken, validation.rivals)
+    weights = zip(COMPONENTS, weight_vector(usual).tolist(), strict=True)
     return {
         "users": data.n_users,
         "products": data.n_items,
         "interactions": len(data.interactions.users),
         "now": data.now,
         "seed": seed,
-        "weights": {component.value: round(float(w), 6) for component, w in zip(COMPONENTS, weights, strict=True)},
+        "weights": {component.value: round(weight, 6) for component, weight in weights},
         "components": {component.value: asdict(s.config) for component, s in scorers.by_component().items()},
-        "calibration": asdict(calibration),
+        "plans": verdict.plans.to_json(),
+        "signals": verdict.signals,
+        "notes": verdict.notes,
         "repeat_gap": usual_gap(data),
-        "metrics": validation.metrics,
+        "repeat_share": repeat_share(data),
+        "metrics": verdict.metrics,
     }

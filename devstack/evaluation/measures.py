@@ -144,7 +144,8 @@ class Bootstrap:
                 values.append(float(np.mean(parts)))
         # A resample holds fewer different users, so it covers less: only its spread says something.
         resampled = np.array(values)
-        return np.r_[measured, resampled * (measured / resampled.mean())]
+        around: NDArray[np.float64] = np.r_[measured, resampled * (measured / resampled.mean())]
+        return around
 
     def _draws(self, resamples: int) -> Iterator[NDArray[np.int64]]:
         """How often each user was drawn, (resamples, users), in pieces that fit into memory."""

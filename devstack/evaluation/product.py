@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scoring.ensemble import COMPONENTS, score_all, weight_vector
 from scoring.profile import fold_history
 from scoring.recommender import Recommender
 from scoring.training import train
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.dataset import Dataset
+    from scoring.profile import Profile
     from scoring.protocols import Case, Protocol
 
 
@@ -24,22 +24,27 @@ class Product:
 
     name = "whybuy"
 
-    def __init__(self, recommender: Recommender) -> None:
+    def __init__(self, recommender: Recommender, protocol: Protocol) -> None:
         self._recommender = recommender
+        self._protocol = protocol
         self._scorers = recommender.scorers.by_component()
 
     @classmethod
-    def fit(cls, data: Dataset, protocol: Protocol, seed: int, tell: Callable[[str, float], None]) -> Product:  # noqa: ARG003
+    def fit(cls, data: Dataset, protocol: Protocol, seed: int, tell: Callable[[str, float], None]) -> Product:
         """`tell` is told each stage and the share of the whole that is done."""
-        return cls(Recommender.from_state(train(data, seed=seed, progress=tell)))
+        return cls(Recommender.from_state(train(data, seed=seed, progress=tell, protocol=protocol)), protocol)
 
-    def scores(self, case: Case) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Fused scores of all items, and those of each component by name; the caller may overwrite them."""
-        profile = fold_history(case.history, self._recommender.n_items, case.now)
-        fusion = score_all(self._scorers, profile, weight_vector(self._recommender.weights))
-        components = {part.value: raw.copy() for part, raw in zip(COMPONENTS, fusion.raw, strict=True)}
-        return fusion.fused, components
+    def profile(self, case: Case) -> Profile:
+        return fold_history(case.history, self._recommender.n_items, case.now)
 
-    def chances(self, fused: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The calibrated score that is shown for a fused one; any shape."""
-        return self._recommender.calibration(fused)
+    def scores(self, profile: Profile) -> NDArray[np.float32]:
+        """Fused scores of all items; the caller may overwrite them."""
+        return self._recommender.fusion(profile, self._recommender.plans.of(self._protocol, len(profile))).fused
+
+    def components(self, profile: Profile) -> dict[str, NDArray[np.float32]]:
+        """Each component's own verdict on all items; the caller may overwrite them."""
+        return {component.value: scorer.scores(profile) for component, scorer in self._scorers.items()}
+
+    def chances(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The calibrated scores that are shown for fused ones; any shape."""
+        return self._recommender.plans.of(self._protocol, len(profile)).calibration(fused)

@@ -54,18 +54,18 @@ class ProductRanker:
 
     def rank(self, cases: Cases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
         selector = Selector(cases, self._ties, depth)
-        whole, milliseconds = [], []
+        whole, milliseconds, chances = [], [], []
         parts: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {}
         for done, case in enumerate(cases, start=1):
             began = time.perf_counter()
-            fused, components = self._product.scores(case)
-            whole.append(selector.best(fused, case))
+            profile = self._product.profile(case)
+            whole.append(selector.best(self._product.scores(profile), case))
             milliseconds.append(1_000 * (time.perf_counter() - began))
-            for name, scores in components.items():
+            chances.append(self._product.chances(profile, whole[-1][1][:SHOWN]))
+            for name, scores in self._product.components(profile).items():
                 parts.setdefault(f"{self.name}: {name}", []).append(selector.best(scores, case))
             tell(done)
-        chances = self._product.chances(np.array([values[:SHOWN] for _, values in whole], dtype=np.float32))
-        lists = {self.name: _lists(whole, milliseconds, chances)}
+        lists = {self.name: _lists(whole, milliseconds, np.stack(chances))}
         return lists | {name: _lists(rows, []) for name, rows in parts.items()}
 
 

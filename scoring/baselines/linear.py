@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.baselines.histories import training_rows
-from scoring.ease import DualEase, PrimalEase, fit_ease
+from scoring.ease import Crowd, DualEase, PrimalEase, fit_ease
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,8 @@ class Ease:
     knows_new: ClassVar[bool] = False
 
     setting: EaseSetting
-    fitted: DualEase | PrimalEase
+    ease: DualEase | PrimalEase
+    crowd: Crowd
     shoppers: NDArray[np.int32]  # (items,)
 
     @classmethod
@@ -58,30 +59,28 @@ class Ease:
 
     @classmethod
     def fit(cls, data: TrainingSet, setting: EaseSetting, rng: Generator) -> Ease:  # noqa: ARG003
-        fitted = fit_ease(training_rows(data, log=setting.log), setting.regularisation, _MAX_RANK)
-        return cls(setting, fitted, data.shoppers)
+        rows = training_rows(data, log=setting.log)
+        return cls(setting, *fit_ease(rows, setting.regularisation, _MAX_RANK), data.shoppers)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         setting = self.setting
         history = batch.weighted(log=setting.log, half_life=setting.half_life, floor=setting.floor)
-        if isinstance(self.fitted, PrimalEase):
-            scores: NDArray[np.float32] = history @ self.fitted.item_weights
+        if isinstance(self.ease, PrimalEase):
+            inside = np.flatnonzero(self.ease.place >= 0)
+            scores = np.zeros(history.shape, dtype=np.float32)
+            scores[:, inside] = history[:, inside] @ self.ease.item_weights
         else:
-            scores = _dual(self.fitted, history)
+            scores = _dual(self.ease, self.crowd, history)
         if setting.exponent > 0:
             scores /= (self.shoppers + np.float32(5.0)) ** np.float32(setting.exponent)
         return scores
 
 
-def _dual(fitted: DualEase, history: Any) -> NDArray[np.float32]:
-    """`DualEase.predict` for many histories: H (X' K X) without what each item says of itself."""
-    from scipy.sparse import csr_matrix
-
-    n_items, n_users = history.shape[1], len(fitted.inverse)
-    columns = csr_matrix((fitted.values, fitted.users, fitted.starts), shape=(n_items, n_users), copy=False)
-    pull = (history @ columns).toarray() @ fitted.inverse
-    scores: NDArray[np.float32] = np.ascontiguousarray((columns @ pull.T).T)
+def _dual(ease: DualEase, crowd: Crowd, history: Any) -> NDArray[np.float32]:
+    """H (X' K X) without what each item says of itself, for many histories at once."""
+    columns = crowd.rows.matrix(len(crowd.lengths))
+    scores = crowd.spread((history @ columns).toarray() @ ease.inverse)
     rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
-    scores[rows, history.indices] -= fitted.leverage[history.indices] * history.data
-    scores /= 1.0 - fitted.leverage
+    scores[rows, history.indices] -= ease.leverage[history.indices] * history.data
+    scores /= 1.0 - ease.leverage
     return scores

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scoring.dataset import Catalogue, Dataset, Interactions
+from scoring.ease import Crowd, DualEase, PrimalEase
 from scoring.types import EVENT_CODES, EventType, History
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 START = 1_700_000_000
 DAY = 86_400
@@ -133,3 +138,16 @@ def permuted(dataset: Dataset, order: np.ndarray[tuple[int], np.dtype[np.int64]]
     )
     columns = dataset.interactions
     return Dataset(replace(columns, items=places[columns.items].astype(np.int32)), catalogue)
+
+
+def ease_scores(
+    fitted: tuple[DualEase | PrimalEase, Crowd], items: NDArray[np.int32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Scores of all items for one weighted history, by either form."""
+    ease, crowd = fitted
+    histories = [(items, weights)]
+    if isinstance(ease, PrimalEase):
+        scores = ease.predict(histories)
+    else:
+        scores = ease.finish(crowd.spread(ease.pulls(crowd.kinship(histories))), histories)
+    return scores.reshape(-1)

@@ -18,7 +18,7 @@ from scoring.ease import fit_ease
 from scoring.interactions import DAY, TrainingSet
 from scoring.protocols import Case, Protocol, split
 from scoring.types import EventType, History
-from tests.scoring.synthetic import Shape, bare, shop, with_events
+from tests.scoring.synthetic import Shape, bare, ease_scores, shop, with_events
 
 if TYPE_CHECKING:
     from scoring.baselines import Baseline
@@ -81,7 +81,7 @@ def test_batches_of_ease_are_what_it_predicts_one_by_one() -> None:
     scores = model.scores(Batch.of(some, 80))
     for place in range(5):
         own = rows[place]
-        np.testing.assert_allclose(scores[place], ease.predict(own.indices, own.data), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(scores[place], ease_scores(ease, own.indices, own.data), rtol=1e-3, atol=1e-5)
 
 
 def test_item_neighbours_are_shrunk_cosines() -> None:

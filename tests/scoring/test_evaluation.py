@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scoring.evaluation import leave_last_out
 from scoring.items import ItemIndex
 from scoring.metrics import coverage, hit_rate, list_ndcg, mean_reciprocal_rank, ndcg, rank_of, recall
+from scoring.protocols import Protocol, hold_out, split
 from tests.scoring.synthetic import shop
 
 SHOP = shop()
@@ -44,15 +44,15 @@ def test_a_scorer_that_says_nothing_ranks_by_chance() -> None:
 
 
 def test_the_hidden_product_is_the_last_newly_met_and_gone_from_the_data() -> None:
-    hold_out = leave_last_out(SHOP, TIES, 25, np.random.default_rng(0))
-    columns, kept = SHOP.interactions, hold_out.dataset.interactions
+    hidden = split(SHOP, Protocol.LEAVE_LAST_OUT, TIES, seed=1, most=25)
+    columns, kept = SHOP.interactions, hidden.train.interactions
 
-    assert len(hold_out.users) == 25
-    for user, item in zip(hold_out.users.tolist(), hold_out.items.tolist(), strict=True):
-        own = columns.users == user
+    assert len(hidden.cases) == 25
+    for case in hidden.cases:
+        own = columns.users == case.user
         first_met = {one: columns.times[own & (columns.items == one)].min() for one in set(columns.items[own].tolist())}
-        assert first_met[item] == max(first_met.values())
-        assert not (kept.items[kept.users == user] == item).any()
+        assert first_met[int(case.held[0])] == max(first_met.values())
+        assert not (kept.items[kept.users == case.user] == case.held[0]).any()
     assert len(kept.users) < len(columns.users)
 
 
@@ -64,7 +64,22 @@ def test_the_order_of_the_data_does_not_choose_the_hidden_product() -> None:
     fields = ("users", "items", "events", "times", "quantities", "orders")
     other = replace(SHOP, interactions=replace(columns, **{name: getattr(columns, name)[turned] for name in fields}))
 
-    first = leave_last_out(SHOP, TIES, 60, np.random.default_rng(0))
-    second = leave_last_out(other, TIES, 60, np.random.default_rng(0))
+    first, second = (split(data, Protocol.LEAVE_LAST_OUT, TIES).cases for data in (SHOP, other))
 
-    np.testing.assert_array_equal(first.items, second.items)
+    np.testing.assert_array_equal(first.held, second.held)
+
+
+def test_one_hidden_layer_asks_every_question() -> None:
+    train, cases = hold_out(SHOP, TIES, seed=0, most=20)
+
+    assert [one.protocol for one in cases] == [
+        Protocol.COLD_USERS,
+        Protocol.NEXT_BASKET,
+        Protocol.TEMPORAL,
+        Protocol.LEAVE_LAST_OUT,
+    ]
+    known = {*zip(train.interactions.users.tolist(), train.interactions.items.tolist(), strict=True)}
+    for asked in cases[2:]:
+        for case in asked:
+            assert not {(case.user, item) for item in case.held.tolist()} & known
+            assert not set(case.held.tolist()) & set(case.history.items.tolist())

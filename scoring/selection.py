@@ -1,0 +1,251 @@
+"""Choosing a plan on validation cases: the shop's weights, the best single signal, or a learned mixture.
+
+The mixture is found by ensemble selection with replacement and bagging (Caruana et al., "Ensemble selection from
+libraries of models", ICML 2004): start from nothing, add again and again the signal that lifts NDCG@10 most. Its
+weights are few, positive and sparse, and the measure that counts is the one that is climbed. Every choice is judged on
+cases that it was not fitted to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.component import moments
+from scoring.ensemble import SIGNALS, fit_calibration, signal_weights
+from scoring.plans import Choice, Plan, Segment
+from scoring.profile import fold_history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.component import Scorer
+    from scoring.protocols import Cases
+    from scoring.types import Component
+
+    Floats = NDArray[np.float32]
+
+FEWEST_CASES = 30  # with fewer, chance would choose
+_FEWEST_IN_SEGMENT = 150
+_DEPTH = 30  # of each signal's list
+_STEPS = 12
+_BAGS = 6
+_LEAST_WEIGHT = 0.03  # below it a signal costs more time than it is worth
+_SHOWN = 20  # places that calibration looks at
+_ABSENT = np.float32(-1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The candidates of all cases: the best of every signal. Padded to one width; equals in tie order."""
+
+    values: Floats  # (signals, cases, width): z-scores, _ABSENT in the padding
+    taken: NDArray[np.bool_]  # (cases, width)
+    n_held: NDArray[np.int64]  # (cases,)
+    n_products: NDArray[np.int64]  # (cases,): in the history
+
+    def rows(self, chosen: NDArray[np.bool_]) -> Pool:
+        return Pool(self.values[:, chosen], self.taken[chosen], self.n_held[chosen], self.n_products[chosen])
+
+    def ndcg(self, fused: Floats, k: int = 10) -> NDArray[np.float64]:
+        """NDCG@k of each case, shape (cases,)."""
+        return np.asarray(self._gains(fused, k).sum(axis=1) / _ideal(self.n_held, k))
+
+    def metrics(self, fused: Floats) -> dict[str, float]:
+        """Means over cases."""
+        hits = self._hits(fused, 20)
+        first = (hits[:, :10] / np.arange(1, hits[:, :10].shape[1] + 1)).max(axis=1, initial=0.0)
+        return {
+            "ndcg@10": float(self.ndcg(fused).mean()),
+            "hit_rate@10": float(hits[:, :10].any(axis=1).mean()),
+            "recall@20": float((hits.sum(axis=1) / self.n_held).mean()),
+            "mrr@10": float(first.mean()),
+        }
+
+    def fuse(self, weights: Mapping[str, float]) -> Floats:
+        vector = np.array([weights.get(name, 0.0) for name in SIGNALS], dtype=np.float32)
+        used = np.flatnonzero(vector)
+        fused: Floats = np.tensordot(vector[used], self.values[used], 1)
+        return fused
+
+    def shown(self, fused: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Scores and outcomes of the first places of all lists."""
+        order = np.argsort(-fused, axis=1, kind="stable")[:, :_SHOWN]
+        scores, taken = np.take_along_axis(fused, order, 1), np.take_along_axis(self.taken, order, 1)
+        real = scores > _ABSENT / 2
+        return scores[real].astype(np.float64), taken[real]
+
+    def _hits(self, fused: Floats, k: int) -> NDArray[np.bool_]:
+        k = min(k, fused.shape[1])
+        best = np.argpartition(-fused, k - 1, axis=1)[:, :k] if k < fused.shape[1] else np.argsort(-fused, axis=1)
+        best = np.sort(best, axis=1)  # equals in tie order again
+        order = np.argsort(-np.take_along_axis(fused, best, 1), axis=1, kind="stable")
+        hits: NDArray[np.bool_] = np.take_along_axis(self.taken, np.take_along_axis(best, order, 1), 1)
+        return hits
+
+    def _gains(self, fused: Floats, k: int) -> NDArray[np.float64]:
+        hits = self._hits(fused, k)
+        gains: NDArray[np.float64] = hits / np.log2(np.arange(2, hits.shape[1] + 2))
+        return gains
+
+
+def _ideal(n_held: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    ideal: NDArray[np.float64] = np.cumsum(1 / np.log2(np.arange(2, k + 2)))[np.minimum(n_held, k) - 1]
+    return ideal
+
+
+def gather(
+    cases: Cases, scorers: Mapping[Component, Scorer], ties: NDArray[np.uint32], tell: Callable[[float], None]
+) -> Pool:
+    """Scores every case by every signal and keeps the candidates. `tell` hears the fraction done."""
+    order_of = np.empty(len(ties), dtype=np.int64)
+    order_of[np.argsort(ties, kind="stable")] = np.arange(len(ties))
+    found: list[tuple[Floats, NDArray[np.bool_]]] = []
+    held, sizes = [], []
+    for place, case in enumerate(cases):
+        profile = fold_history(case.history, len(ties), case.now)
+        closed = None if cases.protocol.repeats else profile.items
+        signals: dict[str, Floats] = {}
+        for scorer in scorers.values():
+            signals |= scorer.signals(profile, scorer.SIGNALS)
+        found.append(_candidates(signals, closed, cases.candidates, case.held, order_of))
+        held.append(len(case.held))
+        sizes.append(len(profile))
+        tell((place + 1) / len(cases))
+    width = max((len(taken) for _, taken in found), default=0)
+    values = np.full((len(SIGNALS), len(found), width), _ABSENT, dtype=np.float32)
+    taken = np.zeros((len(found), width), dtype=bool)
+    for place, (row, hits) in enumerate(found):
+        values[:, place, : len(hits)] = row
+        taken[place, : len(hits)] = hits
+    return Pool(values, taken, np.array(held, dtype=np.int64), np.array(sizes, dtype=np.int64))
+
+
+def _candidates(
+    signals: Mapping[str, Floats],
+    closed: NDArray[np.int32] | None,
+    open_: NDArray[np.bool_] | None,
+    held: NDArray[np.int32],
+    order_of: NDArray[np.int64],
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """z-scores (signals, candidates) and outcomes of one case."""
+    best = []
+    scales = {}
+    for name in SIGNALS:
+        values = signals[name]
+        scales[name] = moments(values)
+        if scales[name][1] == 0:
+            continue
+        ranked = values if open_ is None and closed is None else values.copy()
+        if closed is not None:
+            ranked[closed] = -np.inf
+        if open_ is not None:
+            ranked[~open_] = -np.inf
+        depth = min(_DEPTH, len(ranked))
+        top = np.argpartition(ranked, len(ranked) - depth)[len(ranked) - depth :]
+        best.append(top[ranked[top] > -np.inf])
+    items = np.unique(np.concatenate(best)) if best else np.zeros(0, dtype=np.int64)
+    items = items[np.argsort(order_of[items], kind="stable")]
+    rows = [(signals[name][items] - scales[name][0]) * scales[name][1] for name in SIGNALS]
+    return np.stack(rows).astype(np.float32), np.isin(items, held)
+
+
+def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict[Segment | None, Plan]:
+    """The plan for all cases (None), and for each segment where a plan of its own is a gain.
+
+    The shop's own weights stay unless another choice beats them by more than a standard error of the difference.
+    """
+    default = signal_weights(usual)
+    if len(pool.n_held) < FEWEST_CASES or not pool.taken.any():
+        why = f"only {len(pool.n_held)} validation cases, or none of their products in reach: the default weights"
+        plan = Plan(default, Choice.DEFAULT, why, {})
+        return (
+            {None: replace(plan, calibration=fit_calibration(*pool.shown(pool.fuse(default))))}
+            if len(pool.n_held)
+            else {None: plan}
+        )
+    overall, gains = _choose(pool, default, rng)
+    plans: dict[Segment | None, Plan] = {None: overall}
+    segments = np.array([Segment.of(size) for size in pool.n_products.tolist()])
+    for segment in Segment:
+        own = segments == segment
+        if own.sum() < _FEWEST_IN_SEGMENT or own.all():
+            continue
+        plan, own_gains = _choose(pool.rows(own), default, rng)
+        if _clearly(own_gains - gains[own]):
+            plans[segment] = plan
+    return plans
+
+
+def _choose(pool: Pool, default: dict[str, float], rng: Generator) -> tuple[Plan, NDArray[np.float64]]:
+    """The plan, and the cross-fitted NDCG of its kind of choice for each case."""
+    folds = rng.permutation(len(pool.n_held)) % 2
+    fitted: dict[Choice, Callable[[Pool], dict[str, float]]] = {
+        Choice.DEFAULT: lambda _: default,
+        Choice.SINGLE: _best_single,
+        Choice.LEARNED: lambda part: _selected(part, rng),
+    }
+    gains = {choice: np.zeros(len(folds)) for choice in fitted}
+    for fold in (0, 1):
+        judged, learnt = folds == fold, folds != fold
+        for choice, fit in fitted.items():
+            part = pool.rows(judged)
+            gains[choice][judged] = part.ndcg(part.fuse(fit(pool.rows(learnt))))
+    ndcg = {choice.value: round(float(values.mean()), 6) for choice, values in gains.items()}
+    best = max((Choice.LEARNED, Choice.SINGLE), key=lambda choice: gains[choice].mean())
+    choice = best if _clearly(gains[best] - gains[Choice.DEFAULT]) else Choice.DEFAULT
+    weights = fitted[choice](pool)
+    others = ", ".join(f"{name} {value:.4f}" for name, value in ndcg.items() if name != choice)
+    why = f"NDCG@10 {ndcg[choice]:.4f} on {len(folds)} validation cases it was not fitted to; {others}"
+    return Plan(weights, choice, why, ndcg, fit_calibration(*pool.shown(pool.fuse(weights)))), gains[choice]
+
+
+def _clearly(differences: NDArray[np.float64]) -> bool:
+    """Whether a gain is more than its standard error: else noise decides."""
+    error = differences.std() / np.sqrt(max(len(differences), 1))
+    return bool(differences.mean() > error)
+
+
+def _best_single(pool: Pool) -> dict[str, float]:
+    gains = [pool.ndcg(values).mean() for values in pool.values]
+    return {SIGNALS[int(np.argmax(gains))]: 1.0}
+
+
+def _selected(pool: Pool, rng: Generator) -> dict[str, float]:
+    """Weights by bagged ensemble selection."""
+    totals = np.zeros(len(SIGNALS))
+    real = pool.values[0] > _ABSENT / 2
+    speaking = [place for place, values in enumerate(pool.values) if np.ptp(values[real]) > 0]
+    for _ in range(_BAGS):
+        half = np.zeros(len(pool.n_held), dtype=bool)
+        half[rng.permutation(len(half))[: max(len(half) // 2, 1)]] = True
+        counts = _climb(pool.rows(half), speaking)
+        totals += counts / counts.sum()
+    totals /= totals.sum()
+    totals[totals < _LEAST_WEIGHT] = 0.0
+    return _rounded(totals)
+
+
+def _climb(pool: Pool, speaking: Sequence[int]) -> NDArray[np.float64]:
+    """How often each signal is added until the best step, shape (signals,)."""
+    fused = np.zeros_like(pool.values[0])
+    counts = np.zeros(len(SIGNALS))
+    best, kept = -1.0, counts
+    for _ in range(_STEPS):
+        gains = [float(pool.ndcg(fused + pool.values[place]).mean()) for place in speaking]
+        place = speaking[int(np.argmax(gains))]
+        fused += pool.values[place]
+        counts[place] += 1
+        if max(gains) > best:
+            best, kept = max(gains), counts.copy()
+    return kept
+
+
+def _rounded(weights: NDArray[np.float64]) -> dict[str, float]:
+    chosen = {name: round(float(value), 4) for name, value in zip(SIGNALS, weights / weights.sum(), strict=True)}
+    return {name: value for name, value in chosen.items() if value > 0}
