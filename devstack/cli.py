@@ -100,12 +100,40 @@ def seed(sample: int | None, *, keep_dates: bool) -> None:
 
 
 @main.command()
-@click.option("--seed", type=int, help="Seed of the training (default: MODEL_SEED).")
-def train(seed: int | None) -> None:
-    """Train a model on what is in the database and make it the current one."""
+@click.option(
+    "--kind",
+    type=click.Choice(["full", "embeddings", "content"]),
+    default="full",
+    show_default=True,
+    help="All of the model, only its product embeddings, or its catalogue.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the training (default: MODEL_SEED).")
+@click.option("--no-guard", is_flag=True, help="Use the new model even if it is worse than the one in use.")
+def train(kind: str, seed: int | None, *, no_guard: bool) -> None:
+    """Train a model on what is in the database and make it the current one, unless it is worse.
+
+    An interrupted training goes on when it is started again. Exits with 1 when the model is kept inactive.
+    """
     from devstack.commands import train as run
 
-    _run(run(_settings(), seed))
+    _run(run(_settings(), kind, seed, guarded=not no_guard))
+
+
+@main.command()
+def models() -> None:
+    """List the stored models: which is in use, and why one was rejected."""
+    from devstack.commands import models as run
+
+    _run(run(_settings()))
+
+
+@main.command()
+@click.argument("version")
+def activate(version: str) -> None:
+    """Make a stored model, by its VERSION, the current one."""
+    from devstack.commands import activate as run
+
+    _run(run(_settings(), version))
 
 
 @main.command()

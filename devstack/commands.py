@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devstack.data_dir import DataDir
+from devstack.errors import StackError
 from devstack.logs import say
 from devstack.process import spawn, stop
 from devstack.progress import progress
@@ -48,19 +49,69 @@ async def seed(settings: Settings, sample: int | None, *, keep_dates: bool) -> N
     )
 
 
-async def train(settings: Settings, seed_: int | None) -> None:
-    """Trains and activates a model; running API processes pick it up by themselves."""
+async def train(settings: Settings, kind: str, seed_: int | None, *, guarded: bool) -> None:
+    """Trains and activates a model; running API processes pick it up by themselves.
+
+    Raises StackError when the guard kept the model from being activated.
+    """
+    from shop.entities.models import TrainingKind
     from shop.resources import open_resources
     from workers.training import train_and_activate
 
     async with databases(settings) as found, open_resources(found) as resources:
         with progress(together=True) as report:
+
+            async def tell(stage: str, share: float) -> None:
+                report(stage, round(100 * share), 100)
+
             snapshot = await train_and_activate(
-                resources,
-                found.model.seed if seed_ is None else seed_,
-                lambda stage, share: report(stage, round(100 * share), 100),
+                resources, seed_, tell, kind=TrainingKind(kind.upper()), guarded=guarded
             )
+    if snapshot.rejection:
+        raise StackError(
+            f"Model {snapshot.version} is kept inactive: {snapshot.rejection} "
+            f"`whybuy activate {snapshot.version}` uses it all the same."
+        )
     click.echo(f"model {snapshot.version} is the current one")
+
+
+async def models(settings: Settings) -> None:
+    """Lists the stored models, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from shop.resources import open_resources
+
+    async with databases(settings) as found, open_resources(found) as resources:
+        snapshots = await resources.model.recent()
+    table = Table()
+    for name in ("version", "status", "kind", "trained"):
+        table.add_column(name, no_wrap=True)
+    for name in ("NDCG@10", "why rejected"):
+        table.add_column(name)
+    for one in snapshots:
+        quality = one.metrics.get("guard.ndcg@10", one.metrics.get("ensemble.ndcg@10"))
+        table.add_row(
+            one.version,
+            one.status.value,
+            one.kind.value,
+            f"{one.trained_at:%Y-%m-%d %H:%M}",
+            "" if quality is None else f"{quality:.4f}",
+            one.rejection or "",
+        )
+    if snapshots:
+        Console(highlight=False).print(table)
+    else:
+        click.echo("There are no models yet. `whybuy train` makes one.")
+
+
+async def activate(settings: Settings, version: str) -> None:
+    """Makes a stored model the current one; running API processes pick it up by themselves. Raises NotFoundError."""
+    from shop.resources import open_resources
+
+    async with databases(settings) as found, open_resources(found) as resources:
+        await resources.model.activate(version)
+    click.echo(f"model {version} is the current one")
 
 
 def run_part(settings: Settings, part: str, port: int | None) -> None:

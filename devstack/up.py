@@ -144,7 +144,8 @@ class Stack:
         else:
             grown = False
         if grown or (await content(self._settings)).model is None:
-            await self._run_command("train", environment)
+            # The data are others than those of the model there may be: nothing to compare by.
+            await self._run_command("train", environment, "--no-guard")
 
     async def _run_command(self, name: str, environment: dict[str, str], *arguments: str) -> None:
         """A `whybuy` command in a process of its own: its memory is given back, and it can be stopped at any time."""

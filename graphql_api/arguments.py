@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import strawberry
+
+from shop.errors import BadInputError
 
 First = Annotated[int | None, strawberry.argument(description="The first so many rows, 1 to 100; 20 if left out.")]
 After = Annotated[str | None, strawberry.argument(description="Only rows after this cursor.")]
@@ -20,3 +23,11 @@ UserId = Annotated[
 ]
 SessionId = Annotated[str | None, strawberry.argument(description="Names a visitor who is not signed in.")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="Of which product.")]
+
+
+def in_utc(at: datetime, field: str) -> datetime:
+    """A time without a zone is taken as UTC. Raises BadInputError for one that UTC cannot express."""
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise BadInputError("The time is out of range.", field=field) from error

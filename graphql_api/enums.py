@@ -6,11 +6,15 @@ from enum import Enum
 
 import strawberry
 
+from scoring.rules import RuleAction, Segment
 from scoring.types import EventType, ReasonKind, Scenario
 from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.jobs import JobState
+from shop.entities.models import SnapshotStatus, TrainingKind
 from shop.entities.paging import ProductSort
 from shop.entities.people import Role
 from shop.entities.recommendations import Confidence, Degradation
+from shop.entities.rules import Weekday
 
 
 def _describe(enum: type[Enum], name: str, description: str, values: dict[Enum, str]) -> None:
@@ -65,8 +69,31 @@ _describe(
         ReasonKind.RECENTLY_VIEWED: "The shopper looked at it.",
         ReasonKind.STATED_TASTE: "The shopper named `label` as a taste.",
         ReasonKind.EXPLORATION: "It is shown to learn whether it fits.",
+        ReasonKind.PROMOTED: "The shop itself chose it for this place; nothing of the shopper is in it.",
     },
 )
+_describe(
+    RuleAction,
+    "RuleAction",
+    "What a merchandising rule does with its products.",
+    {
+        RuleAction.BOOST: "Multiplies their scores by a factor above 1.",
+        RuleAction.BURY: "Multiplies their scores by a factor below 1.",
+        RuleAction.PIN: "Puts them at a position, whatever their scores; the reason is PROMOTED.",
+        RuleAction.EXCLUDE: "Keeps them out; wins over every other rule.",
+    },
+)
+_describe(
+    Segment,
+    "ShopperSegment",
+    "Shoppers by how much is known of them.",
+    {
+        Segment.COLD: "Fewer than 5 events.",
+        Segment.LIGHT: "5 to 49 events.",
+        Segment.HEAVY: "50 events or more.",
+    },
+)
+_describe(Weekday, "Weekday", "A day of the week.", {day: f"{day.name.capitalize()}, in UTC." for day in Weekday})
 _describe(
     Confidence,
     "Confidence",
@@ -133,5 +160,37 @@ _describe(
         Role.SHOPPER: "Its own things.",
         Role.STAFF: "Everything.",
         Role.SERVICE: "Everything; for programs.",
+    },
+)
+_describe(
+    TrainingKind,
+    "TrainingKind",
+    "How much of a model is made anew.",
+    {
+        TrainingKind.FULL: "All of it, with settings chosen anew; daily by schedule.",
+        TrainingKind.EMBEDDINGS: "The product embeddings, moved towards what shoppers did lately; every six hours.",
+        TrainingKind.CONTENT: "The catalogue: products that are new, changed or gone; weekly.",
+    },
+)
+_describe(
+    SnapshotStatus,
+    "ModelStatus",
+    "Whether a model answers.",
+    {
+        SnapshotStatus.ACTIVE: "It makes the lists.",
+        SnapshotStatus.INACTIVE: "It could: it was the active one, or another was chosen.",
+        SnapshotStatus.REJECTED: "The guard kept it from being activated; `rejection` says why.",
+    },
+)
+_describe(
+    JobState,
+    "JobState",
+    "Where a job is in its life.",
+    {
+        JobState.QUEUED: "It waits for a worker, or for its next attempt.",
+        JobState.RUNNING: "A worker is at it.",
+        JobState.SUCCEEDED: "It has done what it was for.",
+        JobState.FAILED: "It has given up; `errorCode` and `errorMessage` say why.",
+        JobState.CANCELLED: "It was called off.",
     },
 )

@@ -10,6 +10,7 @@ from graphql_api.accounts.types import User
 from graphql_api.arguments import NodeId
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
+from graphql_api.merchandising.types import MerchandisingRule
 from graphql_api.relay import MAX_PAGE, Node, decode_any_id
 from shop.errors import BadInputError, ShopError
 
@@ -33,7 +34,7 @@ class NodeQuery:
 
 async def _find(info: Info, global_id: str) -> Node | None:
     kind, id_ = decode_any_id(global_id)
-    finders = {"Product": _product, "Category": _category, "User": _user}
+    finders = {"Product": _product, "Category": _category, "User": _user, "MerchandisingRule": _rule}
     if kind not in finders:
         raise BadInputError(f"A {kind} cannot be looked up by id.", field="id")
     return await finders[kind](info, id_)
@@ -57,3 +58,10 @@ async def _user(info: Info, id_: str) -> Node | None:
         return None
     found = await info.context.user(id_)
     return User.of(found) if found else None
+
+
+async def _rule(info: Info, id_: str) -> Node | None:
+    """For staff alone; to others it looks as if it were not there."""
+    viewer = info.context.viewer
+    found = await info.context.resources.rules.get(id_) if viewer is not None and viewer.is_staff else None
+    return MerchandisingRule.of(found) if found else None

@@ -21,7 +21,13 @@ from graphql_api.catalog.mutations import CatalogMutation
 from graphql_api.catalog.queries import CatalogQuery
 from graphql_api.catalog.subscriptions import CatalogSubscription
 from graphql_api.errors import make_public
+from graphql_api.jobs.queries import JobQuery
+from graphql_api.jobs.subscriptions import JobSubscription
+from graphql_api.merchandising.mutations import MerchandisingMutation
+from graphql_api.merchandising.queries import MerchandisingQuery
+from graphql_api.models.mutations import ModelMutation
 from graphql_api.models.queries import ModelQuery
+from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
@@ -31,9 +37,14 @@ if TYPE_CHECKING:
     from graphql import GraphQLError
     from strawberry.types import ExecutionContext
 
-Query = merge_types("Query", (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, ModelQuery))
-Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation))
-Subscription = merge_types("Subscription", (RecommendationSubscription, CatalogSubscription))
+Query = merge_types(
+    "Query",
+    (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, MerchandisingQuery, ModelQuery, JobQuery),
+)
+Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation, MerchandisingMutation, ModelMutation))
+Subscription = merge_types(
+    "Subscription", (RecommendationSubscription, CatalogSubscription, ModelSubscription, JobSubscription)
+)
 
 _MAX_ALIASES = 30
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scoring.rules import RuleAction
 from scoring.types import EventType
 from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.jobs import JobState
 from shop.entities.people import Role
 
 Schema = dict[str, Any]
@@ -20,6 +22,7 @@ _STRING: Schema = {"bsonType": "string"}
 _ID: Schema = {"bsonType": "string", "minLength": 1}
 _NULLABLE_STRING: Schema = {"bsonType": ["string", "null"]}
 _STRINGS: Schema = {"bsonType": "array", "items": _STRING}
+_NUMBERS: Schema = {"bsonType": "array", "items": {"bsonType": ["int", "long"]}}
 _DATE: Schema = {"bsonType": "date"}
 _NULLABLE_DATE: Schema = {"bsonType": ["date", "null"]}
 _BOOL: Schema = {"bsonType": "bool"}
@@ -243,7 +246,37 @@ _INSIGHTS = Collection(
 
 _EXPERIMENTS = Collection("experiments", _object({"_id": _ID}, {"status": _STRING, "createdAt": _DATE}))
 
-_MERCHANDISING_RULES = Collection("merchandising_rules", _object({"_id": _ID}, {"updatedAt": _DATE}))
+_MERCHANDISING_RULES = Collection(
+    "merchandising_rules",
+    _object(
+        {
+            "_id": _ID,
+            "name": _STRING,
+            "action": {"enum": [action.value for action in RuleAction]},
+            "target": _object({"products": _STRINGS, "categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
+            "factor": {"bsonType": "number", "minimum": 0, "exclusiveMinimum": True},
+            "position": _COUNT,
+            "scope": _object(
+                {
+                    "scenarios": _STRINGS,
+                    "categories": _STRINGS,
+                    "segments": _STRINGS,
+                    "languages": _STRINGS,
+                    "devices": _STRINGS,
+                }
+            ),
+            "schedule": _object(
+                {"startsAt": _NULLABLE_DATE, "endsAt": _NULLABLE_DATE, "weekdays": _NUMBERS, "hours": _NUMBERS}
+            ),
+            "priority": {"bsonType": ["int", "long"]},
+            "enabled": _BOOL,
+            "createdAt": _DATE,
+            "updatedAt": _DATE,
+            "updatedBy": _NULLABLE_STRING,
+        }
+    ),
+    (("newest", [("createdAt", -1), ("_id", 1)], {}),),
+)
 
 _MODEL_SNAPSHOTS = Collection(
     "model_snapshots",
@@ -259,7 +292,8 @@ _MODEL_SNAPSHOTS = Collection(
             "trainingSeconds": _AMOUNT,
             "metrics": _OBJECT,
             "current": _BOOL,
-        }
+        },
+        {"kind": _STRING, "parent": _NULLABLE_STRING, "rejection": _NULLABLE_STRING},
     ),
     (
         # At most one snapshot can be the current one, whatever two trainers do at the same time.
@@ -270,14 +304,39 @@ _MODEL_SNAPSHOTS = Collection(
 
 _JOBS = Collection(
     "jobs",
-    _object({"_id": _ID}, {"name": _STRING, "status": _STRING, "createdAt": _DATE}),
-    (("newest", [("createdAt", -1), ("_id", 1)], {}),),
+    _object(
+        {
+            "_id": _ID,
+            "name": _ID,
+            "message": _OBJECT,
+            "createdAt": _DATE,
+            "state": {"enum": [state.value for state in JobState]},
+            "progress": _SHARE,
+            "stage": _STRING,
+            "attempt": _COUNT,
+            "requestedBy": _NULLABLE_STRING,
+            "notes": _OBJECT,
+        },
+        {
+            "activeName": _ID,
+            "startedAt": _DATE,
+            "finishedAt": _DATE,
+            "errorCode": _STRING,
+            "errorMessage": _STRING,
+            "result": _STRING,
+        },
+    ),
+    (
+        ("newest", [("createdAt", -1), ("_id", 1)], {}),
+        # At most one job of a name is queued or running, whoever starts one at the same time.
+        ("active", [("activeName", 1)], {"unique": True, "partialFilterExpression": {"activeName": {"$exists": True}}}),
+    ),
 )
 
 _AUDIT_LOG = Collection(
     "audit_log",
-    _object({"at": _DATE, "action": _STRING}, {"actorId": _NULLABLE_STRING}),
-    (("newest", [("at", -1), ("_id", 1)], {}),),
+    _object({"at": _DATE, "action": _STRING}, {"actorId": _NULLABLE_STRING, "subject": _STRING, "details": _OBJECT}),
+    (("newest", [("at", -1), ("_id", 1)], {}), ("subject", [("subject", 1), ("at", -1)], {})),
 )
 
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))

@@ -151,6 +151,7 @@ def _catalogue(ids: Sequence[str], known: Mapping[str, Values]) -> Catalogue:
         brands=[row.get("brand", "") for row in rows],
         tags=[tuple(row.get("tags", ())) for row in rows],
         prices=np.array([_amount(price) if price else np.nan for price in prices], dtype=np.float32),
+        ratings=np.array([row.get("rating") for row in rows], dtype=np.float32),
     )
 
 

@@ -138,11 +138,16 @@ class ItemIndex:
             leaf=np.array(leaves, dtype=np.int32),
             brand=np.array([brand_code.get(brand, -1) for brand in catalogue.brands], dtype=np.int32),
             prices=np.asarray(catalogue.prices, dtype=np.float32),
-            ties=np.array([zlib.crc32(one.encode()) for one in catalogue.ids], dtype=np.uint32),
+            ties=tie_hashes(catalogue.ids),
             categories=categories,
             brands=brands,
             tags=Labels.of(catalogue.tags),
         )
+
+
+def tie_hashes(ids: Sequence[str]) -> NDArray[np.uint32]:
+    """A hash of each id: an order among equals that does not depend on the catalogue's."""
+    return np.array([zlib.crc32(one.encode()) for one in ids], dtype=np.uint32)
 
 
 def top_categories(catalogue: Catalogue) -> NDArray[np.int32]:

@@ -69,6 +69,7 @@ class Cases:
     held_starts: NDArray[np.int64]  # (cases + 1,)
     held: NDArray[np.int32]
     candidates: NDArray[np.bool_] | None  # (items,): what is ranked, None for all
+    ties: NDArray[np.uint32]  # (items,): a hash of each product, the order among equals
     _histories: Histories
 
     def __len__(self) -> int:
@@ -135,10 +136,10 @@ def split(
     if protocol is Protocol.LEAVE_LAST_OUT:
         return _leave_last_out(dataset, ties, seed, most)
     if protocol is Protocol.NEXT_BASKET:
-        return _next_basket(dataset, seed, most)
+        return _next_basket(dataset, ties, seed, most)
     if protocol is Protocol.COLD_USERS:
         return _cold_users(dataset, ties, seed, most)
-    return _temporal(dataset, protocol, test_share)
+    return _temporal(dataset, protocol, ties, test_share)
 
 
 def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[Cases]]:
@@ -194,7 +195,7 @@ def _visits(dataset: Dataset, fresh: Cases, ties: NDArray[np.uint32], seed: int)
     hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
     hidden_of[fresh.users] = held
     known = select(columns, (hidden_of[columns.users] >= 0) & (columns.items != hidden_of[columns.users]))
-    return _cases(Protocol.LEAVE_LAST_OUT, known, fresh.users, held, fresh.now)
+    return _cases(Protocol.LEAVE_LAST_OUT, ties, known, fresh.users, held, fresh.now)
 
 
 def _drawn(able: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
@@ -219,10 +220,10 @@ def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most:
     hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
     hidden_of[users] = items
     train = replace(dataset, interactions=select(columns, columns.items != hidden_of[columns.users]))
-    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, train.interactions, users, items, newest[users]))
+    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, ties, train.interactions, users, items, newest[users]))
 
 
-def _next_basket(dataset: Dataset, seed: int, most: int | None) -> Split:
+def _next_basket(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
     columns = dataset.interactions
     bought = columns.events == PURCHASE
     shopping = bought if bought.any() else np.ones(len(bought), dtype=bool)
@@ -238,10 +239,10 @@ def _next_basket(dataset: Dataset, seed: int, most: int | None) -> Split:
     first = np.full(columns.n_users, np.iinfo(np.int64).max)
     np.minimum.at(first, columns.users[hidden], columns.times[hidden])
     users, items = held // len(dataset.catalogue), held % len(dataset.catalogue)
-    return Split(train, _cases(Protocol.NEXT_BASKET, train.interactions, users, items, first[users]))
+    return Split(train, _cases(Protocol.NEXT_BASKET, ties, train.interactions, users, items, first[users]))
 
 
-def _temporal(dataset: Dataset, protocol: Protocol, share: float) -> Split:
+def _temporal(dataset: Dataset, protocol: Protocol, ties: NDArray[np.uint32], share: float) -> Split:
     columns = dataset.interactions
     n_items = max(len(dataset.catalogue), 1)
     times = columns.times
@@ -259,7 +260,9 @@ def _temporal(dataset: Dataset, protocol: Protocol, share: float) -> Split:
         candidates &= np.bincount(columns.items[~before], minlength=n_items) > 0
         keep &= candidates[items]
     users, items = users[keep], items[keep]
-    return Split(train, _cases(protocol, train.interactions, users, items, np.full(len(users), start), candidates))
+    return Split(
+        train, _cases(protocol, ties, train.interactions, users, items, np.full(len(users), start), candidates)
+    )
 
 
 def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
@@ -279,7 +282,7 @@ def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int
     known = _members(columns, pairs, given, len(dataset.catalogue)) & (columns.times <= until[columns.users])
     train = replace(dataset, interactions=select(columns, ~cold[columns.users]))
     users, items = pairs.users[held], pairs.items[held]
-    return Split(train, _cases(Protocol.COLD_USERS, select(columns, known), users, items, until[users]))
+    return Split(train, _cases(Protocol.COLD_USERS, ties, select(columns, known), users, items, until[users]))
 
 
 def _members(columns: Interactions, pairs: Pairs, chosen: NDArray[np.bool_], n_items: int) -> NDArray[np.bool_]:
@@ -304,6 +307,7 @@ def _in_order(pairs: Pairs, ties: NDArray[np.uint32], seed: int) -> Pairs:
 
 def _cases(
     protocol: Protocol,
+    ties: NDArray[np.uint32],
     known: Interactions,
     users: NDArray[np.integer],
     items: NDArray[np.integer],
@@ -319,5 +323,6 @@ def _cases(
         held_starts=np.r_[starts, len(users)].astype(np.int64),
         held=items.astype(np.int32),
         candidates=candidates,
+        ties=ties,
         _histories=Histories(known),
     )

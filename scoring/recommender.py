@@ -21,7 +21,8 @@ from scoring.profile import Profile, View, fold_history, last_viewed, seeds_prof
 from scoring.protocols import Protocol
 from scoring.reasons import Facts, Sources, Witness
 from scoring.repeats import repeats
-from scoring.rerank import Slot, diversify, explore
+from scoring.rerank import Slot, diversify, explore, relaxations, within_caps
+from scoring.rules import place_pins
 from scoring.slate import Slate, best_first, by_one
 from scoring.state import BrokenSnapshotError
 from scoring.types import (
@@ -137,21 +138,18 @@ class Recommender:
         """The list for a query, best first: `limit` products, fewer only where the filters leave fewer.
 
         What the scenario itself cannot fill, popular products fill, scored below the rest and with that reason. Only
-        FOR_YOU, NEXT_IN_SESSION and CART are diversified and explored.
+        FOR_YOU, NEXT_IN_SESSION and CART are diversified and explored. Pinned products are laid over all that.
         """
         if query.limit < 1 or not self.n_items:
             return []
         profile = self._profile(query)
         allowed = self._allowed(query, profile)
-        slate = self._routes[query.scenario](query, profile, allowed)
-        slate, slots = self._arrange(slate, query)
-        reasons = self._reasons(slate, slots, query, profile)
-        if len(slate) < query.limit:
-            filler = self._filler(slate, query.limit - len(slate), allowed)
-            reasons += [[self.facts.popular(item)] for item in filler.items.tolist()]
-            slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(filler))]
-            slate = slate.followed_by(filler)
-        return _ranked(slate, slots, reasons)
+        pins = self._pins(query, profile, allowed)
+        promoted = self._promoted(query, profile, list(pins.values()))
+        listed = self._within_caps(replace(query, limit=query.limit - len(pins)), profile, allowed, list(promoted))
+        for position in sorted(pins):
+            listed.insert(position - 1, promoted[pins[position]])
+        return listed
 
     def similar(self, item: int, limit: int) -> list[RankedItem]:
         """Products that resemble this one, the same for every shopper."""
@@ -177,7 +175,97 @@ class Recommender:
                 allowed[[item for item in items if 0 <= item < self.n_items]] = False
         if query.scenario in _PERSONAL and not query.include_purchased:
             allowed[profile.bought] = False
+        if query.available is not None:
+            allowed &= query.available
+        if query.rules is not None:
+            allowed &= ~query.rules.excluded
         return allowed
+
+    def _pins(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> dict[int, int]:
+        """Position to item. What the shopper has is not pinned, unless asked for."""
+        if query.rules is None or not query.rules.pins:
+            return {}
+        showable = allowed
+        if not query.include_purchased and query.scenario is not Scenario.BUY_AGAIN:
+            showable = allowed.copy()
+            showable[profile.bought] = False
+        return place_pins(query.rules, query.limit, showable)
+
+    def _promoted(self, query: Query, profile: Profile, items: list[int]) -> dict[int, RankedItem]:
+        """Pinned products with the scores that the scenario, or else their popularity, gives them."""
+        if not items:
+            return {}
+        among = np.zeros(self.n_items, dtype=bool)
+        among[items] = True
+        asked = replace(query, limit=len(items))
+        slate = self._routes[query.scenario](asked, profile, among)
+        among[slate.items] = False
+        slate = slate.followed_by(self._popular(asked, profile, among))
+        slots = [Slot(place, exploration=False, propensity=1.0) for place in range(len(slate))]
+        return {one.item: one for one in _ranked(slate, slots, [[Reason(ReasonKind.PROMOTED)] for _ in slots])}
+
+    def _within_caps(
+        self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]
+    ) -> list[RankedItem]:
+        """The list around the products that are held already, by ever weaker caps until it is full."""
+        listed: list[RankedItem] = []
+        for caps in relaxations(query.caps):
+            missing = query.limit - len(listed)
+            if missing < 1:
+                break
+            allowed[held] = False
+            step = replace(query, limit=missing, caps=caps)
+            if listed:  # what follows only fills up
+                step = replace(step, diversity=0.0, exploration_share=0.0)
+            more = self._listed(step, profile, allowed, held)
+            ceiling = min((one.score for one in listed), default=1.0)
+            listed += [replace(one, score=one.score * ceiling) for one in more] if listed else more
+            held = held + [one.item for one in more]
+        return listed
+
+    def _listed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]) -> list[RankedItem]:
+        """What the scenario and popular products give within the caps; `held` counts towards these."""
+        slate, slots = self._arrange(self._candidates(query, profile, allowed, held), query)
+        reasons = self._reasons(slate, slots, query, profile)
+        if len(slate) < query.limit:
+            outside = allowed.copy()
+            outside[slate.items] = False
+            asked = replace(query, scenario=Scenario.POPULAR, limit=query.limit - len(slate))
+            filler = self._candidates(asked, profile, outside, [*held, *slate.items.tolist()])
+            filler = filler.take(np.arange(min(asked.limit, len(filler))))
+            reasons += [[self.facts.popular(item)] for item in filler.items.tolist()]
+            slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(filler))]
+            slate = slate.followed_by(filler)
+        return _ranked(slate, slots, reasons)
+
+    def _candidates(self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]) -> Slate:
+        """The scenario's candidates, weighed by the rules. Any choice among them keeps the caps."""
+        slate = self._weighed(query, profile, allowed)
+        capped = [
+            (codes, cap)
+            for codes, cap in ((self.index.leaf, query.caps.per_category), (self.index.brand, query.caps.per_brand))
+            if cap > 0
+        ]
+        if not capped:
+            return slate
+        places = within_caps(slate.items, held, capped, len(slate))
+        for wider in (20 * _POOL, self.n_items):
+            if len(places) >= query.limit or len(slate) >= self.n_items:
+                break
+            # The shortlist is too much of a kind.
+            slate = self._weighed(replace(query, limit=wider), profile, allowed)
+            places = within_caps(slate.items, held, capped, max(_POOL, query.limit))
+        return slate.take(places)
+
+    def _weighed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        """Any product with a factor may become the best, so all of them are asked for, not only a shortlist."""
+        route = self._routes[query.scenario]
+        heavier = allowed & (query.rules.factors != 1.0) if query.rules is not None else None
+        if query.rules is None or heavier is None or not heavier.any():
+            return route(query, profile, allowed)
+        plain = route(query, profile, allowed & ~heavier)
+        own = route(replace(query, limit=int(np.count_nonzero(heavier))), profile, heavier)
+        return plain.mixed_with(own.weighed(query.rules.factors), max(len(plain), _POOL, query.limit))
 
     # One method per scenario: its own candidates, best first.
 
@@ -258,7 +346,7 @@ class Recommender:
         return np.array([seed for seed in dict.fromkeys(query.seeds) if 0 <= seed < self.n_items], dtype=np.int32)
 
     def _popular(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        items = self._most_popular(query.limit, allowed, frozenset())
+        items = self._most_popular(query.limit, allowed)
         values = self.facts.demand.popularity[items]
         return by_one(Component.CONTEXTUAL, items, squash(values), values)
 
@@ -294,20 +382,15 @@ class Recommender:
             slots = [Slot(place, exploration=False, propensity=1.0) for place in range(min(query.limit, len(slate)))]
         return slate.take(np.array([slot.place for slot in slots], dtype=np.int64)), slots
 
-    def _filler(self, slate: Slate, missing: int, allowed: NDArray[np.bool_]) -> Slate:
-        items = self._most_popular(missing, allowed, frozenset(slate.items.tolist()))
-        values = self.facts.demand.popularity[items]
-        return by_one(Component.CONTEXTUAL, items, squash(values), values)
-
-    def _most_popular(self, count: int, allowed: NDArray[np.bool_], taken: frozenset[int]) -> NDArray[np.int32]:
+    def _most_popular(self, count: int, allowed: NDArray[np.bool_]) -> NDArray[np.int32]:
         found: list[int] = []
         # Walked in pieces: the first is nearly always enough.
-        for start in range(0, self.n_items if count > 0 else 0, 1_024):
+        for start in range(0, self.n_items, 1_024):
             piece = self._popular_order[start : start + 1_024]
-            found += [item for item in piece[allowed[piece]].tolist() if item not in taken]
+            found += piece[allowed[piece]].tolist()
             if len(found) >= count:
                 break
-        return np.array(found[: max(count, 0)], dtype=np.int32)
+        return np.array(found[:count], dtype=np.int32)
 
     def _reasons(self, slate: Slate, slots: list[Slot], query: Query, profile: Profile) -> list[list[Reason]]:
         """The scenario's own reason where it has one, else the evidence on each product."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.component import moments
-from scoring.ensemble import SIGNALS, fit_calibration, signal_weights
+from scoring.ensemble import COMPONENT_OF, SIGNALS, fit_calibration, signal_weights
 from scoring.plans import Choice, Plan, Segment
 from scoring.profile import fold_history
 
@@ -51,6 +51,14 @@ class Pool:
 
     def rows(self, chosen: NDArray[np.bool_]) -> Pool:
         return Pool(self.values[:, chosen], self.taken[chosen], self.n_held[chosen], self.n_products[chosen])
+
+    def hearing(self, names: Sequence[str]) -> Pool:
+        """Only these signals have something to say."""
+        values = self.values.copy()
+        for place, name in enumerate(SIGNALS):
+            if name not in names:
+                values[place][values[place] > _ABSENT / 2] = 0.0
+        return replace(self, values=values) if len(names) < len(SIGNALS) else self
 
     def ndcg(self, fused: Floats, k: int = 10) -> NDArray[np.float64]:
         """NDCG@k of each case, shape (cases,)."""
@@ -99,10 +107,9 @@ def _ideal(n_held: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     return ideal
 
 
-def gather(
-    cases: Cases, scorers: Mapping[Component, Scorer], ties: NDArray[np.uint32], tell: Callable[[float], None]
-) -> Pool:
+def gather(cases: Cases, scorers: Mapping[Component, Scorer], tell: Callable[[float], None]) -> Pool:
     """Scores every case by every signal and keeps the candidates. `tell` hears the fraction done."""
+    ties = cases.ties
     order_of = np.empty(len(ties), dtype=np.int64)
     order_of[np.argsort(ties, kind="stable")] = np.arange(len(ties))
     found: list[tuple[Floats, NDArray[np.bool_]]] = []
@@ -158,9 +165,11 @@ def _candidates(
 def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict[Segment | None, Plan]:
     """The plan for all cases (None), and for each segment where a plan of its own is a gain.
 
-    The shop's own weights stay unless another choice beats them by more than a standard error of the difference.
+    The shop's own weights stay unless another choice beats them by more than a standard error of the difference. A
+    component that the shop has given no weight is never listened to.
     """
     default = signal_weights(usual)
+    pool = pool.hearing([name for name in SIGNALS if usual.get(COMPONENT_OF[name], 0.0) > 0])
     if len(pool.n_held) < FEWEST_CASES or not pool.taken.any():
         why = f"only {len(pool.n_held)} validation cases, or none of their products in reach: the default weights"
         plan = Plan(default, Choice.DEFAULT, why, {})

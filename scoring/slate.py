@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,14 +30,25 @@ class Slate:
     def take(self, places: NDArray[np.int64]) -> Slate:
         return Slate(self.items[places], self.scores[places], self.parts[places], self.weights[places])
 
+    def weighed(self, factors: NDArray[np.float32]) -> Slate:
+        """With its scores multiplied, and no longer in order; factors: (items,) of the whole catalogue."""
+        return replace(self, scores=self.scores * factors[self.items])
+
+    def mixed_with(self, other: Slate, count: int) -> Slate:
+        """The best `count` of both by score."""
+        both = self._and(other, other.scores)
+        return both.take(np.argsort(-both.scores, kind="stable")[:count])
+
     def followed_by(self, rest: Slate) -> Slate:
         """This list, then another one whose scores are shrunk to stay below."""
         if not len(rest):
             return self
-        ceiling = self.scores.min(initial=1.0)
+        return self._and(rest, np.minimum(rest.scores, 1.0) * self.scores.min(initial=1.0))
+
+    def _and(self, rest: Slate, scores: NDArray[np.float32]) -> Slate:
         return Slate(
             np.concatenate([self.items, rest.items]),
-            np.concatenate([self.scores, rest.scores * ceiling]),
+            np.concatenate([self.scores, scores]),
             np.concatenate([self.parts, rest.parts]),
             np.concatenate([self.weights, rest.weights]),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from scoring.checkpoint import Checkpoint
     from scoring.dataset import Dataset
     from scoring.selection import Pool
 
@@ -55,6 +57,7 @@ def train(
     now: int | None = None,
     progress: Tell | None = None,
     protocol: Protocol | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> ModelState:
     """Fits everything that a recommender needs.
 
@@ -64,39 +67,81 @@ def train(
 
     weights: the shop's own component weights, used where validation shows no clear gain. now: unix seconds that demand
     is measured at; the newest event when None. progress: told each stage's name and how much of the whole was done when
-    it began. Raises ValueError when the catalogue is empty.
+    it began. checkpoint: keeps the slow stages; with it an interrupted training goes on and gives the same state.
+    Raises ValueError when the catalogue is empty.
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot train on an empty catalogue: import products first.")
     tell = progress or (lambda _stage, _fraction: None)
-    rng = np.random.default_rng(seed)
+    # Each stage has randomness of its own: it must not depend on whether an earlier one was done now or kept.
+    chances = Chances(*np.random.default_rng(seed).spawn(5))
     tell("reading", 0.0)
     index = ItemIndex.of(dataset.catalogue)
     whole = TrainingSet(dataset, now)
     usual = weights or DEFAULT_WEIGHTS
     hidden, cases = _validation(dataset, index.ties, seed, protocol)
     part = TrainingSet(hidden)
-
     tell("content", 0.05)
-    content = Content.fit(part, ContentConfig(), rng)
-    tell("choosing settings", 0.1)
-    collaborative = _tuned(part, cases, rng)
-    tell("neural", 0.35)
-    neural = Neural.fit(part, NeuralConfig(), rng)
-    tell("validating", 0.5)
-    trial = Scorers(collaborative, content, neural, Contextual.fit(part, ContextualConfig(), rng))
-    verdict = _judge(trial, cases, index.ties, usual, rng, lambda done: tell("validating", 0.5 + 0.25 * done))
+    content = Content.fit(part, ContentConfig(), chances.tuning)
+    kept = _json(checkpoint, "verdict")
+    if kept is None:
+        tell("choosing settings", 0.1)
+        collaborative = _tuned(part, cases, chances.tuning)
+        tell("neural", 0.35)
+        neural = _neural(part, chances.neural, checkpoint, "neural")
+        tell("validating", 0.5)
+        trial = Scorers(collaborative, content, neural, Contextual.fit(part, ContextualConfig(), chances.tuning))
+        verdict = _judge(trial, cases, usual, chances.judging, lambda done: tell("validating", 0.5 + 0.25 * done))
+        kept = {"collaborative": asdict(collaborative.config), "verdict": verdict.to_json()}
+        _put_json(checkpoint, "verdict", kept)
+    verdict = Verdict.from_json(kept["verdict"])
     tell("collaborative", 0.75)
+    config = CollaborativeConfig.of(kept["collaborative"])
+    ignored = verdict.ignores(Neural.SIGNALS)
     scorers = Scorers(
-        Collaborative.fit(whole, collaborative.config, rng),
+        Collaborative.fit(whole, config, chances.fitting),
         content.with_appeal(whole),
-        neural if verdict.ignores(Neural.SIGNALS) else Neural.fit(whole, neural.config, rng),
-        Contextual.fit(whole, trial.contextual.config, rng),
+        # Nobody listens: what it was validated with is good enough for likeness and embeddings.
+        _neural(part, chances.neural, checkpoint, "neural")
+        if ignored
+        else _neural(whole, chances.refitting, checkpoint, "neural-whole"),
+        Contextual.fit(whole, ContextualConfig(), chances.fitting),
     )
     tell("neighbours", 0.9)
-    arrays = _arrays(whole, index, scorers, weight_vector(usual), rng)
+    arrays = model_arrays(whole, index, scorers, weight_vector(usual), chances.fitting)
     tell("done", 1.0)
     return ModelState(arrays, _manifest(whole, scorers, usual, verdict, seed))
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """A random generator for each stage."""
+
+    tuning: Generator
+    neural: Generator
+    judging: Generator
+    fitting: Generator
+    refitting: Generator
+
+
+def _neural(data: TrainingSet, rng: Generator, checkpoint: Checkpoint | None, stage: str) -> Neural:
+    kept = checkpoint.get(stage) if checkpoint else None
+    if kept is not None:
+        return Neural.from_arrays(kept, NeuralConfig())
+    neural = Neural.fit(data, NeuralConfig(), rng)
+    if checkpoint:
+        checkpoint.put(stage, neural.to_arrays())
+    return neural
+
+
+def _json(checkpoint: Checkpoint | None, stage: str) -> Any:
+    kept = checkpoint.get(stage) if checkpoint else None
+    return None if kept is None else json.loads(kept["json"].tobytes())
+
+
+def _put_json(checkpoint: Checkpoint | None, stage: str, value: Any) -> None:
+    if checkpoint:
+        checkpoint.put(stage, {"json": np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)})
 
 
 def _validation(
@@ -158,11 +203,20 @@ def _gains(scorer: Collaborative, cases: Cases, place: int, part: TrainingSet, n
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class Verdict:
+    """What validation has decided and measured."""
+
     plans: Plans
     metrics: dict[str, float]
     signals: dict[str, dict[str, float]]  # NDCG@10 of every signal alone, by protocol
     notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "plans": self.plans.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Verdict:
+        return cls(**{**stored, "plans": Plans.from_json(stored["plans"])})
 
     def ignores(self, names: Collection[str]) -> bool:
         plans = [plan for group in self.plans.chosen.values() for plan in group.values()] or [self.plans.usual]
@@ -172,20 +226,19 @@ class _Verdict:
 def _judge(
     trial: Scorers,
     cases: list[Cases],
-    ties: NDArray[np.uint32],
     usual: dict[Component, float],
     rng: Generator,
     tell: Callable[[float], None],
-) -> _Verdict:
+) -> Verdict:
     """Plans, and how each signal did, on the validation cases of each protocol."""
     scorers = trial.by_component()
     why = "nothing to validate on: the default weights"
     default = Plan(signal_weights(usual), Choice.DEFAULT, why, {}, UNCALIBRATED)
-    verdict = _Verdict(Plans(default, {}), {"shoppers": 0.0}, {}, [])
+    verdict = Verdict(Plans(default, {}), {"shoppers": 0.0}, {}, [])
     for place, asked in enumerate(cases):
         if not len(asked):
             continue
-        pool = gather(asked, scorers, ties, lambda done, at=place: tell((at + done) / len(cases)))  # type: ignore[misc]
+        pool = gather(asked, scorers, lambda done, at=place: tell((at + done) / len(cases)))  # type: ignore[misc]
         plans = choose(pool, usual, rng)
         verdict.plans.chosen[asked.protocol] = plans
         alone = {name: float(pool.ndcg(row).mean()) for name, row in zip(SIGNALS, pool.values, strict=True)}
@@ -222,9 +275,10 @@ def _metrics(pool: Pool, plan: Plan) -> dict[str, float]:
     return {name: round(value, 6) for name, value in found.items()} | {"shoppers": float(len(pool.n_held))}
 
 
-def _arrays(
+def model_arrays(
     data: TrainingSet, index: ItemIndex, scorers: Scorers, weights: NDArray[np.float32], rng: Generator
 ) -> dict[str, NDArray[Any]]:
+    """All arrays of a state, from fitted components. weights: of the components in likeness, shape (4,)."""
     sides = Sides(
         content=scorers.content.matrix(),
         embeddings=scorers.neural.embeddings,
@@ -243,7 +297,7 @@ def _arrays(
 
 
 def _manifest(
-    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], verdict: _Verdict, seed: int
+    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], verdict: Verdict, seed: int
 ) -> dict[str, Any]:
     """JSON-ready. Holds no time of day and no duration: equal training has an equal digest."""
     weights = zip(COMPONENTS, weight_vector(usual).tolist(), strict=True)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from scoring.rules import Ruling
+
 
 class Scenario(StrEnum):
     """What the list is for; the page a shopper is on decides it."""
@@ -69,6 +71,7 @@ class ReasonKind(StrEnum):
     RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
     STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
     EXPLORATION = "EXPLORATION"  # value: the chance with which it was picked
+    PROMOTED = "PROMOTED"  # the shop itself put it there; says nothing of the shopper
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,14 @@ class Tastes:
 
 
 @dataclass(frozen=True, slots=True)
+class Caps:
+    """How many products of one deepest category and of one brand a list may show; 0 is no limit."""
+
+    per_category: int = 0
+    per_brand: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One request to the recommender. `now` is unix seconds; `seed` makes exploration reproducible."""
 
@@ -125,6 +136,9 @@ class Query:
     include_purchased: bool = False
     diversity: float = 0.2  # 0 to 1
     filter: ItemFilter = field(default_factory=ItemFilter)
+    available: NDArray[np.bool_] | None = None  # (items,): what may be shown as things stand, say by stock
+    rules: Ruling | None = None  # what the shop's rules come to
+    caps: Caps = Caps()
     tastes: Tastes = field(default_factory=Tastes)
     local_hour: int | None = None  # 0 to 23
     device: str | None = None

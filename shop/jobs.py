@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 from scoring.types import ReasonKind
+from shop.entities.models import TrainingKind
 from shop.entities.recommendations import Evidence
 
 
@@ -55,14 +56,19 @@ class WriteInsight:
 
 @dataclass(frozen=True, slots=True)
 class TrainModel:
-    """Train on everything in the store and activate the snapshot."""
+    """Train on everything in the store and activate the snapshot, unless the guard is against it.
+
+    `record` is the id of the job's record; `seed` is None for the setting's.
+    """
 
     name: ClassVar[str] = "train_model"
+    kind: TrainingKind = TrainingKind.FULL
     seed: int | None = None
+    record: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrainModel:
-        return cls(**data)
+        return cls(TrainingKind(data["kind"]), data["seed"], data["record"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class RollUpSession:
 
 
 Job = ExplainList | WriteInsight | TrainModel | RollUpSession
+FollowedJob = TrainModel  # those that have a record (shop.services.jobs)
 
 
 def to_json(job: Job) -> dict[str, Any]:

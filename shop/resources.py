@@ -15,17 +15,21 @@ from shop.services.events import BLOCK_SECONDS, EventHub
 from shop.services.explain import ExplanationService
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
+from shop.services.jobs import JobService
 from shop.services.model import ModelService
 from shop.services.recommend import RecommendationService
+from shop.services.rules import RuleService
 from shop.services.track import TrackService
 from shop.store import database as mongo
 from shop.store import redis
 from shop.store.event_log import EventLog
 from shop.store.interactions import InteractionStore
+from shop.store.jobs import JobStore
 from shop.store.keys import Keys
 from shop.store.products import ProductStore
 from shop.store.queue import ArqQueue
 from shop.store.recommendation_log import RecommendationLog
+from shop.store.rules import RuleStore
 from shop.store.sessions import SessionStore
 from shop.store.snapshots import SnapshotStore
 from shop.store.texts import ExplanationStore, InsightStore
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _MODEL_POLL_SECONDS = 30
+_RULES_POLL_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,10 @@ class Resources:
     history: HistoryService
     explanations: ExplanationService
     insights: InsightService
+    rules: RuleService
     recommendations: RecommendationService
     tracking: TrackService
+    jobs: JobService
 
 
 def _compose(settings: Settings, database: Database, client: redis.Redis, reader: redis.Redis) -> Resources:
@@ -80,6 +87,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     model = ModelService(snapshots, hub, settings.model.cache_dir)
     history = HistoryService(interactions, sessions, hub, settings.model.history_limit)
     explanations = ExplanationService(texts, queue, settings.llm)
+    rules = RuleService(RuleStore(database), catalog, hub)
     insights = InsightService(InsightStore(database), users, interactions, catalog, queue)
     return Resources(
         settings=settings,
@@ -100,8 +108,10 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         history=history,
         explanations=explanations,
         insights=insights,
-        recommendations=RecommendationService(model, history, catalog, explanations, log, settings.model),
+        rules=rules,
+        recommendations=RecommendationService(model, history, catalog, rules, explanations, log, settings.model),
         tracking=TrackService(interactions, sessions, history, catalog, insights, hub),
+        jobs=JobService(JobStore(database), queue, hub),
     )
 
 
@@ -128,7 +138,8 @@ async def _serve(resources: Resources, closing: contextlib.AsyncExitStack) -> No
     await resources.hub.start()
     closing.push_async_callback(resources.hub.stop)
     await resources.model.try_refresh()
-    for work in (resources.catalog.warm(), _poll_model(resources)):
+    await resources.rules.try_refresh()
+    for work in (resources.catalog.warm(), _poll_model(resources), _poll_rules(resources)):
         closing.push_async_callback(_cancel, asyncio.create_task(work))
 
 
@@ -142,3 +153,10 @@ async def _poll_model(resources: Resources) -> None:
     while True:
         await asyncio.sleep(_MODEL_POLL_SECONDS if resources.model.active else 2)
         await resources.model.try_refresh()
+
+
+async def _poll_rules(resources: Resources) -> None:
+    """As with the model: for what the event log could not tell."""
+    while True:
+        await asyncio.sleep(_RULES_POLL_SECONDS)
+        await resources.rules.try_refresh()

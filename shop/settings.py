@@ -60,6 +60,15 @@ class ModelSettings(BaseSettings):
     exploration_share: float = Field(0.05, ge=0, le=0.5, description="Part of a FOR_YOU list that may be exploration.")
     history_limit: int = Field(3000, description="Most recent events of a shopper that scoring looks at.")
     seed: int = Field(42, description="Seed of training; the same data and seed give the same model.")
+    guard_margin: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="A new model whose NDCG@10 is worse than that of the one in use by more than this part is kept "
+        "inactive.",
+    )
+    max_per_category: int = Field(0, ge=0, description="Most products of one deepest category in a list; 0: no limit.")
+    max_per_brand: int = Field(0, ge=0, description="Most products of one brand in a list; 0: no limit.")
     snapshots_kept: int = Field(5, ge=2, description="Model snapshots kept for going back.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,12 +13,12 @@ from arq import Retry, Worker, cron, func
 from arq.connections import RedisSettings
 from arq.constants import in_progress_key_prefix
 
-from shop.errors import ShopError
+from shop.errors import ShopError, UnavailableError
 from shop.resources import open_resources
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
 from workers.llm.writer import build_writer
-from workers.registry import JOBS, DailyAt, JobSpec
+from workers.registry import JOBS, SCHEDULES, JobSpec, Schedule
 from workers.run import retry_delay_seconds, run_job
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _log = structlog.get_logger(__name__)
 _RESTART_SECONDS = 1.0
 _COMPLETION_WAIT_SECONDS = 5
 LOCK_SECONDS = 12
+_TICK_KEPT_SECONDS = 1800
 
 
 async def serve(settings: Settings) -> None:
@@ -80,11 +82,7 @@ def build_worker(context: WorkerContext, *, burst: bool = False) -> Worker:
     settings = context.resources.settings
     worker = Worker(
         functions=[_function(spec) for spec in JOBS.values()],
-        cron_jobs=[
-            _cron(context.resources.keys.prefix, spec, spec.schedule)
-            for spec in JOBS.values()
-            if spec.schedule and settings.worker.schedule
-        ],
+        cron_jobs=[_cron(context.resources.keys.prefix, one) for one in SCHEDULES if settings.worker.schedule],
         redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
         queue_name=context.resources.keys.queue,
         health_check_key=context.resources.keys.worker_health,
@@ -111,30 +109,36 @@ def _function(spec: JobSpec) -> Function:
     return func(edge, name=spec.name, timeout=spec.timeout_seconds, max_tries=spec.tries, keep_result=0)
 
 
-def _cron(prefix: str, spec: JobSpec, schedule: DailyAt) -> CronJob:
-    async def edge(ctx: dict[Any, Any]) -> object:
-        return await _attempt(ctx, spec, {})
+def _cron(prefix: str, schedule: Schedule) -> CronJob:
+    async def edge(ctx: dict[Any, Any]) -> str:
+        context: WorkerContext = ctx["context"]
+        try:
+            return (await context.resources.jobs.start(schedule.job)).id
+        except UnavailableError as error:
+            raise Retry(defer=retry_delay_seconds(ctx["job_try"])) from error
 
     return cron(
         edge,
-        name=f"{prefix}:cron:{spec.name}",
-        hour=schedule.hour,
+        name=f"{prefix}:cron:{schedule.name}",
+        hour=set(schedule.hours),
         minute=schedule.minute,
-        timeout=spec.timeout_seconds,
-        max_tries=spec.tries,
-        keep_result=0,
+        weekday=schedule.weekday,
+        max_tries=5,
+        # All workers put the same tick, under an id made of its time. Kept, it also turns away one whose clock is late.
+        keep_result=_TICK_KEPT_SECONDS,
         unique=True,
     )
 
 
 async def _attempt(ctx: dict[Any, Any], spec: JobSpec, message: dict[str, Any]) -> object:
-    context: WorkerContext = ctx["context"]
+    last_try = ctx["job_try"] >= spec.tries
+    context: WorkerContext = replace(ctx["context"], last_try=last_try)
     renewing = asyncio.create_task(_renew_lock(ctx))
     try:
         return await run_job(context, spec.name, message)
     except ShopError as error:
         _log.warning("job_failed", job=spec.name, attempt=ctx["job_try"], code=error.code, reason=str(error))
-        if error.retryable:
+        if error.retryable and not last_try:
             raise Retry(defer=retry_delay_seconds(ctx["job_try"])) from error
         raise
     finally:

@@ -14,3 +14,4 @@ if TYPE_CHECKING:
 class WorkerContext:
     resources: Resources
     writer: Writer
+    last_try: bool = False  # whether a retryable error of this run is final

@@ -10,6 +10,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.accounts.types import Interaction, User
+from graphql_api.arguments import in_utc
 from graphql_api.catalog.types import require_categories
 from graphql_api.context import Info
 from graphql_api.payloads import INPUT, UserError
@@ -45,20 +46,13 @@ class InteractionInput:
             actor=actor,
             product_id=decode_id("Product", self.product_id, "productId"),
             type=self.type,
-            at=_in_utc(self.at) if self.at else datetime.now(UTC),
+            at=in_utc(self.at, "at") if self.at else datetime.now(UTC),
             quantity=self.quantity,
             price=Money(self.price, self.currency_code) if self.price is not None else None,
             order_id=self.order_id,
             recommendation_id=self.recommendation_id,
             rating=self.rating,
         )
-
-
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError as error:
-        raise BadInputError("The time is out of range.", field="at") from error
 
 
 @strawberry.input(description="One thing the shopper did.")

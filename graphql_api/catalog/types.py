@@ -173,7 +173,11 @@ class ProductFilterInput:
     tags: list[str] | None = strawberry.field(default=None, description="With any of these tags.")
     min_price: Decimal | None = strawberry.field(default=None, description="At least this price.")
     max_price: Decimal | None = strawberry.field(default=None, description="At most this price.")
-    in_stock: bool | None = strawberry.field(default=None, description="Recommendations are in stock in any case.")
+    in_stock: bool | None = strawberry.field(
+        default=None,
+        description="True: what can be bought now. False: what cannot. Left out: both in listings, and in "
+        "recommendations what can be bought.",
+    )
 
     def checked(self) -> ProductFilterInput:
         """Raises BadInputError for a price range that nothing can be in."""
@@ -208,9 +212,11 @@ class ProductFilterInput:
         )
 
 
-async def require_categories(catalog: CatalogService, ids: builtins.set[str] | frozenset[str]) -> None:
+async def require_categories(
+    catalog: CatalogService, ids: builtins.set[str] | frozenset[str], field: str = "filter.categories"
+) -> None:
     """Raises BadInputError for a category that does not exist: a typing error would look like an empty shop."""
     known = await catalog.categories() if ids else {}
     for id_ in ids:
         if id_ not in known:
-            raise BadInputError(f"There is no category {id_!r}; `categories` lists them.", field="filter.categories")
+            raise BadInputError(f"There is no category {id_!r}; `categories` lists them.", field=field)

@@ -1,11 +1,13 @@
-"""Which model answers."""
+"""Which model answers, and which others there are."""
 
 from __future__ import annotations
 
 import strawberry
 
+from graphql_api.arguments import First
 from graphql_api.context import Info
 from graphql_api.models.types import Model
+from graphql_api.relay import page_request
 
 
 @strawberry.type
@@ -14,3 +16,9 @@ class ModelQuery:
     def model(self, info: Info) -> Model | None:
         active = info.context.resources.model.active
         return Model.of(active.snapshot) if active else None
+
+    @strawberry.field(description="Stored models, newest first, to go back to one with `activateModel` (staff).")
+    async def models(self, info: Info, first: First = None) -> list[Model]:
+        info.context.require_staff()
+        size = page_request("NEWEST", first, None, None, None).size
+        return [Model.of(snapshot) for snapshot in await info.context.resources.model.recent(size)]

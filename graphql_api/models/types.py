@@ -6,7 +6,8 @@ from datetime import datetime
 
 import strawberry
 
-from shop.entities.models import ModelSnapshot
+from graphql_api import enums  # noqa: F401 (registers them)
+from shop.entities.models import ModelSnapshot, SnapshotStatus, TrainingKind
 
 
 @strawberry.type(description="A component's weight.")
@@ -31,6 +32,10 @@ class Model:
     weights: list[ComponentWeight] = strawberry.field(description="The components' weights.")
     metrics: list[Metric] = strawberry.field(description="How well it did on held-out data.")
     training_seconds: float = strawberry.field(description="How long training took.")
+    kind: TrainingKind = strawberry.field(description="How much of it was made anew.")
+    parent: str | None = strawberry.field(description="The version that a refresh was made from.")
+    status: SnapshotStatus = strawberry.field(description="Whether it answers.")
+    rejection: str | None = strawberry.field(description="Why the guard kept it from being activated.")
 
     @classmethod
     def of(cls, snapshot: ModelSnapshot) -> Model:
@@ -43,4 +48,8 @@ class Model:
             weights=[ComponentWeight(component=name, weight=weight) for name, weight in snapshot.weights.items()],
             metrics=[Metric(name=name, value=value) for name, value in sorted(snapshot.metrics.items())],
             training_seconds=snapshot.training_seconds,
+            kind=snapshot.kind,
+            parent=snapshot.parent,
+            status=snapshot.status,
+            rejection=snapshot.rejection,
         )

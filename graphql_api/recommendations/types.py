@@ -10,7 +10,7 @@ import strawberry
 
 from graphql_api.catalog.types import Product, ProductFilterInput, product_now_or_later, require_categories
 from graphql_api.context import Info
-from graphql_api.relay import decode_ids
+from graphql_api.relay import decode_id, decode_ids
 from scoring import types as scoring
 from scoring.types import Component, ReasonKind, Scenario
 from shop.entities import explanations, people, recommendations
@@ -121,7 +121,9 @@ class ScoreBreakdown:
 class Recommendation:
     product: Product = strawberry.field(description="What is recommended.")
     rank: int = strawberry.field(description="Its place, from 1.")
-    score: float = strawberry.field(description="Calibrated to [0, 1].")
+    score: float = strawberry.field(
+        description="Calibrated to [0, 1]; a BOOST or BURY rule of the shop has multiplied it, within these bounds."
+    )
     confidence: Confidence = strawberry.field(
         description="VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY."
     )
@@ -213,6 +215,13 @@ class ContextInput:
     locale: str | None = strawberry.field(default=None, description="BCP 47; decides the language of explanations.")
     page: str | None = strawberry.field(default=None, description="Such as home, product or cart.")
     local_hour: int | None = strawberry.field(default=None, description="The shopper's hour of day, 0 to 23.")
+    category_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The category that the page shows; merchandising rules may ask for it."
+    )
+
+    def to_entity(self) -> recommendations.PageContext:
+        category_id = decode_id("Category", self.category_id, "context.categoryId") if self.category_id else None
+        return recommendations.PageContext(self.device, self.locale, self.page, self.local_hour, category_id)
 
 
 @strawberry.input(description="What to recommend, to whom.")
@@ -230,23 +239,35 @@ class RecommendationInput:
     exclude_product_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Never these.")
     include_purchased: bool = strawberry.field(default=False, description="Also what the shopper has bought before.")
     diversity: float = strawberry.field(default=0.2, description="0 (the best scores) to 1 (as varied as can be).")
+    max_per_category: int | None = strawberry.field(
+        default=None,
+        description="At most so many products of one deepest category; 0 for no limit, the shop's own if left out. "
+        "Where that would leave the list short, first the limit for brands is lifted, then this one.",
+    )
+    max_per_brand: int | None = strawberry.field(
+        default=None,
+        description="At most so many products of one brand; 0 for no limit, the shop's own if left out. "
+        "Lifted where it would leave the list short.",
+    )
     behavior: BehaviorInput | None = strawberry.field(default=None, description="What the page knows.")
     context: ContextInput | None = strawberry.field(default=None, description="Where it will be shown.")
 
     def to_request(self, actor: people.Actor) -> RecommendationRequest:
         """Raises BadInputError for ids that are none."""
-        page = self.context or ContextInput()
         return RecommendationRequest(
             actor=actor,
             scenario=self.scenario,
             product_ids=decode_ids("Product", self.product_ids, "productIds"),
             limit=self.limit,
             filter=self.filter.to_scoring() if self.filter else scoring.ItemFilter(),
+            in_stock=self.filter is None or self.filter.in_stock is not False,
             exclude_product_ids=decode_ids("Product", self.exclude_product_ids, "excludeProductIds"),
             include_purchased=self.include_purchased,
             diversity=self.diversity,
+            max_per_category=self.max_per_category,
+            max_per_brand=self.max_per_brand,
             behavior=self.behavior.to_entity() if self.behavior else recommendations.Behavior(),
-            context=recommendations.PageContext(page.device, page.locale, page.page, page.local_hour),
+            context=self.context.to_entity() if self.context else recommendations.PageContext(),
         )
 
 
@@ -258,6 +279,8 @@ ListInput = Annotated[
 async def recommend(info: Info, input_: RecommendationInput, actor: people.Actor) -> RecommendationList:
     request = input_.to_request(actor)
     await require_categories(info.context.resources.catalog, request.filter.categories)
+    page = {request.context.category_id} if request.context.category_id is not None else set()
+    await require_categories(info.context.resources.catalog, page, "context.categoryId")
     user = await info.context.user(actor.user_id) if actor.user_id is not None else None
     return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))
 

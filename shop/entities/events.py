@@ -16,6 +16,8 @@ class Topic(StrEnum):
     DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so nothing held in memory is true
     USER_UPDATED = "user_updated"  # subject: user id
     MODEL_ACTIVATED = "model_activated"  # subject: model version
+    JOB_CHANGED = "job_changed"  # subject: job id
+    RULES_CHANGED = "rules_changed"  # subject: rule id; data: change (SAVED, DELETED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 # Part of every explanation's key: raise it when prompts or templates change, and texts are written anew.
-TEXT_VERSION = "1"
+TEXT_VERSION = "2"
 
 
 class TextStatus(StrEnum):

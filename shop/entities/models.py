@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+class TrainingKind(StrEnum):
+    """How much of a model is made anew."""
+
+    FULL = "FULL"
+    EMBEDDINGS = "EMBEDDINGS"  # scoring.refresh.refresh_embeddings
+    CONTENT = "CONTENT"  # scoring.refresh.refresh_content
+
+
+class SnapshotStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    REJECTED = "REJECTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +39,12 @@ class ModelSnapshot:
     format: int  # scoring.state.FORMAT_VERSION of the code that trained it
     metrics: dict[str, float] = field(default_factory=dict)
     current: bool = False
+    kind: TrainingKind = TrainingKind.FULL
+    parent: str | None = None  # the version that a refresh was made from
+    rejection: str | None = None  # why the guard kept it from being activated
+
+    @property
+    def status(self) -> SnapshotStatus:
+        if self.current:
+            return SnapshotStatus.ACTIVE
+        return SnapshotStatus.REJECTED if self.rejection else SnapshotStatus.INACTIVE

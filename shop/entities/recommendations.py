@@ -66,6 +66,7 @@ class PageContext:
     locale: str | None = None
     page: str | None = None
     local_hour: int | None = None
+    category_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ class RecommendationRequest:
     product_ids: tuple[str, ...] = ()
     limit: int = 5
     filter: ItemFilter = field(default_factory=ItemFilter)
+    in_stock: bool = True  # False: what is out of stock, and nothing else
     exclude_product_ids: tuple[str, ...] = ()
     include_purchased: bool = False
     diversity: float = 0.2
+    max_per_category: int | None = None  # None: the shop's default; 0: no limit
+    max_per_brand: int | None = None
     behavior: Behavior = field(default_factory=Behavior)
     context: PageContext = field(default_factory=PageContext)
 

@@ -16,7 +16,7 @@ from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from shop.entities.catalog import Category, Product
     from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
@@ -36,6 +36,8 @@ class CatalogService:
         self._hub = hub
         self._capacity = capacity
         self._cache: BoundedDict[str, Product] = BoundedDict(capacity)
+        self._out_of_stock: set[str] = set()
+        self._stock_version = 0
         self._changes = 0
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
@@ -53,7 +55,7 @@ class CatalogService:
                 if imports != self._imports:
                     return  # what this reads may be from before the import
                 if product.id not in self._changed:
-                    self._cache.put(product.id, product)
+                    self._keep(product)
                 loaded += 1
                 if loaded % 500 == 0:
                     await asyncio.sleep(0)  # requests come first
@@ -78,9 +80,31 @@ class CatalogService:
             loaded = await self._store.get_many(list(missing))
             if changes == self._changes:  # else what was read may be older than what an event told of
                 for product in loaded.values():
-                    self._cache.put(product.id, product)
+                    self._keep(product)
             found |= loaded
         return found
+
+    @property
+    def out_of_stock(self) -> Collection[str]:
+        """Ids of products that this process knows to be out of stock; it may not have met all of them."""
+        return self._out_of_stock
+
+    @property
+    def stock_version(self) -> int:
+        """Changes whenever `out_of_stock` does."""
+        return self._stock_version
+
+    def _keep(self, product: Product) -> None:
+        self._cache.put(product.id, product)
+        self._note_stock(product.id, in_stock=product.in_stock)
+
+    def _note_stock(self, id_: str, *, in_stock: bool) -> None:
+        if in_stock == (id_ in self._out_of_stock):
+            self._stock_version += 1
+            if in_stock:
+                self._out_of_stock.discard(id_)
+            else:
+                self._out_of_stock.add(id_)
 
     def in_memory(self, ids: Iterable[str]) -> dict[str, Product]:
         """Those of the ids that are in memory: what can be served while MongoDB is away."""
@@ -130,7 +154,7 @@ class CatalogService:
         stamped = [_stamped(product, before.get(product.id), now) for product in products]
         await self._store.upsert(stamped)
         for product in stamped:
-            self._cache.put(product.id, product)
+            self._keep(product)
         await self._announce([product.id for product in stamped])
         return stamped
 
@@ -147,6 +171,8 @@ class CatalogService:
         self._changes += 1
         self._imports += 1
         self._cache.clear()
+        self._out_of_stock.clear()
+        self._stock_version += 1
         self._categories_read_at = float("-inf")
 
     async def _on_import(self, _event: Event) -> None:
@@ -156,6 +182,7 @@ class CatalogService:
         self._changes += 1
         self._changed.put(event.subject, None)
         self._cache.pop(event.subject, None)
+        self._note_stock(event.subject, in_stock=True)
 
 
 def _stamped(product: Product, before: Product | None, now: datetime) -> Product:

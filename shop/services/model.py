@@ -14,10 +14,10 @@ import numpy as np
 import structlog
 
 from scoring.recommender import Recommender
-from scoring.state import BrokenSnapshotError, load, unpack
+from scoring.state import FORMAT_VERSION, BrokenSnapshotError, load, unpack
 from scoring.types import History, Query, Scenario
 from shop.entities.events import Event, Topic
-from shop.errors import SnapshotError, UnavailableError
+from shop.errors import BadInputError, SnapshotError, UnavailableError
 
 if TYPE_CHECKING:
     from shop.entities.models import ModelSnapshot
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shop.store.snapshots import SnapshotStore
 
 _log = structlog.get_logger(__name__)
+TRAINING_FOLDER = "training"  # beside the snapshots: what trainings have done so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +66,46 @@ class ModelService:
                 return False
             started = time.monotonic()
             try:
-                folder = await self._fetch(snapshot.version)
+                folder = await self.fetch(snapshot.version)
                 recommender = await asyncio.to_thread(_load, folder)
             except (SnapshotError, BrokenSnapshotError, OSError) as error:
                 _log.error("model_refused", version=snapshot.version, reason=str(error))
                 return False
             self._active = ActiveModel(snapshot, recommender)
-            await asyncio.to_thread(
-                _forget_others, self._cache_dir, {found.version for found in await self._store.recent()}
-            )
+            await self._forget_pruned()
             _log.info("model_loaded", version=snapshot.version, seconds=round(time.monotonic() - started, 2))
             return True
 
-    async def activate(self, version: str) -> None:
-        """Makes a stored snapshot the current one everywhere. Raises NotFoundError."""
-        await self._store.activate(version)
+    async def activate(self, version: str, actor_id: str | None = None) -> None:
+        """Makes a stored snapshot the current one everywhere; `actor_id` is who wants it.
+
+        Raises NotFoundError, and BadInputError for one that an older version has made and this one cannot read.
+        """
+        snapshot = await self._store.get(version)
+        if snapshot is not None and snapshot.format != FORMAT_VERSION:
+            raise BadInputError(
+                f"Model {version} has format {snapshot.format}, this version reads {FORMAT_VERSION}: train a new one.",
+                field="version",
+            )
+        await self._store.activate(version, actor_id)
         await self._hub.publish([Event(Topic.MODEL_ACTIVATED, version)])
 
-    async def recent(self) -> list[ModelSnapshot]:
-        return await self._store.recent()
+    async def recent(self, limit: int = 20) -> list[ModelSnapshot]:
+        """The newest ones first."""
+        return await self._store.recent(limit)
 
-    async def _fetch(self, version: str) -> Path:
-        """The folder of the unpacked snapshot; several processes may fetch at once, the first one's folder stays."""
+    async def prune(self, keep: int) -> None:
+        """Deletes all but the newest `keep` and the current one, here and in the store."""
+        await self._store.prune(keep)
+        await self._forget_pruned()
+
+    async def get(self, version: str) -> ModelSnapshot | None:
+        return await self._store.get(version)
+
+    async def fetch(self, version: str) -> Path:
+        """The folder of the unpacked snapshot, for `scoring.state.load`. Raises SnapshotError or BrokenSnapshotError.
+
+        Several processes may fetch at once, the first one's folder stays."""
         folder = self._cache_dir / version
         if folder.is_dir():
             return folder
@@ -104,6 +123,11 @@ class ModelService:
             shutil.rmtree(work, ignore_errors=True)
         return folder
 
+    async def _forget_pruned(self) -> None:
+        await asyncio.to_thread(
+            _forget_others, self._cache_dir, {found.version for found in await self._store.recent()}
+        )
+
     async def _on_activated(self, _event: Event) -> None:
         """Loads in the background: other events must not wait for it."""
         self._refreshing = asyncio.create_task(self.try_refresh())
@@ -119,7 +143,7 @@ class ModelService:
 def _forget_others(cache_dir: Path, known: set[str]) -> None:
     """Deletes unpacked snapshots that the store has pruned; a process that still maps one keeps its pages."""
     for folder in cache_dir.iterdir():
-        if not folder.name.startswith(".") and folder.name not in known:
+        if not folder.name.startswith(".") and folder.name not in known | {TRAINING_FOLDER}:
             shutil.rmtree(folder, ignore_errors=True)
 
 

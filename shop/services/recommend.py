@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scoring.types import Query, Reason, Scenario, Tastes
+import numpy as np
+
+from scoring.rules import RuleContext, Segment
+from scoring.types import Caps, Query, Reason, Scenario, Tastes
 from shop.bounded import BoundedDict
 from shop.entities.recommendations import (
     Degradation,
@@ -26,6 +29,8 @@ from shop.services.history import with_behavior
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from scoring.types import Component, RankedItem
     from shop.entities.catalog import Product
     from shop.entities.explanations import Explanation
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from shop.services.explain import Claim, ExplanationService
     from shop.services.history import ActorHistory, HistoryService
     from shop.services.model import ActiveModel, ModelService
+    from shop.services.rules import RuleService
     from shop.settings import ModelSettings
     from shop.store.recommendation_log import RecommendationLog
 
@@ -42,7 +48,7 @@ _SEEDED = {Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART}
 _CACHED_LISTS = 5_000
 _LONGEST_CACHED = 20  # items; longer lists are rare, and large
 _CACHE_SECONDS = 1800  # a list without new events is ranked anew this often
-_REFILLS = 3
+_REFILLS = 8  # each knows what the ones before found missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class RecommendationService:
         model: ModelService,
         history: HistoryService,
         catalog: CatalogService,
+        rules: RuleService,
         explanations: ExplanationService,
         log: RecommendationLog,
         settings: ModelSettings,
@@ -67,9 +74,12 @@ class RecommendationService:
         self._model = model
         self._history = history
         self._catalog = catalog
+        self._rules = rules
         self._explanations = explanations
         self._log = log
         self._exploration_share = settings.exploration_share
+        self._caps = Caps(settings.max_per_category, settings.max_per_brand)
+        self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
         self._ranked: BoundedDict[tuple[object, ...], tuple[_Ranked, ...]] = BoundedDict(_CACHED_LISTS)
 
     async def recommend(self, request: RecommendationRequest, user: User | None = None) -> RecommendationList:
@@ -104,18 +114,27 @@ class RecommendationService:
         return self._logged(shown, model.recommender.weights, started)
 
     async def neighbours(self, product_ids: Sequence[str], scenario: Scenario, limit: int) -> list[list[Product]]:
-        """Similar or bought-together products of each id, for listings: one catalogue query for all, nothing logged."""
+        """Similar or bought-together products of each id, for listings: one catalogue query for all, nothing logged.
+
+        In stock, and not where an EXCLUDE rule forbids it; the shop's other rules are for recommendation lists.
+        """
         model = self._model.active
         if model is None:
             return [[] for _ in product_ids]
-        index_of, ids, facts = model.recommender.index_of, model.recommender.catalogue_ids, model.recommender.facts
-        lists = (facts.similar if scenario is Scenario.SIMILAR else facts.together).items
-        neighbours = [
-            [ids[place] for place in lists[index_of[id_]][:limit].tolist() if place >= 0] if id_ in index_of else []
-            for id_ in product_ids
-        ]
+        neighbours = [self._neighbour_ids(model, id_, scenario)[:limit] for id_ in product_ids]
         products = await self._catalog.get_many({id_ for row in neighbours for id_ in row})
-        return [[products[id_] for id_ in row if id_ in products] for row in neighbours]
+        return [[products[id_] for id_ in row if id_ in products and products[id_].in_stock] for row in neighbours]
+
+    def _neighbour_ids(self, model: ActiveModel, product_id: str, scenario: Scenario) -> list[str]:
+        index_of, ids, facts = model.recommender.index_of, model.recommender.catalogue_ids, model.recommender.facts
+        if product_id not in index_of:
+            return []
+        near = (facts.similar if scenario is Scenario.SIMILAR else facts.together).items[index_of[product_id]]
+        seed = self._catalog.in_memory((product_id,)).get(product_id)
+        context = RuleContext(scenario, frozenset(seed.category_path if seed else ()))
+        ruling = self._rules.apply(model, context).ruling()
+        shown = near[(near >= 0) & ~ruling.excluded[near]] if ruling else near[near >= 0]
+        return [ids[place] for place in shown.tolist() if ids[place] not in self._catalog.out_of_stock]
 
     async def _seeds(self, request: RecommendationRequest) -> dict[str, Product]:
         if not request.product_ids:
@@ -134,20 +153,24 @@ class RecommendationService:
         history: ActorHistory,
         seeds: Mapping[str, Product],
     ) -> tuple[tuple[_Ranked, ...], dict[str, Product], bool]:
-        """The list over products that still exist and are in stock; what has gone is replaced by what comes next."""
+        """The list over products that still exist and are in stock (or out of it, if asked for); what does not fit is
+        replaced by what comes next."""
         gone: tuple[str, ...] = ()
+        stock = self._catalog.stock_version if not request.in_stock else None
         for _ in range(_REFILLS):
             widened = replace(request, exclude_product_ids=request.exclude_product_ids + gone) if gone else request
-            ranked = await self._rank(widened, user, model, history, seeds)
+            ranked = await self._rank(widened, user, model, history, seeds, stock)
             products, memory_only = await self._products([place.product_id for place in ranked])
             missing = tuple(
                 place.product_id
                 for place in ranked
-                if place.product_id not in products or not products[place.product_id].in_stock
+                if place.product_id not in products or products[place.product_id].in_stock != request.in_stock
             )
             if not missing:
                 break
             gone += missing
+            # Only lists that meet a product out of stock are ranked by stock: it changes too often for all of them.
+            stock = self._catalog.stock_version
         ranked = tuple(place for place in ranked if place.product_id not in gone)
         return ranked, products, memory_only
 
@@ -165,14 +188,19 @@ class RecommendationService:
         model: ActiveModel,
         history: ActorHistory,
         seeds: Mapping[str, Product],
+        stock: int | None,
     ) -> tuple[_Ranked, ...]:
+        """`stock` is the version of the stock that the list must fit, None for any."""
         now = _steady_now(request.actor)
         preferences = user.preferences if user else None
         language = _language(request, user)
-        key = (model.version, request, preferences, language, history.stamp, now)
+        rules = self._rules.apply(model, await self._rule_context(request, language, history, seeds))
+        key = (model.version, request, preferences, language, history.stamp, now, stock, rules.key)
         ranked = self._ranked.get(key)
         if ranked is None:
             query = self._query(request, user, model, history, seeds, now)
+            available = self._available(model, in_stock=request.in_stock) if stock is not None else None
+            query = replace(query, rules=rules.ruling(), available=available, caps=self._capped(request))
             places = await asyncio.to_thread(model.recommender.recommend, query)
             ranked = tuple(self._claimed(model, place, request.actor, language) for place in places)
             if request.limit <= _LONGEST_CACHED:
@@ -207,6 +235,39 @@ class RecommendationService:
             seed=zlib.crc32(f"{request.actor.key}:{model.version}:{history.stamp[1]!r}:{now}".encode()),
         )
 
+    def _capped(self, request: RecommendationRequest) -> Caps:
+        category, brand = request.max_per_category, request.max_per_brand
+        return Caps(
+            self._caps.per_category if category is None else category,
+            self._caps.per_brand if brand is None else brand,
+        )
+
+    def _available(self, model: ActiveModel, *, in_stock: bool) -> NDArray[np.bool_]:
+        """The model's products that are in stock, or those that are not, as far as is known; shape (items,)."""
+        version = (model.version, self._catalog.stock_version)
+        if self._stock is None or self._stock[0] != version:
+            index_of = model.recommender.index_of
+            mask = np.ones(model.recommender.n_items, dtype=bool)
+            mask[[index_of[id_] for id_ in self._catalog.out_of_stock if id_ in index_of]] = False
+            self._stock = (version, mask)
+        return self._stock[1] if in_stock else ~self._stock[1]
+
+    async def _rule_context(
+        self, request: RecommendationRequest, language: str, history: ActorHistory, seeds: Mapping[str, Product]
+    ) -> RuleContext:
+        categories = {id_ for seed in seeds.values() for id_ in seed.category_path}
+        page = request.context.category_id
+        if page is not None:
+            known = await self._catalog.categories()
+            categories |= {page, *(known[page].path if page in known else ())}
+        return RuleContext(
+            scenario=request.scenario,
+            categories=frozenset(categories),
+            segment=Segment.of(len(history.history.items)),
+            language=request.context.locale or language,
+            device=request.context.device,
+        )
+
     def _claimed(self, model: ActiveModel, place: RankedItem, actor: Actor, language: str) -> _Ranked:
         ids = model.recommender.catalogue_ids
         product_id = ids[place.item]
@@ -232,6 +293,9 @@ def _steady_now(actor: Actor) -> int:
 def _validate(request: RecommendationRequest) -> None:
     if not 1 <= request.limit <= MAX_LIMIT:
         raise BadInputError(f"limit must be between 1 and {MAX_LIMIT}, not {request.limit}.", field="limit")
+    for name, cap in (("maxPerCategory", request.max_per_category), ("maxPerBrand", request.max_per_brand)):
+        if cap is not None and cap < 0:
+            raise BadInputError(f"{name} must be 0 (no limit) or more, not {cap}.", field=name)
     if not 0 <= request.diversity <= 1:
         raise BadInputError(f"diversity must be between 0 and 1, not {request.diversity}.", field="diversity")
     if request.scenario in _SEEDED and not request.product_ids:

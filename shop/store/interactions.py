@@ -12,16 +12,14 @@ from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
 
     from shop.entities.interactions import Interaction
     from shop.entities.paging import Page, PageRequest
     from shop.entities.people import Actor
 
 _NEWEST = SortKey("NEWEST", "at", -1, -1)
-_EXPORT_FIELDS = {
-    "_id": 0,
-    **dict.fromkeys(("userId", "sessionId", "productId", "type", "at", "quantity", "orderId"), 1),
-}
+_EXPORT_FIELDS = dict.fromkeys(("userId", "sessionId", "productId", "type", "at", "quantity", "orderId"), 1)
 
 
 class InteractionStore:
@@ -59,15 +57,29 @@ class InteractionStore:
         with store_errors():
             return await self._interactions.estimated_document_count()
 
-    async def export(self) -> AsyncIterator[tuple[str, str, str, int, float, str | None]]:
-        """Every interaction for training: actor key, product, type, unix seconds, quantity, order id."""
+    async def newest(self, until: datetime | None = None) -> tuple[datetime | None, int]:
+        """The time of the newest event, and how many there are, up to a time."""
+        pipeline: list[Document] = [{"$match": _up_to(until)}]
+        pipeline += [{"$group": {"_id": None, "newest": {"$max": "$at"}, "count": {"$sum": 1}}}]
+        with store_errors():
+            found = await self._interactions.aggregate(pipeline).to_list(1)
+        return (found[0]["newest"], found[0]["count"]) if found else (None, 0)
+
+    async def export(
+        self, after: str | None = None, until: datetime | None = None
+    ) -> AsyncIterator[tuple[str, str, str, str, int, float, str | None]]:
+        """Every interaction for training, in the order of ids, beginning after one, up to a time: id, actor key,
+        product, type, unix seconds, quantity, order id."""
         plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
         slim = self._interactions.with_options(codec_options=plain_times)
+        query = _up_to(until) | ({} if after is None else {"_id": {"$gt": after}})
         with store_errors():
-            async for row in slim.find({}, _EXPORT_FIELDS).batch_size(20_000):
+            # Small batches: the event loop gets its turn between two of them.
+            async for row in slim.find(query, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(1_000):
                 user_id = row["userId"]
                 actor_key = f"u:{user_id}" if user_id is not None else f"s:{row.get('sessionId', '')}"
                 yield (
+                    row["_id"],
                     actor_key,
                     row["productId"],
                     row["type"],
@@ -75,6 +87,10 @@ class InteractionStore:
                     row["quantity"],
                     row.get("orderId"),
                 )
+
+
+def _up_to(until: datetime | None) -> Document:
+    return {} if until is None else {"at": {"$lte": until}}
 
 
 def _by(actor: Actor) -> dict[str, Any]:

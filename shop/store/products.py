@@ -12,6 +12,7 @@ from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
 
     from shop.entities.catalog import Category, Product
 
@@ -94,11 +95,24 @@ class ProductStore:
         """Inserts or replaces; returns how many are new or changed."""
         return await bulk_replace(self._database, "products", [product_to_document(product) for product in products])
 
-    async def all(self) -> AsyncIterator[Product]:
-        """The whole catalogue, streamed in no particular order (for training)."""
+    async def all(self, after: str | None = None) -> AsyncIterator[Product]:
+        """The whole catalogue, streamed in the order of ids, beginning after one (for training)."""
+        query = {} if after is None else {"_id": {"$gt": after}}
         with store_errors():
-            async for document in self._products.find().batch_size(2000):
+            async for document in self._products.find(query).sort([("_id", 1)]).batch_size(500):
                 yield product_from_document(document)
+
+    async def size(self) -> int:
+        """How many products there are, counted."""
+        with store_errors():
+            return await self._products.count_documents({})
+
+    async def newest_change(self) -> datetime | None:
+        """When a product was last written."""
+        with store_errors():
+            stage = {"$group": {"_id": None, "newest": {"$max": "$updatedAt"}}}
+            found = await self._products.aggregate([stage]).to_list(1)
+        return found[0]["newest"] if found else None
 
     async def categories(self) -> list[Category]:
         with store_errors():

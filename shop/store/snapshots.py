@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from gridfs.errors import GridFSError
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 
-from shop.entities.models import ModelSnapshot
+from shop.entities.models import ModelSnapshot, TrainingKind
 from shop.errors import NotFoundError, SnapshotError
 from shop.store.database import Database, store_errors
 
@@ -20,6 +21,7 @@ class SnapshotStore:
     def __init__(self, database: Database) -> None:
         self._client = database.client
         self._snapshots = database["model_snapshots"]
+        self._audit_log = database["audit_log"]
         self._files = AsyncIOMotorGridFSBucket(database, bucket_name="model_files")
 
     async def save(self, snapshot: ModelSnapshot, file: Path) -> None:
@@ -43,21 +45,47 @@ class SnapshotStore:
                     "format": snapshot.format,
                     "fileId": file_id,
                     "current": False,
+                    "kind": snapshot.kind.value,
+                    "parent": snapshot.parent,
                 }
             )
 
-    async def activate(self, version: str) -> None:
-        """Makes a stored snapshot the current one, in one transaction. Raises NotFoundError."""
+    async def activate(self, version: str, actor_id: str | None = None) -> None:
+        """Makes a stored snapshot the current one and puts that on record, in one transaction. Raises NotFoundError.
+
+        `actor_id` is the user who wants it, None for a training. What the guard had against it no longer counts.
+        """
         with store_errors():
             async with await self._client.start_session() as session, session.start_transaction():
+                before = await self._snapshots.find_one({"current": True}, {"_id": 1}, session=session)
                 await self._snapshots.update_many(
                     {"current": True, "_id": {"$ne": version}}, {"$set": {"current": False}}, session=session
                 )
                 result = await self._snapshots.update_one(
-                    {"_id": version}, {"$set": {"current": True}}, session=session
+                    {"_id": version}, {"$set": {"current": True, "rejection": None}}, session=session
                 )
                 if result.matched_count == 0:
                     raise NotFoundError("model", version)
+                entry = {
+                    "at": datetime.now(UTC),
+                    "action": "activate_model",
+                    "actorId": actor_id,
+                    "version": version,
+                    "previous": before["_id"] if before else None,
+                }
+                await self._audit_log.insert_one(entry, session=session)
+
+    async def reject(self, version: str, reason: str) -> None:
+        """Says why a snapshot is not activated; the current one is left alone."""
+        with store_errors():
+            await self._snapshots.update_one(
+                {"_id": version, "current": {"$ne": True}}, {"$set": {"rejection": reason}}
+            )
+
+    async def get(self, version: str) -> ModelSnapshot | None:
+        with store_errors():
+            document = await self._snapshots.find_one({"_id": version})
+        return _snapshot(document) if document else None
 
     async def current(self) -> ModelSnapshot | None:
         with store_errors():
@@ -106,4 +134,7 @@ def _snapshot(document: Mapping[str, Any]) -> ModelSnapshot:
         metrics=document["metrics"],
         format=document["format"],
         current=document["current"],
+        kind=TrainingKind(document.get("kind", TrainingKind.FULL)),
+        parent=document.get("parent"),
+        rejection=document.get("rejection"),
     )

@@ -108,7 +108,22 @@ def test_status_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "seed", "train", "api", "worker", "status", "reset", "token", "import", "export"]
+    "command",
+    [
+        "up",
+        "down",
+        "seed",
+        "train",
+        "models",
+        "activate",
+        "api",
+        "worker",
+        "status",
+        "reset",
+        "token",
+        "import",
+        "export",
+    ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     explained = whybuy(tmp_path, command, "--help")

@@ -47,7 +47,9 @@ def test_the_names_of_the_contract_are_there() -> None:
 
     assert set(query.fields) >= {
         "viewer", "node", "nodes", "product", "products", "categories", "user", "users", "recommendations", "insight",
-        "explanation", "model",
+        "explanation", "model", "merchandisingRules",
     }  # fmt: skip
-    assert set(mutation.fields) >= {"trackInteraction", "trackInteractions"}
+    assert set(mutation.fields) >= {
+        "trackInteraction", "trackInteractions", "saveMerchandisingRule", "deleteMerchandisingRule",
+    }  # fmt: skip
     assert set(subscription.fields) >= {"recommendationsUpdated", "explanationReady", "productUpdated"}

@@ -10,10 +10,12 @@ import pytest
 
 from mongo_seed.collections import COLLECTIONS
 from mongo_seed.migrate import MIGRATIONS, migrate
+from scoring.rules import Rule, RuleAction, Schedule, Target
 from scoring.types import EventType
 from shop.entities.catalog import Category, Money, Product
 from shop.entities.interactions import Interaction
 from shop.entities.people import Actor, User
+from shop.entities.rules import MerchandisingRule
 from shop.store.database import BulkError, bulk_insert, lease
 from shop.store.documents import (
     category_to_document,
@@ -21,6 +23,7 @@ from shop.store.documents import (
     product_to_document,
     user_to_document,
 )
+from shop.store.rules import rule_to_document
 
 if TYPE_CHECKING:
     from shop.store.database import Database
@@ -33,6 +36,14 @@ DRINKS = category_to_document(Category("drinks", "Drinks", None, ("drinks",)))
 ANNA = user_to_document(User("anna", "anna@shop.example", "Anna", created_at=NOW))
 PURCHASE = interaction_to_document(
     Interaction("k1", Actor("anna"), "tea", EventType.PURCHASE, NOW, price=Money.from_minor(350, "EUR"))
+)
+
+RULE = rule_to_document(
+    MerchandisingRule(
+        Rule("r1", RuleAction.PIN, Target(products=("tea",)), position=1, schedule=Schedule(ends_at=1_900_000_000)),
+        created_at=NOW,
+        updated_at=NOW,
+    )
 )
 
 
@@ -101,6 +112,7 @@ async def test_documents_of_the_store_fit(database: Database) -> None:
         ("categories", DRINKS),
         ("users", ANNA),
         ("interactions", PURCHASE),
+        ("merchandising_rules", RULE),
     ):
         assert await bulk_insert(database, collection, [document]) == 1
         # an older validator must not stop a newer process that writes one field more
@@ -120,6 +132,10 @@ UNFIT: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("interactions", PURCHASE, {"at": "yesterday"}),
     ("interactions", PURCHASE, {"quantity": -2}),
     ("interactions", PURCHASE, {"rating": 6}),
+    ("merchandising_rules", RULE, {"action": "GUESS"}),
+    ("merchandising_rules", RULE, {"factor": 0}),
+    ("merchandising_rules", RULE, {"target": {"products": ["tea"]}}),
+    ("merchandising_rules", RULE, {"schedule": {**RULE["schedule"], "startsAt": "soon"}}),
 ]
 
 
@@ -188,6 +204,8 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("recommendations_log", {"actorKey": "u:a"}, [("at", -1)]),
     ("explanations", {"actorKey": "u:a", "productId": "p"}, [("createdAt", -1)]),
     ("insights", {"userId": "a"}, [("createdAt", -1)]),
+    ("merchandising_rules", {}, [("createdAt", -1), ("_id", 1)]),
+    ("audit_log", {"subject": "a"}, [("at", -1)]),
     ("model_snapshots", {"current": True}, None),
     ("model_snapshots", {}, [("trainedAt", -1)]),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,8 @@ from tests.scoring.synthetic import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from scoring.dataset import Dataset
 
 SMALL = shop(Shape(users=20, items=40, categories=4, orders_per_user=5))
@@ -105,3 +107,32 @@ def test_serving_does_not_import_scikit_learn() -> None:
     code = "import sys, scoring.recommender, scoring.state; assert 'sklearn' not in sys.modules"
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Notebook:
+    """A checkpoint in memory."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, dict[str, NDArray[Any]]] = {}
+        self.read: list[str] = []
+
+    def get(self, stage: str) -> dict[str, NDArray[Any]] | None:
+        if stage in self.stages:
+            self.read.append(stage)
+        return self.stages.get(stage)
+
+    def put(self, stage: str, arrays: dict[str, NDArray[Any]]) -> None:
+        self.stages[stage] = arrays
+
+
+def test_a_training_that_goes_on_gives_the_same_version() -> None:
+    notebook = Notebook()
+    first = train(SMALL, seed=1, checkpoint=notebook)
+    fresh = not notebook.read
+
+    second = train(SMALL, seed=1, checkpoint=notebook)
+
+    assert fresh
+    assert "verdict" in notebook.read
+    assert set(notebook.read) <= set(notebook.stages)
+    assert digest(first) == digest(second) == digest(train(SMALL, seed=1))

@@ -147,7 +147,7 @@ async def test_a_new_model_is_swapped_in_while_the_api_serves(shop: Shop) -> Non
     version = "{ model { version trainedAt products } recommendations { modelVersion } }"
     before = await shop.data(version, user="household-82")
 
-    await shop.resources.queue.enqueue(TrainModel(seed=7), job_id="train")
+    await shop.resources.jobs.start(TrainModel(seed=7))
 
     async def swapped() -> bool:
         return bool((await shop.data(version))["model"]["version"] != before["model"]["version"])

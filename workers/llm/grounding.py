@@ -55,6 +55,16 @@ _CLAIMS: dict[str, tuple[tuple[re.Pattern[str], frozenset[ReasonKind]], ...]] = 
             (r"\byou(?:['’]ve| have)?(?: \w+)? (?:told|said|stated|named)\b", frozenset({_K.STATED_TASTE})),
             (r"\b(?:trending|on the rise|surging)\b", frozenset({_K.TRENDING})),
             (r"\b(?:popular|favou?rite of)\b", _DEMAND),
+            (r"\bshop\b(?: \w+){0,2} (?:chose|chosen|picked|selected|put)\b", frozenset({_K.PROMOTED})),
+            (r"\b(?:chosen|picked|selected|put here) by the shop\b", frozenset({_K.PROMOTED})),
+            (
+                (
+                    r"\b(?:(?:chosen|picked|selected|made|right|just|perfect|personali[sz]ed) for you"
+                    r"|your (?:taste|habits|preferences|style|interests|history|needs)"
+                    r"|you(?:['’]ll| will| may| might)? (?:like|love|enjoy|prefer|often|usually|always|tend))\b"
+                ),
+                frozenset(_K) - {_K.PROMOTED},
+            ),
             (_OFFERS, frozenset()),
         )
     )

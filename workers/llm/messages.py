@@ -140,6 +140,11 @@ _ENGLISH = Wording(
             "It is a try: it was drawn with a chance of {percent} to find out whether you care for it.",
             "It is here as a try, so that your list can learn what you like.",
         ),
+        ReasonKind.PROMOTED: (
+            "The shop chose this product for this place; your shopping played no part in it.",
+            "This is a pick of the shop itself, the same for every shopper.",
+            "The shop put it here itself, whoever is looking.",
+        ),
     },
     opening="It is one of the products that this list chose for you.",
     closings=(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workers.llm.protocol import ExplanationTask, Fact, InsightTask, ProductFacts
 
-PROMPT_VERSION = "prompt-1"
+PROMPT_VERSION = "prompt-2"
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _LONGEST_FIELD = 200
@@ -38,8 +38,9 @@ Write in the language whose BCP 47 tag is given as "language"."""
 _EXPLAIN = f"""{_RULES}
 
 For each item, write two or three short sentences that say why this product is in this shopper's list, best
-evidence first. Explain each item by its own evidence alone. Answer with one entry for each item: its "index" and
-the "text"."""
+evidence first. Explain each item by its own evidence alone. The reason "chosen_by_the_shop" means that the shop put
+the product there for all shoppers: say that, and nothing about this shopper. Answer with one entry for each item: its
+"index" and the "text"."""
 
 _INSIGHT = f"""{_RULES}
 
@@ -82,7 +83,10 @@ _MEASURES: dict[ReasonKind, tuple[str | None, str | None]] = {
     ReasonKind.RECENTLY_VIEWED: (None, "days_since_you_viewed_it"),
     ReasonKind.STATED_TASTE: (None, None),
     ReasonKind.EXPLORATION: (None, None),
+    ReasonKind.PROMOTED: (None, None),
 }
+# "Promoted" alone reads like a discount.
+_KINDS: dict[ReasonKind, str] = {ReasonKind.PROMOTED: "chosen_by_the_shop"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def _product(product: ProductFacts) -> dict[str, str]:
 
 def _evidence(fact: Fact) -> dict[str, Any]:
     count_name, value_name = _MEASURES[fact.kind]
-    evidence: dict[str, Any] = {"reason": fact.kind.value.lower()}
+    evidence: dict[str, Any] = {"reason": _KINDS.get(fact.kind, fact.kind.value.lower())}
     if fact.product_name:
         evidence["product"] = _clip(fact.product_name)
     if fact.label:

@@ -29,6 +29,7 @@ def cases_of(
         held_starts=np.r_[0, np.cumsum([len(row) for row in held])].astype(np.int64),
         held=np.array([item for row in held for item in row], dtype=np.int32),
         candidates=None if candidates is None else np.array(candidates),
+        ties=np.zeros(len(shop().catalogue), dtype=np.uint32),
         _histories=NOBODY,
     )
 

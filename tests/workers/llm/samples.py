@@ -32,4 +32,5 @@ EVERY_KIND = {
     ReasonKind.RECENTLY_VIEWED: Fact(ReasonKind.RECENTLY_VIEWED, None, None, None, 3.0),
     ReasonKind.STATED_TASTE: Fact(ReasonKind.STATED_TASTE, None, "vegan"),
     ReasonKind.EXPLORATION: Fact(ReasonKind.EXPLORATION, None, None, None, 0.05),
+    ReasonKind.PROMOTED: Fact(ReasonKind.PROMOTED),
 }

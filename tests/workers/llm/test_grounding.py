@@ -96,6 +96,29 @@ def test_a_claim_is_proved_by_evidence_of_its_kind(kind: ReasonKind, text: str) 
     assert grounds(ReasonKind.EXPLORATION) != []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It was picked for you from our whole range.",
+        "It fits your taste in breakfast very well.",
+        "We think that you'll love this oat milk.",
+        "You have bought it 4 times already.",
+        "It is a popular choice in this shop.",
+    ],
+)
+def test_what_the_shop_chose_is_never_told_as_personal(text: str) -> None:
+    (grounds,) = explanation_grounds(ExplanationTask("en", (ItemTask(MILK, (EVERY_KIND[ReasonKind.PROMOTED],)),)))
+
+    assert check(text, grounds) != []
+    assert check("The shop chose Organic Oat Milk for this place. It comes as 64 oz.", grounds) == []
+
+
+def test_only_what_the_shop_chose_is_told_as_chosen_by_it() -> None:
+    text = "The shop itself picked this one. It comes as 64 oz."
+
+    assert check(text, MILK_GROUNDS) == ["claim shop itself picked"]
+
+
 def test_a_sentence_on_a_shopper_rests_on_the_profile() -> None:
     grounds = insight_grounds(INSIGHT)
 

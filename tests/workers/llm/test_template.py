@@ -63,6 +63,7 @@ def test_every_kind_of_reason_is_told_with_what_it_knows(kind: ReasonKind) -> No
         ReasonKind.RECENTLY_VIEWED: ("3 days ago",),
         ReasonKind.STATED_TASTE: ("vegan",),
         ReasonKind.EXPLORATION: ("5%",),
+        ReasonKind.PROMOTED: ("shop",),
     }[kind]
     assert [part for part in shown if part not in text] == []
 

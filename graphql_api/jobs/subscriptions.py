@@ -1,0 +1,51 @@
+"""Jobs as they go on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import strawberry
+
+from graphql_api.arguments import AfterEvent, NodeId
+from graphql_api.context import Info
+from graphql_api.jobs.types import Job
+from graphql_api.relay import decode_id
+from shop.entities.events import Topic
+from shop.entities.jobs import JobRecord
+from shop.errors import NotFoundError
+
+
+@strawberry.type(description="A job, as it is now.")
+class JobProgress:
+    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    job: Job = strawberry.field(description="The job.")
+
+
+@strawberry.type
+class JobSubscription:
+    @strawberry.subscription(
+        description="The job now, and again whenever it gets further; completes when the job has ended (staff)."
+    )
+    async def job_progress(self, info: Info, id: NodeId, after: AfterEvent = None) -> AsyncGenerator[JobProgress, None]:
+        info.context.require_staff()
+        job_id = decode_id("Job", id)
+        hub = info.context.resources.hub
+        start = after or hub.newest_id
+        record = await _record(info, job_id)
+        yield JobProgress(event_id=start, job=Job.of(record))
+        if record.state.is_final:
+            return
+        async with aclosing(hub.subscribe([(Topic.JOB_CHANGED, job_id)], start, newest_only=True)) as events:
+            async for event in events:
+                record = await _record(info, job_id)
+                yield JobProgress(event_id=event.id, job=Job.of(record))
+                if record.state.is_final:
+                    return
+
+
+async def _record(info: Info, job_id: str) -> JobRecord:
+    record = await info.context.resources.jobs.get(job_id)
+    if record is None:
+        raise NotFoundError("job", job_id)
+    return record

@@ -1,0 +1,27 @@
+"""Reading the shop's rules (staff)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graphql_api.arguments import After, First
+from graphql_api.context import Info
+from graphql_api.merchandising.types import MerchandisingRuleConnection
+from graphql_api.relay import page_request
+
+Active = Annotated[
+    bool | None, strawberry.argument(description="True: those that hold right now. False: the others. All if left out.")
+]
+
+
+@strawberry.type
+class MerchandisingQuery:
+    @strawberry.field(description="The shop's rules, the one made last first (staff).")
+    async def merchandising_rules(
+        self, info: Info, first: First = None, after: After = None, active: Active = None
+    ) -> MerchandisingRuleConnection:
+        info.context.require_staff()
+        page = page_request("NEWEST", first, after, None, None)
+        return MerchandisingRuleConnection.of(await info.context.resources.rules.page(page, active), active)
