@@ -331,7 +331,14 @@ def show(report: Report, *, every: bool = False) -> None:
         header, rows = section(report)
         if not rows or (section in (comparison_rows, setting_rows) and not every):
             continue
-        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            collapse_padding=True,
+        )
         for place, name in enumerate(header):
             table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
         for row in rows:
