@@ -358,4 +358,4 @@ def _ratio(found: Report | None) -> str:
         return "–"
     if math.isnan(found["low"]):
         return f"{found['ratio']:.2f}"
-    return f"{found['ratio']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{found['ratio']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
