@@ -83,7 +83,7 @@ class Als:
             items, confidence = self.factors[history.indices[own]], setting.alpha * history.data[own]
             # Confidence is alpha times the weight where something happened, 1 elsewhere, as in the library.
             system = base + (items * (confidence - 1)[:, None]).T @ items
-            users[row] = np.linalg.lstsq(system, items.T @ confidence, rcond=None)[0]
+            users[row] = np.linalg.solve(system, items.T @ confidence)
         return users @ self.factors.T
 
 

@@ -55,6 +55,7 @@ def build(results: Results, data: FileData) -> Report:
         "comparisons": _comparisons(results, averages),
         "skipped": results.skipped,
         "reliability": reliability(results.shown),
+        "calibration_error": calibration_error(results.shown),
         "by_history_length": _by_length(results, best),
         "notes": list(NOTES),
     }
@@ -138,6 +139,15 @@ def reliability(shown: Sequence[Shown]) -> list[Report]:
     ]
 
 
+def calibration_error(shown: Sequence[Shown]) -> float | None:
+    """Mean distance of score and share taken over the parts of `reliability`, weighted by size."""
+    parts = reliability(shown)
+    if not parts:
+        return None
+    weights = [part["shown"] for part in parts]
+    return float(np.average([abs(part["mean_score"] - part["observed"]) for part in parts], weights=weights))
+
+
 def _by_length(results: Results, best: str | None) -> list[Report]:
     """NDCG@10 of the product and the best baseline by the number of events in the history."""
     names = [name for name in (Product.name, best) if name in results.outcomes]
@@ -218,12 +228,19 @@ def reliability_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             f"{part['from']:.3f} to {part['to']:.3f}",
-            f"{part['mean_score']:.3f}",
+            f"{part['mean_score']:.4f}",
             f"{part['observed']:.4f}",
             f"{part['shown']:,}",
         ]
         for part in report["reliability"]
     ]
+    if rows:
+        sizes = [part["shown"] for part in report["reliability"]]
+        means = [
+            f"{np.average([part[name] for part in report['reliability']], weights=sizes):.4f}"
+            for name in ("mean_score", "observed")
+        ]
+        rows.append([f"all (mean distance {report['calibration_error']:.4f})", *means, f"{sum(sizes):,}"])
     return ["score", "mean score", "taken", "shown"], rows
 
 
@@ -314,7 +331,14 @@ def show(report: Report, *, every: bool = False) -> None:
         header, rows = section(report)
         if not rows or (section in (comparison_rows, setting_rows) and not every):
             continue
-        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            collapse_padding=True,
+        )
         for place, name in enumerate(header):
             table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
         for row in rows:
@@ -334,4 +358,4 @@ def _ratio(found: Report | None) -> str:
         return "–"
     if math.isnan(found["low"]):
         return f"{found['ratio']:.2f}"
-    return f"{found['ratio']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{found['ratio']:.2f} ({found['low']:.2f}–{found['high']:.2f})"

@@ -37,10 +37,10 @@ class WindowedCooccurrence:
 
     name: ClassVar[str] = "windowed co-occurrence"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
-        "half_life": (7.0, 0.1, 1.0, 30.0, None),
+        "half_life": (7.0, 0.1, 1.0, 30.0),
+        "exponent": (0.5, 0.25, 0.75),
+        "own_exponent": (0.5, 1.0),
         "floor": (0.0, 0.05),
-        "exponent": (0.5, 0.25, 0.0),
-        "own_exponent": (0.5, 0.75, 1.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset(tried)
     by_chance: ClassVar[bool] = False

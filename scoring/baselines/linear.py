@@ -28,6 +28,7 @@ class EaseSetting:
     floor: float = 0.0
     regularisation: float = 200.0
     log: bool = False
+    exponent: float = 0.0  # of a candidate's number of users, which divides: against the pull of popularity
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class Ease:
     name: ClassVar[str] = "EASE"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
+        "exponent": (0.0, 0.2, 0.4),
         "floor": (0.0, 0.05),
         "regularisation": (200.0, 50.0, 800.0, 3200.0),
         "log": (False, True),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "exponent"})
     by_chance: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -49,6 +51,7 @@ class Ease:
     setting: EaseSetting
     ease: DualEase | PrimalEase
     crowd: Crowd
+    shoppers: NDArray[np.int32]  # (items,)
 
     @classmethod
     def default(cls) -> EaseSetting:
@@ -56,17 +59,21 @@ class Ease:
 
     @classmethod
     def fit(cls, data: TrainingSet, setting: EaseSetting, rng: Generator) -> Ease:  # noqa: ARG003
-        return cls(setting, *fit_ease(training_rows(data, log=setting.log), setting.regularisation, _MAX_RANK))
+        rows = training_rows(data, log=setting.log)
+        return cls(setting, *fit_ease(rows, setting.regularisation, _MAX_RANK), data.shoppers)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         setting = self.setting
         history = batch.weighted(log=setting.log, half_life=setting.half_life, floor=setting.floor)
         if isinstance(self.ease, PrimalEase):
             inside = np.flatnonzero(self.ease.place >= 0)
-            linear = np.zeros(history.shape, dtype=np.float32)
-            linear[:, inside] = history[:, inside] @ self.ease.item_weights
-            return linear
-        return _dual(self.ease, self.crowd, history)
+            scores = np.zeros(history.shape, dtype=np.float32)
+            scores[:, inside] = history[:, inside] @ self.ease.item_weights
+        else:
+            scores = _dual(self.ease, self.crowd, history)
+        if setting.exponent > 0:
+            scores /= (self.shoppers + np.float32(5.0)) ** np.float32(setting.exponent)
+        return scores
 
 
 def _dual(ease: DualEase, crowd: Crowd, history: Any) -> NDArray[np.float32]:

@@ -39,9 +39,9 @@ class ItemKnn:
     name: ClassVar[str] = "item-kNN"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
+        "neighbours": (100, 5, 20, _MOST_NEIGHBOURS),
         "floor": (0.0, 0.05),
-        "neighbours": (100, 30, _MOST_NEIGHBOURS),
-        "shrinkage": (20.0, 100.0),
+        "shrinkage": (20.0, 5.0, 100.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "neighbours"})
     by_chance: ClassVar[bool] = False

@@ -101,6 +101,7 @@ def test_the_product_is_compared_and_its_scores_are_checked(purchases: Path, tmp
     assert against["ndcg@10"]["low"] <= against["ndcg@10"]["ratio"] <= against["ndcg@10"]["high"]
     shown = sum(part["shown"] for part in report["reliability"])
     assert shown == 10 * report["data"]["cases"]
+    assert 0 <= report["calibration_error"] < 1
     assert all(0 <= part["mean_score"] <= 1 for part in report["reliability"])
     assert {"product", "component", "baseline"} == {model["kind"] for model in report["models"]}
     page = (tmp_path / "report.md").read_text(encoding="utf-8")

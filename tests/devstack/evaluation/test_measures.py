@@ -16,7 +16,8 @@ from scoring.protocols import Case, Cases, Histories, Protocol
 from scoring.types import History
 from tests.scoring.synthetic import shop
 
-NOBODY = Histories(shop().interactions)
+SHOP = shop()
+NOBODY = Histories(SHOP.interactions)
 
 
 def cases_of(
@@ -29,7 +30,7 @@ def cases_of(
         held_starts=np.r_[0, np.cumsum([len(row) for row in held])].astype(np.int64),
         held=np.array([item for row in held for item in row], dtype=np.int32),
         candidates=None if candidates is None else np.array(candidates),
-        ties=np.zeros(len(shop().catalogue), dtype=np.uint32),
+        ties=np.zeros(len(SHOP.catalogue), dtype=np.uint32),
         _histories=NOBODY,
     )
 
