@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scoring.profile import Habits, Profile
 
 _EASE = {f"ease.{view}": view for view in View}
-_KIN = "kin.whole"
+_KIN = "kin.season"
 _HABITS = {"habit.14": 14.0, "habit.60": 60.0, "habit.240": 240.0}  # half-life in days
 
 
@@ -54,9 +54,9 @@ class Collaborative:
         "together.session",
         "together.recent",
         "follow.session",
-        "follow.whole",
+        "follow.season",
         _KIN,
-        "factors.recent",
+        "factors.season",
         "factors.whole",
         *_HABITS,
     )
@@ -71,7 +71,7 @@ class Collaborative:
     @classmethod
     def fit(cls, data: TrainingSet, config: CollaborativeConfig, rng: Generator) -> Collaborative:
         ease, crowd = fit_ease(data.matrix, config.regularisation, config.max_rank)
-        factors = Factors.fit(data.matrix, config.factors, rng)
+        factors = Factors.fit(data.matrix, data.ties, config.factors, rng)
         return cls(config, ease, crowd, bought_together(data), factors)
 
     def refitted(self, data: TrainingSet, regularisation: float) -> Collaborative:
@@ -84,7 +84,9 @@ class Collaborative:
     def with_factors(self, data: TrainingSet, factors: FactorsConfig, rng: Generator) -> Collaborative:
         """Factors fitted again to the same data in another way; the rest is kept."""
         return replace(
-            self, config=replace(self.config, factors=factors), factors=Factors.fit(data.matrix, factors, rng)
+            self,
+            config=replace(self.config, factors=factors),
+            factors=Factors.fit(data.matrix, data.ties, factors, rng),
         )
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
@@ -108,7 +110,7 @@ class Collaborative:
 
     def _linear(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
         """The signals that go through the crowd, in as few passes over it as can be."""
-        histories = [profile.seen(_EASE.get(name, View.WHOLE)) for name in names]
+        histories = [profile.seen(_EASE.get(name, View.SEASON)) for name in names]
         linear = [name for name in names if name in _EASE]
         if isinstance(self.ease, PrimalEase):
             found = dict(zip(linear, self.ease.predict(histories[: len(linear)]), strict=True)) if linear else {}

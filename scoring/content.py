@@ -39,8 +39,8 @@ class ContentConfig:
 class Content:
     """TF-IDF rows of unit length, by description and by feature. Products described alike share one description."""
 
-    SIGNALS: ClassVar[tuple[str, ...]] = tuple(f"content.{view}" for view in View)
-    DEFAULTS: ClassVar[dict[str, float]] = {"content.session": 0.5, "content.recent": 0.5}
+    SIGNALS: ClassVar[tuple[str, ...]] = ("content.session", "content.season")
+    DEFAULTS: ClassVar[dict[str, float]] = {"content.session": 0.5, "content.season": 0.5}
 
     config: ContentConfig
     described: Postings  # keys are descriptions, ids are features

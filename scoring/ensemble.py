@@ -1,4 +1,4 @@
-"""From many signals on many scales to one score: z-scores, a weighted sum, calibration, and each component's share."""
+"""From many signals on many scales to one score: z-scores, a weighted sum, and each component's share."""
 
 from __future__ import annotations
 
@@ -129,44 +129,7 @@ def breakdowns(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> list
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Fused score to the chance that the shopper takes the product: isotonic regression on validation lists (Zadrozny
-    and Elkan, KDD 2002), linear between its knots and strictly rising, so no order is lost."""
-
-    fused: tuple[float, ...]  # rising
-    chance: tuple[float, ...]  # not falling, in [0, 1]
-
-    def __call__(self, fused: NDArray[np.float32]) -> NDArray[np.float32]:
-        chances = np.interp(fused, self.fused, self.chance)
-        # A level stretch still rises a little.
-        return (0.999 * chances + 0.001 * squash(np.float32(0.5) * fused)).astype(np.float32)
-
-
-# Where nothing is known, a rising guess below one half.
-UNCALIBRATED = Calibration((-4.0, 0.0, 4.0, 8.0), (0.0, 0.02, 0.1, 0.2))
-_BINS = 24
-_FEWEST = 200
-
-
 def squash(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The logistic function, without overflow."""
     squashed: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-np.clip(values, -30.0, 30.0)))).astype(np.float32)
     return squashed
-
-
-def fit_calibration(fused: NDArray[np.float64], taken: NDArray[np.bool_]) -> Calibration:
-    """fused, taken: shown places of validation lists and whether the shopper took the product, shape (places,)."""
-    if len(fused) < _FEWEST or not taken.any():
-        return UNCALIBRATED
-    from scipy.optimize import isotonic_regression
-
-    order = np.argsort(fused, kind="stable")
-    bins = np.array_split(order, min(_BINS, len(order) // 50))
-    centres = np.array([fused[one].mean() for one in bins])
-    rates = np.array([taken[one].mean() for one in bins])
-    fitted = isotonic_regression(rates, weights=np.array([len(one) for one in bins], dtype=np.float64)).x
-    distinct = np.flatnonzero(np.diff(centres, prepend=-np.inf) > 1e-9)
-    return Calibration(
-        tuple(np.round(centres[distinct], 6).tolist()), tuple(np.clip(np.round(fitted[distinct], 6), 0, 1).tolist())
-    )

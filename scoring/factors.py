@@ -48,12 +48,15 @@ class Factors:
     gram: Floats  # V'V, (rank, rank)
 
     @classmethod
-    def fit(cls, matrix: Any, config: FactorsConfig, rng: Generator) -> Factors:
-        """matrix: CSR of shape (users, items)."""
+    def fit(cls, matrix: Any, ties: NDArray[np.uint32], config: FactorsConfig, rng: Generator) -> Factors:
+        """matrix: CSR of shape (users, items). ties: a hash of each item, (items,): random starts go by it, so that
+        the order of the catalogue is no matter."""
         if not matrix.nnz:
             return cls(config, np.zeros((matrix.shape[1], 1), np.float32), np.zeros((1, 1), np.float32))
         rank = min(config.rank, *(max(side - 1, 1) for side in matrix.shape))
-        products = _FITS[config.method](matrix, rank, config, rng).astype(np.float32)
+        order = np.argsort(ties, kind="stable")
+        products = np.empty((matrix.shape[1], rank), dtype=np.float32)
+        products[order] = _FITS[config.method](matrix[:, order], rank, config, rng)
         return cls(config, products, products.T @ products)
 
     def embed(self, items: NDArray[np.int32], weights: Floats) -> Floats:

@@ -35,10 +35,16 @@ class Pairs:
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
-    strengths: NDArray[np.float32]  # of the strongest event; the strongest kind in the data counts as 1
+    strengths: NDArray[np.float32]  # of the strongest event, more for repeats; the strongest kind counts as 1 once
     purchases: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+
+
+def sublinear(times: NDArray[np.integer]) -> NDArray[np.float32]:
+    """What a product that was taken so often counts for, against once: the tenth time says less than the second."""
+    weights: NDArray[np.float32] = (1 + 0.5 * np.log(np.maximum(times, 1))).astype(np.float32)
+    return weights
 
 
 class TrainingSet:
@@ -108,11 +114,13 @@ def fold(interactions: Interactions, n_items: int) -> Pairs:
         return Pairs(none32, none32, np.zeros(0, np.float32), none32, np.zeros(0, np.int64), np.zeros(0, np.int64))
     ends = np.r_[starts[1:], len(keys)] - 1
     strengths = np.maximum.reduceat(EVENT_STRENGTHS[events], starts)
+    purchases = np.add.reduceat((events == PURCHASE).astype(np.int32), starts)
+    repeated = sublinear(np.where(purchases > 0, purchases, ends + 1 - starts))
     return Pairs(
         users=(keys[starts] // n_items).astype(np.int32),
         items=(keys[starts] % n_items).astype(np.int32),
-        strengths=(strengths / strengths.max()).astype(np.float32),
-        purchases=np.add.reduceat((events == PURCHASE).astype(np.int32), starts),
+        strengths=(strengths / strengths.max() * repeated).astype(np.float32),
+        purchases=purchases,
         first=times[starts],
         last=times[ends],
     )

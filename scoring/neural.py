@@ -14,6 +14,7 @@ import numpy as np
 
 from scoring.component import mixed
 from scoring.interactions import DAY
+from scoring.metrics import tie_breaker
 from scoring.profile import View
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class NeuralConfig:
 
 @dataclass(frozen=True, slots=True)
 class Neural:
-    SIGNALS: ClassVar[tuple[str, ...]] = ("neural.session", "neural.recent")
-    DEFAULTS: ClassVar[dict[str, float]] = {"neural.session": 0.5, "neural.recent": 0.5}
+    SIGNALS: ClassVar[tuple[str, ...]] = ("neural.session", "neural.season")
+    DEFAULTS: ClassVar[dict[str, float]] = {"neural.session": 0.5, "neural.season": 0.5}
 
     config: NeuralConfig
     embeddings: Floats  # (items, dimensions)
@@ -67,7 +68,7 @@ class Neural:
         net = trainer.net
         return cls(
             config=config,
-            embeddings=(trainer.features @ net["table"]).astype(np.float32),
+            embeddings=(trainer.features @ net["table"]).astype(np.float32)[trainer.place],
             bias=popularity - popularity.mean(dtype=np.float32),
             inner=net["inner"],
             inner_bias=net["inner_bias"],
@@ -99,18 +100,18 @@ class Neural:
         return cls(config=config, **arrays)
 
 
-def _features(catalogue: Catalogue) -> Any:
-    """CSR (items, features): each product's own feature, its categories and its brand."""
+def _features(catalogue: Catalogue, order: Ints) -> Any:
+    """CSR (items, features), rows in this order: each product's own feature, its categories and its brand."""
     from scipy import sparse
 
     n_items = len(catalogue)
     code: dict[str, int] = {}
     starts, columns = [0], []
-    for item in range(n_items):
+    for row, item in enumerate(order.tolist()):
         labels = dict.fromkeys([f"c:{one}" for one in catalogue.categories[item]])
         if catalogue.brands[item]:
             labels[f"b:{catalogue.brands[item]}"] = None
-        columns.append(item)
+        columns.append(row)
         columns.extend(code.setdefault(label, n_items + len(code)) for label in labels)
         starts.append(len(columns))
     ones = np.ones(len(columns), dtype=np.float32)
@@ -124,9 +125,13 @@ class _Trainer:
     def __init__(self, data: TrainingSet, config: NeuralConfig, rng: Generator) -> None:
         self.config = config
         self.rng = rng
-        self.features = _features(data.dataset.catalogue)
+        # Products are numbered by a hash of their id in here: the order of the catalogue is no matter.
+        order = np.argsort(data.ties, kind="stable")
+        self.place = np.empty_like(order)
+        self.place[order] = np.arange(len(order))
+        self.features = _features(data.dataset.catalogue, order)
         self._order_histories(data)
-        weights = data.shoppers.astype(np.float64)
+        weights = data.shoppers[order].astype(np.float64)
         self.popularity = np.cumsum(weights) / max(weights.sum(), 1.0)
         d, hidden = config.dimensions, config.hidden
         self.net: dict[str, Floats] = {
@@ -140,8 +145,9 @@ class _Trainer:
     def _order_histories(self, data: TrainingSet) -> None:
         """Pairs by user and first meeting; ties (a basket) in random order, so nothing leaks through them."""
         pairs = data.pairs
-        order = np.lexsort((self.rng.random(len(pairs.users)), pairs.first, pairs.users))
-        self.items, self.times = pairs.items[order].astype(np.int64), pairs.first[order]
+        salt = pairs.users.astype(np.int64) + (int(self.rng.integers(1 << 30)) << 32)
+        order = np.lexsort((tie_breaker(salt, data.ties[pairs.items]), pairs.first, pairs.users))
+        self.items, self.times = self.place[pairs.items[order]], pairs.first[order]
         self.strengths = pairs.strengths[order]
         self.starts = np.searchsorted(pairs.users[order], np.arange(data.n_users + 1))
         sizes = np.diff(self.starts)

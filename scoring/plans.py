@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from scoring.ensemble import UNCALIBRATED, Calibration
+from scoring.calibration import UNCALIBRATED, Calibration
 from scoring.protocols import Protocol
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Plan:
-        calibration = Calibration(tuple(stored["calibration"]["fused"]), tuple(stored["calibration"]["chance"]))
+        calibration = Calibration(**stored["calibration"])
         return cls(**{**stored, "choice": Choice(stored["choice"]), "calibration": calibration})
 
 

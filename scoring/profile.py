@@ -1,4 +1,4 @@
-"""A shopper at request time: their history folded to distinct products, seen through three views of different depth."""
+"""A shopper at request time: their history folded to distinct products, seen through views of different depth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.interactions import DAY, EVENT_STRENGTHS, PURCHASE
+from scoring.interactions import DAY, EVENT_STRENGTHS, PURCHASE, sublinear
 from scoring.types import EVENT_CODES, EventType
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class View(StrEnum):
 
     SESSION = "session"  # what the shopper is doing now: the last visit, the last few products
     RECENT = "recent"  # the last weeks, with a trace of what came before
+    SEASON = "season"  # the last half year, slowly fading
     WHOLE = "whole"  # everything alike
 
 
@@ -36,7 +37,11 @@ class _Depth:
 
 # Time alone says little where a year of ratings is entered in an evening, and places alone little where a shopper
 # comes once a month: an entry fades with both.
-_DEPTHS = {View.SESSION: _Depth(1.0 * DAY, 8.0, 0.0), View.RECENT: _Depth(30.0 * DAY, 100.0, 0.05)}
+_DEPTHS = {
+    View.SESSION: _Depth(1.0 * DAY, 8.0, 0.0),
+    View.RECENT: _Depth(30.0 * DAY, 100.0, 0.05),
+    View.SEASON: _Depth(180.0 * DAY, np.inf, 0.0),
+}
 _NEGLIGIBLE = 1e-3
 
 
@@ -53,7 +58,7 @@ class Profile:
     """Distinct products of a history; the arrays share the shape (products,), sorted by product index."""
 
     items: NDArray[np.int32]
-    strengths: NDArray[np.float32]  # of the strongest event, purchase = 1
+    strengths: NDArray[np.float32]  # of the strongest event, purchase = 1, more for repeats
     ages: NDArray[np.float64]  # seconds from its last event to the newest event of the history
     places: NDArray[np.int32]  # distinct products met after it
     purchases: NDArray[np.int32]
@@ -102,6 +107,8 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     strengths = np.zeros(len(distinct), dtype=np.float32)
     np.maximum.at(strengths, places, EVENT_STRENGTHS[events])
     bought = events == PURCHASE
+    purchases = np.bincount(places[bought], minlength=len(distinct)).astype(np.int32)
+    strengths *= sublinear(np.where(purchases > 0, purchases, np.bincount(places, minlength=len(distinct))))
     bought_at = np.zeros(len(distinct), dtype=np.int64)
     np.maximum.at(bought_at, places[bought], times[bought])
     # Where nobody buys, what was done most is the habit.
@@ -113,7 +120,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
         strengths=strengths,
         ages=(last.max() - last).astype(np.float64),
         places=(len(last) - np.searchsorted(np.sort(last), last, side="right")).astype(np.int32),
-        purchases=np.bincount(places[bought], minlength=len(distinct)).astype(np.int32),
+        purchases=purchases,
         bought_at=bought_at,
         habits=Habits((days >> 32).astype(np.int32), np.maximum(today - (days & 0xFFFFFFFF), 0).astype(np.float32)),
         now=now,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scoring.bandit import bandit_scores, draw_chances
 from scoring.bandit_features import Traits, encode, impression
+from scoring.calibration import level_of
 from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
@@ -28,7 +30,6 @@ from scoring.rules import place_pins
 from scoring.slate import Slate, best_first, by_one
 from scoring.state import BrokenSnapshotError
 from scoring.types import (
-    DEFAULT_WEIGHTS,
     Component,
     History,
     ItemFilter,
@@ -46,11 +47,14 @@ if TYPE_CHECKING:
 
     from scoring.bandit import BanditState
     from scoring.component import Scorer
-    from scoring.ensemble import Calibration, Fusion
+    from scoring.ensemble import Fusion
     from scoring.state import ModelState
 
+    Calibrate = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
 _HARDLY_KNOWN = 3  # products met: with no more, someone is new
-_STATED_SHARE = 0.6  # weight of content for someone of whom only stated tastes are known
+_STATED_SHARE = 0.3  # least weight of content, which hears stated tastes, for someone who stated some
+_ONLY_STATED_SHARE = 0.6  # and for someone of whom nothing else is known
 _VISIT = 1_800  # seconds since the last event: a visit that goes on
 _POOL = 100  # candidates that diversity and exploration choose from
 _PERSONAL = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})
@@ -290,10 +294,8 @@ class Recommender:
         chosen = signal_weights(weights, plan.weights) if weights else plan.weights
         if not len(profile) and not weights:  # whatever is personal has nothing to say
             chosen = signal_weights({Component.CONTEXTUAL: 1.0}, plan.weights)
-        if len(profile.stated) and not any(name in Content.SIGNALS for name in chosen):
-            share = DEFAULT_WEIGHTS[Component.CONTENT] if len(profile) else _STATED_SHARE
-            chosen = {name: (1 - share) * value for name, value in chosen.items()}
-            chosen |= {name: share * value for name, value in Content.DEFAULTS.items()}
+        if len(profile.stated):
+            chosen = _with_content(chosen, _STATED_SHARE if len(profile) else _ONLY_STATED_SHARE)
         return score_all(self._components, profile, chosen)
 
     def _for_you(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
@@ -302,7 +304,9 @@ class Recommender:
         np.putmask(fusion.fused, ~allowed, -np.inf)
         items = best_first(fusion.fused, self.index.ties, max(_POOL, query.limit + _POOL // 2))
         weights = np.broadcast_to(fusion.weights, (len(items), len(COMPONENTS)))
-        return Slate(items, plan.calibration(fusion.fused[items]), fusion.parts(items), weights)
+        fused = fusion.fused[items]
+        chances = plan.calibration(fused, level_of(fused), len(profile))
+        return Slate(items, chances, fusion.parts(items), weights)
 
     def _similar(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         seeds, near = self._seeds(query), self.facts.similar
@@ -378,8 +382,10 @@ class Recommender:
     def _arrange(self, slate: Slate, query: Query, profile: Profile) -> tuple[Slate, list[Slot]]:
         rows = encode(query, self.traits, slate.items, slate.scores)
         if query.bandit is not None and query.bandit.weight > 0 and query.scenario in _PERSONAL:
-            calibration = self.plan_of(query, profile).calibration
-            slate, rows = self._learned(slate, query.bandit, rows, calibration)
+            fused = (slate.parts * slate.weights).sum(axis=1)
+            level = level_of(np.sort(fused)[::-1])
+            calibrate = partial(self.plan_of(query, profile).calibration, level=level, n_products=len(profile))
+            slate, rows = self._learned(slate, query.bandit, rows, calibrate)
         if query.scenario in _RERANKED:
             order = np.arange(min(query.limit, len(slate)))
             if query.diversity > 0:
@@ -399,13 +405,13 @@ class Recommender:
         return slate.take(np.array([slot.place for slot in slots], dtype=np.int64)), slots
 
     def _learned(
-        self, slate: Slate, bandit: BanditState, rows: NDArray[np.float64], calibration: Calibration
+        self, slate: Slate, bandit: BanditState, rows: NDArray[np.float64], calibrate: Calibrate
     ) -> tuple[Slate, NDArray[np.float64]]:
         """The slate in its new order once the contextual component also says what clicks in this context taught."""
         parts, contextual = slate.parts.copy(), COMPONENTS.index(Component.CONTEXTUAL)
-        before = calibration((parts * slate.weights).sum(axis=1))
+        before = calibrate((parts * slate.weights).sum(axis=1))
         parts[:, contextual] += bandit_scores(bandit, rows)
-        after = calibration((parts * slate.weights).sum(axis=1))
+        after = calibrate((parts * slate.weights).sum(axis=1))
         # As a ratio: whatever else has scaled the scores stays.
         scores: NDArray[np.float32] = slate.scores * (after / np.maximum(before, 1e-12)).astype(np.float32)
         order = np.lexsort((np.arange(len(scores)), -scores))
@@ -443,6 +449,19 @@ class Recommender:
             if slot.exploration:
                 own[:] = [Reason(ReasonKind.EXPLORATION, value=slot.propensity), *own[:2]]
         return found
+
+
+def _with_content(weights: dict[str, float], share: float) -> dict[str, float]:
+    """The same weights with at least this share of content, in the proportions that each side has."""
+    content = {name: value for name, value in weights.items() if name in Content.SIGNALS} or Content.DEFAULTS
+    rest = {name: value for name, value in weights.items() if name not in Content.SIGNALS}
+    total = sum(content.values()) if content is not Content.DEFAULTS else 0.0
+    if total >= share or not rest:
+        return weights
+    kept, whole = sum(rest.values()), sum(content.values())
+    return {name: (1 - share) * value / kept for name, value in rest.items()} | {
+        name: share * value / whole for name, value in content.items()
+    }
 
 
 def _ranked(slate: Slate, slots: list[Slot], reasons: list[list[Reason]]) -> list[RankedItem]:

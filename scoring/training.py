@@ -12,7 +12,7 @@ from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
 from scoring.demand import measure_demand
-from scoring.ensemble import COMPONENTS, SIGNALS, UNCALIBRATED, component_weights, signal_weights, weight_vector
+from scoring.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
 from scoring.factors import Method
 from scoring.interactions import TrainingSet
 from scoring.items import ItemIndex
@@ -233,7 +233,7 @@ def _judge(
     """Plans, and how each signal did, on the validation cases of each protocol."""
     scorers = trial.by_component()
     why = "nothing to validate on: the default weights"
-    default = Plan(signal_weights(usual), Choice.DEFAULT, why, {}, UNCALIBRATED)
+    default = Plan(signal_weights(usual), Choice.DEFAULT, why, {})
     verdict = Verdict(Plans(default, {}), {"shoppers": 0.0}, {}, [])
     for place, asked in enumerate(cases):
         if not len(asked):

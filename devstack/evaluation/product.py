@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scoring.calibration import level_of
 from scoring.profile import fold_history
 from scoring.recommender import Recommender
 from scoring.training import train
@@ -46,5 +47,6 @@ class Product:
         return {component.value: scorer.scores(profile) for component, scorer in self._scorers.items()}
 
     def chances(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The calibrated scores that are shown for fused ones; any shape."""
-        return self._recommender.plans.of(self._protocol, len(profile)).calibration(fused)
+        """The calibrated scores that are shown for fused ones of a list, best first."""
+        plan = self._recommender.plans.of(self._protocol, len(profile))
+        return plan.calibration(fused, level_of(fused), len(profile))

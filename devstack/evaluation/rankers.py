@@ -61,7 +61,7 @@ class ProductRanker:
             profile = self._product.profile(case)
             whole.append(selector.best(self._product.scores(profile), case))
             milliseconds.append(1_000 * (time.perf_counter() - began))
-            chances.append(self._product.chances(profile, whole[-1][1][:SHOWN]))
+            chances.append(self._product.chances(profile, whole[-1][1])[:SHOWN])
             for name, scores in self._product.components(profile).items():
                 parts.setdefault(f"{self.name}: {name}", []).append(selector.best(scores, case))
             tell(done)

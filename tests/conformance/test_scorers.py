@@ -138,7 +138,7 @@ def test_content_knows_a_product_that_nobody_bought() -> None:
     assert scores[newcomer] > scores[stranger]
 
 
-@pytest.mark.parametrize("component", [Component.COLLABORATIVE, Component.CONTENT, Component.CONTEXTUAL])
+@EVERY
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=8, deadline=None)
 def test_the_order_of_the_catalogue_is_no_matter(component: Component, seed: int) -> None:
