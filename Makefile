@@ -9,10 +9,10 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench lock clean
+.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench bench-scoring lock clean
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # pip is told to want hashes: what is installed is what was locked, byte for byte.
 $(INSTALLED): requirements.lock pyproject.toml
@@ -61,6 +61,9 @@ settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop/set
 
 bench: $(INSTALLED)  ## Measure requests per second and latency
 	$(BIN)/python -m devstack.bench $(ARGS)
+
+bench-scoring: $(INSTALLED)  ## Measure training and lists, e.g. ARGS="--products 1000000"
+	$(BIN)/python -m devstack.bench_scoring $(ARGS)
 
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --all-extras --output-file requirements.lock

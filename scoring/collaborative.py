@@ -149,7 +149,7 @@ class Collaborative:
         rows = Postings(**{one.name: arrays[f"crowd_{one.name}"] for one in fields(Postings)})
         together = Together(**{one.name: arrays[f"together_{one.name}"] for one in fields(Together)})
         crowd = Crowd(rows, arrays["crowd_lengths"])
-        factors = Factors(config.factors, products, products.T @ products)
+        factors = Factors.over(products, np.diff(rows.starts), config.factors)
         return cls(config, from_arrays(arrays), crowd, together, factors)
 
 
@@ -160,4 +160,5 @@ def _habit(habits: Habits, half_life: float, n_items: int) -> NDArray[np.float32
     Recommendation" (SIGIR 2020, TIFU-KNN), with exponential fading instead of steps.
     """
     faded = np.exp2(-habits.ages / np.float32(half_life))
-    return np.bincount(habits.items, faded, n_items).astype(np.float32)
+    # The root changes no order, and leaves room for the other signals beside a strong habit.
+    return np.sqrt(np.bincount(habits.items, faded, n_items)).astype(np.float32)

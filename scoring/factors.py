@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.head import Head
+
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -46,18 +48,24 @@ class Factors:
     config: FactorsConfig
     products: Floats  # V, (items, rank)
     gram: Floats  # V'V, (rank, rank)
+    head: Head
 
     @classmethod
     def fit(cls, matrix: Any, ties: NDArray[np.uint32], config: FactorsConfig, rng: Generator) -> Factors:
         """matrix: CSR of shape (users, items). ties: a hash of each item, (items,): random starts go by it, so that
         the order of the catalogue is no matter."""
         if not matrix.nnz:
-            return cls(config, np.zeros((matrix.shape[1], 1), np.float32), np.zeros((1, 1), np.float32))
+            return cls.over(np.zeros((matrix.shape[1], 1), np.float32), np.zeros(matrix.shape[1]), config)
         rank = min(config.rank, *(max(side - 1, 1) for side in matrix.shape))
         order = np.argsort(ties, kind="stable")
         products = np.empty((matrix.shape[1], rank), dtype=np.float32)
         products[order] = _FITS[config.method](matrix[:, order], rank, config, rng)
-        return cls(config, products, products.T @ products)
+        return cls.over(products, np.bincount(matrix.indices, minlength=matrix.shape[1]), config)
+
+    @classmethod
+    def over(cls, products: Floats, fame: NDArray[np.number], config: FactorsConfig) -> Factors:
+        """From fitted vectors; fame: how well known each product is, (items,)."""
+        return cls(config, products, products.T @ products, Head.of(products, fame))
 
     def embed(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """The user embedding of a weighted history, shape (rank,)."""
@@ -78,8 +86,7 @@ class Factors:
 
     def scores(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """Scores of all items for a weighted history, shape (items,)."""
-        scores: Floats = self.products @ self.embed(items, weights)
-        return scores
+        return self.head.dot(self.embed(items, weights))
 
 
 def _svd(matrix: Any, rank: int, _config: FactorsConfig, rng: Generator) -> NDArray[Any]:

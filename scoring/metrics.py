@@ -43,7 +43,7 @@ def mean_reciprocal_rank(ranks: NDArray[np.int64], k: int) -> float:
     return _mean(np.where(ranks <= k, 1.0 / ranks, 0.0))
 
 
-def list_ndcg(ranked: NDArray[np.int64], relevant: NDArray[np.int64], k: int) -> float:
+def list_ndcg(ranked: NDArray[np.int64], relevant: NDArray[np.integer], k: int) -> float:
     """NDCG of one list against several equally relevant products."""
     gains = np.isin(ranked[:k], relevant) / np.log2(np.arange(2, min(k, len(ranked)) + 2))
     ideal = (1.0 / np.log2(np.arange(2, min(k, len(relevant)) + 2))).sum()

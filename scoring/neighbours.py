@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.together import LIST_LENGTH
+from scoring.together import list_length
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -21,11 +21,11 @@ _LOUDEST = 3.0  # a best seller is not more similar for selling well: no standar
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """Lists of lookalikes, best first under the trained weights; shape (items, LIST_LENGTH), padded with item -1."""
+    """Lists of lookalikes, best first under the trained weights; shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
     cosines: NDArray[np.float16]  # of content, 0 to 1
-    parts: NDArray[np.float16]  # (items, LIST_LENGTH, 4): standardised value of each component
+    parts: NDArray[np.float16]  # (items, length, 4): standardised value of each component
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Sides:
 
 def similar(sides: Sides, weights: NDArray[np.float32], rng: Generator) -> Similar:
     unit = unit_rows(sides.embeddings)
-    found = nearest(np.hstack([embed(sides.content, rng), unit]), LIST_LENGTH, rng)
+    found = nearest(np.hstack([embed(sides.content, rng), unit]), list_length(len(unit)), rng)
     n_items = len(found)
     parts = np.zeros((*found.shape, 4), dtype=np.float32)
     for start in range(0, n_items, _BLOCK):

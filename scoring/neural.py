@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.component import mixed
+from scoring.head import Head
 from scoring.interactions import DAY
 from scoring.metrics import tie_breaker
 from scoring.profile import View
@@ -59,6 +60,7 @@ class Neural:
     inner: Floats  # (dimensions, hidden)
     inner_bias: Floats  # (hidden,)
     outer: Floats  # (hidden, dimensions)
+    head: Head
 
     @classmethod
     def fit(cls, data: TrainingSet, config: NeuralConfig, rng: Generator) -> Neural:
@@ -66,14 +68,11 @@ class Neural:
         trainer.run()
         popularity = np.log1p(data.shoppers.astype(np.float32))
         net = trainer.net
-        return cls(
-            config=config,
-            embeddings=(trainer.features @ net["table"]).astype(np.float32)[trainer.place],
-            bias=popularity - popularity.mean(dtype=np.float32),
-            inner=net["inner"],
-            inner_bias=net["inner_bias"],
-            outer=net["outer"],
-        )
+        arrays = {
+            "embeddings": (trainer.features @ net["table"]).astype(np.float32)[trainer.place],
+            "bias": popularity - popularity.mean(dtype=np.float32),
+        }
+        return cls.from_arrays(arrays | {name: net[name] for name in ("inner", "inner_bias", "outer")}, config)
 
     def scores(self, profile: Profile) -> Floats:
         return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
@@ -84,7 +83,7 @@ class Neural:
             return {name: np.zeros(len(self.embeddings), dtype=np.float32) for name in names}
         popular = np.float32(self.config.popularity) * self.bias
         tastes = {name: self.taste(*profile.seen(View(name.partition(".")[2]))) for name in names}
-        return {name: (self.embeddings @ taste + popular).astype(np.float32) for name, taste in tastes.items()}
+        return {name: self.head.dot(taste, popular) for name, taste in tastes.items()}
 
     def taste(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """The taste vector of a weighted history, shape (dimensions,)."""
@@ -97,7 +96,7 @@ class Neural:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: NeuralConfig) -> Neural:
-        return cls(config=config, **arrays)
+        return cls(config=config, **arrays, head=Head.of(arrays["embeddings"], arrays["bias"]))
 
 
 def _features(catalogue: Catalogue, order: Ints) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from scoring.types import History
 
 _VIEWS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
+
+
+_SESSION = 12 * 3_600  # seconds: a break of half a day ends it
+_SESSION_PRODUCTS = 10
 
 
 class View(StrEnum):
@@ -141,6 +145,22 @@ def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
         habits=Habits(items, np.zeros(len(items), dtype=np.float32)),
         now=now,
     )
+
+
+def session_profile(profile: Profile, history: History) -> Profile:
+    """The same shopper seen through the session they are in: its last few products, each step back weighing 0.8 of the
+    one after, whatever was done with them. What came before keeps a trace."""
+    if not len(profile):
+        return profile
+    recent: dict[int, float] = {}
+    started = history.times.max() - _SESSION
+    for item, time in zip(history.items[::-1].tolist(), history.times[::-1].tolist(), strict=True):
+        if time >= started and len(recent) < _SESSION_PRODUCTS:
+            recent.setdefault(item, 0.8 ** len(recent))
+    fading = np.array([recent.get(item, 0.0) for item in profile.items.tolist()], dtype=np.float32)
+    strengths = np.where(fading > 0, fading, np.float32(0.02) * profile.strengths)
+    zeros = np.zeros(len(profile))
+    return replace(profile, strengths=strengths, ages=zeros, places=zeros.astype(np.int32))
 
 
 def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from scoring.items import ItemIndex
 from scoring.neighbours import Similar
 from scoring.neural import Neural, NeuralConfig
 from scoring.plans import Plan, Plans
-from scoring.profile import Profile, View, fold_history, last_viewed, seeds_profile
+from scoring.profile import Profile, View, fold_history, last_viewed, seeds_profile, session_profile
 from scoring.protocols import Protocol
 from scoring.reasons import Facts, Sources, Witness
 from scoring.repeats import repeats
@@ -109,7 +109,7 @@ class Recommender:
         self._popular_order = np.lexsort((facts.index.ties, -facts.demand.popularity)).astype(np.int32)
         self._routes: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
             Scenario.FOR_YOU: self._for_you,
-            Scenario.NEXT_IN_SESSION: self._for_you,
+            Scenario.NEXT_IN_SESSION: self._next_in_session,
             Scenario.SIMILAR: self._similar,
             Scenario.BOUGHT_TOGETHER: self._together,
             Scenario.CART: self._together,
@@ -307,6 +307,9 @@ class Recommender:
         fused = fusion.fused[items]
         chances = plan.calibration(fused, level_of(fused), len(profile))
         return Slate(items, chances, fusion.parts(items), weights)
+
+    def _next_in_session(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
+        return self._for_you(query, session_profile(profile, query.history), allowed)
 
     def _similar(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         seeds, near = self._seeds(query), self.facts.similar

@@ -36,7 +36,7 @@ _FEWEST_IN_SEGMENT = 150
 _DEPTH = 30  # of each signal's list
 _FOLDS = 4
 _STEPS = 8
-_BAGS = 8
+_BAGS = 6
 _BAG = 0.8  # part of the cases in a bag
 _CUT = 50  # NDCG@50 is climbed: it moves more smoothly than the NDCG@10 that counts
 _LEAST_WEIGHT = 0.03  # below it a signal costs more time than it is worth
@@ -260,14 +260,15 @@ def _climb(pool: Pool, speaking: Sequence[int]) -> NDArray[np.float64]:
     """How often each signal is added until the best step, shape (signals,)."""
     fused = np.zeros_like(pool.values[0])
     counts = np.zeros(len(SIGNALS))
-    best, kept = -1.0, counts
-    for _ in range(_STEPS):
+    best, kept, stale = -1.0, counts, 0
+    while counts.sum() < _STEPS and stale < 2:
         gains = [float(pool.ndcg(fused + pool.values[place], _CUT).mean()) for place in speaking]
         place = speaking[int(np.argmax(gains))]
         fused += pool.values[place]
         counts[place] += 1
+        stale += 1
         if max(gains) > best:
-            best, kept = max(gains), counts.copy()
+            best, kept, stale = max(gains), counts.copy(), 0
     return kept
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from scoring.interactions import TrainingSet
 
-LIST_LENGTH = 50
+_LIST_LENGTH = 50
+_LIST_ENTRIES = 10_000_000  # of all lists: those of a larger catalogue are shorter
 _LARGEST_BASKET = 60  # what is longer is cut into windows of this many events, in the order of time
 _MIN_TOGETHER = 2
 _MAX_SOURCES = 200  # products of a history that count, the weightiest: older ones add next to nothing
@@ -26,7 +27,7 @@ _PRIOR = 5.0  # baskets added to both products, so that two chance meetings are 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Lists of partners, best first; arrays of shape (items, LIST_LENGTH), padded with item -1."""
+    """Lists of partners, best first; arrays of shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
     counts: NDArray[np.int32]  # baskets with both
@@ -44,6 +45,11 @@ class Together:
         return _summed(self.followers, self.chances, items, weights)
 
 
+def list_length(n_items: int) -> int:
+    """How many neighbours each product's list holds."""
+    return min(_LIST_LENGTH, max(10, _LIST_ENTRIES // max(n_items, 1)))
+
+
 def _summed(
     lists: NDArray[np.int32], bonds: NDArray[np.float32], items: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -59,7 +65,7 @@ def bought_together(data: TrainingSet) -> Together:
     n_baskets = max(baskets.shape[0], 1)
     frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
     by_item = baskets.T.tocsr()
-    shape = (data.n_items, LIST_LENGTH)
+    shape = (data.n_items, list_length(data.n_items))
     floats = np.zeros(shape, np.float32)
     none = np.full(shape, -1, np.int32)
     lists = Together(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
@@ -70,24 +76,24 @@ def bought_together(data: TrainingSet) -> Together:
         rows, columns, counts = rows[keep], columns[keep], counts[keep]
         own, other = frequency[rows] + _PRIOR, frequency[columns] + _PRIOR
         chance = counts / (own**_OWN * other ** (1 - _OWN))
-        where, top = _best(rows, chance)
+        where, top = _best(rows, chance, shape[1])
         lists.followers[where], lists.chances[where] = columns[top], chance[top]
         expected = frequency[rows] * frequency[columns] / n_baskets
         affinity = np.where(counts > expected, counts / np.sqrt(own * other), 0.0)
-        where, top = _best(rows, affinity)
+        where, top = _best(rows, affinity, shape[1])
         lists.items[where], lists.counts[where] = columns[top], counts[top]
         lists.lifts[where], lists.affinities[where] = counts[top] / expected[top], affinity[top]
     return lists
 
 
 def _best(
-    rows: NDArray[np.int64], values: NDArray[np.float64]
+    rows: NDArray[np.int64], values: NDArray[np.float64], count: int
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
-    """Where the LIST_LENGTH largest positive values of each row go, as (row, place), and which they are."""
+    """Where the `count` largest positive values of each row go, as (row, place), and which they are."""
     order = np.lexsort((-values, rows))
     order = order[values[order] > 0]
     places = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-    short = places < LIST_LENGTH
+    short = places < count
     return (rows[order[short]], places[short]), order[short]
 
 

@@ -16,6 +16,7 @@ from scoring.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weig
 from scoring.factors import Method
 from scoring.interactions import TrainingSet
 from scoring.items import ItemIndex
+from scoring.metrics import list_ndcg
 from scoring.neighbours import Sides, similar
 from scoring.neural import Neural, NeuralConfig
 from scoring.plans import Choice, Plan, Plans
@@ -24,6 +25,7 @@ from scoring.protocols import VALIDATION_SHARE, Cases, Protocol, hold_out, split
 from scoring.recommender import Scorers
 from scoring.repeats import repeat_share, usual_gap
 from scoring.selection import FEWEST_CASES, choose, gather
+from scoring.slate import best_first
 from scoring.state import ModelState, prefixed
 from scoring.types import DEFAULT_WEIGHTS, Component
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from scoring.checkpoint import Checkpoint
     from scoring.dataset import Dataset
+    from scoring.profile import Profile
+    from scoring.protocols import Case
     from scoring.selection import Pool
 
     Tell = Callable[[str, float], None]
@@ -43,10 +47,10 @@ _MOST_CASES = 1_000  # validation users of an evaluation; a shop's own training 
 _MOST_CASES_EACH = 400
 _FEWEST_KEPT = 100
 _SCORE_BUDGET = 1e8  # products scored for validation, per signal: large catalogues are validated on fewer users
-_TUNING_CASES = 200
-_REGULARISATIONS = (50.0, 800.0)  # tried beside the default
+_TUNING_CASES = 400
+_REGULARISATIONS = (50.0, 800.0, 3_200.0)  # of EASE, tried beside the default
 _METHODS = (Method.ALS, Method.NMF)
-_LARGEST_FACTORED = 4_000_000  # events; beyond it the default method stands
+_LARGEST_FACTORED = 6_000_000  # events and 20 for each product; beyond it the default method stands
 
 
 def train(
@@ -157,48 +161,37 @@ def _validation(
 
 def _tuned(part: TrainingSet, cases: list[Cases], rng: Generator) -> Collaborative:
     """The collaborative component fitted to `part`, its settings chosen one after the other by the hidden products."""
-    best = Collaborative.fit(part, CollaborativeConfig(), rng)
+    usual = Collaborative.fit(part, CollaborativeConfig(), rng)
     asked = max(cases, key=len)
     if len(asked) < FEWEST_CASES:
-        return best
+        return usual
     asked = asked.some(_TUNING_CASES, 0)
-    ease = [name for name in SIGNALS if name.startswith("ease.")]
-    for strength in _REGULARISATIONS:
-        best = _better(best, best.refitted(part, strength), asked, part, ease)
-    factors = [name for name in SIGNALS if name.startswith("factors.")]
-    for method in _METHODS if part.matrix.nnz <= _LARGEST_FACTORED else ():
-        other = best.with_factors(part, replace(best.config.factors, method=method), rng)
-        best = _better(best, other, asked, part, factors)
-    return best
+    profiles = [(case, fold_history(case.history, part.n_items, case.now)) for case in asked]
+
+    def gain(candidate: Collaborative, kind: str) -> float:
+        """Of the best of its signals."""
+        names = [name for name in Collaborative.SIGNALS if name.startswith(kind)]
+        gains = [_gains(candidate.signals(profile, names), case, profile, asked) for case, profile in profiles]
+        return float(np.mean(gains, axis=0).max())
+
+    fitted = [usual, *(usual.refitted(part, strength) for strength in _REGULARISATIONS)]
+    best = max(fitted, key=lambda candidate: gain(candidate, "ease."))
+    methods = _METHODS if part.matrix.nnz + 20 * part.n_items <= _LARGEST_FACTORED else ()
+    settings = (replace(best.config.factors, method=method) for method in methods)
+    fitted = [best, *(best.with_factors(part, setting, rng) for setting in settings)]
+    return max(fitted, key=lambda candidate: gain(candidate, "factors."))
 
 
-def _better(
-    usual: Collaborative, other: Collaborative, cases: Cases, part: TrainingSet, names: Collection[str]
-) -> Collaborative:
-    """The other one if the best of its signals gains more than a standard error: else noise decides."""
+def _gains(signals: dict[str, NDArray[np.float32]], case: Case, profile: Profile, cases: Cases) -> list[float]:
+    """NDCG@100 of one case by each signal: moves more smoothly than NDCG@10."""
     gains = []
-    for candidate in (usual, other):
-        rows = [_gains(candidate, cases, place, part, names) for place in range(len(cases))]
-        table = np.array(rows)
-        gains.append(table[:, int(table.mean(axis=0).argmax())])
-    difference = gains[1] - gains[0]
-    return other if difference.mean() > difference.std() / np.sqrt(len(difference)) else usual
-
-
-def _gains(scorer: Collaborative, cases: Cases, place: int, part: TrainingSet, names: Collection[str]) -> list[float]:
-    """Mean 1 / log2(rank + 1) of one case's hidden products by each signal: moves smoothly where NDCG@10 jumps."""
-    case = cases.case(place)
-    profile = fold_history(case.history, part.n_items, case.now)
-    gains = []
-    for values in scorer.signals(profile, names).values():
+    for values in signals.values():
         ranked = values.copy()
         if not cases.protocol.repeats:
             ranked[profile.items] = -np.inf
         if cases.candidates is not None:
             ranked[~cases.candidates] = -np.inf
-        own = ranked[case.held]
-        ranks = (ranked[None, :] > own[:, None]).sum(axis=1) + 0.5 * (ranked[None, :] == own[:, None]).sum(axis=1) + 0.5
-        gains.append(float((1 / np.log2(1 + ranks)).mean()))
+        gains.append(list_ndcg(best_first(ranked, cases.ties, 100).astype(np.int64), case.held, 100))
     return gains
 
 
