@@ -72,6 +72,8 @@ async def train(settings: Settings, kind: str, seed_: int | None, *, guarded: bo
             f"Model {snapshot.version} is kept inactive: {snapshot.rejection} "
             f"`whybuy activate {snapshot.version}` uses it all the same."
         )
+    for note in snapshot.notes:
+        click.echo(f"  {note}")
     click.echo(f"model {snapshot.version} is the current one")
 
 

@@ -313,7 +313,7 @@ _MODEL_SNAPSHOTS = Collection(
             "metrics": _OBJECT,
             "current": _BOOL,
         },
-        {"kind": _STRING, "parent": _NULLABLE_STRING, "rejection": _NULLABLE_STRING},
+        {"kind": _STRING, "parent": _NULLABLE_STRING, "notes": _STRINGS, "rejection": _NULLABLE_STRING},
     ),
     (
         # At most one snapshot can be the current one, whatever two trainers do at the same time.

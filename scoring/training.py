@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from scoring.checkpoint import Checkpoint
     from scoring.dataset import Dataset
+    from scoring.plans import Segment
     from scoring.profile import Profile
     from scoring.protocols import Case
     from scoring.selection import Pool
@@ -236,7 +237,7 @@ def _judge(
         verdict.plans.chosen[asked.protocol] = plans
         alone = {name: float(pool.ndcg(row).mean()) for name, row in zip(SIGNALS, pool.values, strict=True)}
         verdict.signals[asked.protocol.value] = {name: round(value, 6) for name, value in alone.items()}
-        verdict.notes.extend(_notes(asked.protocol, plans[None]))
+        verdict.notes.extend(_notes(asked.protocol, plans))
         if asked.protocol is _main_question(cases):
             verdict.metrics.update(_metrics(pool, plans[None]))
     return verdict
@@ -248,11 +249,19 @@ def _main_question(cases: list[Cases]) -> Protocol:
     return Protocol.LEAVE_LAST_OUT if Protocol.LEAVE_LAST_OUT in asked else asked[0]
 
 
-def _notes(protocol: Protocol, plan: Plan) -> list[str]:
-    """What a reader of the model should know: components that the plan does not listen to."""
-    heard = component_weights(plan.weights)
-    silent = [component.value for component, weight in zip(COMPONENTS, heard, strict=True) if weight == 0]
-    return [f"{protocol.value}: {name} adds nothing on validation and is left out" for name in silent]
+def _notes(protocol: Protocol, plans: dict[Segment | None, Plan]) -> list[str]:
+    """For a reader of the model: what was chosen and why, and which components are not listened to."""
+    notes = []
+    for segment, plan in plans.items():
+        parts = sorted(plan.weights.items(), key=lambda part: -part[1])
+        mixture = ", ".join(f"{name} {weight:.2f}" for name, weight in parts)
+        notes.append(f"{protocol.value}, {segment or 'all'} shoppers: {plan.choice} ({mixture}). {plan.why}.")
+        heard = component_weights(plan.weights)
+        silent = [component.value for component, weight in zip(COMPONENTS, heard, strict=True) if weight == 0]
+        notes += [
+            f"{protocol.value}, {segment or 'all'} shoppers: without {name}, which adds nothing." for name in silent
+        ]
+    return notes
 
 
 def _metrics(pool: Pool, plan: Plan) -> dict[str, float]:

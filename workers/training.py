@@ -202,6 +202,7 @@ def _snapshot(trained: Trained, kind: TrainingKind, started: datetime) -> ModelS
         metrics={name: float(value) for name, value in metrics.items() if isinstance(value, (int, float))},
         kind=kind,
         parent=manifest.get("parent"),
+        notes=tuple(manifest.get("notes", ())),
     )
 
 

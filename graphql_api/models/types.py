@@ -35,6 +35,9 @@ class Model:
     kind: TrainingKind = strawberry.field(description="How much of it was made anew.")
     parent: str | None = strawberry.field(description="The version that a refresh was made from.")
     status: SnapshotStatus = strawberry.field(description="Whether it answers.")
+    notes: list[str] = strawberry.field(
+        description="What training chose for each kind of list and shopper, and why; components left out."
+    )
     rejection: str | None = strawberry.field(description="Why the guard kept it from being activated.")
 
     @classmethod
@@ -51,5 +54,6 @@ class Model:
             kind=snapshot.kind,
             parent=snapshot.parent,
             status=snapshot.status,
+            notes=list(snapshot.notes),
             rejection=snapshot.rejection,
         )

@@ -41,6 +41,7 @@ class ModelSnapshot:
     current: bool = False
     kind: TrainingKind = TrainingKind.FULL
     parent: str | None = None  # the version that a refresh was made from
+    notes: tuple[str, ...] = ()  # what training chose, and why
     rejection: str | None = None  # why the guard kept it from being activated
 
     @property

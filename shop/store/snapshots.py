@@ -47,6 +47,7 @@ class SnapshotStore:
                     "current": False,
                     "kind": snapshot.kind.value,
                     "parent": snapshot.parent,
+                    "notes": list(snapshot.notes),
                 }
             )
 
@@ -136,5 +137,6 @@ def _snapshot(document: Mapping[str, Any]) -> ModelSnapshot:
         current=document["current"],
         kind=TrainingKind(document.get("kind", TrainingKind.FULL)),
         parent=document.get("parent"),
+        notes=tuple(document.get("notes", ())),
         rejection=document.get("rejection"),
     )
