@@ -10,12 +10,12 @@ import numpy as np
 
 from scoring.bandit import bandit_scores, draw_chances
 from scoring.bandit_features import Traits, encode, impression
-from scoring.calibration import level_of
+from scoring.calibration import SHOWN, level_of
 from scoring.collaborative import Collaborative, CollaborativeConfig
 from scoring.content import Content, ContentConfig
 from scoring.contextual import Contextual, ContextualConfig
 from scoring.demand import Demand
-from scoring.ensemble import COMPONENTS, breakdowns, score_all, shares, signal_weights, squash, weight_vector
+from scoring.ensemble import COMPONENTS, breakdowns, score_all, shares, signal_weights
 from scoring.interactions import DAY
 from scoring.items import ItemIndex
 from scoring.neighbours import Similar
@@ -24,10 +24,10 @@ from scoring.plans import Plan, Plans
 from scoring.profile import Profile, View, fold_history, last_viewed, seeds_profile, session_profile
 from scoring.protocols import Protocol
 from scoring.reasons import Facts, Sources, Witness
-from scoring.repeats import repeats
 from scoring.rerank import Slot, diversify, explore, relaxations, within_caps
 from scoring.rules import place_pins
-from scoring.slate import Slate, best_first, by_one
+from scoring.scenarios import Scenarios
+from scoring.slate import Slate, best_first
 from scoring.state import BrokenSnapshotError
 from scoring.types import (
     Component,
@@ -106,17 +106,20 @@ class Recommender:
         self.brand_labels = facts.index.brands.names
         self.traits = Traits.of(facts.index, facts.demand)
         self._components = scorers.by_component()
-        self._popular_order = np.lexsort((facts.index.ties, -facts.demand.popularity)).astype(np.int32)
-        self._routes: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
+        self._scenarios = Scenarios(facts, scorers.content, weights)
+        own = self._scenarios
+        self._personal: dict[Scenario, Callable[[Query, Profile, NDArray[np.bool_]], Slate]] = {
             Scenario.FOR_YOU: self._for_you,
             Scenario.NEXT_IN_SESSION: self._next_in_session,
-            Scenario.SIMILAR: self._similar,
-            Scenario.BOUGHT_TOGETHER: self._together,
-            Scenario.CART: self._together,
-            Scenario.POPULAR: self._popular,
-            Scenario.TRENDING: self._trending,
-            Scenario.BUY_AGAIN: self._buy_again,
-            Scenario.RECENTLY_VIEWED: self._recently_viewed,
+        }
+        self._routes: dict[Scenario, Callable[[Query, NDArray[np.bool_]], Slate]] = {
+            Scenario.SIMILAR: own.similar,
+            Scenario.BOUGHT_TOGETHER: own.together,
+            Scenario.CART: own.together,
+            Scenario.POPULAR: own.popular,
+            Scenario.TRENDING: own.trending,
+            Scenario.BUY_AGAIN: own.buy_again,
+            Scenario.RECENTLY_VIEWED: own.recently_viewed,
         }
 
     @classmethod
@@ -206,9 +209,9 @@ class Recommender:
         among = np.zeros(self.n_items, dtype=bool)
         among[items] = True
         asked = replace(query, limit=len(items))
-        slate = self._routes[query.scenario](asked, profile, among)
+        slate = self._route(query.scenario, profile, asked, among)
         among[slate.items] = False
-        slate = slate.followed_by(self._popular(asked, profile, among))
+        slate = slate.followed_by(self._scenarios.popular(asked, among))
         slots = [Slot(place, exploration=False, propensity=1.0) for place in range(len(slate))]
         return {one.item: one for one in _ranked(slate, slots, [[Reason(ReasonKind.PROMOTED)] for _ in slots])}
 
@@ -267,15 +270,18 @@ class Recommender:
 
     def _weighed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         """Any product with a factor may become the best, so all of them are asked for, not only a shortlist."""
-        route = self._routes[query.scenario]
+        route = partial(self._route, query.scenario, profile)
         heavier = allowed & (query.rules.factors != 1.0) if query.rules is not None else None
         if query.rules is None or heavier is None or not heavier.any():
-            return route(query, profile, allowed)
-        plain = route(query, profile, allowed & ~heavier)
-        own = route(replace(query, limit=int(np.count_nonzero(heavier))), profile, heavier)
+            return route(query, allowed)
+        plain = route(query, allowed & ~heavier)
+        own = route(replace(query, limit=int(np.count_nonzero(heavier))), heavier)
         return plain.mixed_with(own.weighed(query.rules.factors), max(len(plain), _POOL, query.limit))
 
-    # One method per scenario: its own candidates, best first.
+    def _route(self, scenario: Scenario, profile: Profile, query: Query, allowed: NDArray[np.bool_]) -> Slate:
+        """The scenario's own candidates, best first."""
+        personal = self._personal.get(scenario)
+        return personal(query, profile, allowed) if personal else self._routes[scenario](query, allowed)
 
     def plan_of(self, query: Query, profile: Profile) -> Plan:
         """What is asked decides: someone new, a visit that goes on, a repeat, or the next visit."""
@@ -301,86 +307,22 @@ class Recommender:
     def _for_you(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         plan = self.plan_of(query, profile)
         fusion = self.fusion(profile, plan, query.weights)
+        level = self._level(fusion.fused, () if query.include_purchased else profile.items)
         np.putmask(fusion.fused, ~allowed, -np.inf)
         items = best_first(fusion.fused, self.index.ties, max(_POOL, query.limit + _POOL // 2))
         weights = np.broadcast_to(fusion.weights, (len(items), len(COMPONENTS)))
         fused = fusion.fused[items]
-        chances = plan.calibration(fused, level_of(fused), len(profile))
-        return Slate(items, chances, fusion.parts(items), weights)
+        return Slate(items, plan.calibration(fused, level, len(profile)), fusion.parts(items), weights)
+
+    def _level(self, fused: NDArray[np.float32], closed: NDArray[np.int32] | tuple[()]) -> float:
+        """Of the list that the shopper would get without filters and rules: these change no chance."""
+        open_ = fused.copy()
+        if len(closed):
+            open_[closed] = -np.inf
+        return level_of(open_[best_first(open_, self.index.ties, SHOWN)])
 
     def _next_in_session(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
         return self._for_you(query, session_profile(profile, query.history), allowed)
-
-    def _similar(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        seeds, near = self._seeds(query), self.facts.similar
-        weights = weight_vector(query.weights or self.weights)
-        listed = near.items[seeds].ravel()
-        keep = (listed >= 0) & allowed[listed]
-        parts = near.parts[seeds].reshape(-1, len(COMPONENTS))[keep].astype(np.float32)
-        items = listed[keep]
-        if len(seeds) > 1:
-            items, places = np.unique(items, return_inverse=True)
-            sums = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
-            np.add.at(sums, places, parts / len(seeds))
-            parts = sums
-        fused = parts @ weights
-        order = np.lexsort((self.index.ties[items], -fused))
-        rows = np.broadcast_to(weights, (len(items), len(COMPONENTS)))
-        slate = Slate(items[order], squash(fused[order]), parts[order], rows)
-        filtered = len(slate) < query.limit and query.filter != _NO_FILTER
-        return slate.followed_by(self._lookalikes(slate, query, seeds, allowed)) if filtered else slate
-
-    def _lookalikes(self, slate: Slate, query: Query, seeds: NDArray[np.int32], allowed: NDArray[np.bool_]) -> Slate:
-        """Where a filter leaves too few listed neighbours: all that it admits, by likeness of content."""
-        likeness = self.scorers.content.likeness(seeds)
-        outside = allowed.copy()
-        outside[slate.items] = False
-        likeness = np.where(outside & (likeness > 0), likeness, -np.inf).astype(np.float32)
-        items = best_first(likeness, self.index.ties, query.limit - len(slate))
-        values = np.clip(likeness[items], 0.0, 1.0)
-        return by_one(Component.CONTENT, items, values, values)
-
-    def _together(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        seeds, lists = self._seeds(query), self.facts.together
-        items, affinities = lists.items[seeds].ravel(), lists.affinities[seeds].ravel()
-        keep = (items >= 0) & allowed[items]
-        items, affinities = items[keep], affinities[keep]
-        if len(seeds) > 1:
-            items, places = np.unique(items, return_inverse=True)
-            affinities = np.bincount(places, affinities, len(items)).astype(np.float32)
-        order = np.lexsort((self.index.ties[items], -affinities))[: query.limit + _POOL]
-        values = affinities[order] / np.float32(max(len(seeds), 1))
-        # The square root spreads cosines, most of which are small, over the unit interval.
-        return by_one(Component.COLLABORATIVE, items[order], np.sqrt(np.clip(values, 0.0, 1.0)), values)
-
-    def _seeds(self, query: Query) -> NDArray[np.int32]:
-        return np.array([seed for seed in dict.fromkeys(query.seeds) if 0 <= seed < self.n_items], dtype=np.int32)
-
-    def _popular(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        items = self._most_popular(query.limit, allowed)
-        values = self.facts.demand.popularity[items]
-        return by_one(Component.CONTEXTUAL, items, squash(values), values)
-
-    def _trending(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        demand = self.facts.demand
-        rising = allowed & (demand.growth > 1) & (demand.surprise > 0)
-        items = best_first(np.where(rising, demand.surprise, np.float32(-np.inf)), self.index.ties, query.limit)
-        values = demand.surprise[items]
-        return by_one(Component.CONTEXTUAL, items, values / (1 + values), values)
-
-    def _buy_again(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        items, wanted = repeats(query.history, query.now, self.facts.repeat_gap, self.n_items)
-        items, wanted = items[allowed[items]], wanted[allowed[items]]
-        order = np.lexsort((self.index.ties[items], -wanted))[: query.limit]
-        values = wanted[order]
-        return by_one(Component.CONTEXTUAL, items[order], values / (1 + values), values)
-
-    def _recently_viewed(self, query: Query, _profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
-        items, times = last_viewed(query.history, self.n_items)
-        keep = np.flatnonzero(allowed[items])[: query.limit]
-        days = np.maximum(query.now - times[keep], 0) / DAY
-        freshness = np.exp2(-days / 7).astype(np.float32)
-        return by_one(Component.CONTEXTUAL, items[keep], freshness, freshness)
 
     def _arrange(self, slate: Slate, query: Query, profile: Profile) -> tuple[Slate, list[Slot]]:
         rows = encode(query, self.traits, slate.items, slate.scores)
@@ -420,16 +362,6 @@ class Recommender:
         order = np.lexsort((np.arange(len(scores)), -scores))
         return Slate(slate.items, scores, parts, slate.weights).take(order), rows[order]
 
-    def _most_popular(self, count: int, allowed: NDArray[np.bool_]) -> NDArray[np.int32]:
-        found: list[int] = []
-        # Walked in pieces: the first is nearly always enough.
-        for start in range(0, self.n_items, 1_024):
-            piece = self._popular_order[start : start + 1_024]
-            found += piece[allowed[piece]].tolist()
-            if len(found) >= count:
-                break
-        return np.array(found[:count], dtype=np.int32)
-
     def _reasons(self, slate: Slate, slots: list[Slot], query: Query, profile: Profile) -> list[list[Reason]]:
         """The scenario's own reason where it has one, else the evidence on each product."""
         items = slate.items.tolist()
@@ -442,7 +374,7 @@ class Recommender:
             days = dict(zip(viewed.tolist(), ((query.now - times) / DAY).tolist(), strict=True))
             return [[Reason(ReasonKind.RECENTLY_VIEWED, value=max(days[item], 0.0))] for item in items]
         seeded = query.scenario in _SEEDED
-        shown = seeds_profile(tuple(self._seeds(query).tolist()), query.now) if seeded else profile
+        shown = seeds_profile(tuple(self._scenarios.seeds(query).tolist()), query.now) if seeded else profile
         sources = Sources(shown.items, shown.weights(View.RECENT))
         witness = Witness(self.facts, profile, sources, query.tastes)
         if query.scenario is Scenario.BUY_AGAIN:
