@@ -35,7 +35,8 @@ class Pairs:
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
-    strengths: NDArray[np.float32]  # of the strongest event, more for repeats; the strongest kind counts as 1 once
+    strengths: NDArray[np.float32]  # of the strongest event; the strongest kind in the data counts as 1
+    repeats: NDArray[np.float32]  # what its repeats count for, 1 for none
     purchases: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -84,12 +85,12 @@ class TrainingSet:
 
     @cached_property
     def matrix(self) -> Any:
-        """scipy CSR of shape (users, items), float32 strengths."""
+        """scipy CSR of shape (users, items), float32: strengths times repeats."""
         from scipy import sparse
 
         pairs = self.pairs
         shape = (self.n_users, self.n_items)
-        return sparse.csr_matrix((pairs.strengths, (pairs.users, pairs.items)), shape=shape)
+        return sparse.csr_matrix((pairs.strengths * pairs.repeats, (pairs.users, pairs.items)), shape=shape)
 
     @cached_property
     def shoppers(self) -> NDArray[np.int32]:
@@ -111,7 +112,8 @@ def fold(interactions: Interactions, n_items: int) -> Pairs:
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
     if not len(starts):
         none32 = np.zeros(0, np.int32)
-        return Pairs(none32, none32, np.zeros(0, np.float32), none32, np.zeros(0, np.int64), np.zeros(0, np.int64))
+        none, never = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        return Pairs(none32, none32, none, none, none32, never, never)
     ends = np.r_[starts[1:], len(keys)] - 1
     strengths = np.maximum.reduceat(EVENT_STRENGTHS[events], starts)
     purchases = np.add.reduceat((events == PURCHASE).astype(np.int32), starts)
@@ -119,7 +121,8 @@ def fold(interactions: Interactions, n_items: int) -> Pairs:
     return Pairs(
         users=(keys[starts] // n_items).astype(np.int32),
         items=(keys[starts] % n_items).astype(np.int32),
-        strengths=(strengths / strengths.max() * repeated).astype(np.float32),
+        strengths=(strengths / strengths.max()).astype(np.float32),
+        repeats=repeated,
         purchases=purchases,
         first=times[starts],
         last=times[ends],

@@ -147,7 +147,7 @@ class _Trainer:
         salt = pairs.users.astype(np.int64) + (int(self.rng.integers(1 << 30)) << 32)
         order = np.lexsort((tie_breaker(salt, data.ties[pairs.items]), pairs.first, pairs.users))
         self.items, self.times = self.place[pairs.items[order]], pairs.first[order]
-        self.strengths = pairs.strengths[order]
+        self.strengths = (pairs.strengths * pairs.repeats)[order]
         self.starts = np.searchsorted(pairs.users[order], np.arange(data.n_users + 1))
         sizes = np.diff(self.starts)
         able = self.rng.permutation(np.flatnonzero(sizes >= 2))

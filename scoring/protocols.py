@@ -299,6 +299,7 @@ def _in_order(pairs: Pairs, ties: NDArray[np.uint32], seed: int) -> Pairs:
         pairs.users[order],
         pairs.items[order],
         pairs.strengths[order],
+        pairs.repeats[order],
         pairs.purchases[order],
         pairs.first[order],
         pairs.last[order],

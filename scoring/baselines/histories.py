@@ -95,10 +95,12 @@ def training_rows(data: TrainingSet, *, log: bool = False) -> Any:
     """CSR (users, items) with the weights of `Batch.weighted`, users without events left out."""
     from scipy.sparse import csr_matrix
 
-    matrix = data.matrix
+    shape = (data.n_users, data.n_items)
     if log:
         columns = data.interactions
-        entries = (EVENT_STRENGTHS[columns.events], (columns.users, columns.items))
-        matrix = csr_matrix(entries, shape=(data.n_users, data.n_items))
+        matrix = csr_matrix((EVENT_STRENGTHS[columns.events], (columns.users, columns.items)), shape=shape)
         matrix.data = np.log1p(matrix.data)
+    else:
+        pairs = data.pairs
+        matrix = csr_matrix((pairs.strengths, (pairs.users, pairs.items)), shape=shape)
     return matrix[np.flatnonzero(np.diff(matrix.indptr))]

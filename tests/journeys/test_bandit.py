@@ -83,11 +83,16 @@ async def visit(shop: Shop, context: dict[str, Any]) -> tuple[str, dict[str, Any
     return session, (await shop.data(LIST, {"input": wanted}))["recommendations"]
 
 
+def category_of(item: dict[str, Any]) -> str:
+    category = item["product"]["category"]
+    return str(category["id"]) if category else "none"
+
+
 async def look(shop: Shop, context: dict[str, Any], visitors: int = 50) -> Seen:
     seen = Seen()
     for _ in range(visitors):
         for item in (await visit(shop, context))[1]["items"]:
-            category = item["product"]["category"]["id"]
+            category = category_of(item)
             seen.shown[category] += 1
             if item["exploration"]:
                 seen.explored[category] += 1
@@ -107,7 +112,7 @@ async def click_all(shop: Shop, category: str, context: dict[str, Any], visitors
     for _ in range(visitors):
         session, shown = await visit(shop, context)
         for item in shown["items"]:
-            if item["product"]["category"]["id"] == category:
+            if category_of(item) == category:
                 for _ in range(2):
                     await click(shop, session, shown, item["product"]["id"], item["product"]["id"])
                 clicks += 1

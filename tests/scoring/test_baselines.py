@@ -12,6 +12,7 @@ from devstack.evaluation.models import all_baselines
 from scoring.baselines import Batch
 from scoring.baselines.baseline import NothingToLearnError
 from scoring.baselines.baskets import TifuSetting, personal_frequencies
+from scoring.baselines.histories import training_rows
 from scoring.baselines.linear import Ease
 from scoring.baselines.neighbours import ItemKnn, ItemKnnSetting
 from scoring.ease import fit_ease
@@ -77,7 +78,7 @@ def test_batches_of_ease_are_what_it_predicts_one_by_one() -> None:
     dataset = shop(SMALL)
     model, some = fitted(Ease, dataset, half_life=None), cases(dataset)[:5]
     rows = Batch.of(some, 80).weighted()
-    ease = fit_ease(TrainingSet(dataset).matrix, 200.0, 5_000)
+    ease = fit_ease(training_rows(TrainingSet(dataset)), 200.0, 5_000)
     scores = model.scores(Batch.of(some, 80))
     for place in range(5):
         own = rows[place]
@@ -88,7 +89,7 @@ def test_item_neighbours_are_shrunk_cosines() -> None:
     dataset = shop(SMALL)
     data = TrainingSet(dataset)
     model = ItemKnn.fit(data, ItemKnnSetting(shrinkage=10, neighbours=400, half_life=None), np.random.default_rng(0))
-    dense = data.matrix.toarray()
+    dense = training_rows(data).toarray()
     norms = np.sqrt((dense**2).sum(axis=0))
     cosines = dense.T @ dense / (np.outer(norms, norms) + 10)
     np.fill_diagonal(cosines, 0)
