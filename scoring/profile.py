@@ -62,7 +62,8 @@ class Profile:
     """Distinct products of a history; the arrays share the shape (products,), sorted by product index."""
 
     items: NDArray[np.int32]
-    strengths: NDArray[np.float32]  # of the strongest event, purchase = 1, more for repeats
+    strengths: NDArray[np.float32]  # of the strongest event, purchase = 1
+    repeats: NDArray[np.float32]  # what its repeats count for, 1 for none
     ages: NDArray[np.float64]  # seconds from its last event to the newest event of the history
     places: NDArray[np.int32]  # distinct products met after it
     purchases: NDArray[np.int32]
@@ -76,13 +77,18 @@ class Profile:
         return len(self.items)
 
     def weights(self, view: View) -> NDArray[np.float32]:
-        """Strengths, faded by time and by what was met since; shape (products,)."""
+        """Strengths, faded by time and by what was met since; shape (products,).
+
+        A visit is about what is new in it as much as about what is always bought: repeats do not count there.
+        """
         if view is View.WHOLE or not len(self.items):
-            return self.strengths
+            return self.strengths * self.repeats
         depth = _DEPTHS[view]
         fading = np.exp2(-self.ages / depth.half_life - self.places / depth.half_place)
-        weights: NDArray[np.float32] = (self.strengths * (depth.floor + (1 - depth.floor) * fading)).astype(np.float32)
-        return weights
+        weights = self.strengths * (depth.floor + (1 - depth.floor) * fading)
+        if view is not View.SESSION:
+            weights = weights * self.repeats
+        return weights.astype(np.float32, copy=False)
 
     def seen(self, view: View) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Products and weights without those that have all but faded."""
@@ -112,7 +118,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     np.maximum.at(strengths, places, EVENT_STRENGTHS[events])
     bought = events == PURCHASE
     purchases = np.bincount(places[bought], minlength=len(distinct)).astype(np.int32)
-    strengths *= sublinear(np.where(purchases > 0, purchases, np.bincount(places, minlength=len(distinct))))
+    times_met = np.where(purchases > 0, purchases, np.bincount(places, minlength=len(distinct)))
     bought_at = np.zeros(len(distinct), dtype=np.int64)
     np.maximum.at(bought_at, places[bought], times[bought])
     # Where nobody buys, what was done most is the habit.
@@ -122,6 +128,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     return Profile(
         items=distinct.astype(np.int32),
         strengths=strengths,
+        repeats=sublinear(times_met),
         ages=(last.max() - last).astype(np.float64),
         places=(len(last) - np.searchsorted(np.sort(last), last, side="right")).astype(np.int32),
         purchases=purchases,
@@ -138,6 +145,7 @@ def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
     return Profile(
         items=items,
         strengths=ones.astype(np.float32),
+        repeats=ones.astype(np.float32),
         ages=np.zeros(len(items)),
         places=np.zeros(len(items), dtype=np.int32),
         purchases=ones,
@@ -160,7 +168,8 @@ def session_profile(profile: Profile, history: History) -> Profile:
     fading = np.array([recent.get(item, 0.0) for item in profile.items.tolist()], dtype=np.float32)
     strengths = np.where(fading > 0, fading, np.float32(0.02) * profile.strengths)
     zeros = np.zeros(len(profile))
-    return replace(profile, strengths=strengths, ages=zeros, places=zeros.astype(np.int32))
+    ones = np.ones(len(profile), dtype=np.float32)
+    return replace(profile, strengths=strengths, repeats=ones, ages=zeros, places=zeros.astype(np.int32))
 
 
 def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
