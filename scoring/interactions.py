@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.items import tie_hashes
 from scoring.types import EVENT_CODES, EventType
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class TrainingSet:
     @cached_property
     def ties(self) -> NDArray[np.uint32]:
         """A hash of each product's id: an order among equals that does not depend on the catalogue's."""
-        return np.array([zlib.crc32(one.encode()) for one in self.dataset.catalogue.ids], dtype=np.uint32)
+        return tie_hashes(self.dataset.catalogue.ids)
 
     @cached_property
     def span(self) -> float:
