@@ -115,7 +115,8 @@ async def _load(database: Database, record: Document, progress: Progress | None,
     now = datetime.now(UTC)
     if record["weeks"] is None:
         record["weeks"] = 0 if record["keepDates"] else journey.weeks_until(now)
-    await put_document(database, RECORDS, {**record, "startedAt": now, "completedAt": None})
+    begun = {**record, "startedAt": now, "completedAt": None}
+    await put_document(database, RECORDS, begun)
     selection = await asyncio.to_thread(select, journey, record["sample"])
     loader = _Loader(database, progress)
     tree = await asyncio.to_thread(categories, journey, selection.products)
@@ -124,7 +125,7 @@ async def _load(database: Database, record: Document, progress: Progress | None,
     products = product_documents(journey, selection, record["weeks"], now)
     await loader.load("products", len(selection.products), chunks(products, _BATCH // 4))
     await loader.load("users", len(people), chunks(people, _BATCH))
-    await _load_interactions(loader, journey, selection, record["weeks"])
+    await _load_interactions(loader, journey, selection, begun)
     if record["grown"]:
         await recompute_popularity(database)
     counts = {
@@ -164,7 +165,7 @@ class _Loader:
         self.inserted += await pump(batches, store, stored=stored)
 
 
-async def _load_interactions(loader: _Loader, journey: Journey, selection: Selection, weeks: int) -> None:
+async def _load_interactions(loader: _Loader, journey: Journey, selection: Selection, record: Document) -> None:
     """Loads households that are not whole yet, then counts again: a failover in between may have taken lines back."""
     lines = selection.lines
     numbers, counts = np.unique(lines.household, return_counts=True)
@@ -175,8 +176,10 @@ async def _load_interactions(loader: _Loader, journey: Journey, selection: Selec
         if len(whole) == len(expected):
             return
         done = sum(expected[number] for number in whole)
-        batches = interaction_batches(journey, lines, weeks, _BATCH, whole)
+        batches = interaction_batches(journey, lines, record["weeks"], _BATCH, whole)
         await loader.load("interactions", len(lines), batches, done)
+        # Once the majority has this write it has all before it, and the count reads what the majority has.
+        await put_document(loader.database, RECORDS, record)
     if await _stored_lines(loader.database) != expected:
         raise UnavailableError("MongoDB", "Lines were lost in a failover; run the same command again.")
 

@@ -135,13 +135,6 @@ async def test_similar_and_bought_together_are_other_products(shop: Shop) -> Non
         assert len(near) == len(set(near))
 
 
-async def subscribed(shop: Shop) -> None:
-    async def somebody() -> bool:
-        return shop.resources.hub.subscribers > 0
-
-    await until(somebody, "the subscription")
-
-
 UPSERT = """
 mutation ($input: UpsertProductsInput!) {
   upsertProducts(input: $input) { products { id name inStock } userErrors { field code message } }
@@ -154,8 +147,7 @@ async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> No
     live = "subscription ($ids: [ID!]) { productUpdated(ids: $ids) { eventId product { name price { amount } } } }"
     changed = {"sku": node["sku"], "name": "A new name", "price": "12.34"}
 
-    async with shop.subscribe(live, {"ids": [node["id"]]}) as updates:
-        await subscribed(shop)
+    async with shop.subscribe(live, {"ids": [node["id"]]}, heard=True) as updates:
         answer = await shop.data(UPSERT, {"input": {"products": [changed]}}, "demo-staff")
         event = (await updates.next())["productUpdated"]
 
@@ -211,8 +203,7 @@ async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
     await shop.data(by_id, {"id": node["id"]})
     await shop.resources.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
 
-    async with shop.subscribe("subscription { productUpdated { product { brand } } }") as updates:
-        await subscribed(shop)
+    async with shop.subscribe("subscription { productUpdated { product { brand } } }", heard=True) as updates:
         assert await announce_import(shop.settings, [decode_id("Product", node["id"])])
         event = (await updates.next())["productUpdated"]
 
