@@ -8,7 +8,6 @@ import pytest
 
 from graphql_api.relay import decode_id
 from mongo_seed.announce import announce_import
-from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
