@@ -15,7 +15,8 @@ import numpy as np
 from scoring.component import mixed
 from scoring.ease import Crowd, DualEase, PrimalEase, fit_ease, from_arrays, to_arrays
 from scoring.factors import Factors, FactorsConfig, Method
-from scoring.postings import Postings
+from scoring.head import MOST
+from scoring.kin import Kin
 from scoring.profile import View
 from scoring.together import Together, bought_together
 
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
     from scoring.profile import Habits, Profile
 
 _EASE = {f"ease.{view}": view for view in View}
-_KIN = "kin.season"
-_HABITS = {"habit.14": 14.0, "habit.60": 60.0, "habit.240": 240.0}  # half-life in days
+_KIN = {"kin.season": Kin.taken, "kin.habit": Kin.habits}
+_HABITS = {"habit.4": 4.0, "habit.12": 12.0, "habit.36": 36.0}  # half-life in shopping days
 
 
 @dataclass(frozen=True, slots=True)
 class CollaborativeConfig:
     regularisation: float = 200.0  # of EASE
     max_rank: int = 4_000  # the largest matrix that is inverted, and the most shoppers that others are compared with
-    neighbours: int = 300  # nearest shoppers
+    neighbours: int = 100  # nearest shoppers
     factors: FactorsConfig = field(default_factory=FactorsConfig)
 
     @classmethod
@@ -55,7 +56,7 @@ class Collaborative:
         "together.recent",
         "follow.session",
         "follow.season",
-        _KIN,
+        *_KIN,
         "factors.season",
         "factors.whole",
         *_HABITS,
@@ -65,21 +66,23 @@ class Collaborative:
     config: CollaborativeConfig
     ease: DualEase | PrimalEase
     crowd: Crowd
+    kin: Kin  # of the crowd
     together: Together
     factors: Factors
 
     @classmethod
     def fit(cls, data: TrainingSet, config: CollaborativeConfig, rng: Generator) -> Collaborative:
-        ease, crowd = fit_ease(data.matrix, config.regularisation, config.max_rank)
+        ease, users = fit_ease(data.matrix, config.regularisation, config.max_rank)
         factors = Factors.fit(data.matrix, data.ties, config.factors, rng)
-        return cls(config, ease, crowd, bought_together(data), factors)
+        rows = data.matrix[users]
+        return cls(config, ease, Crowd.of(rows, MOST), Kin.of(rows, users, data), bought_together(data), factors)
 
     def refitted(self, data: TrainingSet, regularisation: float) -> Collaborative:
         """EASE fitted again to the same data with another regularisation; the rest is kept."""
         if regularisation == self.config.regularisation:
             return self
-        ease, crowd = fit_ease(data.matrix, regularisation, self.config.max_rank)
-        return replace(self, config=replace(self.config, regularisation=regularisation), ease=ease, crowd=crowd)
+        ease, _ = fit_ease(data.matrix, regularisation, self.config.max_rank)
+        return replace(self, config=replace(self.config, regularisation=regularisation), ease=ease)
 
     def with_factors(self, data: TrainingSet, factors: FactorsConfig, rng: Generator) -> Collaborative:
         """Factors fitted again to the same data in another way; the rest is kept."""
@@ -89,11 +92,12 @@ class Collaborative:
             factors=Factors.fit(data.matrix, data.ties, factors, rng),
         )
 
-    def scores(self, profile: Profile) -> NDArray[np.float32]:
-        return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        return mixed(self.signals(profile, weights), weights)
 
     def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        found = self._linear(profile, [name for name in (*_EASE, _KIN) if name in wanted])
+        found = self._linear(profile, [name for name in _EASE if name in wanted])
+        found |= self._of_kin(profile, [name for name in _KIN if name in wanted])
         for name in self.SIGNALS:
             if name not in wanted or name in found:
                 continue
@@ -109,56 +113,44 @@ class Collaborative:
         return found
 
     def _linear(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
-        """The signals that go through the crowd, in as few passes over it as can be."""
-        histories = [profile.seen(_EASE.get(name, View.SEASON)) for name in names]
-        linear = [name for name in names if name in _EASE]
-        if isinstance(self.ease, PrimalEase):
-            found = dict(zip(linear, self.ease.predict(histories[: len(linear)]), strict=True)) if linear else {}
-            if _KIN in names:
-                found[_KIN] = self.crowd.spread(self._nearest(self.crowd.kinship(histories[-1:])))[0]
-            return found
         if not names:
             return {}
-        kinship = self.crowd.kinship(histories)
-        pulls = self.ease.pulls(kinship[: len(linear)]) if linear else kinship[:0]
-        if _KIN in names:
-            pulls = np.concatenate([pulls, self._nearest(kinship[-1:])])
-        spread = self.crowd.spread(pulls)
-        if linear:
-            self.ease.finish(spread[: len(linear)], histories[: len(linear)])
-        return dict(zip(names, spread, strict=True))
+        histories = [profile.seen(_EASE[name]) for name in names]
+        if isinstance(self.ease, PrimalEase):
+            rows = self.ease.predict(histories)
+        else:
+            pulls = self.ease.pulls(self.crowd.kinship(histories))
+            rows = self.ease.finish(self.crowd.spread(pulls), histories)
+        return dict(zip(names, rows, strict=True))
 
-    def _nearest(self, kinship: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The likeness (cosine, up to a factor) of the nearest shoppers, over their length; shape (1, users)."""
-        likeness = kinship / np.maximum(self.crowd.lengths, 1e-9)
-        if likeness.shape[1] > self.config.neighbours:
-            floor = np.partition(likeness[0], -self.config.neighbours)[-self.config.neighbours]
-            likeness = np.where(likeness >= floor, likeness, 0.0)
-        pulls: NDArray[np.float32] = (likeness / np.maximum(self.crowd.lengths, 1e-9)).astype(np.float32)
-        return pulls
+    def _of_kin(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
+        if not names:
+            return {}
+        (kinship,) = self.crowd.kinship([profile.seen(View.SEASON)])
+        near, likeness = self.kin.nearest(kinship, self.config.neighbours)
+        return {name: _KIN[name](self.kin, near, likeness, len(self.together.items)) for name in names}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        crowd = {f"crowd_{one.name}": getattr(self.crowd.rows, one.name) for one in fields(Postings)}
-        crowd["crowd_lengths"] = self.crowd.lengths
         together = {f"together_{one.name}": getattr(self.together, one.name) for one in fields(Together)}
-        return to_arrays(self.ease) | crowd | together | {"factors_products": self.factors.products}
+        return to_arrays(self.ease) | self.kin.to_arrays() | together | {"factors_products": self.factors.products}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: CollaborativeConfig) -> Collaborative:
-        products = arrays["factors_products"]
-        rows = Postings(**{one.name: arrays[f"crowd_{one.name}"] for one in fields(Postings)})
         together = Together(**{one.name: arrays[f"together_{one.name}"] for one in fields(Together)})
-        crowd = Crowd(rows, arrays["crowd_lengths"])
-        factors = Factors.over(products, np.diff(rows.starts), config.factors)
-        return cls(config, from_arrays(arrays), crowd, together, factors)
+        kin = Kin.from_arrays(arrays)
+        crowd = Crowd.of(kin.rows.matrix(len(together.items)), MOST)
+        products = arrays["factors_products"]
+        factors = Factors.over(products, np.diff(crowd.rows.starts), config.factors)
+        return cls(config, from_arrays(arrays), crowd, kin, together, factors)
 
 
 def _habit(habits: Habits, half_life: float, n_items: int) -> NDArray[np.float32]:
-    """Days on which each product was bought, halved every `half_life` days, shape (items,).
+    """How often each product was bought, halved every `half_life` shopping days, shape (items,).
 
     The personal frequency of Hu et al., "Modeling Personalized Item Frequency Information for Next-basket
-    Recommendation" (SIGIR 2020, TIFU-KNN), with exponential fading instead of steps.
+    Recommendation" (SIGIR 2020, TIFU-KNN), with exponential fading instead of steps; like theirs it counts visits, so
+    that who comes daily and who comes monthly are told apart by what they take, not by how often they come.
     """
-    faded = np.exp2(-habits.ages / np.float32(half_life))
+    faded = np.exp2(-habits.visits / np.float32(half_life))
     # The root changes no order, and leaves room for the other signals beside a strong habit.
     return np.sqrt(np.bincount(habits.items, faded, n_items)).astype(np.float32)

@@ -37,8 +37,11 @@ class Scorer(Protocol):
         """Learns from the training set; all randomness comes from `rng`."""
         ...
 
-    def scores(self, profile: Profile) -> NDArray[np.float32]:
-        """The component's own verdict, its default signals standardised and mixed; shape (items,), finite."""
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """The weighted sum of its signals, each standardised over the catalogue; shape (items,), finite.
+
+        weights: above 0, of some of its signals, at least one.
+        """
         ...
 
     def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
@@ -66,9 +69,16 @@ def moments(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
 
 def mixed(signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
     """The weighted sum of standardised signals, shape (items,)."""
-    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float32)
+    total: NDArray[np.float32] | None = None
+    shift = np.float32(0)
     for name, values in signals.items():
         mean, scale = moments(values)
-        if scale > 0:
-            total += (values - mean) * np.float32(weights[name] * scale)
+        factor = np.float32(weights[name]) * scale
+        shift += factor * mean
+        if total is None:
+            total = values * factor
+        elif factor > 0:
+            total += values * factor
+    assert total is not None  # noqa: S101 (nobody asks for nothing)
+    total -= shift
     return total

@@ -14,7 +14,7 @@ from scoring.postings import Postings
 from scoring.profile import View
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -30,7 +30,8 @@ _WORD = re.compile(r"[^\W_]+")
 class ContentConfig:
     max_features: int = 50_000
     max_per_item: int = 32  # the strongest features of a product are kept: bounds memory and time
-    max_taste: int = 256  # the strongest features of a history that likeness is judged by
+    max_taste: int = 256  # the strongest features of a history that likeness is judged by,
+    max_entries: int = 150_000  # and how many products they may have between them
     price_buckets: int = 8
     taste_weight: float = 0.5  # likeness that a stated taste adds, where 1 is a perfect match with the history
 
@@ -57,8 +58,8 @@ class Content:
         """The same descriptions, with demand as in `data`."""
         return replace(self, appeal=_appeal(data))
 
-    def scores(self, profile: Profile) -> NDArray[np.float32]:
-        return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        return mixed(self.signals(profile, weights), weights)
 
     def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
         stated = np.zeros(0, np.float32)
@@ -76,14 +77,26 @@ class Content:
         return self._likeness(items, np.ones(len(items), dtype=np.float32))
 
     def _likeness(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `likeness`, by the taste's strongest features alone: a long history has thousands that hardly count."""
+        """As `likeness`, by the taste's strongest features alone: a long history has thousands that hardly count, and
+        what half the catalogue has tells little."""
         taste = self.taste(items, weights)
-        features = np.flatnonzero(taste)
-        if len(features) > self.config.max_taste:
-            strongest = np.argpartition(-taste[features], self.config.max_taste)[: self.config.max_taste]
-            features = np.sort(features[strongest])
-        by_row = self.having.combine(features.astype(np.int32), taste[features], len(self.described.starts) - 1)
+        features = self._telling(taste)
+        by_row = self.having.combine(features, taste[features], len(self.described.starts) - 1)
         return by_row[self.row]
+
+    def _telling(self, taste: NDArray[np.float32]) -> NDArray[np.int32]:
+        """The strongest features, without those whose products would be too many on top of the stronger ones'."""
+        features = np.flatnonzero(taste)
+        strongest = features[np.argsort(-taste[features], kind="stable")[: self.config.max_taste]]
+        sizes = self.having.starts[strongest + 1] - self.having.starts[strongest]
+        if sizes.sum() <= self.config.max_entries:
+            return np.sort(strongest).astype(np.int32)
+        kept, left = [], self.config.max_entries
+        for feature, size in zip(strongest.tolist(), sizes.tolist(), strict=True):
+            if size <= left:
+                kept.append(feature)
+                left -= size
+        return np.array(sorted(kept) or [strongest[np.argmin(sizes)]], dtype=np.int32)
 
     def taste(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """The weighted sum of the items' rows, at unit length, shape (features,)."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.component import mixed
+from scoring.component import moments
 from scoring.interactions import DAY, EVENT_STRENGTHS
 from scoring.items import top_categories
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Contextual:
     demands: NDArray[np.float32]  # (signals, items), in the order of SIGNALS: logs of demand
     rhythm: NDArray[np.float32]  # (24, categories + 1): log lift of a top category at an hour; the last is "none"
     category: NDArray[np.int32]  # (items,): column of rhythm
+    spread: tuple[NDArray[np.float32], NDArray[np.float32]]  # mean and 1 / deviation of each signal, (signals,)
 
     @property
     def demand(self) -> NDArray[np.float32]:
@@ -58,24 +59,33 @@ class Contextual:
         demands = [_demand(data, half_life) for half_life in _HALF_LIVES.values()]
         shoppers = np.log1p(data.shoppers.astype(np.float64))
         demands += [shoppers, _shelf(data.dataset.catalogue, shoppers, config.shelf_prior)]
-        return cls(config, np.stack(demands).astype(np.float32), _log_lift(counts, config.hour_prior), top)
+        rhythm = _log_lift(counts, config.hour_prior)
+        return cls.from_arrays(
+            {"demands": np.stack(demands).astype(np.float32), "rhythm": rhythm, "category": top}, config
+        )
 
-    def scores(self, profile: Profile) -> NDArray[np.float32]:
-        return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """As the others', and lifted by what sells at the shopper's hour of the day, where it is known."""
+        means, scales = self.spread
+        wanted = np.array([weights.get(name, 0.0) for name in self.SIGNALS], dtype=np.float32)
+        factors: NDArray[np.float32] = wanted * scales
+        total: NDArray[np.float32] = factors @ self.demands
+        total -= factors @ means
+        if profile.local_hour is not None:
+            lift = factors.sum() * np.float32(self.config.hour_weight) * self.rhythm[profile.local_hour % 24]
+            total += lift[self.category]
+        return total
 
-    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        found = {name: row for name, row in zip(self.SIGNALS, self.demands, strict=True) if name in wanted}
-        if profile.local_hour is None:
-            return found
-        lift = (self.config.hour_weight * self.rhythm[profile.local_hour % 24])[self.category]
-        return {name: (row + lift).astype(np.float32) for name, row in found.items()}
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:  # noqa: ARG002
+        return {name: row for name, row in zip(self.SIGNALS, self.demands, strict=True) if name in wanted}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in ("demands", "rhythm", "category")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: ContextualConfig) -> Contextual:
-        return cls(config=config, **arrays)
+        means, scales = zip(*(moments(row) for row in arrays["demands"]), strict=True)
+        return cls(config=config, **arrays, spread=(np.array(means), np.array(scales)))
 
 
 def _demand(data: TrainingSet, half_life: float) -> NDArray[np.float64]:

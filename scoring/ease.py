@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.head import best_known
 from scoring.postings import Postings
 
 if TYPE_CHECKING:
@@ -27,24 +28,33 @@ class Crowd:
     """The shoppers that others are compared with: their rows X, kept by item."""
 
     rows: Postings  # keys are items, ids are users
-    lengths: NDArray[np.float32]  # (users,): Euclidean length of each row
+    n_users: int
+    head: NDArray[np.int32]  # the best known items, ascending: those that pulls spread to
+    head_rows: Postings
 
     @classmethod
-    def of(cls, rows: Any) -> Crowd:
-        """From a CSR of shape (users, items)."""
-        squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
-        return cls(Postings.of(rows.T.tocsr()), np.sqrt(squares).astype(np.float32))
+    def of(cls, rows: Any, most: int | None = None) -> Crowd:
+        """From a CSR of shape (users, items); most: how many items the head may hold, None for all."""
+        columns = rows.T.tocsr()
+        head = best_known(np.diff(columns.indptr), len(columns.indptr) - 1 if most is None else most)
+        by_item = Postings.of(columns)
+        return cls(
+            by_item, rows.shape[0], head, by_item if len(head) == columns.shape[0] else Postings.of(columns[head])
+        )
 
     def kinship(self, histories: Histories) -> NDArray[np.float32]:
         """X h of each weighted history, shape (histories, users)."""
-        return np.stack([self.rows.combine(items, weights, len(self.lengths)) for items, weights in histories])
+        return np.stack([self.rows.combine(items, weights, self.n_users) for items, weights in histories])
 
     def spread(self, pulls: NDArray[np.float32]) -> NDArray[np.float32]:
-        """X' p of each row of pulls (k, users), shape (k, items)."""
-        matrix = self.rows.matrix(len(self.lengths))
-        spread: NDArray[np.float32] = (
-            (matrix @ pulls[0])[None] if len(pulls) == 1 else np.ascontiguousarray((matrix @ pulls.T.copy()).T)
-        )
+        """X' p of each row of pulls (k, users), shape (k, items); 0 outside the head."""
+        matrix = self.head_rows.matrix(self.n_users)
+        inside = (matrix @ pulls[0])[None] if len(pulls) == 1 else (matrix @ pulls.T.copy()).T
+        n_items = len(self.rows.starts) - 1
+        if len(self.head) == n_items:
+            return np.ascontiguousarray(inside)
+        spread = np.zeros((len(pulls), n_items), dtype=np.float32)
+        spread[:, self.head] = inside
         return spread
 
 
@@ -94,24 +104,24 @@ class DualEase:
         return spread
 
 
-def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> tuple[DualEase | PrimalEase, Crowd]:
-    """Fits to a CSR of shape (users, items); also gives the crowd that a dual form stands on.
+def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> tuple[DualEase | PrimalEase, NDArray[np.int64]]:
+    """Fits to a CSR of shape (users, items); also gives the users whose rows are the crowd of a dual form.
 
     The smaller of users and items is inverted. When both are more than `max_rank`, the best known items stand for all:
     memory stays bounded, and the rest is left to co-occurrence and content, which need fewer events to say something.
     """
     n_items = matrix.shape[1]
-    rows = matrix[np.flatnonzero(np.diff(matrix.indptr))]
+    users = np.flatnonzero(np.diff(matrix.indptr))
+    rows = matrix[users]
     if rows.shape[0] <= min(n_items, max_rank):
-        crowd = Crowd.of(rows)
         inverse = _inverse(rows @ rows.T, regularisation)
-        return DualEase(inverse, _leverage(rows.T.tocsr(), inverse)), crowd
-    crowd = Crowd.of(_busiest(rows, max_rank))
+        return DualEase(inverse, _leverage(rows.T.tocsr(), inverse)), users
     counts = np.bincount(rows.indices, minlength=n_items)
     head = np.sort(np.argsort(-counts, kind="stable")[:max_rank])
     place = np.full(n_items, -1, dtype=np.int32)
     place[head] = np.arange(len(head))
-    return PrimalEase(_item_weights(rows[:, head] if len(head) < n_items else rows, regularisation), place), crowd
+    item_weights = _item_weights(rows[:, head] if len(head) < n_items else rows, regularisation)
+    return PrimalEase(item_weights, place), users[_busiest(rows, max_rank)]
 
 
 def to_arrays(ease: DualEase | PrimalEase) -> dict[str, NDArray[Any]]:
@@ -123,10 +133,8 @@ def from_arrays(arrays: dict[str, NDArray[Any]]) -> DualEase | PrimalEase:
     return form(**{field.name: arrays[f"ease_{field.name}"] for field in fields(form)})
 
 
-def _busiest(rows: Any, most: int) -> Any:
-    if rows.shape[0] <= most:
-        return rows
-    return rows[np.sort(np.argsort(-np.diff(rows.indptr), kind="stable")[:most])]
+def _busiest(rows: Any, most: int) -> NDArray[np.int64]:
+    return np.sort(np.argsort(-np.diff(rows.indptr), kind="stable")[:most])
 
 
 def _item_weights(rows: Any, regularisation: float) -> NDArray[np.float32]:

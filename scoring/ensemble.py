@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.collaborative import Collaborative
-from scoring.component import moments
 from scoring.content import Content
 from scoring.contextual import Contextual
 from scoring.neural import Neural
@@ -36,21 +35,17 @@ _PLACE = {component: place for place, component in enumerate(COMPONENTS)}
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """Fused scores of all items, and what is needed to take one apart again."""
+    """Fused scores of all items, and what each component adds to them."""
 
     fused: NDArray[np.float32]  # (items,): sum of weight * z
-    signals: dict[str, NDArray[np.float32]]  # (items,) each
-    means: dict[str, np.float32]
-    scales: dict[str, np.float32]  # 1 / standard deviation, 0 for a signal with nothing to say
-    signal_weights: dict[str, float]
+    own: dict[Component, NDArray[np.float32]]  # (items,) each: of the component's signals alone
     weights: NDArray[np.float32]  # (4,): of each component, the sum of its signals'
 
     def parts(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Each component's z-value for some items, shape (items, 4): parts @ weights is the fused score."""
         parts = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
-        for name, values in self.signals.items():
-            z = (values[items] - self.means[name]) * self.scales[name]
-            parts[:, _PLACE[COMPONENT_OF[name]]] += np.float32(self.signal_weights[name]) * z
+        for component, values in self.own.items():
+            parts[:, _PLACE[component]] = values[items]
         parts /= np.where(self.weights > 0, self.weights, np.float32(1))
         return parts
 
@@ -88,26 +83,17 @@ def signal_weights(
 def score_all(scorers: Mapping[Component, Scorer], profile: Profile, weights: Mapping[str, float]) -> Fusion:
     """All products scored for a profile, before any rule: each wanted signal standardised over the whole catalogue and
     added up by weight."""
-    signals: dict[str, NDArray[np.float32]] = {}
-    for scorer in scorers.values():
-        wanted = [name for name in scorer.SIGNALS if weights.get(name, 0.0) > 0]
+    own: dict[Component, NDArray[np.float32]] = {}
+    for component, scorer in scorers.items():
+        wanted = {name: weights[name] for name in scorer.SIGNALS if weights.get(name, 0.0) > 0}
         if wanted:
-            signals |= scorer.signals(profile, wanted)
-    means, scales = {}, {}
-    fused: NDArray[np.float32] | None = None
-    shift = np.float32(0)
-    for name, values in signals.items():
-        means[name], scales[name] = moments(values)
-        factor = np.float32(weights[name]) * scales[name]
-        shift += factor * means[name]
-        if fused is None:
-            fused = values * factor
-        elif factor > 0:
-            fused += values * factor
-    assert fused is not None  # noqa: S101 (weights sum to 1, so there is at least one signal)
-    fused -= shift
-    kept = {name: weights[name] for name in signals}
-    return Fusion(fused, signals, means, scales, kept, component_weights(kept))
+            own[component] = scorer.blend(profile, wanted)
+    # Weights sum to 1, so there is at least one.
+    first, *others = own.values()
+    fused = first.copy()
+    for values in others:
+        fused += values
+    return Fusion(fused, own, component_weights(weights))
 
 
 def shares(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,7 +10,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST = 100_000
+MOST = 32_768
+
+
+def best_known(fame: NDArray[np.number], most: int = MOST) -> NDArray[np.int32]:
+    """The best known products, ascending. fame: shape (items,); equals in the order of the catalogue."""
+    if len(fame) <= most:
+        return np.arange(len(fame), dtype=np.int32)
+    return np.sort(np.argsort(-fame, kind="stable")[:most]).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +31,10 @@ class Head:
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32], fame: NDArray[np.number], most: int = MOST) -> Head:
-        """fame: shape (items,), higher is better known; equals in the order of the catalogue."""
-        if len(vectors) <= most:
-            return cls(np.arange(len(vectors), dtype=np.int32), vectors, len(vectors))
-        items = np.sort(np.argsort(-fame, kind="stable")[:most]).astype(np.int32)
-        return cls(items, np.ascontiguousarray(vectors[items]), len(vectors))
+        """fame: shape (items,), higher is better known."""
+        items = best_known(fame, most)
+        whole = len(items) == len(vectors)
+        return cls(items, vectors if whole else np.ascontiguousarray(vectors[items]), len(vectors))
 
     def dot(self, taste: NDArray[np.float32], plus: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Inner products with a taste, shape (items,). plus: added, (items,)."""

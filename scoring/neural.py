@@ -19,7 +19,7 @@ from scoring.metrics import tie_breaker
 from scoring.profile import View
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -74,8 +74,8 @@ class Neural:
         }
         return cls.from_arrays(arrays | {name: net[name] for name in ("inner", "inner_bias", "outer")}, config)
 
-    def scores(self, profile: Profile) -> Floats:
-        return mixed(self.signals(profile, self.DEFAULTS), self.DEFAULTS)
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> Floats:
+        return mixed(self.signals(profile, weights), weights)
 
     def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, Floats]:
         names = [name for name in self.SIGNALS if name in wanted]

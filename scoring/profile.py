@@ -28,7 +28,7 @@ class View(StrEnum):
 
     SESSION = "session"  # what the shopper is doing now: the last visit, the last few products
     RECENT = "recent"  # the last weeks, with a trace of what came before
-    SEASON = "season"  # the last half year, slowly fading
+    SEASON = "season"  # the last half year more than what came before
     WHOLE = "whole"  # everything alike
 
 
@@ -44,17 +44,17 @@ class _Depth:
 _DEPTHS = {
     View.SESSION: _Depth(1.0 * DAY, 8.0, 0.0),
     View.RECENT: _Depth(30.0 * DAY, 100.0, 0.05),
-    View.SEASON: _Depth(180.0 * DAY, np.inf, 0.0),
+    View.SEASON: _Depth(180.0 * DAY, np.inf, 0.25),
 }
 _NEGLIGIBLE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """On how many days each product was bought, faded; entries (products, days), sorted by product."""
+    """On which days each product was bought; entries (products, days), sorted by product."""
 
     items: NDArray[np.int32]
-    ages: NDArray[np.float32]  # days from the purchase to now
+    visits: NDArray[np.int32]  # shopping days since then, with that one: 1 for the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,8 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     # Where nobody buys, what was done most is the habit.
     counted = bought if bought.any() else np.ones(len(items), dtype=bool)
     days = np.unique(items[counted].astype(np.int64) * (1 << 32) + times[counted] // DAY % (1 << 32))
-    today = max(now, int(times.max())) // DAY
+    visits = days & 0xFFFFFFFF
+    all_visits = np.unique(visits)
     return Profile(
         items=distinct.astype(np.int32),
         strengths=strengths,
@@ -133,7 +134,10 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
         places=(len(last) - np.searchsorted(np.sort(last), last, side="right")).astype(np.int32),
         purchases=purchases,
         bought_at=bought_at,
-        habits=Habits((days >> 32).astype(np.int32), np.maximum(today - (days & 0xFFFFFFFF), 0).astype(np.float32)),
+        habits=Habits(
+            (days >> 32).astype(np.int32),
+            (len(all_visits) - np.searchsorted(all_visits, visits)).astype(np.int32),
+        ),
         now=now,
     )
 
@@ -150,7 +154,7 @@ def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
         places=np.zeros(len(items), dtype=np.int32),
         purchases=ones,
         bought_at=ones * np.int64(now),
-        habits=Habits(items, np.zeros(len(items), dtype=np.float32)),
+        habits=Habits(items, ones),
         now=now,
     )
 

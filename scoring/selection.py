@@ -40,6 +40,9 @@ _BAGS = 6
 _BAG = 0.8  # part of the cases in a bag
 _CUT = 50  # NDCG@50 is climbed: it moves more smoothly than the NDCG@10 that counts
 _LEAST_WEIGHT = 0.03  # below it a signal costs more time than it is worth
+# Signals of a kind that a plan may hold: a second view of the same model costs as much time as the first, and adds
+# little. What is the same for everybody costs next to nothing.
+_MOST_OF_A_KIND = {"together": 2, "follow": 2, "habit": 2, "demand": len(SIGNALS)}
 _ABSENT = np.float32(-1e9)
 
 
@@ -242,18 +245,33 @@ def _best_single(pool: Pool) -> dict[str, float]:
 
 
 def _selected(pool: Pool, rng: Generator) -> dict[str, float]:
-    """Weights by bagged ensemble selection."""
-    totals = np.zeros(len(SIGNALS))
+    """Weights by bagged ensemble selection: once among all signals, and again among the best of each kind."""
     real = pool.values[0] > _ABSENT / 2
     speaking = [place for place, values in enumerate(pool.values) if np.ptp(values[real]) > 0]
+    first = _bagged(pool, speaking, rng)
+    heard: list[int] = []
+    for place in np.argsort(-first, kind="stable")[: np.count_nonzero(first)].tolist():
+        kind = _kind(place)
+        if sum(_kind(other) == kind for other in heard) < _MOST_OF_A_KIND.get(kind, 1):
+            heard.append(place)
+    totals = _bagged(pool, sorted(heard), rng) if len(heard) < np.count_nonzero(first) else first
+    totals[totals < _LEAST_WEIGHT] = 0.0
+    return _rounded(totals)
+
+
+def _kind(place: int) -> str:
+    return SIGNALS[place].partition(".")[0]
+
+
+def _bagged(pool: Pool, speaking: Sequence[int], rng: Generator) -> NDArray[np.float64]:
+    totals = np.zeros(len(SIGNALS))
     for _ in range(_BAGS):
         bag = np.zeros(len(pool.n_held), dtype=bool)
         bag[rng.permutation(len(bag))[: max(round(_BAG * len(bag)), 1)]] = True
         counts = _climb(pool.rows(bag), speaking)
         totals += counts / counts.sum()
     totals /= totals.sum()
-    totals[totals < _LEAST_WEIGHT] = 0.0
-    return _rounded(totals)
+    return totals
 
 
 def _climb(pool: Pool, speaking: Sequence[int]) -> NDArray[np.float64]:

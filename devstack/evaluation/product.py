@@ -44,7 +44,7 @@ class Product:
 
     def components(self, profile: Profile) -> dict[str, NDArray[np.float32]]:
         """Each component's own verdict on all items; the caller may overwrite them."""
-        return {component.value: scorer.scores(profile) for component, scorer in self._scorers.items()}
+        return {component.value: scorer.blend(profile, scorer.DEFAULTS) for component, scorer in self._scorers.items()}
 
     def chances(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
         """The calibrated scores that are shown for fused ones of a list, best first."""

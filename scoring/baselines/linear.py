@@ -60,7 +60,8 @@ class Ease:
     @classmethod
     def fit(cls, data: TrainingSet, setting: EaseSetting, rng: Generator) -> Ease:  # noqa: ARG003
         rows = training_rows(data, log=setting.log)
-        return cls(setting, *fit_ease(rows, setting.regularisation, _MAX_RANK), data.shoppers)
+        ease, crowd = fit_ease(rows, setting.regularisation, _MAX_RANK)
+        return cls(setting, ease, Crowd.of(rows[crowd]), data.shoppers)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         setting = self.setting
@@ -78,7 +79,7 @@ class Ease:
 
 def _dual(ease: DualEase, crowd: Crowd, history: Any) -> NDArray[np.float32]:
     """H (X' K X) without what each item says of itself, for many histories at once."""
-    columns = crowd.rows.matrix(len(crowd.lengths))
+    columns = crowd.rows.matrix(crowd.n_users)
     scores = crowd.spread((history @ columns).toarray() @ ease.inverse)
     rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
     scores[rows, history.indices] -= ease.leverage[history.indices] * history.data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -31,6 +31,11 @@ from tests.scoring.synthetic import (
     with_events,
     without_interactions,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.profile import Profile
 
 KINDS: dict[Component, tuple[type[Any], Any]] = {
     Component.COLLABORATIVE: (Collaborative, CollaborativeConfig()),
@@ -62,6 +67,11 @@ def fitted(component: Component, name: str = "usual") -> Scorer:
     return scorer
 
 
+def own_verdict(scorer: Scorer, profile: Profile) -> NDArray[np.float32]:
+    """What a component says by itself."""
+    return scorer.blend(profile, scorer.DEFAULTS)
+
+
 @EVERY
 @pytest.mark.parametrize("name", list(SHOPS))
 def test_scores_are_finite_for_every_kind_of_shop(component: Component, name: str) -> None:
@@ -70,7 +80,7 @@ def test_scores_are_finite_for_every_kind_of_shop(component: Component, name: st
     profiles = [seeds_profile((), NOW), seeds_profile((0,), NOW), fold_history(history_of(dataset, 0), 10_000, NOW)]
 
     for profile in profiles:
-        scores = scorer.scores(replace(profile, local_hour=18))
+        scores = own_verdict(scorer, replace(profile, local_hour=18))
 
         assert scores.shape == (len(dataset.catalogue),)
         assert scores.dtype == np.float32
@@ -85,7 +95,22 @@ def test_a_restored_scorer_gives_the_same_scores(component: Component) -> None:
 
     restored = type(scorer).from_arrays(scorer.to_arrays(), config)
 
-    np.testing.assert_array_equal(restored.scores(profile), scorer.scores(profile))
+    np.testing.assert_array_equal(own_verdict(restored, profile), own_verdict(scorer, profile))
+
+
+@EVERY
+def test_a_blend_is_the_weighted_sum_of_standardised_signals(component: Component) -> None:
+    scorer = fitted(component)
+    profile = fold_history(history_of(SHOP, 7), 60, NOW)
+    weights = dict(zip(scorer.SIGNALS, (0.3, 0.2, 0.15, 0.1, 0.05) * 4, strict=False))
+
+    blend = scorer.blend(profile, weights)
+
+    signals = scorer.signals(profile, weights)
+    assert signals.keys() == weights.keys()
+    standard = {name: (row - row.mean()) / (row.std() or 1) for name, row in signals.items()}
+    expected = sum(weights[name] * row for name, row in standard.items())
+    np.testing.assert_allclose(blend, expected, atol=1e-3)
 
 
 @EVERY
@@ -104,8 +129,8 @@ def test_scoring_changes_neither_the_scorer_nor_the_profile(component: Component
     before = {name: array.copy() for name, array in scorer.to_arrays().items()}
     kept = profile.strengths.copy()
 
-    first = scorer.scores(profile).copy()
-    second = scorer.scores(profile)
+    first = own_verdict(scorer, profile).copy()
+    second = own_verdict(scorer, profile)
 
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(profile.strengths, kept)
@@ -115,7 +140,7 @@ def test_scoring_changes_neither_the_scorer_nor_the_profile(component: Component
 
 @pytest.mark.parametrize("component", [Component.COLLABORATIVE, Component.NEURAL])
 def test_someone_without_history_is_nothing_to_a_personal_component(component: Component) -> None:
-    scores = fitted(component).scores(seeds_profile((), NOW))
+    scores = own_verdict(fitted(component), seeds_profile((), NOW))
 
     assert np.ptp(scores) == 0.0
 
@@ -123,7 +148,7 @@ def test_someone_without_history_is_nothing_to_a_personal_component(component: C
 @pytest.mark.parametrize("component", [Component.COLLABORATIVE, Component.CONTENT, Component.NEURAL])
 def test_a_taste_for_one_category_lifts_that_category(component: Component) -> None:
     """Products i and i + 6 share a category, and shoppers who love a category buy mostly from it."""
-    scores = fitted(component).scores(seeds_profile((0, 6, 12, 18), NOW))
+    scores = own_verdict(fitted(component), seeds_profile((0, 6, 12, 18), NOW))
 
     in_category = np.arange(60) % 6 == 0
     unseen = np.arange(60) > 18
@@ -133,7 +158,7 @@ def test_a_taste_for_one_category_lifts_that_category(component: Component) -> N
 def test_content_knows_a_product_that_nobody_bought() -> None:
     newcomer, stranger = 54, 55  # sold by nobody; 54 shares the category of the seeds
 
-    scores = fitted(Component.CONTENT).scores(seeds_profile((0, 6), NOW))
+    scores = own_verdict(fitted(Component.CONTENT), seeds_profile((0, 6), NOW))
 
     assert scores[newcomer] > scores[stranger]
 
@@ -147,9 +172,8 @@ def test_the_order_of_the_catalogue_is_no_matter(component: Component, seed: int
     turned = permuted(SHOP, order)
     kind, config = KINDS[component]
 
-    scores = kind.fit(TrainingSet(turned), config, np.random.default_rng(3)).scores(
-        fold_history(history_of(turned, 4), 60, NOW)
-    )
+    scorer = kind.fit(TrainingSet(turned), config, np.random.default_rng(3))
+    scores = own_verdict(scorer, fold_history(history_of(turned, 4), 60, NOW))
 
-    expected = fitted(component).scores(fold_history(history_of(SHOP, 4), 60, NOW))
+    expected = own_verdict(fitted(component), fold_history(history_of(SHOP, 4), 60, NOW))
     np.testing.assert_allclose(scores, expected[order], rtol=1e-3, atol=1e-4)

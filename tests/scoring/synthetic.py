@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring.dataset import Catalogue, Dataset, Interactions
-from scoring.ease import Crowd, DualEase, PrimalEase
+from scoring.ease import Crowd, DualEase, PrimalEase, fit_ease
 from scoring.types import EVENT_CODES, EventType, History
 
 if TYPE_CHECKING:
@@ -138,6 +138,12 @@ def permuted(dataset: Dataset, order: np.ndarray[tuple[int], np.dtype[np.int64]]
     )
     columns = dataset.interactions
     return Dataset(replace(columns, items=places[columns.items].astype(np.int32)), catalogue)
+
+
+def fitted_ease(matrix: Any, regularisation: float, max_rank: int = 4_000) -> tuple[DualEase | PrimalEase, Crowd]:
+    """EASE and the crowd that its dual form stands on."""
+    ease, users = fit_ease(matrix, regularisation, max_rank)
+    return ease, Crowd.of(matrix[users])
 
 
 def ease_scores(

@@ -15,11 +15,10 @@ from scoring.baselines.baskets import TifuSetting, personal_frequencies
 from scoring.baselines.histories import training_rows
 from scoring.baselines.linear import Ease
 from scoring.baselines.neighbours import ItemKnn, ItemKnnSetting
-from scoring.ease import fit_ease
 from scoring.interactions import DAY, TrainingSet
 from scoring.protocols import Case, Protocol, split
 from scoring.types import EventType, History
-from tests.scoring.synthetic import Shape, bare, ease_scores, shop, with_events
+from tests.scoring.synthetic import Shape, bare, ease_scores, fitted_ease, shop, with_events
 
 if TYPE_CHECKING:
     from scoring.baselines import Baseline
@@ -78,7 +77,7 @@ def test_batches_of_ease_are_what_it_predicts_one_by_one() -> None:
     dataset = shop(SMALL)
     model, some = fitted(Ease, dataset, half_life=None), cases(dataset)[:5]
     rows = Batch.of(some, 80).weighted()
-    ease = fit_ease(training_rows(TrainingSet(dataset)), 200.0, 5_000)
+    ease = fitted_ease(training_rows(TrainingSet(dataset)), 200.0)
     scores = model.scores(Batch.of(some, 80))
     for place in range(5):
         own = rows[place]

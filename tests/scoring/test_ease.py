@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scoring.ease import DualEase, PrimalEase, fit_ease
-from tests.scoring.synthetic import ease_scores
+from scoring.ease import Crowd, DualEase, PrimalEase
+from tests.scoring.synthetic import ease_scores, fitted_ease
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def test_both_forms_agree_with_the_paper(users: int, items: int, form: type) -> 
     dense = (rng.random((users, items)) < 0.15) * rng.uniform(0.2, 1.0, (users, items))
     history, weights = np.array([3, 7, 12], np.int32), np.array([1.0, 0.5, 0.2], np.float32)
 
-    fitted = fit_ease(sparse.csr_matrix(dense.astype(np.float32)), 5.0, 4_000)
+    fitted = fitted_ease(sparse.csr_matrix(dense.astype(np.float32)), 5.0)
 
     row = np.zeros(items)
     row[history] = weights
@@ -43,7 +43,7 @@ def test_when_neither_side_fits_the_best_known_items_stand_for_all() -> None:
     known = np.sort(np.argsort(-dense.sum(axis=0), kind="stable")[:20])
     history, weights = known[[4]].astype(np.int32), np.ones(1, np.float32)
 
-    fitted = fit_ease(sparse.csr_matrix(dense), 5.0, max_rank=20)
+    fitted = fitted_ease(sparse.csr_matrix(dense), 5.0, max_rank=20)
 
     expected = np.zeros(50)
     expected[known] = textbook(dense[:, known].astype(np.float64), 5.0)[4]
@@ -51,3 +51,16 @@ def test_when_neither_side_fits_the_best_known_items_stand_for_all() -> None:
     assert not ease_scores(
         fitted, np.setdiff1d(np.arange(50), known)[:2].astype(np.int32), np.ones(2, np.float32)
     ).any()
+
+
+def test_a_crowd_spreads_to_the_best_known_alone() -> None:
+    rng = np.random.default_rng(3)
+    dense = (rng.random((30, 80)) < np.linspace(0.02, 0.5, 80)[None, :]).astype(np.float32)
+    known = np.sort(np.argsort(-dense.sum(axis=0), kind="stable")[:25])
+    pulls = rng.random((2, 30)).astype(np.float32)
+
+    spread = Crowd.of(sparse.csr_matrix(dense), most=25).spread(pulls)
+
+    expected = np.zeros((2, 80))
+    expected[:, known] = pulls @ dense[:, known]
+    np.testing.assert_allclose(spread, expected, rtol=1e-5)

@@ -108,3 +108,12 @@ def test_ndcg_of_a_pool_is_that_of_the_textbook() -> None:
     gained = one.ndcg(values[0])[0]
 
     assert gained == pytest.approx((1 / np.log2(3) + 1 / np.log2(4)) / (1 + 1 / np.log2(3)))
+
+
+def test_one_view_of_a_costly_model_is_enough() -> None:
+    plan = chosen(
+        pool({"ease.season": 1.5, "ease.whole": 1.4, "ease.recent": 1.3, "demand.week": 1.2, "demand.shelf": 1.2})
+    )
+
+    assert sum(name.startswith("ease.") for name in plan.weights) == 1
+    assert sum(name.startswith("demand.") for name in plan.weights) == 2
