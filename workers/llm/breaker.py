@@ -13,12 +13,14 @@ import structlog
 from workers.llm.errors import (
     BadKeyError,
     BusyError,
+    MalformedAnswerError,
     NotTheApiError,
     OverloadedError,
     PausedError,
     ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
+    RefusedError,
     RejectedRequestError,
     UnreachableError,
 )
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from shop.entities.explanations import TextSource
     from workers.llm.protocol import LlmProvider
 
-# What tells of the provider's health. A refusal or a malformed answer tells of one text, and that somebody answers.
+# What tells of one text, and that somebody answers. Errors of neither kind tell nothing.
+_ANSWERED = (RefusedError, MalformedAnswerError, RejectedRequestError)
 _UNHEALTHY = (OverloadedError, UnreachableError, ProviderTimeoutError, RateLimitedError, NotTheApiError)
 
 log = structlog.get_logger(__name__)
@@ -88,12 +91,12 @@ class Breaker:
     def _learn(self, error: ProviderError, *, probe: bool) -> None:
         if pause := self._pause_after(error):
             self._open(pause, error)
-        elif not isinstance(error, _UNHEALTHY):
-            self._succeed(probe=probe)
-        else:
+        elif isinstance(error, _UNHEALTHY):
             self._failures += 1
             if probe or self._failures >= self._limits.failures:
                 self._open(self._limits.seconds, error)
+        elif isinstance(error, _ANSWERED):
+            self._succeed(probe=probe)
 
     def _pause_after(self, error: ProviderError) -> float | None:
         """Seconds for which another call is known to be in vain."""

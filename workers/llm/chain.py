@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def build_chain(settings: LlmSettings, on_usage: Callable[[Usage], None] | None = None) -> list[Lane]:
+def build_chain(
+    settings: LlmSettings,
+    on_usage: Callable[[Usage], None] | None,
+    metered: Callable[[LlmProvider], LlmProvider],
+) -> list[Lane]:
     """One lane for each provider of the chain that has what it needs. A missing key is logged, and it is left out."""
     pauses = BreakerLimits(settings.breaker_failures, settings.breaker_seconds, settings.breaker_lasting_seconds)
     providers = (_provider(name, settings, on_usage) for name in settings.chain)
     return [
-        Lane(provider, Breaker(provider.source, pauses), settings.max_concurrency)
+        Lane(metered(provider), Breaker(provider.source, pauses), settings.max_concurrency)
         for provider in providers
         if provider is not None
     ]

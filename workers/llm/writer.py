@@ -117,13 +117,19 @@ class Writer:
         return None
 
 
-def build_writer(settings: LlmSettings, *, on_usage: Callable[[Usage], None] | None = None) -> Writer:
+def build_writer(
+    settings: LlmSettings,
+    *,
+    on_usage: Callable[[Usage], None] | None = None,
+    metered: Callable[[LlmProvider], LlmProvider] = lambda provider: provider,
+) -> Writer:
     """The writer that the settings choose. No SDK is imported and nothing is sent before the first text.
 
-    A missing key is logged, and the next in line writes. `on_usage` is told what each call cost.
+    A missing key is logged, and the next in line writes. `on_usage` is told what each call cost; `metered` is put
+    around each provider.
     """
     return Writer(
-        build_chain(settings, on_usage),
+        build_chain(settings, on_usage, metered),
         items_per_call=items_per_call(settings),
         deadline_seconds=settings.deadline_seconds,
     )
