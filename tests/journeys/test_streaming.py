@@ -13,8 +13,7 @@ import pytest
 from devstack.servers import free_port
 from graphql_api.app import create_app
 from graphql_api.relay import decode_id
-from scoring.types import ReasonKind
-from shop.entities.recommendations import Evidence
+from shop.entities.people import Actor
 from shop.jobs import ExplainItem, ExplainList, to_json
 from shop.settings import LlmSettings, RedisSettings
 from tests.fixtures import llm_server
@@ -62,7 +61,7 @@ async def api(stocked: Settings) -> AsyncIterator[Shop]:
     name = f"streaming_{uuid4().hex[:8]}"
     settings = stocked.model_copy(
         update={
-            "redis": RedisSettings(url=stocked.redis.url, prefix=name),
+            "redis": RedisSettings(url=stocked.redis.url, prefix=name, timeout_seconds=10),
             "llm": LlmSettings(provider="local", local_model=name),
             "api": stocked.api.model_copy(update={"port": free_port()}),
         }
@@ -80,17 +79,12 @@ async def server() -> AsyncIterator[LlmServer]:
 
 @contextlib.asynccontextmanager
 async def worker(api: Shop, server: LlmServer, **others: Any) -> AsyncIterator[None]:
-    """A worker that asks this language model; it ends with nothing left to do."""
+    """A worker that asks this language model; nothing is left to do when it ends."""
     changes = {"local_base_url": f"{server.url}/v1", "max_retries": 0, **others}
     settings = api.settings.model_copy(update={"llm": api.settings.llm.model_copy(update=changes)})
-
-    async def idle() -> bool:
-        return not await api.resources.redis.exists(api.resources.keys.queue)
-
     async with working(settings):
         yield
         server.close()
-        await until(idle, "the queue to be empty", 20)
 
 
 async def shown(api: Shop, session: str) -> dict[str, Any]:
@@ -199,26 +193,20 @@ async def test_whoever_is_first_counts_and_the_page_is_told(api: Shop, server: L
         async with api.subscribe(STREAM, variables) as stream:
             first = (await stream.next())["explanationStream"]
 
-            await write_by_template(api, f"s:{session}", item["product"]["id"])
+            await write_by_template(api, session, item["product"]["id"])
             (last,) = await rest(stream)
 
         assert last["text"] != first["text"]
         assert (last["replaced"], last["explanation"]["source"]) == (True, "TEMPLATE")
 
 
-async def write_by_template(api: Shop, actor_key: str, product_id: str) -> None:
+async def write_by_template(api: Shop, session: str, product_id: str) -> None:
     """The list's own job comes to its end, without a model."""
-    id_ = decode_id("Product", product_id, "productId")
-    found = await api.resources.explanation_store.recall(actor_key, id_)
-    assert found is not None
-    language, evidence = found
-    assert evidence == (Evidence(ReasonKind.POPULAR, count=evidence[0].count),)
-    claims = await api.resources.redis.keys(f"{api.resources.keys.prefix}:explanation-claim:*")
-    keys = [claim.decode().rsplit(":", 1)[1] for claim in claims]
-    items = tuple(ExplainItem(key, id_, evidence) for key in keys)
-    await run_job(
-        WorkerContext(api.resources, Writer([])), "explain_list", to_json(ExplainList(actor_key, language, items))
-    )
+    wanted = await api.resources.explanations.wanted(Actor(session_id=session), decode_id("Product", product_id, "id"))
+    assert wanted is not None
+    item = ExplainItem(wanted.key, wanted.product_id, wanted.evidence)
+    message = to_json(ExplainList(wanted.actor_key, wanted.language, (item,)))
+    await run_job(WorkerContext(api.resources, Writer([])), "explain_list", message)
 
 
 async def test_a_product_that_was_not_recommended_has_nothing_to_say(api: Shop) -> None:
