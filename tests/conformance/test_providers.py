@@ -139,9 +139,23 @@ class TestEveryModel:
 
         assert await model.provider.explain(TASK) == ["First text.", "Second text."]
 
-    async def test_words_and_fences_around_the_json_do_no_harm(self, model: Subject) -> None:
+    @pytest.mark.parametrize(
+        "damaged",
+        [
+            "Sure, here it is:\n```json\n{}\n```",
+            "<think>The items are {0, 1}. They want JSON.</think>\n{}",
+            "{}\nAnything else?",
+        ],
+    )
+    async def test_words_around_the_json_do_no_harm(self, model: Subject, damaged: str) -> None:
         body = explanations((0, "First\n text."), (1, "Second text."))
-        model.server.script(llm_server.says(f"Sure, here it is:\n```json\n{body}\n```"))
+        model.server.script(llm_server.says(damaged.replace("{}", body)))
+
+        assert await model.provider.explain(TASK) == ["First text.", "Second text."]
+
+    async def test_small_slips_inside_the_json_are_mended(self, model: Subject) -> None:
+        slips = '{"explanations": [{"index": "0", "text": "First\ntext.",}, {"index": 1, "text": "Second text."},],}'
+        model.server.script(llm_server.says(slips))
 
         assert await model.provider.explain(TASK) == ["First text.", "Second text."]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -267,3 +269,24 @@ async def test_lists_come_while_the_model_is_still_thinking(api: Shop, server: L
         assert server.active == 1, "the model has not answered yet"
         assert again["explanation"]["status"] == "PENDING"
         assert len(server.received) == 1, "and is not asked again"
+
+
+async def test_the_client_of_the_docs_reads_along(api: Shop, server: LlmServer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "llm.md").read_text()
+    (query,) = re.findall(r"```graphql\n(.*?)```", page, re.DOTALL)
+    (client,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(client, module)  # noqa: S102 (our own documentation)
+    session = uuid4().hex
+    server.script(llm_server.SLOW)
+    async with worker(api, server):
+        item = await shown(api, session)
+        await asked(server, 1)
+
+        read = await asyncio.to_thread(
+            lambda: list(module["read_along"](f"{api.url}/graphql", query, item["product"]["id"], session))
+        )
+
+    assert len(read) >= 3
+    assert [chunk["final"] for chunk in read].index(True) == len(read) - 1
+    assert read[-1]["explanation"]["text"] == truthful_text(item["product"]["name"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from workers.llm.answers import without_thoughts
 from workers.llm.chain import build_chain
 from workers.llm.errors import PausedError, ProviderError
 from workers.llm.grounding import check, explanation_grounds, insight_grounds
@@ -153,7 +154,7 @@ async def _growing(lane: Lane, task: ExplanationTask, deadline: float) -> AsyncG
             if piece is None:
                 return
             raw += piece
-            yield " ".join(raw.split())
+            yield " ".join(without_thoughts(raw).split())
 
 
 def _patience(deadline: float) -> float:

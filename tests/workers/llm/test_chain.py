@@ -233,6 +233,14 @@ class TestStreams:
         assert (end.written.source, end.replaced) == (TextSource.TEMPLATE, True)
         assert asked(server) == ["anthropic"]
 
+    async def test_what_a_model_thinks_is_not_shown(self, write: Callable[..., Writer], server: LlmServer) -> None:
+        server.script(llm_server.says(f"<think> They want {MILK.name}. 9,999? </think> {truthful_text(MILK.name)}"))
+
+        pieces, end = await streamed(write())
+
+        assert "".join(pieces) == end.written.text == truthful_text(MILK.name)
+        assert not end.replaced
+
     async def test_before_the_first_word_the_next_provider_streams(
         self, write: Callable[..., Writer], server: LlmServer
     ) -> None:
