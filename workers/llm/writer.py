@@ -11,7 +11,7 @@ import structlog
 
 from workers.llm.answers import without_thoughts
 from workers.llm.chain import build_chain
-from workers.llm.errors import PausedError, ProviderError
+from workers.llm.errors import PausedError, ProviderError, RejectedRequestError
 from workers.llm.grounding import check, explanation_grounds, insight_grounds
 from workers.llm.protocol import TextChecked, TextDelta, WrittenText
 from workers.llm.template import TemplateProvider
@@ -62,10 +62,10 @@ class Writer:
     async def stream(self, task: ExplanationTask) -> AsyncGenerator[TextDelta | TextChecked, None]:
         """The text of the task's one item as it is written; the last event is the text that counts.
 
-        Where a provider fails before its first word, the next one streams. What has begun and is cut or not proved is
-        replaced by the template's text.
+        Where a provider fails before its first word, the next one streams; where one will not stream at all, the text
+        comes whole. What has begun and is cut or not proved is replaced by the template's text.
         """
-        deadline, shown = self._deadline(), ""
+        deadline, shown, unwilling = self._deadline(), "", False
         for lane in self._chain:
             try:
                 async with aclosing(_growing(lane, task, deadline)) as texts:
@@ -75,6 +75,7 @@ class Writer:
                             shown = text
             except (ProviderError, TimeoutError) as error:
                 _log_failure(lane.provider, "explain_stream", error)
+                unwilling = unwilling or isinstance(error, RejectedRequestError)
                 if shown:
                     break
                 continue
@@ -83,8 +84,12 @@ class Writer:
                 yield TextChecked(_signed(shown, lane.provider), replaced=False)
                 return
             break
-        (safe,) = await self._template.explain(task)
-        yield TextChecked(_signed(safe, self._template), replaced=bool(shown))
+        if unwilling and not shown:
+            (written,) = await self._explain_part(task, deadline)
+        else:
+            (text,) = await self._template.explain(task)
+            written = _signed(text, self._template)
+        yield TextChecked(written, replaced=bool(shown))
 
     async def aclose(self) -> None:
         """Closes the providers' connections."""

@@ -274,6 +274,17 @@ class TestStreams:
         assert [end.written.text] == await TemplateProvider().explain(ONE)
         assert not end.replaced
 
+    async def test_one_that_will_not_stream_writes_it_whole(
+        self, write: Callable[..., Writer], server: LlmServer
+    ) -> None:
+        server.script(llm_server.status(400, "unsupported_value"))
+
+        pieces, end = await streamed(write(provider="openai", fallbacks=""))
+
+        assert pieces == []
+        assert (end.written.text, end.written.source) == (truthful_text(MILK.name), TextSource.OPENAI)
+        assert not end.replaced
+
     async def test_a_reader_who_leaves_frees_the_slot(self, write: Callable[..., Writer], server: LlmServer) -> None:
         writer = write(fallbacks="", max_concurrency=1, deadline_seconds=5)
         server.gate = asyncio.Semaphore(1)
