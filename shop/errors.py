@@ -35,6 +35,19 @@ class NotFoundError(ShopError):
         self.id = id_
 
 
+class NotRecommendedError(ShopError):
+    """A text about a product needs the evidence that a recommendation gives."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, product_id: str) -> None:
+        super().__init__(
+            f"The product {product_id!r} has not been recommended to this shopper lately. Ask for recommendations "
+            "first: what a text may say comes from there."
+        )
+        self.product_id = product_id
+
+
 class UnauthenticatedError(ShopError):
     code = "UNAUTHENTICATED"
 

@@ -18,6 +18,11 @@ class ExplainItem:
     product_id: str
     evidence: tuple[Evidence, ...]
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ExplainItem:
+        reasons = (Evidence(**{**reason, "kind": ReasonKind(reason["kind"])}) for reason in data["evidence"])
+        return cls(data["key"], data["product_id"], tuple(reasons))
+
 
 @dataclass(frozen=True, slots=True)
 class ExplainList:
@@ -30,15 +35,21 @@ class ExplainList:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ExplainList:
-        items = tuple(
-            ExplainItem(
-                item["key"],
-                item["product_id"],
-                tuple(Evidence(**{**reason, "kind": ReasonKind(reason["kind"])}) for reason in item["evidence"]),
-            )
-            for item in data["items"]
-        )
-        return cls(data["actor_key"], data["language"], items)
+        return cls(data["actor_key"], data["language"], tuple(ExplainItem.from_json(item) for item in data["items"]))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamExplanation:
+    """Write one explanation, and show it while it is written."""
+
+    name: ClassVar[str] = "stream_explanation"
+    actor_key: str
+    language: str
+    item: ExplainItem
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> StreamExplanation:
+        return cls(data["actor_key"], data["language"], ExplainItem.from_json(data["item"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class RollUpSession:
         return cls(**data)
 
 
-Job = ExplainList | WriteInsight | TrainModel | RollUpSession
+Job = ExplainList | StreamExplanation | WriteInsight | TrainModel | RollUpSession
 FollowedJob = TrainModel  # those that have a record (shop.services.jobs)
 
 

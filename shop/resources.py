@@ -14,6 +14,7 @@ from shop.services.bandit import BanditService
 from shop.services.catalog import CatalogService
 from shop.services.events import BLOCK_SECONDS, EventHub
 from shop.services.explain import ExplanationService
+from shop.services.explanation_stream import ExplanationStream
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
 from shop.services.jobs import JobService
@@ -70,6 +71,7 @@ class Resources:
     model: ModelService
     history: HistoryService
     explanations: ExplanationService
+    explanation_stream: ExplanationStream
     insights: InsightService
     rules: RuleService
     recommendations: RecommendationService
@@ -111,6 +113,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         model=model,
         history=history,
         explanations=explanations,
+        explanation_stream=ExplanationStream(explanations, hub),
         insights=insights,
         rules=rules,
         recommendations=RecommendationService(

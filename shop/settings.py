@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -77,11 +78,23 @@ class ModelSettings(BaseSettings):
     snapshots_kept: int = Field(5, ge=2, description="Model snapshots kept for going back.")
 
 
+LLM_PROVIDERS = ("anthropic", "openai", "local", "template")
+
+
+def _names(listed: str) -> list[str]:
+    return [name for part in listed.split(",") if (name := part.strip().lower())]
+
+
 class LlmSettings(BaseSettings):
     model_config = _config("LLM_")
 
     provider: Literal["template", "anthropic", "openai", "local"] = Field(
         "template", description="Who writes the texts; `template` needs no key and is always the fallback."
+    )
+    fallbacks: str = Field(
+        "",
+        description="Who writes when that one cannot, in this order, separated by commas, as in `openai,local`; "
+        "`template` always comes last.",
     )
     anthropic_model: str = Field("claude-haiku-4-5", description="Model asked at Anthropic.")
     openai_model: str = Field("gpt-5-mini", description="Model asked at OpenAI.")
@@ -91,13 +104,42 @@ class LlmSettings(BaseSettings):
     )
     anthropic_base_url: str | None = Field(None, description="Other base URL for Anthropic, for a proxy.")
     openai_base_url: str | None = Field(None, description="Other base URL for OpenAI, for a proxy.")
-    timeout_seconds: float = Field(20, gt=0, description="How long one call may take.")
-    max_retries: int = Field(2, ge=0, description="Retries of one call by the SDK before the template writes.")
+    timeout_seconds: float = Field(20, gt=0, description="How long one call may take, with its retries.")
+    deadline_seconds: float = Field(
+        45, gt=0, description="How long a text may take with all fallbacks; then the template writes it."
+    )
+    max_retries: int = Field(2, ge=0, description="Retries of one call before the next in line writes.")
+    max_retry_after_seconds: float = Field(
+        300, gt=0, description="How long a provider's `retry-after` is heeded at most."
+    )
+    max_concurrency: int = Field(4, gt=0, description="Calls of one provider at the same time, for each worker.")
     max_output_tokens: int = Field(1500, gt=0, description="Longest answer, in tokens.")
+    breaker_failures: int = Field(
+        3, gt=0, description="Failed calls in a row after which a provider is left alone, and the next in line writes."
+    )
+    breaker_seconds: float = Field(30, gt=0, description="How long it is left alone, until one call tries it again.")
+    breaker_lasting_seconds: float = Field(
+        600, gt=0, description="The same after a wrong key, an unknown model or an empty account."
+    )
     anthropic_api_key: SecretStr | None = Field(
         None, validation_alias="ANTHROPIC_API_KEY", description="Key for Anthropic."
     )
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY", description="Key for OpenAI.")
+    local_api_key: SecretStr | None = Field(None, description="Key for the local server, if it wants one.")
+
+    @field_validator("fallbacks")
+    @classmethod
+    def _are_known(cls, fallbacks: str) -> str:
+        unknown = [name for name in _names(fallbacks) if name not in LLM_PROVIDERS]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: known are {', '.join(LLM_PROVIDERS)}")
+        return fallbacks
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The language models in the order in which they are asked, none twice; the template stands behind them."""
+        names = dict.fromkeys([self.provider, *_names(self.fallbacks)])
+        return tuple(takewhile(lambda name: name != "template", names))
 
 
 class WorkerSettings(BaseSettings):

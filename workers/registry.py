@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shop.entities.models import TrainingKind
-from shop.jobs import ExplainList, RollUpSession, TrainModel, WriteInsight
+from shop.jobs import ExplainList, RollUpSession, StreamExplanation, TrainModel, WriteInsight
 from workers.tasks.explain import explain_list
 from workers.tasks.insight import roll_up_session, write_insight
+from workers.tasks.stream import stream_explanation
 from workers.tasks.train import LONGEST_SECONDS, train_model
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ JOBS: dict[str, JobSpec] = {
     spec.name: spec
     for spec in (
         JobSpec(ExplainList, explain_list, timeout_seconds=60),
+        JobSpec(StreamExplanation, stream_explanation, timeout_seconds=60),
         JobSpec(WriteInsight, write_insight, timeout_seconds=60),
         JobSpec(RollUpSession, roll_up_session, timeout_seconds=60),
         # Ended by itself, so that its record says so; the queue's own limit is there for what cannot end itself.

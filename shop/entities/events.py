@@ -11,6 +11,7 @@ class Topic(StrEnum):
     UNKNOWN = "unknown"
     INTERACTION = "interaction"  # subject: actor key; data: product_id, type
     EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
+    EXPLANATION_CHUNK = "explanation_chunk"  # subject: explanation key; data: text (so far, not yet checked)
     INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: key
     PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
     DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so nothing held in memory is true

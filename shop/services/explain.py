@@ -12,7 +12,7 @@ import structlog
 from shop.bounded import BoundedDict
 from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
 from shop.errors import UnavailableError
-from shop.jobs import ExplainItem, ExplainList, JobQueue
+from shop.jobs import ExplainItem, ExplainList, JobQueue, StreamExplanation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,29 @@ class ExplanationService:
     async def latest(self, actor: Actor, product_id: str) -> Explanation | None:
         return await self._store.latest(actor.key, product_id)
 
+    async def wanted(self, actor: Actor, product_id: str) -> Explanation | None:
+        """The explanation of a product that the actor's lists have shown: finished, or PENDING, whether it is on order
+        or not. None without evidence to write it from. Raises UnavailableError."""
+        found = await self._store.recall(actor.key, product_id)
+        if found is None:
+            shown = await self._store.latest(actor.key, product_id)
+            if shown is None:
+                return None
+            found = shown.language, shown.evidence
+        language, evidence = found
+        claim = self.claim(actor, product_id, evidence, language)
+        return await self.by_key(claim.key) or _pending(actor, language, claim)
+
+    async def order_stream(self, wanted: Explanation) -> None:
+        """Orders this one to be shown while it is written; no list orders it as well from now on.
+
+        Raises UnavailableError.
+        """
+        item = ExplainItem(wanted.key, wanted.product_id, wanted.evidence)
+        await self._store.claim([wanted.key], _CLAIM_SECONDS)
+        job = StreamExplanation(wanted.actor_key, wanted.language, item)
+        await self._queue.enqueue(job, job_id=f"stream:{wanted.key}")
+
     async def by_key(self, key: str) -> Explanation | None:
         """A finished explanation, None if there is none (yet)."""
         return self._ready.get(key) or (await self._read([key]))[0].get(key)
@@ -111,6 +134,7 @@ class ExplanationService:
         )
         if not items:
             return
+        await self._store.remember(actor.key, language, {item.product_id: item.evidence for item in items})
         job = ExplainList(actor.key, language, items)
         job_id = "explain:" + hashlib.sha256("".join(sorted(ours)).encode()).hexdigest()[:32]
         try:

@@ -42,3 +42,7 @@ class Keys:
     def explanation_claim(self, key: str) -> str:
         """Set while somebody has ordered this explanation."""
         return f"{self.prefix}:explanation-claim:{key}"
+
+    def explanation_evidence(self, actor_key: str) -> str:
+        """What the explanations that an actor's lists ordered lately rest on (a hash by product)."""
+        return f"{self.prefix}:explanation-evidence:{actor_key}"

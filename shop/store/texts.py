@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -15,7 +15,7 @@ from shop.store.database import Database, Document, bulk_insert, store_errors
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from shop.store.keys import Keys
     from shop.store.redis import Redis
@@ -145,6 +145,29 @@ class ExplanationStore:
     async def release(self, keys: Sequence[str]) -> None:
         with redis_errors():
             await self._redis.delete(*(self._keys.explanation_claim(key) for key in keys))
+
+    async def remember(self, actor_key: str, language: str, evidence: Mapping[str, tuple[Evidence, ...]]) -> None:
+        """Keeps for a day what the explanations of these products are about to be written from."""
+        values = {
+            product_id: orjson.dumps([language, [evidence_document(item) for item in items]])
+            for product_id, items in evidence.items()
+        }
+        key = self._keys.explanation_evidence(actor_key)
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hset(key, mapping=values)
+            pipeline.expire(key, _DAY)
+            await pipeline.execute()
+
+    async def recall(self, actor_key: str, product_id: str) -> tuple[str, tuple[Evidence, ...]] | None:
+        """Language and evidence as remembered, None if it was not, or too long ago."""
+        with redis_errors():
+            read = self._redis.hget(self._keys.explanation_evidence(actor_key), product_id)
+            value = await cast("Awaitable[bytes | None]", read)
+        if value is None:
+            return None
+        language, items = orjson.loads(value)
+        return language, tuple(_evidence(item) for item in items)
 
 
 class InsightStore:

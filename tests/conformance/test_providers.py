@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from workers.llm.chat import Limits
 from workers.llm.errors import (
     BadKeyError,
     MalformedAnswerError,
+    NotTheApiError,
     OverloadedError,
     ProviderError,
     ProviderTimeoutError,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from workers.llm.protocol import LlmProvider, Usage
 
 MODELS = ("anthropic", "openai", "local")
+ONE = replace(TASK, items=TASK.items[:1])
 QUICK = Limits(seconds=10, retries=2, output_tokens=1500, backoff_seconds=0.001)
 
 
@@ -119,6 +122,12 @@ class TestEveryProvider:
 
         assert text
 
+    async def test_streams_one_text_in_pieces(self, subject: Subject) -> None:
+        pieces = [piece async for piece in subject.provider.stream(ONE)]
+
+        assert len(pieces) > 1 or subject.provider.source is TextSource.TEMPLATE
+        assert "".join(pieces).endswith(".")
+
     async def test_may_be_closed_twice_and_before_use(self, subject: Subject) -> None:
         await subject.provider.aclose()
         await subject.provider.aclose()
@@ -130,9 +139,23 @@ class TestEveryModel:
 
         assert await model.provider.explain(TASK) == ["First text.", "Second text."]
 
-    async def test_words_and_fences_around_the_json_do_no_harm(self, model: Subject) -> None:
+    @pytest.mark.parametrize(
+        "damaged",
+        [
+            "Sure, here it is:\n```json\n{}\n```",
+            "<think>The items are {0, 1}. They want JSON.</think>\n{}",
+            "{}\nAnything else?",
+        ],
+    )
+    async def test_words_around_the_json_do_no_harm(self, model: Subject, damaged: str) -> None:
         body = explanations((0, "First\n text."), (1, "Second text."))
-        model.server.script(llm_server.says(f"Sure, here it is:\n```json\n{body}\n```"))
+        model.server.script(llm_server.says(damaged.replace("{}", body)))
+
+        assert await model.provider.explain(TASK) == ["First text.", "Second text."]
+
+    async def test_small_slips_inside_the_json_are_mended(self, model: Subject) -> None:
+        slips = '{"explanations": [{"index": "0", "text": "First\ntext.",}, {"index": 1, "text": "Second text."},],}'
+        model.server.script(llm_server.says(slips))
 
         assert await model.provider.explain(TASK) == ["First text.", "Second text."]
 
@@ -146,9 +169,9 @@ class TestEveryModel:
             (llm_server.status(504), ProviderTimeoutError),
             (llm_server.CUT, UnreachableError),
             (llm_server.CUT_MIDWAY, UnreachableError),
-            (llm_server.PAGE, MalformedAnswerError),
-            (llm_server.BROKEN, MalformedAnswerError),
-            (llm_server.HOLLOW, MalformedAnswerError),
+            (llm_server.PAGE, NotTheApiError),
+            (llm_server.BROKEN, NotTheApiError),
+            (llm_server.HOLLOW, NotTheApiError),
             (llm_server.says("I would rather chat."), MalformedAnswerError),
             (llm_server.says('{"explanations": [{"index": 0, "te'), MalformedAnswerError),
             (llm_server.says(""), MalformedAnswerError),
@@ -187,7 +210,7 @@ class TestEveryModel:
             (llm_server.status(401, "authentication_error"), BadKeyError),
             (llm_server.status(403, "permission_error"), BadKeyError),
             (llm_server.status(404, "not_found_error"), RejectedRequestError),
-            (llm_server.status(400, "invalid_request_error"), RejectedRequestError),
+            (llm_server.status(413, "request_too_large"), RejectedRequestError),
             (llm_server.rate_limited(code="insufficient_quota"), RejectedRequestError),
             (llm_server.REFUSES, RefusedError),
         ],
@@ -219,6 +242,18 @@ class TestEveryModel:
 
         assert caught.value.retry_after == pytest.approx(90, abs=5)
         assert len(model.server.received) == 1
+
+    @pytest.mark.parametrize("form", ["seconds", "date"])
+    async def test_no_provider_can_ask_for_more_patience_than_the_settings_have(
+        self, model: Subject, form: str
+    ) -> None:
+        later = format_datetime(datetime.now(UTC) + timedelta(days=2), usegmt=True)
+        model.server.script(llm_server.rate_limited("172800" if form == "seconds" else later))
+
+        with pytest.raises(RateLimitedError) as caught:
+            await model.provider.explain(TASK)
+
+        assert caught.value.retry_after == QUICK.longest_retry_after
 
     @pytest.mark.parametrize("name", MODELS)
     async def test_a_slow_answer_ends_at_the_deadline(self, name: str, server: LlmServer) -> None:
@@ -259,6 +294,165 @@ class TestEveryModel:
         assert [item["product"]["name"] for item in request.data["items"]] == [MILK.name, CEREAL.name]
         assert '"additionalProperties": false' in request.text
         assert '"json_schema"' in request.text
+
+
+class TestStreams:
+    async def test_the_pieces_are_the_text_and_are_billed_once(self, model: Subject) -> None:
+        model.server.script(llm_server.says("First words,\nand then the rest."))
+
+        pieces = [piece async for piece in model.provider.stream(ONE)]
+
+        assert pieces == ["First", " words,", "\nand", " then", " the", " rest."]
+        (bill,) = model.bills
+        assert bill.purpose == "explain_stream"
+        if model.provider.source is TextSource.LOCAL:  # not every server tells; from the length of what went over
+            assert bill.input_tokens > 100
+            assert bill.output_tokens == len("".join(pieces)) // 4
+        else:
+            assert (bill.input_tokens, bill.output_tokens) == (321, 45)
+
+    async def test_pieces_come_as_they_are_written(self, model: Subject) -> None:
+        model.server.gate = asyncio.Semaphore(0)
+        pieces = model.provider.stream(ONE)
+
+        for word in ("Organic", " Oat"):
+            model.server.gate.release()
+            assert await anext(pieces) == word
+        await pieces.aclose()
+
+        assert [bill.purpose for bill in model.bills] == ["explain_stream"], "what was read is paid for"
+
+    async def test_one_item_is_asked_for_in_words_and_not_in_json(self, model: Subject) -> None:
+        assert [piece async for piece in model.provider.stream(ONE)]
+
+        (request,) = model.server.received
+        assert request.body["stream"] is True
+        assert [item["product"]["name"] for item in request.data["items"]] == [MILK.name]
+        assert "schema" not in request.text
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            (llm_server.rate_limited(), RateLimitedError),
+            (llm_server.status(529, "overloaded_error"), OverloadedError),
+            (llm_server.status(500), OverloadedError),
+            (llm_server.CUT, UnreachableError),
+            (llm_server.PAGE, ProviderError),
+            (llm_server.BROKEN, ProviderError),
+            (llm_server.HOLLOW, ProviderError),
+            (llm_server.says(" "), MalformedAnswerError),
+        ],
+        ids=lambda value: getattr(value, "__name__", None),
+    )
+    async def test_before_the_first_word_a_passing_fault_is_tried_again(
+        self, model: Subject, fault: Fault, error: type[ProviderError]
+    ) -> None:
+        model.server.script(fault)
+        assert [piece async for piece in model.provider.stream(ONE)]
+        assert len(model.server.received) == 2
+
+        model.server.script(fault, fault, fault)
+        with pytest.raises(error):
+            await anext(model.provider.stream(ONE))
+        assert len(model.server.received) == 5
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            (llm_server.status(401, "authentication_error"), BadKeyError),
+            (llm_server.REFUSES, RefusedError),
+            (llm_server.rate_limited("90"), RateLimitedError),
+        ],
+    )
+    async def test_what_will_not_pass_soon_is_told_at_once(
+        self, model: Subject, fault: Fault, error: type[ProviderError]
+    ) -> None:
+        model.server.script(fault)
+
+        with pytest.raises(error):
+            await anext(model.provider.stream(ONE))
+
+        assert len(model.server.received) == 1
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            (llm_server.CUT_MIDWAY, UnreachableError),
+            (llm_server.STOPS, UnreachableError),
+            (llm_server.TOO_LONG, MalformedAnswerError),
+            (llm_server.fails_midway("overloaded_error"), OverloadedError),
+            (llm_server.fails_midway("rate_limit_error"), RateLimitedError),
+            (llm_server.fails_midway("something_new"), OverloadedError),
+        ],
+    )
+    async def test_after_the_first_word_a_fault_is_told_and_not_tried_again(
+        self, model: Subject, fault: Fault, error: type[ProviderError]
+    ) -> None:
+        model.server.script(fault)
+        model.server.gate = asyncio.Semaphore(3)
+        pieces = model.provider.stream(ONE)
+
+        assert [await anext(pieces) for _ in range(3)] == ["The", " beginning", " of"]
+        model.server.gate.release()
+        with pytest.raises(error):
+            await anext(pieces)
+
+        assert len(model.server.received) == 1
+        assert len(model.bills) == 1
+
+    @pytest.mark.parametrize("name", MODELS)
+    async def test_a_stream_that_stands_still_ends_at_the_deadline(self, name: str, server: LlmServer) -> None:
+        server.script(llm_server.SLOW)
+        provider = build(name, server.url, replace(QUICK, seconds=0.7))
+        read: list[str] = []
+
+        async def read_all() -> None:
+            async for piece in provider.stream(ONE):
+                read.append(piece)  # noqa: PERF401 (what was read before the error is wanted)
+
+        with pytest.raises(ProviderTimeoutError):
+            await read_all()
+
+        assert read
+        await provider.aclose()
+
+
+class TestServersWithoutSchemas:
+    async def test_the_schema_is_told_in_words_from_then_on(self, server: LlmServer) -> None:
+        server.knows_no_schemas = True
+        provider = build("local", server.url)
+
+        assert len(await provider.explain(TASK)) == 2
+        assert len(await provider.explain(TASK)) == 2
+        await provider.aclose()
+
+        formats = ["response_format" in request.body for request in server.received]
+        assert formats == [True, False, False]
+        assert '"explanations"' in server.received[1].system
+        assert "explanations" not in server.received[0].system
+
+    async def test_a_request_that_is_bad_for_another_reason_keeps_the_schema(self, server: LlmServer) -> None:
+        bad = llm_server.status(400, "context_length_exceeded")
+        server.script(bad, bad)
+        provider = build("local", server.url)
+
+        with pytest.raises(RejectedRequestError, match="context_length_exceeded"):
+            await provider.explain(TASK)
+        await provider.explain(TASK)
+        await provider.aclose()
+
+        assert "response_format" in server.received[-1].body
+
+    @pytest.mark.parametrize("name", ["anthropic", "openai"])
+    async def test_the_clouds_know_schemas_and_a_bad_request_is_told(self, name: str, server: LlmServer) -> None:
+        server.script(llm_server.status(400, "invalid_request_error"))
+        provider = build(name, server.url)
+
+        with pytest.raises(RejectedRequestError):
+            await provider.explain(TASK)
+        await provider.aclose()
+
+        assert len(server.received) == 1
 
 
 class TestWhatGoesOverTheWire:

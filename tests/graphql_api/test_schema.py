@@ -52,4 +52,6 @@ def test_the_names_of_the_contract_are_there() -> None:
     assert set(mutation.fields) >= {
         "trackInteraction", "trackInteractions", "saveMerchandisingRule", "deleteMerchandisingRule",
     }  # fmt: skip
-    assert set(subscription.fields) >= {"recommendationsUpdated", "explanationReady", "productUpdated"}
+    assert set(subscription.fields) >= {
+        "recommendationsUpdated", "explanationReady", "explanationStream", "productUpdated",
+    }  # fmt: skip

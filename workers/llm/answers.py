@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+_THOUGHTS = ("<think>", "</think>")
+_TRAILING_COMMA = re.compile(r",(?=\s*[\]}])")
 
 
 class AnswerError(ValueError):
@@ -19,7 +23,7 @@ def read_explanations(raw: str, count: int) -> list[str]:
         raise AnswerError(f"it has {len(entries)} explanations instead of {count}")
     texts: dict[int, str] = {}
     for entry in entries:
-        index = entry.get("index")
+        index = _number(entry.get("index"))
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count or index in texts:
             raise AnswerError("its indexes are not those of the items")
         texts[index] = _text(entry.get("text"))
@@ -31,6 +35,19 @@ def read_insight(raw: str) -> str:
     return _text(_json_object(raw).get("text"))
 
 
+def without_thoughts(raw: str) -> str:
+    """What a reasoning model says after it has thought aloud; nothing while it does, perhaps for the first letters."""
+    text = raw.lstrip()
+    begin, end = _THOUGHTS
+    if begin.startswith(text[: len(begin)]):
+        return text.partition(end)[2]
+    return raw
+
+
+def _number(index: object) -> object:
+    return int(index) if isinstance(index, str) and index.isdecimal() else index
+
+
 def _text(value: object) -> str:
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if not text:
@@ -39,12 +56,21 @@ def _text(value: object) -> str:
 
 
 def _json_object(raw: str) -> dict[str, Any]:
-    """The outermost object; code fences and words around it, which small models add, are dropped."""
-    start, end = raw.find("{"), raw.rfind("}")
+    """The outermost object. What small models add is dropped: thoughts, words and code fences around it, commas before
+    a closing bracket, line breaks inside a text."""
+    said = without_thoughts(raw)
+    document = said[said.find("{") : said.rfind("}") + 1]
     try:
-        value = json.loads(raw[start : end + 1])
-    except ValueError as error:
-        raise AnswerError("it is not JSON") from error
+        value = _parsed(document)
+    except ValueError:
+        try:
+            value = _parsed(_TRAILING_COMMA.sub("", document))
+        except ValueError as error:
+            raise AnswerError("it is not JSON") from error
     if not isinstance(value, dict):
         raise AnswerError("it is not a JSON object")
     return value
+
+
+def _parsed(document: str) -> Any:
+    return json.loads(document, strict=False)

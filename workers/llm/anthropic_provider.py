@@ -7,14 +7,22 @@ import importlib
 from typing import TYPE_CHECKING
 
 from shop.entities.explanations import TextSource
-from workers.llm.chat import NOT_THE_API, Answer, ChatProvider, Limits, error_of_status
-from workers.llm.errors import MalformedAnswerError, ProviderError, ProviderTimeoutError, RefusedError, UnreachableError
+from workers.llm.chat import NOT_THE_API, STREAM_TOKENS, Answer, ChatProvider, Limits, Tokens
+from workers.llm.errors import (
+    MalformedAnswerError,
+    NotTheApiError,
+    ProviderError,
+    ProviderTimeoutError,
+    RefusedError,
+    UnreachableError,
+)
+from workers.llm.statuses import error_in_stream, error_of_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     import anthropic
-    from anthropic.types import Message
+    from anthropic.types import Message, RawMessageStreamEvent
 
     from workers.llm.prompts import Prompt
     from workers.llm.protocol import Usage
@@ -57,7 +65,35 @@ class AnthropicProvider(ChatProvider):
         except anthropic.AnthropicError as error:
             raise self._typed(error) from error
         except NOT_THE_API as error:
-            raise MalformedAnswerError(self.source, "the response is not that of the API") from error
+            raise NotTheApiError(self.source) from error
+
+    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[str | Tokens, None]:
+        client = await self._connect()
+        import anthropic
+        import httpx2
+
+        try:
+            stream = await client.messages.create(
+                model=self.model,
+                max_tokens=min(STREAM_TOKENS, self._limits.output_tokens),
+                system=prompt.system,
+                messages=[{"role": "user", "content": prompt.user}],
+                stream=True,
+            )
+            async with stream:
+                reading = _Reading(self.source)
+                async for event in stream:
+                    for piece in reading.read(event):
+                        yield piece
+            reading.require_end()
+        except anthropic.AnthropicError as error:
+            raise self._typed(error) from error
+        except httpx2.TimeoutException as error:  # inside a stream the SDK lets these through
+            raise ProviderTimeoutError(self.source, self._limits.seconds) from error
+        except httpx2.HTTPError as error:
+            raise UnreachableError(self.source, type(error).__name__) from error
+        except NOT_THE_API as error:
+            raise NotTheApiError(self.source) from error
 
     async def _connect(self) -> anthropic.AsyncAnthropic:
         """The client, made at its first use: importing the SDK takes 1.8 s, which are not the event loop's."""
@@ -73,16 +109,50 @@ class AnthropicProvider(ChatProvider):
         if message.stop_reason == "refusal":
             raise RefusedError(self.source)
         text = "".join(block.text for block in message.content if block.type == "text")
-        return Answer(text, message.usage.input_tokens, message.usage.output_tokens)
+        return Answer(text, Tokens(message.usage.input_tokens, message.usage.output_tokens))
 
     def _typed(self, error: anthropic.AnthropicError) -> ProviderError:
         import anthropic
 
         if isinstance(error, anthropic.APIStatusError):
             reason = error.error_code or error.type
-            return error_of_status(self.source, error.status_code, error.response.headers, reason, self._limits.seconds)
+            if error.status_code < 400:
+                return error_in_stream(self.source, reason, self._limits)
+            return error_of_status(self.source, error.status_code, error.response.headers, reason, self._limits)
         if isinstance(error, anthropic.APITimeoutError):
             return ProviderTimeoutError(self.source, self._limits.seconds)
         if isinstance(error, anthropic.APIResponseValidationError):
-            return MalformedAnswerError(self.source, "the response is not that of the API")
+            return NotTheApiError(self.source)
         return UnreachableError(self.source, type(error.__cause__ or error).__name__)
+
+
+class _Reading:
+    """What a stream's events say, in their order."""
+
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._read = 0
+        self._ended = False
+
+    def read(self, event: RawMessageStreamEvent) -> Iterator[str | Tokens]:
+        if event.type == "message_start":
+            self._read = event.message.usage.input_tokens
+            yield Tokens(self._read, event.message.usage.output_tokens)
+        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
+            yield event.delta.text
+        elif event.type == "message_delta":
+            yield Tokens(event.usage.input_tokens or self._read, event.usage.output_tokens)
+            self._check(event.delta.stop_reason)
+        elif event.type == "message_stop":
+            self._ended = True
+
+    def _check(self, stop_reason: str | None) -> None:
+        if stop_reason == "refusal":
+            raise RefusedError(self._source)
+        if stop_reason == "max_tokens":
+            raise MalformedAnswerError(self._source, "it is longer than the limit")
+
+    def require_end(self) -> None:
+        """Raises UnreachableError for a stream that just stopped, which the SDK takes for its end."""
+        if not self._ended:
+            raise UnreachableError(self._source, "the stream was cut")

@@ -1,33 +1,29 @@
-"""What all language models share: prompt in, JSON answer out, retries within one deadline, and the bill."""
+"""What all language models share: prompt in, text out, retries within one deadline, and the bill."""
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import secrets
-import time
 from abc import ABC, abstractmethod
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from workers.llm.answers import AnswerError, read_explanations, read_insight
 from workers.llm.errors import (
-    BadKeyError,
     MalformedAnswerError,
     OverloadedError,
     ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
-    RejectedRequestError,
 )
-from workers.llm.prompts import PROMPT_VERSION, explain_prompt, insight_prompt
+from workers.llm.prompts import PROMPT_VERSION, explain_prompt, explanation_stream_prompt, insight_prompt
 from workers.llm.protocol import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable
 
     from shop.entities.explanations import TextSource
     from workers.llm.prompts import Prompt
@@ -35,11 +31,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST_BACKOFF = 8.0  # seconds
-_OUT_OF_CREDIT = {"insufficient_quota", "billing_error"}  # sent as 429, but waiting does not help
+_LONGEST_WAIT = 8.0  # seconds between two tries; a provider that asks for more is left to its breaker
+_CHARACTERS_PER_TOKEN = 4  # where a stream ended before it told its tokens
 
 # What reading a response raises when it is not the API's: neither SDK validates what a server sends.
 NOT_THE_API = (AttributeError, IndexError, TypeError, ValueError)
+
+# A text that is streamed is one item's, three sentences; a model that goes on is stopped.
+STREAM_TOKENS = 400
 
 log = structlog.get_logger(__name__)
 _random = secrets.SystemRandom()
@@ -47,12 +46,22 @@ _random = secrets.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one answer may take. `seconds` counts all tries of a call together."""
+    """How much one answer may take. `seconds` counts all tries of a call together; `longest_retry_after` is what a
+    provider's `retry-after` is believed at most, in seconds."""
 
     seconds: float
     retries: int
     output_tokens: int
     backoff_seconds: float = 0.5
+    longest_retry_after: float = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a call took."""
+
+    read: int
+    written: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +69,7 @@ class Answer:
     """A model's raw answer and the tokens it took."""
 
     text: str
-    input_tokens: int
-    output_tokens: int
+    tokens: Tokens
 
 
 class ChatProvider(ABC):
@@ -85,6 +93,13 @@ class ChatProvider(ABC):
         """One call, without retries. Raises ProviderError, or AnswerError for an answer of the wrong form."""
 
     @abstractmethod
+    def _pieces(self, prompt: Prompt) -> AsyncGenerator[str | Tokens, None]:
+        """One streamed call: pieces of text, and the tokens of the whole call whenever they are told.
+
+        Raises ProviderError, also for a stream that ends without saying that it is complete.
+        """
+
+    @abstractmethod
     async def aclose(self) -> None:
         """Closes the client's connections."""
 
@@ -96,10 +111,57 @@ class ChatProvider(ABC):
     async def insight(self, task: InsightTask) -> str:
         return await self._write(insight_prompt(task), read_insight)
 
-    async def _write(self, prompt: Prompt, read: Callable[[str], T]) -> T:
-        deadline = time.monotonic() + self._limits.seconds
+    async def stream(self, task: ExplanationTask) -> AsyncGenerator[str, None]:
+        """Tries again only before the first piece: what has been read cannot be taken back here."""
+        prompt = explanation_stream_prompt(task)
+        deadline = _now() + self._limits.seconds
+        tries, begun = 0, False
+        while True:
+            try:
+                async with aclosing(self._billed(prompt, deadline)) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+            except ProviderError as error:
+                if begun:
+                    raise
+                await self._pause(error, tries, deadline)
+                tries += 1
+            else:
+                return
+
+    async def _billed(self, prompt: Prompt, deadline: float) -> AsyncGenerator[str, None]:
+        """One streamed call within the deadline, billed however it ends."""
+        started = _now()
+        tokens, text = Tokens(0, 0), ""
         try:
-            async with asyncio.timeout(self._limits.seconds):
+            async with aclosing(self._pieces(prompt)) as pieces:
+                while (piece := await self._next(pieces, deadline)) is not None:
+                    if isinstance(piece, Tokens):
+                        tokens = piece
+                    elif piece:
+                        text += piece
+                        yield piece
+        finally:
+            if text and not tokens.written:
+                tokens = Tokens(_estimate(prompt.system + prompt.user), _estimate(text))
+            if tokens.read:
+                self._bill(prompt, tokens, _now() - started)
+        if not text.strip():
+            raise MalformedAnswerError(self.source, "the text is empty")
+
+    async def _next(self, pieces: AsyncGenerator[str | Tokens, None], deadline: float) -> str | Tokens | None:
+        """The next piece, None at the end. The limit is around each wait, because it must not fall on the reader."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await anext(pieces, None)
+        except TimeoutError as error:
+            raise ProviderTimeoutError(self.source, self._limits.seconds) from error
+
+    async def _write(self, prompt: Prompt, read: Callable[[str], T]) -> T:
+        deadline = _now() + self._limits.seconds
+        try:
+            async with asyncio.timeout_at(deadline):
                 return await self._with_retries(prompt, read, deadline)
         except TimeoutError as error:
             raise ProviderTimeoutError(self.source, self._limits.seconds) from error
@@ -110,24 +172,29 @@ class ChatProvider(ABC):
             try:
                 return await self._try(prompt, read)
             except ProviderError as error:
-                wait = self._wait(error, tries)
+                await self._pause(error, tries, deadline)
                 tries += 1
-                if not error.retryable or tries > self._limits.retries or time.monotonic() + wait >= deadline:
-                    raise
-                log.info("llm.retry", source=self.source, error=type(error).__name__, tries=tries, wait=round(wait, 2))
-            await asyncio.sleep(wait)
+
+    async def _pause(self, error: ProviderError, tries: int, deadline: float) -> None:
+        """Waits until the next try, or raises the error if there should be none. `tries` counts those before."""
+        wait = self._wait(error, tries)
+        last = tries >= self._limits.retries or wait > _LONGEST_WAIT or _now() + wait >= deadline
+        if last or not error.retryable:
+            raise error
+        log.info("llm.retry", source=self.source, error=type(error).__name__, tries=tries + 1, wait=round(wait, 2))
+        await asyncio.sleep(wait)
 
     async def _try(self, prompt: Prompt, read: Callable[[str], T]) -> T:
-        started = time.monotonic()
+        started = _now()
         try:
             answer = await self._ask(prompt)
-            self._bill(prompt, answer, time.monotonic() - started)
+            self._bill(prompt, answer.tokens, _now() - started)
             return read(answer.text)
         except AnswerError as error:
             raise MalformedAnswerError(self.source, str(error)) from error
 
-    def _bill(self, prompt: Prompt, answer: Answer, seconds: float) -> None:
-        usage = Usage(self.source, self.model, prompt.purpose, answer.input_tokens, answer.output_tokens, seconds)
+    def _bill(self, prompt: Prompt, tokens: Tokens, seconds: float) -> None:
+        usage = Usage(self.source, self.model, prompt.purpose, tokens.read, tokens.written, seconds)
         log.info(
             "llm.call",
             source=self.source,
@@ -145,34 +212,14 @@ class ChatProvider(ABC):
         """Seconds until the next try: what the provider asks for, else exponential with jitter."""
         if isinstance(error, RateLimitedError | OverloadedError) and error.retry_after is not None:
             return error.retry_after
-        backoff: float = min(self._limits.backoff_seconds * 2**tries, _LONGEST_BACKOFF)
+        backoff: float = min(self._limits.backoff_seconds * 2**tries, _LONGEST_WAIT)
         return backoff * _random.uniform(0.5, 1)
 
 
-def error_of_status(
-    source: TextSource, status: int, headers: Mapping[str, str], reason: str | None, seconds: float
-) -> ProviderError:
-    """The typed error of an HTTP status; `reason` is the provider's own code for it."""
-    if status in {401, 403}:
-        return BadKeyError(source, status)
-    if status == 429 and reason not in _OUT_OF_CREDIT:
-        return RateLimitedError(source, retry_after(headers))
-    if status in {408, 504}:
-        return ProviderTimeoutError(source, seconds)
-    if status == 409 or status >= 500:
-        return OverloadedError(source, status, retry_after(headers))
-    return RejectedRequestError(source, status, reason)
+def _now() -> float:
+    """Seconds, by the clock that asyncio's time-outs go by."""
+    return asyncio.get_running_loop().time()
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds, or an HTTP date); None if not said."""
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) * scale)
-        except (KeyError, ValueError):
-            continue
-    try:
-        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+def _estimate(text: str) -> int:
+    return len(text) // _CHARACTERS_PER_TOKEN

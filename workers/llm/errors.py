@@ -1,4 +1,4 @@
-"""What can go wrong with a provider, typed by what to do about it."""
+"""What can go wrong with a provider, typed by what to do about it. `workers.llm.breaker` says when it is left alone."""
 
 from __future__ import annotations
 
@@ -69,6 +69,13 @@ class MalformedAnswerError(ProviderError):
         super().__init__(source, f"the answer cannot be used: {detail}.")
 
 
+class NotTheApiError(MalformedAnswerError):
+    """What answered does not speak the provider's protocol: a proxy's page, or another service at the base URL."""
+
+    def __init__(self, source: TextSource) -> None:
+        super().__init__(source, "the response is not that of the API; check the base URL")
+
+
 class BadKeyError(ProviderError):
     """The key is wrong, or may not use this model."""
 
@@ -92,3 +99,24 @@ class RejectedRequestError(ProviderError):
         )
         self.status = status
         self.reason = reason
+
+
+class PausedError(ProviderError):
+    """The provider is left alone for a while, after errors that another call would only repeat."""
+
+    retryable = True
+
+    def __init__(self, source: TextSource, seconds: float) -> None:
+        super().__init__(source, f"it is not asked for the next {seconds:.0f} seconds, because it failed before.")
+        self.seconds = seconds
+
+
+class BusyError(ProviderError):
+    """All calls that may run at once were taken for too long."""
+
+    retryable = True
+
+    def __init__(self, source: TextSource, limit: int) -> None:
+        super().__init__(
+            source, f"all {limit} calls that may run at once are taken. LLM_MAX_CONCURRENCY sets the limit."
+        )

@@ -180,3 +180,15 @@ def _clip(text: str, longest: int = _LONGEST_FIELD) -> str:
 
 def _harmless(tastes: Iterable[str]) -> Iterable[str]:
     return (_clip(taste) for taste in tastes if not _CONTACT.search(taste))
+
+
+def explanation_stream_prompt(task: ExplanationTask) -> Prompt:
+    """Asks for the text of the task's one item as plain sentences, to be read while they are written: no schema."""
+    return Prompt("explain_stream", _EXPLAIN_ALOUD, explain_prompt(task).user, {})
+
+
+_EXPLAIN_ALOUD = f"""{_RULES}
+
+The data has one item. Write two or three short sentences that say why this product is in this shopper's list, best
+evidence first. The reason "chosen_by_the_shop" means that the shop put the product there for all shoppers: say that,
+and nothing about this shopper. Answer with the sentences alone, in one paragraph."""

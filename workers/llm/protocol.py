@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from scoring.types import ReasonKind
     from shop.entities.explanations import TextSource
@@ -95,12 +95,27 @@ class WrittenText:
 
 
 @dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of a text that is being written, before any check; pieces are joined without anything between them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextChecked:
+    """The end of a text that was streamed. With `replaced` it is another one than the pieces made up."""
+
+    written: WrittenText
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What one call of a model cost."""
 
     source: TextSource
     model: str
-    purpose: str  # "explain" or "insight"
+    purpose: str  # "explain", "explain_stream" or "insight"
     input_tokens: int
     output_tokens: int
     seconds: float
@@ -124,6 +139,10 @@ class LlmProvider(Protocol):
 
     async def insight(self, task: InsightTask) -> str:
         """One sentence on the shopper's taste."""
+        ...
+
+    def stream(self, task: ExplanationTask) -> AsyncGenerator[str, None]:
+        """The text of the task's one item in pieces, as it is written. It is not yet checked against the evidence."""
         ...
 
     async def aclose(self) -> None:

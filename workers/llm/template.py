@@ -11,7 +11,7 @@ from shop.entities.explanations import TextSource
 from workers.llm.messages import wording_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from scoring.types import ReasonKind
     from workers.llm.messages import Wording
@@ -37,6 +37,10 @@ class TemplateProvider:
 
     async def insight(self, task: InsightTask) -> str:
         return describe_shopper(task)
+
+    async def stream(self, task: ExplanationTask) -> AsyncGenerator[str, None]:
+        for text in await self.explain(task):
+            yield text
 
     async def aclose(self) -> None:
         return None

@@ -1,30 +1,30 @@
-"""The one writer that jobs call: the chosen provider, a check of every text, and the template behind them all."""
+"""The one writer that jobs call: a chain of providers, a check of every text, and the template behind them all."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from shop.entities.explanations import TextSource
-from workers.llm.anthropic_provider import AnthropicProvider
-from workers.llm.chat import Limits
-from workers.llm.errors import ProviderError
+from workers.llm.answers import without_thoughts
+from workers.llm.chain import build_chain
+from workers.llm.errors import PausedError, ProviderError, RejectedRequestError
 from workers.llm.grounding import check, explanation_grounds, insight_grounds
-from workers.llm.openai_provider import OpenAiProvider
-from workers.llm.protocol import WrittenText
+from workers.llm.protocol import TextChecked, TextDelta, WrittenText
 from workers.llm.template import TemplateProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from pydantic import SecretStr
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from shop.settings import LlmSettings
+    from workers.llm.breaker import Lane
     from workers.llm.grounding import Grounds
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider, Usage
+
+T = TypeVar("T")
 
 # What an item's entry takes at most in practice (three sentences in a wordy language, and the JSON around them).
 _TOKENS_PER_ITEM = 120
@@ -33,61 +33,112 @@ log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Writes every text that it is asked for: a failed provider or an unproved text gives way to the template."""
+    """Writes every text that it is asked for: a failed provider gives way to the next in the chain, and in the end,
+    or for an unproved text, to the template."""
 
-    def __init__(self, providers: Sequence[LlmProvider], *, items_per_call: int = 12) -> None:
-        """`providers` are tried in this order; with none, the template writes all."""
-        self._providers = tuple(providers)
+    def __init__(self, chain: Sequence[Lane], *, items_per_call: int = 12, deadline_seconds: float = 45) -> None:
+        """`chain` is asked in this order; empty, the template writes all. The deadline is for all of it together."""
+        self._chain = tuple(chain)
         self._template = TemplateProvider()
         self._items_per_call = items_per_call
+        self._deadline_seconds = deadline_seconds
 
     async def explain(self, task: ExplanationTask) -> list[WrittenText]:
         """One text for each item, in their order. Long lists are asked for in several calls at once."""
-        size = self._items_per_call
+        size, deadline = self._items_per_call, self._deadline()
         parts = [replace(task, items=task.items[at : at + size]) for at in range(0, len(task.items), size)]
-        written = await asyncio.gather(*(self._explain_part(part) for part in parts))
+        written = await asyncio.gather(*(self._explain_part(part, deadline) for part in parts))
         return [text for part in written for text in part]
 
     async def insight(self, task: InsightTask) -> WrittenText:
         """One sentence on the shopper."""
-        grounds = insight_grounds(task)
-        for provider in self._providers:
-            try:
-                text = await provider.insight(task)
-            except ProviderError as error:
-                _log_failure(provider, "insight", error)
-                continue
-            if _is_proved(text, grounds, provider, "insight"):
+        found = await self._first("insight", lambda provider: provider.insight(task), self._deadline())
+        if found is not None:
+            text, provider = found
+            if _is_proved(text, insight_grounds(task), provider, "insight"):
                 return _signed(text, provider)
         return _signed(await self._template.insight(task), self._template)
 
+    async def stream(self, task: ExplanationTask) -> AsyncGenerator[TextDelta | TextChecked, None]:
+        """The text of the task's one item as it is written; the last event is the text that counts.
+
+        Where a provider fails before its first word, the next one streams; where one will not stream at all, the text
+        comes whole. What has begun and is cut or not proved is replaced by the template's text.
+        """
+        deadline, shown, unwilling = self._deadline(), "", False
+        for lane in self._chain:
+            try:
+                async with aclosing(_growing(lane, task, deadline)) as texts:
+                    async for text in texts:
+                        if len(text) > len(shown):
+                            yield TextDelta(text[len(shown) :])
+                            shown = text
+            except (ProviderError, TimeoutError) as error:
+                _log_failure(lane.provider, "explain_stream", error)
+                unwilling = unwilling or isinstance(error, RejectedRequestError)
+                if shown:
+                    break
+                continue
+            (grounds,) = explanation_grounds(task)
+            if _is_proved(shown, grounds, lane.provider, "explain_stream"):
+                yield TextChecked(_signed(shown, lane.provider), replaced=False)
+                return
+            break
+        if unwilling and not shown:
+            (written,) = await self._explain_part(task, deadline)
+        else:
+            (text,) = await self._template.explain(task)
+            written = _signed(text, self._template)
+        yield TextChecked(written, replaced=bool(shown))
+
     async def aclose(self) -> None:
         """Closes the providers' connections."""
-        for provider in self._providers:
-            await provider.aclose()
+        for lane in self._chain:
+            await lane.provider.aclose()
 
-    async def _explain_part(self, task: ExplanationTask) -> list[WrittenText]:
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._deadline_seconds
+
+    async def _explain_part(self, task: ExplanationTask, deadline: float) -> list[WrittenText]:
         safe = [_signed(text, self._template) for text in await self._template.explain(task)]
-        for provider in self._providers:
+        found = await self._first("explain", lambda provider: provider.explain(task), deadline)
+        if found is None:
+            return safe
+        texts, provider = found
+        return [
+            _signed(text, provider) if _is_proved(text, grounds, provider, "explain") else fallback
+            for text, grounds, fallback in zip(texts, explanation_grounds(task), safe, strict=True)
+        ]
+
+    async def _first(
+        self, purpose: str, ask: Callable[[LlmProvider], Awaitable[T]], deadline: float
+    ) -> tuple[T, LlmProvider] | None:
+        """What the first provider that can gives; None when none can before the deadline."""
+        for lane in self._chain:
             try:
-                texts = await provider.explain(task)
-            except ProviderError as error:
-                _log_failure(provider, "explain", error)
-                continue
-            return [
-                _signed(text, provider) if _is_proved(text, grounds, provider, "explain") else fallback
-                for text, grounds, fallback in zip(texts, explanation_grounds(task), safe, strict=True)
-            ]
-        return safe
+                async with asyncio.timeout_at(deadline), lane.entered(_patience(deadline)) as provider:
+                    return await ask(provider), provider
+            except (ProviderError, TimeoutError) as error:
+                _log_failure(lane.provider, purpose, error)
+        return None
 
 
-def build_writer(settings: LlmSettings, *, on_usage: Callable[[Usage], None] | None = None) -> Writer:
+def build_writer(
+    settings: LlmSettings,
+    *,
+    on_usage: Callable[[Usage], None] | None = None,
+    metered: Callable[[LlmProvider], LlmProvider] = lambda provider: provider,
+) -> Writer:
     """The writer that the settings choose. No SDK is imported and nothing is sent before the first text.
 
-    A missing key is logged, and the template writes. `on_usage` is told what each call cost.
+    A missing key is logged, and the next in line writes. `on_usage` is told what each call cost; `metered` is put
+    around each provider.
     """
-    provider = _build_provider(settings, on_usage)
-    return Writer([] if provider is None else [provider], items_per_call=items_per_call(settings))
+    return Writer(
+        build_chain(settings, on_usage, metered),
+        items_per_call=items_per_call(settings),
+        deadline_seconds=settings.deadline_seconds,
+    )
 
 
 def items_per_call(settings: LlmSettings) -> int:
@@ -95,38 +146,25 @@ def items_per_call(settings: LlmSettings) -> int:
     return max(1, settings.max_output_tokens // _TOKENS_PER_ITEM)
 
 
-def _build_provider(settings: LlmSettings, on_usage: Callable[[Usage], None] | None) -> LlmProvider | None:
-    limits = Limits(settings.timeout_seconds, settings.max_retries, settings.max_output_tokens)
-    if settings.provider == "anthropic" and (key := _key(settings.anthropic_api_key, "ANTHROPIC_API_KEY")):
-        return AnthropicProvider(
-            settings.anthropic_model, key, limits, base_url=settings.anthropic_base_url, on_usage=on_usage
-        )
-    if settings.provider == "openai" and (key := _key(settings.openai_api_key, "OPENAI_API_KEY")):
-        return OpenAiProvider(
-            TextSource.OPENAI, settings.openai_model, key, limits, base_url=settings.openai_base_url, on_usage=on_usage
-        )
-    if settings.provider == "local":
-        # The SDK wants some key; a real one must not reach a server that is not OpenAI's.
-        return OpenAiProvider(
-            TextSource.LOCAL,
-            settings.local_model,
-            "none",
-            limits,
-            base_url=settings.local_base_url,
-            on_usage=on_usage,
-        )
-    return None
+async def _growing(lane: Lane, task: ExplanationTask, deadline: float) -> AsyncGenerator[str, None]:
+    """The text so far, again and again, in one line: each begins with the one before."""
+    raw = ""
+    async with (
+        lane.entered(_patience(deadline)) as provider,
+        aclosing(provider.stream(task)) as pieces,
+    ):
+        while True:
+            async with asyncio.timeout_at(deadline):
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            raw += piece
+            yield " ".join(without_thoughts(raw).split())
 
 
-def _key(secret: SecretStr | None, variable: str) -> str | None:
-    key = secret.get_secret_value().strip() if secret is not None else ""
-    if not key:
-        log.warning(
-            "llm.key_missing",
-            variable=variable,
-            hint=f"Set {variable}, or LLM_PROVIDER=template. Until then the template writes all texts.",
-        )
-    return key or None
+def _patience(deadline: float) -> float:
+    """Seconds to wait in line for a provider: half of what is left, so that the next one has its chance."""
+    return max(0.0, deadline - asyncio.get_running_loop().time()) / 2
 
 
 def _signed(text: str, provider: LlmProvider) -> WrittenText:
@@ -142,14 +180,18 @@ def _is_proved(text: str, grounds: Grounds, provider: LlmProvider, purpose: str)
     return not problems
 
 
-def _log_failure(provider: LlmProvider, purpose: str, error: ProviderError) -> None:
-    log.warning(
-        "llm.failed",
-        source=provider.source,
-        model=provider.model,
-        purpose=purpose,
-        error=type(error).__name__,
-        message=error.message,
-        retryable=error.retryable,
-        retry_after=getattr(error, "retry_after", None),
-    )
+def _log_failure(provider: LlmProvider, purpose: str, error: ProviderError | TimeoutError) -> None:
+    who = {"source": provider.source, "model": provider.model, "purpose": purpose}
+    if isinstance(error, PausedError):
+        log.debug("llm.skipped", **who, seconds=error.seconds)
+    elif isinstance(error, ProviderError):
+        log.warning(
+            "llm.failed",
+            **who,
+            error=type(error).__name__,
+            message=error.message,
+            retryable=error.retryable,
+            retry_after=getattr(error, "retry_after", None),
+        )
+    else:
+        log.warning("llm.out_of_time", **who, hint="LLM_DEADLINE_SECONDS sets how long a text may take.")

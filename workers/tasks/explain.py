@@ -11,7 +11,7 @@ from workers.llm.protocol import ExplanationTask, Fact, ItemTask, ProductFacts, 
 from workers.tasks.facts import labels_of, price_text, taste_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from shop.entities.catalog import Product
     from shop.jobs import ExplainItem, ExplainList
@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 
 async def explain_list(context: WorkerContext, job: ExplainList) -> int:
     """Returns how many texts were written; those that are already there are not written again."""
+    return await write_missing(context, job, context.writer.explain)
+
+
+async def write_missing(
+    context: WorkerContext, job: ExplainList, write: Callable[[ExplanationTask], Awaitable[list[WrittenText]]]
+) -> int:
+    """Has `write` write the texts that are not there yet, stores them, and tells of all. Returns how many it wrote."""
     store = context.resources.explanation_store
     done = await store.stored([item.key for item in job.items])
     todo = [item for item in job.items if item.key not in done]
     products = await context.resources.catalog.get_many(_product_ids(todo))
     writable = [item for item in todo if item.product_id in products]
-    texts = await context.writer.explain(await _task(context, job, writable, products)) if writable else []
+    texts = await write(await _task(context, job, writable, products)) if writable else []
     written = [_ready(job, item, text) for item, text in zip(writable, texts, strict=True)]
     gone = [_gone(job, item) for item in todo if item.product_id not in products]
     added = await store.add([*written, *gone], datetime.now(UTC)) if written or gone else []

@@ -1,0 +1,82 @@
+"""The language models that the settings choose, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shop.entities.explanations import TextSource
+from workers.llm.anthropic_provider import AnthropicProvider
+from workers.llm.breaker import Breaker, BreakerLimits, Lane
+from workers.llm.chat import Limits
+from workers.llm.openai_provider import OpenAiProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+
+    from shop.settings import LlmSettings
+    from workers.llm.protocol import LlmProvider, Usage
+
+log = structlog.get_logger(__name__)
+
+
+def build_chain(
+    settings: LlmSettings,
+    on_usage: Callable[[Usage], None] | None,
+    metered: Callable[[LlmProvider], LlmProvider],
+) -> list[Lane]:
+    """One lane for each provider of the chain that has what it needs. A missing key is logged, and it is left out."""
+    pauses = BreakerLimits(settings.breaker_failures, settings.breaker_seconds, settings.breaker_lasting_seconds)
+    providers = (_provider(name, settings, on_usage) for name in settings.chain)
+    return [
+        Lane(metered(provider), Breaker(provider.source, pauses), settings.max_concurrency)
+        for provider in providers
+        if provider is not None
+    ]
+
+
+def _provider(name: str, settings: LlmSettings, on_usage: Callable[[Usage], None] | None) -> LlmProvider | None:
+    limits = Limits(
+        settings.timeout_seconds,
+        settings.max_retries,
+        settings.max_output_tokens,
+        longest_retry_after=settings.max_retry_after_seconds,
+    )
+    if name == "anthropic" and (key := _required(settings.anthropic_api_key, "ANTHROPIC_API_KEY")):
+        return AnthropicProvider(
+            settings.anthropic_model, key, limits, base_url=settings.anthropic_base_url, on_usage=on_usage
+        )
+    if name == "openai" and (key := _required(settings.openai_api_key, "OPENAI_API_KEY")):
+        return OpenAiProvider(
+            TextSource.OPENAI, settings.openai_model, key, limits, base_url=settings.openai_base_url, on_usage=on_usage
+        )
+    if name == "local":
+        # The SDK wants some key; OpenAI's must not reach a server that is not OpenAI's.
+        return OpenAiProvider(
+            TextSource.LOCAL,
+            settings.local_model,
+            _value(settings.local_api_key) or "none",
+            limits,
+            base_url=settings.local_base_url,
+            on_usage=on_usage,
+        )
+    return None
+
+
+def _required(secret: SecretStr | None, variable: str) -> str:
+    key = _value(secret)
+    if not key:
+        log.warning(
+            "llm.key_missing",
+            variable=variable,
+            hint=f"Set {variable}, or take this provider out of LLM_PROVIDER and LLM_FALLBACKS. "
+            "Until then the next in line writes, and the template at last.",
+        )
+    return key
+
+
+def _value(secret: SecretStr | None) -> str:
+    return secret.get_secret_value().strip() if secret is not None else ""
