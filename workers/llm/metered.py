@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider, Usage
     from workers.llm.writer import Writer
 
+_PURPOSES = {"explain": Purpose.EXPLAIN, "explain_stream": Purpose.STREAM, "insight": Purpose.INSIGHT}
 _BYTES_PER_TOKEN = 3  # fewer than any model's tokenizer takes on average, in any script
 
 
@@ -53,7 +54,7 @@ class Meter:
 
     def answered(self, usage: Usage) -> None:
         """Counts an answer, usable or not."""
-        purpose = Purpose(usage.purpose.upper())
+        purpose = _PURPOSES[usage.purpose]
         self._unsettled[purpose] += self._usage.answered(
             usage.source,
             usage.model,
@@ -70,7 +71,7 @@ class Meter:
         The counts are written before this ends. A call without an answer may cost all the same when it was given up
         on: then what was set aside stays so.
         """
-        model, purpose = provider.model or "", Purpose(prompt.purpose.upper())
+        model, purpose = provider.model or "", _PURPOSES[prompt.purpose]
         reservation = await self._reserve(provider.source, model, purpose, prompt)
         kept = 0
         try:
