@@ -57,6 +57,7 @@ class BudgetService:
         self._polls = bool(self._limits) and llm.provider != "template"
         self._today = today
         self._exhausted: tuple[date, frozenset[Purpose]] = (date.min, frozenset())
+        self._told: dict[Purpose, date] = {}
         self._worker: asyncio.Task[None] | None = None
 
     async def reserve(
@@ -78,6 +79,8 @@ class BudgetService:
         if granted is None:
             await self._begin(purpose, day)
             granted = await self._spent.reserve(purpose, day, micros, limit)
+        if not granted:
+            self._tell(purpose, day)
         return Reservation(purpose, day, micros) if granted else None
 
     async def settle(self, reservation: Reservation, cost_micros: int) -> None:
@@ -128,6 +131,11 @@ class BudgetService:
             except UnavailableError as error:
                 _log.debug("llm_budget_unknown", reason=error.message)
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _tell(self, purpose: Purpose, day: date) -> None:
+        if self._told.get(purpose) != day:
+            self._told[purpose] = day
+            _log.warning("llm_budget_used_up", purpose=purpose, hint="The template writes until midnight UTC.")
 
     async def _used(self, purpose: Purpose) -> int:
         day = self._today()

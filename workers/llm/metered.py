@@ -7,14 +7,16 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import structlog
+
 from shop.entities.usage import Purpose
 from shop.errors import UnavailableError
-from workers.llm.errors import ProviderError, ProviderTimeoutError
-from workers.llm.prompts import explain_prompt, insight_prompt
+from workers.llm.errors import OverBudgetError, ProviderError, ProviderTimeoutError
+from workers.llm.prompts import explain_prompt, explanation_stream_prompt, insight_prompt
 from workers.llm.writer import build_writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from shop.entities.explanations import TextSource
     from shop.resources import Resources
@@ -24,12 +26,9 @@ if TYPE_CHECKING:
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider, Usage
     from workers.llm.writer import Writer
 
+log = structlog.get_logger(__name__)
 _PURPOSES = {"explain": Purpose.EXPLAIN, "explain_stream": Purpose.STREAM, "insight": Purpose.INSIGHT}
 _BYTES_PER_TOKEN = 3  # fewer than any model's tokenizer takes on average, in any script
-
-
-class OverBudgetError(ProviderError):
-    """The model is not asked, because of what it would cost."""
 
 
 def metered_writer(resources: Resources) -> Writer:
@@ -96,6 +95,7 @@ class Meter:
                 purpose, source, model, input_tokens=size // _BYTES_PER_TOKEN, output_tokens=self._output_tokens
             )
         except UnavailableError as error:
+            log.warning("llm.budget_unknown", purpose=purpose, reason=error.message)
             raise OverBudgetError(source, f"what was spent today cannot be read. {error.message}") from error
         if reservation is None:
             raise OverBudgetError(source, f"today's budget for {purpose.value} is used up.")
@@ -128,6 +128,14 @@ class _MeteredProvider:
     async def insight(self, task: InsightTask) -> str:
         async with self._meter.asking(self._provider, insight_prompt(task)):
             return await self._provider.insight(task)
+
+    async def stream(self, task: ExplanationTask) -> AsyncGenerator[str, None]:
+        async with (
+            self._meter.asking(self._provider, explanation_stream_prompt(task)),
+            contextlib.aclosing(self._provider.stream(task)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece
 
     async def aclose(self) -> None:
         await self._provider.aclose()

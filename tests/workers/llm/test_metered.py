@@ -20,6 +20,7 @@ from tests.fixtures.cable import cable
 from tests.fixtures.waiting import until
 from tests.workers.llm.samples import INSIGHT, MILK, TASK
 from workers.llm.metered import metered_writer
+from workers.llm.protocol import TextChecked
 from workers.llm.template import TemplateProvider
 
 if TYPE_CHECKING:
@@ -204,3 +205,40 @@ async def test_what_is_set_aside_covers_what_a_call_takes(settings: Settings, se
 
     (request,) = server.received
     assert reserved >= 5 * 1000 + len(request.system) // 4 + 150
+
+
+async def test_a_streamed_text_is_counted_and_paid_however_it_ends(settings: Settings, server: LlmServer) -> None:
+    one_item = replace(TASK, items=TASK.items[:1])
+    limited = paid(settings, server, daily_budget_stream_usd=5)
+
+    async with worker(limited) as (writer, resources):
+        whole = [part async for part in writer.stream(one_item)]
+        left = writer.stream(one_item)
+        await anext(left)
+        await left.aclose()
+        spent = await budget(resources, Purpose.STREAM)
+        (row,) = (await resources.llm_usage.report()).rows
+
+    assert isinstance(whole[-1], TextChecked)
+    assert whole[-1].written.source is TextSource.ANTHROPIC
+    assert (row.purpose, row.counts.calls) == (Purpose.STREAM, 2)
+    assert spent.used_micros == row.counts.cost_micros > COST
+
+    async with worker(paid(settings, server, daily_budget_stream_usd=0)) as (writer, _):
+        asked = len(server.received)
+        (only,) = [part async for part in writer.stream(one_item)]
+
+    assert isinstance(only, TextChecked)
+    assert (only.written.source, only.replaced) == (TextSource.TEMPLATE, False)
+    assert len(server.received) == asked
+
+
+async def test_over_budget_the_next_in_line_writes_if_it_costs_nothing(settings: Settings, server: LlmServer) -> None:
+    chain = {"fallbacks": "local", "local_base_url": f"{server.url}/v1", "daily_budget_explain_usd": 0}
+
+    texts = await written(paid(settings, server, **chain))
+
+    assert {text.source for text in texts} == {TextSource.LOCAL}
+    assert [request.path for request in server.received] == ["/v1/chat/completions"]
+    counts = await books(settings)
+    assert (counts.calls, counts.cost, counts.priced) == (1, None, False)
