@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -42,10 +42,10 @@ class _Summable:
     """Adds field by field."""
 
     __slots__ = ()
+    __match_args__: tuple[str, ...]  # a dataclass has its fields' names there
 
     def __add__(self, other: Self) -> Self:
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]  # every subclass is a dataclass
-        return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return type(self)(*[getattr(self, name) + getattr(other, name) for name in self.__match_args__])
 
 
 @dataclass(frozen=True, slots=True)
