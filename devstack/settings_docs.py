@@ -71,7 +71,7 @@ def _text(value: object) -> str:
     if value is None or isinstance(value, SecretStr):
         return ""
     if isinstance(value, bool | list | dict):
-        return json.dumps(value)
+        return json.dumps(value, default=lambda entry: entry.model_dump())
     return str(value)
 
 

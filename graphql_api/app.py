@@ -42,7 +42,8 @@ def create_app(settings: Settings) -> Starlette:
             yield
         _log.info("api_stopped")
 
-    async def show_metrics(_request: Request) -> Response:
+    async def show_metrics(request: Request) -> Response:
+        await request.app.state.resources.llm_usage.refresh_totals()
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     middleware = [Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS)]

@@ -15,6 +15,7 @@ from shop.entities.paging import ProductSort
 from shop.entities.people import Role
 from shop.entities.recommendations import Confidence, Degradation
 from shop.entities.rules import Weekday
+from shop.entities.usage import Purpose, UsageDimension
 
 
 def _describe(enum: type[Enum], name: str, description: str, values: dict[Enum, str]) -> None:
@@ -115,6 +116,7 @@ _describe(
         Degradation.HISTORY: "The shopper's past is missing: MongoDB is away.",
         Degradation.EXPLANATIONS: "New explanations could not be ordered; ask again later.",
         Degradation.LOG: "The log is full; an older list was dropped from it.",
+        Degradation.LLM_BUDGET: "Today's budget for explanations is used up: new ones come from a template.",
     },
 )
 _describe(
@@ -192,5 +194,26 @@ _describe(
         JobState.SUCCEEDED: "It has done what it was for.",
         JobState.FAILED: "It has given up; `errorCode` and `errorMessage` say why.",
         JobState.CANCELLED: "It was called off.",
+    },
+)
+_describe(
+    Purpose,
+    "LlmPurpose",
+    "What a language model is asked for; each has a daily budget of its own.",
+    {
+        Purpose.EXPLAIN: "Explanations of recommendations.",
+        Purpose.INSIGHT: "Insights on shoppers.",
+        Purpose.STREAM: "Explanations that are sent while they are written.",
+    },
+)
+_describe(
+    UsageDimension,
+    "LlmUsageDimension",
+    "By what usage is added up.",
+    {
+        UsageDimension.DAY: "Each day, in UTC.",
+        UsageDimension.PROVIDER: "Each provider.",
+        UsageDimension.MODEL: "Each model.",
+        UsageDimension.PURPOSE: "Each purpose.",
     },
 )

@@ -6,8 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from shop.resources import Resources
@@ -39,9 +44,54 @@ class Metrics:
         )
         for name, text, read in gauges:
             Gauge(name, text, registry=self.registry).set_function(read)
+        self.registry.register(_LlmUsage(resources))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class _LlmUsage(Collector):
+    """Usage of language models is counted by workers: what is shown is the shop's, and the same at every process."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        usage = self._resources.llm_usage
+        labels = ("provider", "model", "purpose")
+        for name, text, field, scale in (
+            ("calls", "Answers of language models, usable or not.", "calls", 1),
+            ("failures", "Texts that a language model did not give.", "failures", 1),
+            ("input_tokens", "Tokens that language models read.", "input_tokens", 1),
+            ("output_tokens", "Tokens that language models wrote.", "output_tokens", 1),
+            ("unpriced_calls", "Answers of models without a price.", "unpriced_calls", 1),
+            ("cost_usd", "What language models cost, by the price table.", "cost_micros", 1_000_000),
+            ("seconds", "How long calls of language models took.", "seconds", 1),
+        ):
+            family = CounterMetricFamily(f"whybuy_llm_{name}", text, labels=labels)
+            for row in usage.totals:
+                value = getattr(row.counts, field) / scale
+                family.add_metric([str(row.source), str(row.model), str(row.purpose)], value)
+            yield family
+        yield from self._budgets()
+        lookups = CounterMetricFamily(
+            "whybuy_explanation_lookups", "Where this process found wanted explanations.", labels=["found"]
+        )
+        for place in ("memory", "redis", "database", "ordered"):
+            lookups.add_metric([place], getattr(usage.lookups, place))
+        yield lookups
+
+    def _budgets(self) -> Iterator[Metric]:
+        limit = GaugeMetricFamily("whybuy_llm_budget_limit_usd", "Most that a day may cost.", labels=["purpose"])
+        used = GaugeMetricFamily("whybuy_llm_budget_used_usd", "What today has cost.", labels=["purpose"])
+        for budget in self._resources.llm_usage.budgets:
+            used.add_metric([budget.purpose], budget.used_micros / 1_000_000)
+            if budget.limit_micros is not None:
+                limit.add_metric([budget.purpose], budget.limit_micros / 1_000_000)
+        yield from (limit, used)
 
 
 class MetricsMiddleware:

@@ -31,6 +31,7 @@ from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
+from graphql_api.usage.queries import UsageQuery
 from shop.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 Query = merge_types(
     "Query",
-    (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, MerchandisingQuery, ModelQuery, JobQuery),
+    (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, MerchandisingQuery, ModelQuery, JobQuery, UsageQuery),
 )
 Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation, MerchandisingMutation, ModelMutation))
 Subscription = merge_types(

@@ -14,6 +14,7 @@ from scoring.types import EventType
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.jobs import JobState
 from shop.entities.people import Role
+from shop.entities.usage import Purpose
 
 Schema = dict[str, Any]
 Index = tuple[str, list[tuple[str, Any]], dict[str, Any]]
@@ -264,6 +265,34 @@ _INSIGHTS = Collection(
     (("user", [("userId", 1), ("createdAt", -1)], {}),),
 )
 
+_DAY: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+
+_LLM_USAGE = Collection(
+    "llm_usage",
+    _object(
+        {
+            "_id": _ID,
+            "day": _DAY,
+            "purpose": {"enum": [purpose.value for purpose in Purpose]},
+            "source": {"enum": [source.value for source in TextSource]},
+            "model": _STRING,
+            "calls": _COUNT,
+            "failures": _COUNT,
+            "inputTokens": _COUNT,
+            "outputTokens": _COUNT,
+            "costMicros": _COUNT,
+            "unpricedCalls": _COUNT,
+            "seconds": _AMOUNT,
+        }
+    ),
+    (("day", [("day", 1)], {}),),
+)
+
+_EXPLANATION_LOOKUPS = Collection(
+    "explanation_lookups",
+    _object({"_id": _DAY, "memory": _COUNT, "redis": _COUNT, "database": _COUNT, "ordered": _COUNT}),
+)
+
 _EXPERIMENTS = Collection("experiments", _object({"_id": _ID}, {"status": _STRING, "createdAt": _DATE}))
 
 _MERCHANDISING_RULES = Collection(
@@ -372,6 +401,8 @@ COLLECTIONS: tuple[Collection, ...] = (
     _BANDIT_STATES,
     _EXPLANATIONS,
     _INSIGHTS,
+    _LLM_USAGE,
+    _EXPLANATION_LOOKUPS,
     _EXPERIMENTS,
     _MERCHANDISING_RULES,
     _MODEL_SNAPSHOTS,

@@ -18,6 +18,8 @@ from shop.services.explanation_stream import ExplanationStream
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
 from shop.services.jobs import JobService
+from shop.services.llm_budget import BudgetService
+from shop.services.llm_usage import UsageService
 from shop.services.model import ModelService
 from shop.services.recommend import RecommendationService
 from shop.services.rules import RuleService
@@ -36,6 +38,7 @@ from shop.store.rules import RuleStore
 from shop.store.sessions import SessionStore
 from shop.store.snapshots import SnapshotStore
 from shop.store.texts import ExplanationStore, InsightStore
+from shop.store.usage import SpentStore, UsageStore
 from shop.store.users import UserStore
 
 if TYPE_CHECKING:
@@ -78,6 +81,8 @@ class Resources:
     tracking: TrackService
     jobs: JobService
     bandit: BanditService
+    llm_budget: BudgetService
+    llm_usage: UsageService
 
 
 def _compose(settings: Settings, database: Database, client: redis.Redis, reader: redis.Redis) -> Resources:
@@ -92,7 +97,10 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     catalog = CatalogService(products, hub, settings.api.product_cache_size)
     model = ModelService(snapshots, hub, settings.model.cache_dir)
     history = HistoryService(interactions, sessions, hub, settings.model.history_limit)
-    explanations = ExplanationService(texts, queue, settings.llm)
+    usage_store = UsageStore(database)
+    budget = BudgetService(SpentStore(client, keys), usage_store, settings.llm)
+    usage = UsageService(usage_store, budget, settings.llm)
+    explanations = ExplanationService(texts, queue, settings.llm, usage)
     rules = RuleService(RuleStore(database), catalog, hub)
     insights = InsightService(InsightStore(database), users, interactions, catalog, queue)
     return Resources(
@@ -117,11 +125,13 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         insights=insights,
         rules=rules,
         recommendations=RecommendationService(
-            model, history, catalog, rules, explanations, log, bandit, settings.model
+            model, history, catalog, rules, explanations, log, bandit, budget, settings.model
         ),
         tracking=TrackService(interactions, sessions, history, catalog, insights, bandit, hub),
         jobs=JobService(JobStore(database), queue, hub),
         bandit=bandit,
+        llm_budget=budget,
+        llm_usage=usage,
     )
 
 
@@ -137,6 +147,7 @@ async def open_resources(settings: Settings, *, serve: bool = False) -> AsyncIte
         for connections in (cache, reader):
             closing.push_async_callback(connections.connection_pool.disconnect)
             closing.push_async_callback(connections.aclose)
+        closing.push_async_callback(resources.llm_usage.stop)
         if serve:
             await _serve(resources, closing)
         yield resources
@@ -147,6 +158,9 @@ async def _serve(resources: Resources, closing: contextlib.AsyncExitStack) -> No
     closing.push_async_callback(resources.bandit.stop)
     resources.recommendation_log.start()
     closing.push_async_callback(resources.recommendation_log.stop)
+    resources.llm_usage.start()
+    resources.llm_budget.start()
+    closing.push_async_callback(resources.llm_budget.stop)
     await resources.hub.start()
     closing.push_async_callback(resources.hub.stop)
     await resources.model.try_refresh()

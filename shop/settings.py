@@ -6,7 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -85,6 +85,19 @@ def _names(listed: str) -> list[str]:
     return [name for part in listed.split(",") if (name := part.strip().lower())]
 
 
+class Price(BaseModel):
+    """US dollars per million tokens, which is as much as millionths of a dollar per token."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+    def micros(self, input_tokens: int, output_tokens: int) -> int:
+        """What a call costs, in millionths of a US dollar."""
+        return round(input_tokens * self.input + output_tokens * self.output)
+
+
 class LlmSettings(BaseSettings):
     model_config = _config("LLM_")
 
@@ -121,6 +134,20 @@ class LlmSettings(BaseSettings):
     breaker_lasting_seconds: float = Field(
         600, gt=0, description="The same after a wrong key, an unknown model or an empty account."
     )
+    prices: dict[str, Price] = Field(
+        {"claude-haiku-4-5": Price(input=1, output=5), "gpt-5-mini": Price(input=0.25, output=2)},
+        description="US dollars per million tokens of each model, as JSON. Replaces the whole table; check the prices "
+        "against those of your provider.",
+    )
+    daily_budget_explain_usd: float | None = Field(
+        None,
+        ge=0,
+        description="Most that explanations may cost in a day (UTC); then the template writes. Empty: no limit.",
+    )
+    daily_budget_insight_usd: float | None = Field(None, ge=0, description="The same for insights.")
+    daily_budget_stream_usd: float | None = Field(
+        None, ge=0, description="The same for explanations that are streamed while they are written."
+    )
     anthropic_api_key: SecretStr | None = Field(
         None, validation_alias="ANTHROPIC_API_KEY", description="Key for Anthropic."
     )
@@ -140,6 +167,16 @@ class LlmSettings(BaseSettings):
         """The language models in the order in which they are asked, none twice; the template stands behind them."""
         names = dict.fromkeys([self.provider, *_names(self.fallbacks)])
         return tuple(takewhile(lambda name: name != "template", names))
+
+    @model_validator(mode="after")
+    def _budgets_need_prices(self) -> LlmSettings:
+        budgets = (self.daily_budget_explain_usd, self.daily_budget_insight_usd, self.daily_budget_stream_usd)
+        paid = {"anthropic": self.anthropic_model, "openai": self.openai_model}
+        models = [paid[name] for name in self.chain if name in paid]
+        unpriced = [model for model in models if model not in self.prices]
+        if unpriced and any(budget is not None for budget in budgets):
+            raise ValueError(f"a daily budget needs the price of {unpriced[0]!r} in LLM_PRICES")
+        return self
 
 
 class WorkerSettings(BaseSettings):

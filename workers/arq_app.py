@@ -17,7 +17,7 @@ from shop.errors import ShopError, UnavailableError
 from shop.resources import open_resources
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
-from workers.llm.writer import build_writer
+from workers.llm.metered import metered_writer
 from workers.registry import JOBS, SCHEDULES, JobSpec, Schedule
 from workers.run import retry_delay_seconds, run_job
 
@@ -41,7 +41,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with open_resources(settings) as resources:
-        writer = build_writer(settings.llm)
+        writer = metered_writer(resources)
         context = WorkerContext(resources, writer)
         _log.info("worker_started", jobs=list(JOBS), writer=settings.llm.provider)
         try:

@@ -39,6 +39,7 @@ class Degradation(StrEnum):
     HISTORY = "HISTORY"  # the shopper's past could not be read
     EXPLANATIONS = "EXPLANATIONS"  # new explanations cannot be ordered now
     LOG = "LOG"  # the list could not be logged
+    LLM_BUDGET = "LLM_BUDGET"  # today's budget for explanations is used up: the template writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import structlog
 
 from shop.bounded import BoundedDict
 from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
+from shop.entities.usage import Lookups
 from shop.errors import UnavailableError
 from shop.jobs import ExplainItem, ExplainList, JobQueue, StreamExplanation
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from shop.entities.people import Actor
     from shop.entities.recommendations import Evidence
+    from shop.services.llm_usage import UsageService
     from shop.settings import LlmSettings
     from shop.store.texts import ExplanationStore
 
@@ -37,9 +39,10 @@ class Claim:
 
 
 class ExplanationService:
-    def __init__(self, store: ExplanationStore, queue: JobQueue, llm: LlmSettings) -> None:
+    def __init__(self, store: ExplanationStore, queue: JobQueue, llm: LlmSettings, usage: UsageService) -> None:
         self._store = store
         self._queue = queue
+        self._usage = usage
         self._ready: BoundedDict[str, Explanation] = BoundedDict(_CAPACITY)
         model = {"anthropic": llm.anthropic_model, "openai": llm.openai_model, "local": llm.local_model}
         self._writer = f"{llm.provider}:{model.get(llm.provider, '')}:{TEXT_VERSION}"
@@ -56,6 +59,7 @@ class ExplanationService:
         Never raises for a lost database and never waits for a writer.
         """
         found = {claim.key: ready for claim in claims if (ready := self._ready.get(claim.key)) is not None}
+        self._usage.looked_up(Lookups(memory=len(found)))
         missing = [claim for claim in claims if claim.key not in found]
         if not missing:
             return found, True
@@ -105,6 +109,7 @@ class ExplanationService:
             found = await self._store.cached(keys)
         except UnavailableError:
             complete = False
+        in_redis = len(found)
         missing = [key for key in keys if key not in found]
         try:
             stored = await self._store.stored(missing) if missing else {}
@@ -113,6 +118,7 @@ class ExplanationService:
                 await self._store.cache(list(stored.values()))
         except UnavailableError:
             complete = False
+        self._usage.looked_up(Lookups(redis=in_redis, database=len(found) - in_redis))
         for key, text in found.items():
             if text.status is TextStatus.READY:
                 self._ready.put(key, text)
@@ -135,6 +141,7 @@ class ExplanationService:
         if not items:
             return
         await self._store.remember(actor.key, language, {item.product_id: item.evidence for item in items})
+        self._usage.looked_up(Lookups(ordered=len(items)))
         job = ExplainList(actor.key, language, items)
         job_id = "explain:" + hashlib.sha256("".join(sorted(ours)).encode()).hexdigest()[:32]
         try:

@@ -23,6 +23,7 @@ from shop.entities.recommendations import (
     RecommendationList,
     RecommendationRequest,
 )
+from shop.entities.usage import Purpose
 from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.services.history import with_behavior
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from shop.services.catalog import CatalogService
     from shop.services.explain import Claim, ExplanationService
     from shop.services.history import ActorHistory, HistoryService
+    from shop.services.llm_budget import BudgetService
     from shop.services.model import ActiveModel, ModelService
     from shop.services.rules import RuleService
     from shop.settings import ModelSettings
@@ -62,7 +64,7 @@ class _Ranked:
 
 
 class RecommendationService:
-    def __init__(  # noqa: PLR0913 (the heart is wired to everything; each is one part)
+    def __init__(  # noqa: PLR0913, PLR0917 (the heart is wired to everything; each is one part)
         self,
         model: ModelService,
         history: HistoryService,
@@ -71,6 +73,7 @@ class RecommendationService:
         explanations: ExplanationService,
         log: RecommendationLog,
         bandit: BanditService,
+        llm_budget: BudgetService,
         settings: ModelSettings,
     ) -> None:
         self._model = model
@@ -80,6 +83,7 @@ class RecommendationService:
         self._explanations = explanations
         self._log = log
         self._bandit = bandit
+        self._llm_budget = llm_budget
         self._exploration_share = settings.exploration_share
         self._caps = Caps(settings.max_per_category, settings.max_per_brand)
         self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
@@ -103,6 +107,8 @@ class RecommendationService:
             degraded.append(Degradation.CATALOG)
         if not ordered:
             degraded.append(Degradation.EXPLANATIONS)
+        if self._llm_budget.exhausted(Purpose.EXPLAIN):
+            degraded.append(Degradation.LLM_BUDGET)
         shown = RecommendationList(
             id=uuid.uuid4().hex,
             actor=request.actor,

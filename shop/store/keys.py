@@ -46,3 +46,7 @@ class Keys:
     def explanation_evidence(self, actor_key: str) -> str:
         """What the explanations that an actor's lists ordered lately rest on (a hash by product)."""
         return f"{self.prefix}:explanation-evidence:{actor_key}"
+
+    def llm_spent(self, purpose: str, day: str) -> str:
+        """What texts of a purpose have cost on a day, with what is reserved for calls under way (micro-USD)."""
+        return f"{self.prefix}:llm-spent:{purpose}:{day}"

@@ -57,8 +57,8 @@ async def test_every_collection_of_the_architecture_is_created_once(database: Da
     assert set(await database.list_collection_names()) == {
         "users", "credentials", "products", "categories", "interactions", "user_profiles", "recommendations_log",
         "bandit_states",
-        "explanations", "insights", "experiments", "merchandising_rules", "model_snapshots", "jobs", "audit_log",
-        "schema_migrations",
+        "explanations", "insights", "llm_usage", "explanation_lookups",
+        "experiments", "merchandising_rules", "model_snapshots", "jobs", "audit_log", "schema_migrations",
     }  # fmt: skip
     for spec in COLLECTIONS:
         names = set(await database[spec.name].index_information())

@@ -120,3 +120,7 @@ class BusyError(ProviderError):
         super().__init__(
             source, f"all {limit} calls that may run at once are taken. LLM_MAX_CONCURRENCY sets the limit."
         )
+
+
+class OverBudgetError(ProviderError):
+    """The provider is not asked, because of what it would cost."""

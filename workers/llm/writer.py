@@ -11,7 +11,7 @@ import structlog
 
 from workers.llm.answers import without_thoughts
 from workers.llm.chain import build_chain
-from workers.llm.errors import PausedError, ProviderError, RejectedRequestError
+from workers.llm.errors import OverBudgetError, PausedError, ProviderError, RejectedRequestError
 from workers.llm.grounding import check, explanation_grounds, insight_grounds
 from workers.llm.protocol import TextChecked, TextDelta, WrittenText
 from workers.llm.template import TemplateProvider
@@ -182,8 +182,8 @@ def _is_proved(text: str, grounds: Grounds, provider: LlmProvider, purpose: str)
 
 def _log_failure(provider: LlmProvider, purpose: str, error: ProviderError | TimeoutError) -> None:
     who = {"source": provider.source, "model": provider.model, "purpose": purpose}
-    if isinstance(error, PausedError):
-        log.debug("llm.skipped", **who, seconds=error.seconds)
+    if isinstance(error, PausedError | OverBudgetError):
+        log.debug("llm.skipped", **who, reason=error.message)
     elif isinstance(error, ProviderError):
         log.warning(
             "llm.failed",
