@@ -8,7 +8,9 @@ import strawberry
 
 from scoring.rules import RuleAction, Segment
 from scoring.types import EventType, ReasonKind, Scenario
+from shop.entities.exclusions import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.feedback import RatingReason, ReportGroup
 from shop.entities.jobs import JobState
 from shop.entities.models import SnapshotStatus, TrainingKind
 from shop.entities.paging import ProductSort
@@ -138,6 +140,38 @@ _describe(
         TextSource.OPENAI: "A model at OpenAI.",
         TextSource.LOCAL: "A model on the shop's own server.",
         TextSource.TEMPLATE: "No model: sentences put together from the evidence.",
+    },
+)
+_describe(
+    RatingReason,
+    "RatingReason",
+    "What is wrong with an explanation.",
+    {
+        RatingReason.WRONG: "It says something that is not true.",
+        RatingReason.UNCLEAR: "It cannot be understood.",
+        RatingReason.TOO_LONG: "It takes too long to read.",
+        RatingReason.NOT_RELEVANT: "It is true, and does not matter to the shopper.",
+        RatingReason.OTHER: "Something else; `comment` may say what.",
+    },
+)
+_describe(
+    ReportGroup,
+    "ExplanationReportGroup",
+    "What the rows of a report on explanations are for.",
+    {
+        ReportGroup.SOURCE: "Who wrote the text.",
+        ReportGroup.MODEL: "The language model that wrote it; templates have none.",
+        ReportGroup.PROMPT_VERSION: "The version of prompt or template.",
+    },
+)
+_describe(
+    ExclusionReason,
+    "ExclusionReason",
+    "Why an event does not speak for the shopper.",
+    {
+        ExclusionReason.GIFT: "It was for somebody else.",
+        ExclusionReason.NOT_MINE: "Somebody else did it.",
+        ExclusionReason.OTHER: "Another reason; `note` may say which.",
     },
 )
 _describe(

@@ -21,11 +21,16 @@ class Loaders:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self.products: DataLoader[str, Product | None] = DataLoader(self._load_products, cache=False)
+        self.excluded: DataLoader[str, bool] = DataLoader(self._load_excluded, cache=False)
         self.neighbours: DataLoader[NeighbourKey, list[Product]] = DataLoader(self._load_neighbours, cache=False)
 
     async def _load_products(self, ids: list[str]) -> list[Product | None]:
         products = await self._resources.catalog.get_many(ids)
         return [products.get(id_) for id_ in ids]
+
+    async def _load_excluded(self, interaction_ids: list[str]) -> list[bool]:
+        excluded = await self._resources.exclusions.among(interaction_ids)
+        return [id_ in excluded for id_ in interaction_ids]
 
     async def _load_neighbours(self, keys: list[NeighbourKey]) -> list[list[Product]]:
         groups: dict[tuple[Scenario, int], list[str]] = defaultdict(list)

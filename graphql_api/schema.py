@@ -17,10 +17,13 @@ from strawberry.tools import merge_types
 
 from graphql_api.accounts.mutations import AccountMutation
 from graphql_api.accounts.queries import AccountQuery
+from graphql_api.audit.queries import AuditQuery
 from graphql_api.catalog.mutations import CatalogMutation
 from graphql_api.catalog.queries import CatalogQuery
 from graphql_api.catalog.subscriptions import CatalogSubscription
 from graphql_api.errors import make_public
+from graphql_api.feedback.mutations import FeedbackMutation
+from graphql_api.feedback.queries import FeedbackQuery
 from graphql_api.jobs.queries import JobQuery
 from graphql_api.jobs.subscriptions import JobSubscription
 from graphql_api.merchandising.mutations import MerchandisingMutation
@@ -29,6 +32,7 @@ from graphql_api.models.mutations import ModelMutation
 from graphql_api.models.queries import ModelQuery
 from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
+from graphql_api.recommendations.mutations import RecommendationMutation
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.usage.queries import UsageQuery
@@ -40,9 +44,30 @@ if TYPE_CHECKING:
 
 Query = merge_types(
     "Query",
-    (NodeQuery, CatalogQuery, AccountQuery, RecommendationQuery, MerchandisingQuery, ModelQuery, JobQuery, UsageQuery),
+    (
+        NodeQuery,
+        CatalogQuery,
+        AccountQuery,
+        RecommendationQuery,
+        FeedbackQuery,
+        MerchandisingQuery,
+        ModelQuery,
+        JobQuery,
+        UsageQuery,
+        AuditQuery,
+    ),
 )
-Mutation = merge_types("Mutation", (AccountMutation, CatalogMutation, MerchandisingMutation, ModelMutation))
+Mutation = merge_types(
+    "Mutation",
+    (
+        AccountMutation,
+        CatalogMutation,
+        RecommendationMutation,
+        FeedbackMutation,
+        MerchandisingMutation,
+        ModelMutation,
+    ),
+)
 Subscription = merge_types(
     "Subscription", (RecommendationSubscription, CatalogSubscription, ModelSubscription, JobSubscription)
 )

@@ -11,7 +11,9 @@ from typing import Any
 
 from scoring.rules import RuleAction
 from scoring.types import EventType
+from shop.entities.exclusions import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
+from shop.entities.feedback import RatingReason
 from shop.entities.jobs import JobState
 from shop.entities.people import Role
 from shop.entities.usage import Purpose
@@ -175,7 +177,24 @@ _INTERACTIONS = Collection(
             [("sessionId", 1), ("at", -1), ("_id", -1)],
             {"partialFilterExpression": {"sessionId": {"$exists": True}}},
         ),
+        ("credited", [("at", 1)], {"partialFilterExpression": {"recommendationId": {"$exists": True}}}),
     ),
+)
+
+_EXCLUSIONS = Collection(
+    "exclusions",
+    _object(
+        {
+            "_id": _ID,
+            "actorKey": _ID,
+            "productId": _ID,
+            "active": _BOOL,
+            "reason": {"enum": [reason.value for reason in ExclusionReason]},
+            "note": _NULLABLE_STRING,
+            "at": _DATE,
+        }
+    ),
+    (("actor", [("actorKey", 1), ("active", 1)], {}), ("newest", [("at", -1)], {})),
 )
 
 _USER_PROFILES = Collection(
@@ -218,6 +237,9 @@ _RECOMMENDATIONS_LOG = Collection(
                     },
                     {
                         "rewardedAt": _DATE,
+                        "explanation": _object(
+                            {"source": _STRING, "model": _NULLABLE_STRING, "promptVersion": _STRING}
+                        ),
                         "impression": _object({"features": _BYTES, "rivals": _BYTES, "shown": _COUNT}),
                     },
                 ),
@@ -261,8 +283,30 @@ _EXPLANATIONS = Collection(
 
 _INSIGHTS = Collection(
     "insights",
-    _object({"_id": _ID, "userId": _ID, **_TEXT_REQUIRED}, _TEXT_OPTIONAL),
-    (("user", [("userId", 1), ("createdAt", -1)], {}),),
+    _object(
+        {"_id": _ID, "userId": _ID, **_TEXT_REQUIRED, "basis": _STRING, "eventCount": _COUNT, "edition": _COUNT},
+        {**_TEXT_OPTIONAL, "orderedAt": _NULLABLE_DATE},
+    ),
+)
+
+_EXPLANATION_RATINGS = Collection(
+    "explanation_ratings",
+    _object(
+        {
+            "_id": _ID,
+            "actorKey": _ID,
+            "productId": _ID,
+            "helpful": _BOOL,
+            "reason": {"enum": [*(reason.value for reason in RatingReason), None]},
+            "comment": _NULLABLE_STRING,
+            "source": {"enum": [source.value for source in TextSource]},
+            "model": _NULLABLE_STRING,
+            "promptVersion": _STRING,
+            "language": _STRING,
+            "at": _DATE,
+        }
+    ),
+    (("time", [("at", 1)], {}), ("actor", [("actorKey", 1)], {})),
 )
 
 _DAY: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
@@ -384,8 +428,21 @@ _JOBS = Collection(
 
 _AUDIT_LOG = Collection(
     "audit_log",
-    _object({"at": _DATE, "action": _STRING}, {"actorId": _NULLABLE_STRING, "subject": _STRING, "details": _OBJECT}),
-    (("newest", [("at", -1), ("_id", 1)], {}), ("subject", [("subject", 1), ("at", -1)], {})),
+    _object(
+        {
+            "_id": _ID,
+            "at": _DATE,
+            "action": _STRING,
+            "actorId": _NULLABLE_STRING,
+            "subject": _STRING,
+            "details": _OBJECT,
+        }
+    ),
+    (
+        ("newest", [("at", -1), ("_id", 1)], {}),
+        ("subject", [("subject", 1), ("at", -1), ("_id", 1)], {}),
+        ("action", [("action", 1), ("at", -1), ("_id", 1)], {}),
+    ),
 )
 
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))
@@ -396,10 +453,12 @@ COLLECTIONS: tuple[Collection, ...] = (
     _PRODUCTS,
     _CATEGORIES,
     _INTERACTIONS,
+    _EXCLUSIONS,
     _USER_PROFILES,
     _RECOMMENDATIONS_LOG,
     _BANDIT_STATES,
     _EXPLANATIONS,
+    _EXPLANATION_RATINGS,
     _INSIGHTS,
     _LLM_USAGE,
     _EXPLANATION_LOOKUPS,

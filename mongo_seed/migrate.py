@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mongo_seed.collections import COLLECTIONS
-from shop.store.database import ensure_collection, iterate, lease, put_document
+from shop.store.database import bulk_insert, delete_documents, ensure_collection, iterate, lease, put_document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,6 +25,27 @@ async def _ensure_collections(database: Database) -> None:
     )
 
 
+async def _one_insight_each(database: Database) -> None:
+    """Insights were kept by what they rested on; they are written anew when somebody looks. Activations of models were
+    on record without a subject."""
+    await _ensure_collections(database)
+    await delete_documents(database, "insights", {"edition": {"$exists": False}})
+    old = {"_id": {"$type": "objectId"}}
+    entries = [
+        {
+            "_id": str(entry["_id"]),
+            "at": entry["at"],
+            "action": "activateModel",
+            "actorId": entry["actorId"],
+            "subject": entry["version"],
+            "details": {"previous": entry["previous"]},
+        }
+        async for entry in iterate(database, "audit_log", old)
+    ]
+    await bulk_insert(database, "audit_log", entries)
+    await delete_documents(database, "audit_log", old)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step; `apply` must be able to run again after it was killed half way."""
@@ -35,7 +56,10 @@ class Migration:
 
 
 # Append only. Validators and indexes need no entry: they are brought in line with `collections.py` at every run.
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "collections with validators and indexes", _ensure_collections),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "collections with validators and indexes", _ensure_collections),
+    Migration(2, "one insight for each shopper, one form of audit entries", _one_insight_each),
+)
 
 
 async def migrate(database: Database, progress: Progress | None = None) -> list[int]:

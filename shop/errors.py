@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an input is refused, for whoever can mend it; `field` is a path into the input."""
+
+    field: str
+    code: str
+    message: str
 
 
 class ShopError(Exception):

@@ -54,15 +54,14 @@ class StreamExplanation:
 
 @dataclass(frozen=True, slots=True)
 class WriteInsight:
-    """Write the one sentence on a user's taste from the profile as it is when the job runs."""
+    """Write the one sentence on a user's taste from the profile and in the language as they are when the job runs."""
 
     name: ClassVar[str] = "write_insight"
     user_id: str
-    language: str
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> WriteInsight:
-        return cls(**data)
+        return cls(data["user_id"])
 
 
 @dataclass(frozen=True, slots=True)

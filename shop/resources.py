@@ -12,9 +12,11 @@ import structlog
 from shop.services.accounts import AccountService
 from shop.services.bandit import BanditService
 from shop.services.catalog import CatalogService
+from shop.services.corrections import CorrectionService
 from shop.services.events import BLOCK_SECONDS, EventHub
 from shop.services.explain import ExplanationService
 from shop.services.explanation_stream import ExplanationStream
+from shop.services.feedback import FeedbackService
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
 from shop.services.jobs import JobService
@@ -26,8 +28,11 @@ from shop.services.rules import RuleService
 from shop.services.track import TrackService
 from shop.store import database as mongo
 from shop.store import redis
+from shop.store.audit import AuditStore
 from shop.store.bandit import BanditStore
 from shop.store.event_log import EventLog
+from shop.store.exclusions import ExclusionStore
+from shop.store.feedback import FeedbackStore
 from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
 from shop.store.keys import Keys
@@ -66,6 +71,8 @@ class Resources:
     users: UserStore
     products: ProductStore
     interactions: InteractionStore
+    exclusions: ExclusionStore
+    audit_log: AuditStore
     snapshots: SnapshotStore
     explanation_store: ExplanationStore
     recommendation_log: RecommendationLog
@@ -76,6 +83,8 @@ class Resources:
     explanations: ExplanationService
     explanation_stream: ExplanationStream
     insights: InsightService
+    corrections: CorrectionService
+    feedback: FeedbackService
     rules: RuleService
     recommendations: RecommendationService
     tracking: TrackService
@@ -96,13 +105,24 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     bandit = BanditService(BanditStore(database, client, keys), log, settings.model.bandit_half_life_days)
     catalog = CatalogService(products, hub, settings.api.product_cache_size)
     model = ModelService(snapshots, hub, settings.model.cache_dir)
-    history = HistoryService(interactions, sessions, hub, settings.model.history_limit)
+    audit_log, insight_store = AuditStore(database), InsightStore(database)
+    exclusions = ExclusionStore(database, insight_store, audit_log)
+    history = HistoryService(interactions, exclusions, sessions, hub, settings.model.history_limit)
     usage_store = UsageStore(database)
     budget = BudgetService(SpentStore(client, keys), usage_store, settings.llm)
     usage = UsageService(usage_store, budget, settings.llm)
     explanations = ExplanationService(texts, queue, settings.llm, usage)
     rules = RuleService(RuleStore(database), catalog, hub)
-    insights = InsightService(InsightStore(database), users, interactions, catalog, queue)
+    insights = InsightService(
+        insight_store,
+        users,
+        interactions,
+        exclusions,
+        catalog,
+        queue,
+        hub,
+        settings.llm.insight_refresh_events,
+    )
     return Resources(
         settings=settings,
         database=database,
@@ -113,6 +133,8 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         users=users,
         products=products,
         interactions=interactions,
+        exclusions=exclusions,
+        audit_log=audit_log,
         snapshots=snapshots,
         explanation_store=texts,
         recommendation_log=log,
@@ -123,6 +145,8 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         explanations=explanations,
         explanation_stream=ExplanationStream(explanations, hub),
         insights=insights,
+        corrections=CorrectionService(interactions, exclusions, sessions, history, explanations, insights, hub),
+        feedback=FeedbackService(FeedbackStore(database), explanations),
         rules=rules,
         recommendations=RecommendationService(
             model, history, catalog, rules, explanations, log, bandit, budget, settings.model

@@ -126,6 +126,9 @@ class LlmSettings(BaseSettings):
         300, gt=0, description="How long a provider's `retry-after` is heeded at most."
     )
     max_concurrency: int = Field(4, gt=0, description="Calls of one provider at the same time, for each worker.")
+    insight_refresh_events: int = Field(
+        5, ge=1, description="New events of a shopper after which the insight is written anew."
+    )
     max_output_tokens: int = Field(1500, gt=0, description="Longest answer, in tokens.")
     breaker_failures: int = Field(
         3, gt=0, description="Failed calls in a row after which a provider is left alone, and the next in line writes."

@@ -55,12 +55,13 @@ class TrainingInterruptedError(ShopError):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is in the store, as far as a training cares: it reads the interactions up to `until`."""
+    """What is in the store, as far as a training cares: it reads the interactions up to `until` that count."""
 
     until: datetime | None
     interactions: int
     products: int
     products_changed: datetime | None
+    exclusions_changed: datetime | None = None
 
 
 async def data_mark(resources: Resources) -> Mark:
@@ -72,7 +73,8 @@ async def data_mark(resources: Resources) -> Mark:
     products = await resources.products.size()
     if products == 0:
         raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
-    return Mark(until, interactions, products, await resources.products.newest_change())
+    products_changed, corrected = await resources.products.newest_change(), await resources.exclusions.newest_change()
+    return Mark(until, interactions, products, products_changed, corrected)
 
 
 async def train_and_activate(

@@ -62,6 +62,10 @@ class Interaction:
         found = product_now_or_later(info, self.raw.product_id)
         return found if found is None or isinstance(found, Product) else await found
 
+    @strawberry.field(description="Whether the shopper said that it does not count; `editInsight` takes that back.")
+    async def excluded(self, info: Info) -> bool:
+        return await info.context.loaders.excluded.load(self.raw.id)
+
 
 @strawberry.type(description="An interaction and its cursor.")
 class InteractionEdge:

@@ -10,7 +10,6 @@ from graphql_api.context import Info
 from graphql_api.merchandising.types import MerchandisingRule, SaveMerchandisingRuleInput
 from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id
-from shop.services.rules import Problem
 
 
 @strawberry.type(description="What became of it.")
@@ -40,7 +39,7 @@ class MerchandisingMutation:
         rule_id = decode_id("MerchandisingRule", input.id) if input.id is not None else ""
         saved = await info.context.resources.rules.save(input.to_entity(rule_id), viewer.user_id)
         if isinstance(saved, list):
-            return SaveMerchandisingRulePayload(rule=None, user_errors=[_user_error(problem) for problem in saved])
+            return SaveMerchandisingRulePayload(rule=None, user_errors=[UserError.of(problem) for problem in saved])
         return SaveMerchandisingRulePayload(rule=MerchandisingRule.of(saved), user_errors=[])
 
     @strawberry.mutation(description="Deletes a rule; the next list is made without it (staff).")
@@ -53,7 +52,3 @@ class MerchandisingMutation:
             return DeleteMerchandisingRulePayload(deleted_id=input.id, user_errors=[])
         missing = UserError(field="id", code="NOT_FOUND", message=f"There is no rule {rule_id!r}.")
         return DeleteMerchandisingRulePayload(deleted_id=None, user_errors=[missing])
-
-
-def _user_error(problem: Problem) -> UserError:
-    return UserError(field=problem.field, code=problem.code, message=problem.message)

@@ -21,6 +21,7 @@ from graphql_api.recommendations.types import (
 )
 from graphql_api.relay import decode_id, encode_id
 from shop.entities.events import Topic
+from shop.entities.explanations import TextStatus
 from shop.services import explanation_stream
 
 
@@ -71,8 +72,8 @@ class InsightUpdated:
 @strawberry.type
 class RecommendationSubscription:
     @strawberry.subscription(
-        description="The list now (unless `after` is given), and again whenever the shopper does something or a new "
-        "model arrives."
+        description="The list now (unless `after` is given), and again whenever the shopper does or corrects "
+        "something or a new model arrives."
     )
     async def recommendations_updated(
         self, info: Info, input: ListInput = None, after: AfterEvent = None
@@ -84,7 +85,11 @@ class RecommendationSubscription:
         start = after or hub.newest_id
         if after is None:
             yield RecommendationsUpdated(event_id=start, list=await recommend(info, wanted, actor))
-        interests = [(Topic.INTERACTION, actor.key), (Topic.MODEL_ACTIVATED, None)]
+        interests = [
+            (Topic.INTERACTION, actor.key),
+            (Topic.HISTORY_CORRECTED, actor.key),
+            (Topic.MODEL_ACTIVATED, None),
+        ]
         async with aclosing(hub.subscribe(interests, start, newest_only=True)) as events:
             async for event in events:
                 yield RecommendationsUpdated(event_id=event.id, list=await recommend(info, wanted, actor))
@@ -136,6 +141,6 @@ class RecommendationSubscription:
         resources = info.context.resources
         async with aclosing(resources.hub.subscribe([(Topic.INSIGHT_UPDATED, actor.key)], after)) as events:
             async for event in events:
-                insight = await resources.insights.by_key(event.data["key"])
-                if insight is not None:
+                insight = await resources.insights.current(actor.user_id) if actor.user_id else None
+                if insight is not None and insight.status is not TextStatus.PENDING:
                     yield InsightUpdated(event_id=event.id, insight=Insight.of(insight))

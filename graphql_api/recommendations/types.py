@@ -10,7 +10,7 @@ import strawberry
 
 from graphql_api.catalog.types import Product, ProductFilterInput, product_now_or_later, require_categories
 from graphql_api.context import Info
-from graphql_api.relay import decode_id, decode_ids
+from graphql_api.relay import decode_id, decode_ids, encode_id
 from scoring import types as scoring
 from scoring.types import Component, ReasonKind, Scenario
 from shop.entities import explanations, people, recommendations
@@ -46,6 +46,9 @@ class Reason:
 
 @strawberry.type(description="Why a product is shown, in words. It is written in the background.")
 class Explanation:
+    id: strawberry.ID = strawberry.field(
+        description="Opaque; names this text of this shopper, for `rateExplanation`. Another evidence gives another id."
+    )
     status: TextStatus = strawberry.field(description="PENDING until it is written; `explanationReady` tells when.")
     text: str | None = strawberry.field(description="Two or three sentences in the shopper's language.")
     source: TextSource | None = strawberry.field(description="Who wrote it.")
@@ -59,6 +62,7 @@ class Explanation:
         """`reasons` are the item's own, which are the same evidence and need not be converted twice."""
         text = explanation.text
         return cls(
+            id=encode_id("Explanation", explanation.key),
             status=explanation.status,
             text=text.text if text else None,
             source=text.source if text else None,
@@ -72,7 +76,9 @@ class Explanation:
 @strawberry.type(description="One sentence on a shopper's taste. It is written in the background.")
 class Insight:
     status: TextStatus = strawberry.field(description="PENDING until it is written; `insightUpdated` tells when.")
-    text: str | None = strawberry.field(description="The sentence.")
+    text: str | None = strawberry.field(
+        description="The sentence. While a new one is PENDING the last one is here, as long as it holds."
+    )
     source: TextSource | None = strawberry.field(description="Who wrote it.")
     model: str | None = strawberry.field(description="The language model, null for a template.")
     generated_at: datetime | None = strawberry.field(description="When it was written.")

@@ -10,9 +10,10 @@ from typing import Any
 class Topic(StrEnum):
     UNKNOWN = "unknown"
     INTERACTION = "interaction"  # subject: actor key; data: product_id, type
+    HISTORY_CORRECTED = "history_corrected"  # subject: actor key; some events count no longer, or again
     EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
     EXPLANATION_CHUNK = "explanation_chunk"  # subject: explanation key; data: text (so far, not yet checked)
-    INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: key
+    INSIGHT_UPDATED = "insight_updated"  # subject: actor key
     PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
     DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so nothing held in memory is true
     USER_UPDATED = "user_updated"  # subject: user id

@@ -56,11 +56,15 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """One sentence on a shopper's taste. `key` hashes the profile it rests on."""
+    """One sentence on a shopper's taste; each shopper has one. While a new one is written, `text` is the last one, as
+    long as it holds; None if something that it rested on turned out wrong."""
 
-    key: str
     user_id: str
     status: TextStatus
     language: str = "en"
     text: Text | None = None
     error: str | None = None
+    basis: str = ""  # hashes the profile that the text rests on, coarsely
+    event_count: int = 0  # the events that it rests on
+    edition: int = 0  # raised when the text was withdrawn: what was begun for an earlier one is not shown
+    ordered_at: datetime | None = None

@@ -77,6 +77,31 @@ class ExplanationService:
     async def wanted(self, actor: Actor, product_id: str) -> Explanation | None:
         """The explanation of a product that the actor's lists have shown: finished, or PENDING, whether it is on order
         or not. None without evidence to write it from. Raises UnavailableError."""
+        found = await self._shown(actor, product_id)
+        if found is None:
+            return None
+        language, claim = found
+        return await self.by_key(claim.key) or _pending(actor, language, claim)
+
+    async def request(self, actor: Actor, product_id: str) -> Explanation | None:
+        """As `wanted`, and on order unless it is READY: again, if it FAILED.
+
+        Raises UnavailableError when it cannot be ordered.
+        """
+        found = await self._shown(actor, product_id)
+        if found is None:
+            return None
+        language, claim = found
+        known = await self.by_key(claim.key)
+        if known is not None and known.status is TextStatus.FAILED:
+            await self._store.discard(claim.key)
+        texts, ordered = await self.lookup(actor, language, [claim])
+        if not ordered:
+            raise UnavailableError("The queue of texts")
+        return texts[claim.key]
+
+    async def _shown(self, actor: Actor, product_id: str) -> tuple[str, Claim] | None:
+        """Language and claim of what the actor's lists have shown last."""
         found = await self._store.recall(actor.key, product_id)
         if found is None:
             shown = await self._store.latest(actor.key, product_id)
@@ -84,8 +109,11 @@ class ExplanationService:
                 return None
             found = shown.language, shown.evidence
         language, evidence = found
-        claim = self.claim(actor, product_id, evidence, language)
-        return await self.by_key(claim.key) or _pending(actor, language, claim)
+        return language, self.claim(actor, product_id, evidence, language)
+
+    async def forget_evidence(self, actor: Actor) -> None:
+        """What was shown so far is no evidence any more. Raises UnavailableError."""
+        await self._store.forget_evidence(actor.key)
 
     async def order_stream(self, wanted: Explanation) -> None:
         """Orders this one to be shown while it is written; no list orders it as well from now on.
@@ -140,11 +168,11 @@ class ExplanationService:
         )
         if not items:
             return
-        await self._store.remember(actor.key, language, {item.product_id: item.evidence for item in items})
         self._usage.looked_up(Lookups(ordered=len(items)))
         job = ExplainList(actor.key, language, items)
         job_id = "explain:" + hashlib.sha256("".join(sorted(ours)).encode()).hexdigest()[:32]
         try:
+            await self._store.remember(actor.key, language, {item.product_id: item.evidence for item in items})
             await self._queue.enqueue(job, job_id=job_id)
         except UnavailableError:
             await self._store.release(list(ours))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from scoring.types import EVENT_CODES, EventType, History
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
-from shop.store.sessions import MAX_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from shop.entities.people import Actor
     from shop.services.events import EventHub
     from shop.services.model import ActiveModel
+    from shop.store.exclusions import ExclusionStore
     from shop.store.interactions import InteractionStore
-    from shop.store.sessions import SessionEvent, SessionStore
+    from shop.store.sessions import Session, SessionEvent, SessionStore
 
 _BASE_SECONDS = 600
 _BASE_SECONDS_WITHOUT_SESSIONS = 3
@@ -46,16 +47,27 @@ class ActorHistory:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    rows: tuple[_Row, ...]  # the past as MongoDB had it, oldest first
+    rows: tuple[_Row, ...]  # the past as MongoDB had it, oldest first, without what does not count
+    excluded: frozenset[str]  # ids of events that do not count
+    mark: int  # the session's, when `rows` and `excluded` were read
     read_at: float
     head: bytes  # the newest session entry that `known` includes
     known: ActorHistory
 
 
 class HistoryService:
-    def __init__(self, interactions: InteractionStore, sessions: SessionStore, hub: EventHub, limit: int) -> None:
+    def __init__(
+        self,
+        interactions: InteractionStore,
+        exclusions: ExclusionStore,
+        sessions: SessionStore,
+        hub: EventHub,
+        limit: int,
+    ) -> None:
         hub.listen(Topic.DATA_IMPORTED, self._on_import)
+        hub.listen(Topic.HISTORY_CORRECTED, self._on_correction)
         self._interactions = interactions
+        self._exclusions = exclusions
         self._sessions = sessions
         self._limit = limit
         self._entries: BoundedDict[tuple[str, str], _Entry] = BoundedDict(_CAPACITY)
@@ -77,10 +89,14 @@ class HistoryService:
         self._entries.put(cache_key, entry)
         return replace(entry.known, session_missing=True) if head is None else entry.known
 
-    def forget(self, actor: Actor) -> None:
+    def forget(self, actor_key: str) -> None:
         """Reads the actor's past anew next time; for when the session state could not be told."""
-        for key in [key for key in self._entries if key[1] == actor.key]:
+        for key in [key for key in self._entries if key[1] == actor_key]:
             self._entries.pop(key, None)
+
+    async def _on_correction(self, event: Event) -> None:
+        """The session's mark tells it too, and sooner; it may have gone with the session."""
+        self.forget(event.subject)
 
     async def _on_import(self, _event: Event) -> None:
         self._entries.clear()
@@ -102,25 +118,27 @@ class HistoryService:
     async def _read_past(self, actor: Actor, model: ActiveModel, before: _Entry | None) -> _Entry | None:
         read_at = time.monotonic()
         try:
-            documents = await self._interactions.recent(actor, self._limit)
+            documents, excluded = await asyncio.gather(
+                self._interactions.recent(actor, self._limit), self._exclusions.of(actor)
+            )
         except UnavailableError:
             again = read_at - _BASE_SECONDS + _AWAY_SECONDS
             return replace(before, read_at=again) if before else None
         rows = tuple(
             (document["_id"], document["productId"], document["type"], int(document["at"].timestamp()))
             for document in reversed(documents)
+            if document["_id"] not in excluded
         )
-        return _Entry(rows, read_at, b"", _known(rows, (read_at, b""), model))
+        return _Entry(rows, excluded, 0, read_at, b"", _known(rows, (read_at, b""), model))
 
     async def _add_session(self, actor: Actor, model: ActiveModel, entry: _Entry, head: bytes) -> _Entry:
         try:
-            events = await self._sessions.events(actor.key)
+            session = await self._sessions.read(actor.key)
         except UnavailableError:
             return entry
-        if len(events) >= MAX_EVENTS and events[0].id not in {row[0] for row in entry.rows}:
-            # More happened than the session holds: the rest is in MongoDB alone.
-            entry = await self._read_past(actor, model, entry) or entry
-        rows = _merge(entry.rows, events)[-self._limit :]
+        if session.mark != entry.mark or _reaches_beyond(session, entry):
+            entry = replace(await self._read_past(actor, model, entry) or entry, mark=session.mark)
+        rows = _merge(entry, session.events)[-self._limit :]
         return replace(entry, head=head, known=_known(rows, (entry.read_at, head), model))
 
 
@@ -129,10 +147,18 @@ def _has_lost(head: bytes | None, entry: _Entry) -> bool:
     return head == b"" and entry.head != b""
 
 
-def _merge(rows: Sequence[_Row], events: Sequence[SessionEvent]) -> list[_Row]:
-    known = {row[0] for row in rows}
+def _reaches_beyond(session: Session, entry: _Entry) -> bool:
+    """Whether more happened than the session holds, so that the rest is in MongoDB alone."""
+    if not session.full or not session.events:
+        return session.full
+    oldest = session.events[0].id
+    return oldest not in entry.excluded and oldest not in {row[0] for row in entry.rows}
+
+
+def _merge(entry: _Entry, events: Sequence[SessionEvent]) -> list[_Row]:
+    known = entry.excluded | {row[0] for row in entry.rows}
     fresh = [(event.id, event.product_id, event.type, event.at) for event in events if event.id not in known]
-    return sorted([*rows, *fresh], key=lambda row: row[3])
+    return sorted([*entry.rows, *fresh], key=lambda row: row[3])
 
 
 def _known(rows: Sequence[_Row], stamp: tuple[float, bytes], model: ActiveModel) -> ActorHistory:

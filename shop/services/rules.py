@@ -15,7 +15,7 @@ import structlog
 
 from scoring.rules import CompiledRules, RuleAction
 from shop.entities.events import Event, Topic
-from shop.errors import UnavailableError
+from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,15 +34,6 @@ MAX_POSITION = 100
 MAX_FACTOR = 100.0
 _LONGEST_NAME = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a rule cannot be stored; `field` is a path into the input."""
-
-    field: str
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

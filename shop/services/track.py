@@ -103,7 +103,7 @@ class TrackService:
                 ]
             )
         except UnavailableError as error:
-            self._history.forget(actor)
+            self._history.forget(actor.key)
             _log.warning("session_not_updated", reason=str(error))
             return
         if actor.user_id is not None:

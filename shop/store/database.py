@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
@@ -27,16 +27,19 @@ from pymongo.write_concern import WriteConcern
 from shop.errors import ShopError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from shop.settings import MongoSettings
 
 Document = dict[str, Any]
 Database = AsyncIOMotorDatabase[Document]
+Session = AsyncIOMotorClientSession
+T = TypeVar("T")
 
 _DUPLICATE_KEY = 11000
 _ALREADY_INITIALIZED = 23
 _INDEX_CONFLICTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
+_TRANSACTION_SECONDS = 10
 
 
 @contextlib.contextmanager
@@ -74,6 +77,19 @@ async def ping(database: Database) -> None:
     """Raises UnavailableError unless a primary answers."""
     with store_errors():
         await database.command("ping")
+
+
+async def in_transaction(database: Database, write: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    """Runs `write` in one transaction, again if it met another one. Raises UnavailableError after ten seconds."""
+    try:
+        with store_errors():
+            # The driver would try again for two minutes.
+            async with asyncio.timeout(_TRANSACTION_SECONDS), await database.client.start_session() as session:
+                return await session.with_transaction(
+                    write, ReadConcern("majority"), WriteConcern(w="majority", j=True, wtimeout=10_000)
+                )
+    except TimeoutError as error:
+        raise UnavailableError("MongoDB") from error
 
 
 async def initiate_replica_set(uri: str, member: str) -> None:
@@ -244,6 +260,12 @@ async def _stream(cursor: AsyncIterator[Document]) -> AsyncIterator[Document]:
     with store_errors():
         async for document in cursor:
             yield document
+
+
+async def delete_documents(database: Database, collection: str, query: Document) -> int:
+    """Deletes what matches; returns how many there were."""
+    with store_errors():
+        return (await database[collection].delete_many(query)).deleted_count
 
 
 async def put_document(database: Database, collection: str, document: Document) -> None:

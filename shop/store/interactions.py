@@ -26,6 +26,7 @@ class InteractionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._interactions = database["interactions"]
+        self._exclusions = database["exclusions"]
 
     async def append(self, interactions: Sequence[Interaction]) -> int:
         """Stores what is not there yet, journaled by a majority; returns how many were new."""
@@ -38,6 +39,19 @@ class InteractionStore:
             cursor = self._interactions.find(_by(actor), {"productId": 1, "type": 1, "at": 1})
             documents: list[Document] = await cursor.sort([("at", -1)]).limit(limit).to_list(limit)
         return documents
+
+    async def products_of(self, actor: Actor, ids: Sequence[str]) -> dict[str, str]:
+        """The product of each of these events that is the actor's."""
+        return await self._named({**_by(actor), "_id": {"$in": list(ids)}})
+
+    async def with_products(self, actor: Actor, product_ids: Sequence[str]) -> dict[str, str]:
+        """The actor's events with these products: event id to product id."""
+        return await self._named({**_by(actor), "productId": {"$in": list(product_ids)}})
+
+    async def _named(self, query: dict[str, Any]) -> dict[str, str]:
+        with store_errors():
+            documents = await self._interactions.find(query, {"productId": 1}).to_list(None)
+        return {document["_id"]: document["productId"] for document in documents}
 
     async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
         with store_errors():
@@ -68,14 +82,21 @@ class InteractionStore:
     async def export(
         self, after: str | None = None, until: datetime | None = None
     ) -> AsyncIterator[tuple[str, str, str, str, int, float, str | None]]:
-        """Every interaction for training, in the order of ids, beginning after one, up to a time: id, actor key,
-        product, type, unix seconds, quantity, order id."""
+        """Every interaction that counts, for training, in the order of ids, beginning after one, up to a time: id,
+        actor key, product, type, unix seconds, quantity, order id."""
         plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
         slim = self._interactions.with_options(codec_options=plain_times)
-        query = _up_to(until) | ({} if after is None else {"_id": {"$gt": after}})
+        beyond: Document = {} if after is None else {"_id": {"$gt": after}}
+        # Both come in the order of ids, so they are walked side by side and neither is held in memory.
+        excluded = self._exclusions.find({"active": True, **beyond}, {"_id": 1}).sort([("_id", 1)])
         with store_errors():
+            skipped = await anext(excluded, None)
             # Small batches: the event loop gets its turn between two of them.
-            async for row in slim.find(query, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(1_000):
+            async for row in slim.find(_up_to(until) | beyond, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(1_000):
+                while skipped is not None and skipped["_id"] < row["_id"]:
+                    skipped = await anext(excluded, None)
+                if skipped is not None and skipped["_id"] == row["_id"]:
+                    continue
                 user_id = row["userId"]
                 actor_key = f"u:{user_id}" if user_id is not None else f"s:{row.get('sessionId', '')}"
                 yield (

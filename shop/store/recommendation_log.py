@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 _BATCH = 500
 _INTERVAL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
-_ATTRIBUTION = timedelta(days=1)  # a click that comes later is not a list's merit any more
+ATTRIBUTION = timedelta(days=1)  # a click that comes later is not a list's merit any more
 _REPLAYED = ["scenario", "actorKey", *(f"items.{name}" for name in ("propensity", "rewardedAt", "impression"))]
 
 
@@ -66,7 +66,7 @@ class RecommendationLog:
         """
         now = datetime.now(UTC)
         place = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
-        recent = {"at": {"$gte": now - _ATTRIBUTION}, "featureLayout": LAYOUT}
+        recent = {"at": {"$gte": now - ATTRIBUTION}, "featureLayout": LAYOUT}
         wanted = {"_id": list_id, "actorKey": actor_key, **recent}
         lists = self._database["recommendations_log"]
         with store_errors():
@@ -154,6 +154,12 @@ def _item(item: Recommendation) -> Document:
         "exploration": item.exploration,
         "propensity": item.propensity,
     }
+    if (text := item.explanation.text) is not None:  # it was there when the list was shown
+        document["explanation"] = {
+            "source": text.source.value,
+            "model": text.model,
+            "promptVersion": text.prompt_version,
+        }
     if (seen := item.impression) is not None:
         document["impression"] = {"features": seen.features, "rivals": seen.rivals, "shown": seen.shown}
     return document

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
-
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from scoring.rules import Rule, RuleAction, Schedule, Scope, Segment, Target
 from scoring.types import Scenario
 from shop.entities.rules import MerchandisingRule
-from shop.errors import UnavailableError
-from shop.store.database import Database, Document, store_errors
+from shop.store.audit import AuditStore
+from shop.store.database import Database, Document, in_transaction, store_errors
 from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-
-    from motor.motor_asyncio import AsyncIOMotorClientSession as Session
+    from collections.abc import Mapping
 
     from shop.entities.paging import Page, PageRequest
+    from shop.store.database import Session
 
-_PATIENCE_SECONDS = 10
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
 
 class RuleStore:
     def __init__(self, database: Database) -> None:
-        self._client = database.client
+        self._database = database
         self._rules = database["merchandising_rules"]
-        self._audit_log = database["audit_log"]
+        self._audit_log = AuditStore(database)
 
     async def all(self) -> list[MerchandisingRule]:
         with store_errors():
@@ -57,14 +50,12 @@ class RuleStore:
     async def save(self, saved: MerchandisingRule) -> None:
         """Inserts or replaces; the audit log keeps the rule as it was saved."""
         document = rule_to_document(saved)
-        entry = _audit_entry("saveMerchandisingRule", saved.updated_by, saved.id, {"after": document})
 
-        async def write(session: Session) -> bool:
+        async def write(session: Session) -> None:
             await self._rules.replace_one({"_id": saved.id}, document, upsert=True, session=session)
-            await self._audit_log.insert_one(entry, session=session)
-            return True
+            await self._audit_log.add("saveMerchandisingRule", saved.updated_by, saved.id, {"after": document}, session)
 
-        await self._in_transaction(write)
+        await in_transaction(self._database, write)
 
     async def delete(self, rule_id: str, by: str) -> bool:
         """False if there is no such rule; the audit log keeps what was deleted."""
@@ -73,35 +64,10 @@ class RuleStore:
             before = await self._rules.find_one_and_delete({"_id": rule_id}, session=session)
             if not before:
                 return False
-            entry = _audit_entry("deleteMerchandisingRule", by, rule_id, {"before": before})
-            await self._audit_log.insert_one(entry, session=session)
+            await self._audit_log.add("deleteMerchandisingRule", by, rule_id, {"before": before}, session)
             return True
 
-        return await self._in_transaction(write)
-
-    async def _in_transaction(self, write: Callable[[Session], Coroutine[Any, Any, bool]]) -> bool:
-        done = False
-        try:
-            with store_errors():
-                # The driver would try again for two minutes.
-                async with asyncio.timeout(_PATIENCE_SECONDS), await self._client.start_session() as session:
-                    done = await session.with_transaction(
-                        write, ReadConcern("majority"), WriteConcern(w="majority", j=True, wtimeout=10_000)
-                    )
-        except TimeoutError as error:
-            raise UnavailableError("MongoDB") from error
-        return done
-
-
-def _audit_entry(action: str, by: str | None, subject: str, details: Document) -> Document:
-    return {
-        "_id": uuid4().hex,
-        "at": datetime.now(UTC),
-        "action": action,
-        "actorId": by,
-        "subject": subject,
-        "details": details,
-    }
+        return await in_transaction(self._database, write)
 
 
 def _query(active: bool | None, now: datetime) -> Document:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 200
 _LIFETIME = timedelta(days=2)
+_MARK = ""  # in place of an event's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class SessionEvent:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Recent events, oldest first, each once (a retried push may have stored it twice)."""
+
+    events: tuple[SessionEvent, ...]
+    mark: int  # changes when the past before these events was corrected
+    full: bool  # there may have been more
+
+
 class SessionStore:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
@@ -43,12 +53,19 @@ class SessionStore:
 
     async def push(self, interactions: Sequence[Interaction]) -> None:
         """Adds events, oldest first; all of them must belong to the same actor."""
-        key = self._keys.session(interactions[0].actor.key)
         entries = [
             # The last part makes every push change the head, even one that repeats an event.
             orjson.dumps([event.id, event.product_id, event.type.value, int(event.at.timestamp()), time.time_ns()])
             for event in interactions
         ]
+        await self._push(interactions[0].actor.key, entries)
+
+    async def mark(self, actor_key: str) -> None:
+        """Says that the past was corrected: whoever holds it reads it anew for the next list."""
+        await self._push(actor_key, [orjson.dumps([_MARK, "", "", 0, time.time_ns()])])
+
+    async def _push(self, actor_key: str, entries: Sequence[bytes]) -> None:
+        key = self._keys.session(actor_key)
         with redis_errors():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.lpush(key, *entries)
@@ -81,9 +98,10 @@ class SessionStore:
         for future, head in zip(wanted.values(), heads, strict=True):
             future.set_result(head or b"")
 
-    async def events(self, actor_key: str) -> list[SessionEvent]:
-        """All events, oldest first, each once (a retried push may have stored it twice)."""
+    async def read(self, actor_key: str) -> Session:
         with redis_errors():
             entries = await cast("Awaitable[list[bytes]]", self._redis.lrange(self._keys.session(actor_key), 0, -1))
-        newest = {event.id: event for event in (SessionEvent(*orjson.loads(entry)[:4]) for entry in reversed(entries))}
-        return list(newest.values())
+        rows = [orjson.loads(entry) for entry in reversed(entries)]
+        events = {row[0]: SessionEvent(*row[:4]) for row in rows if row[0] != _MARK}
+        mark = max((row[4] for row in rows if row[0] == _MARK), default=0)
+        return Session(tuple(events.values()), mark, full=len(entries) >= MAX_EVENTS)

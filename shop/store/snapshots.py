@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from gridfs.errors import GridFSError
@@ -10,18 +9,21 @@ from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 
 from shop.entities.models import ModelSnapshot, TrainingKind
 from shop.errors import NotFoundError, SnapshotError
-from shop.store.database import Database, store_errors
+from shop.store.audit import AuditStore
+from shop.store.database import Database, in_transaction, store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from shop.store.database import Session
+
 
 class SnapshotStore:
     def __init__(self, database: Database) -> None:
-        self._client = database.client
+        self._database = database
         self._snapshots = database["model_snapshots"]
-        self._audit_log = database["audit_log"]
+        self._audit_log = AuditStore(database)
         self._files = AsyncIOMotorGridFSBucket(database, bucket_name="model_files")
 
     async def save(self, snapshot: ModelSnapshot, file: Path) -> None:
@@ -56,25 +58,21 @@ class SnapshotStore:
 
         `actor_id` is the user who wants it, None for a training. What the guard had against it no longer counts.
         """
-        with store_errors():
-            async with await self._client.start_session() as session, session.start_transaction():
-                before = await self._snapshots.find_one({"current": True}, {"_id": 1}, session=session)
-                await self._snapshots.update_many(
-                    {"current": True, "_id": {"$ne": version}}, {"$set": {"current": False}}, session=session
-                )
-                result = await self._snapshots.update_one(
-                    {"_id": version}, {"$set": {"current": True, "rejection": None}}, session=session
-                )
-                if result.matched_count == 0:
-                    raise NotFoundError("model", version)
-                entry = {
-                    "at": datetime.now(UTC),
-                    "action": "activate_model",
-                    "actorId": actor_id,
-                    "version": version,
-                    "previous": before["_id"] if before else None,
-                }
-                await self._audit_log.insert_one(entry, session=session)
+
+        async def write(session: Session) -> None:
+            before = await self._snapshots.find_one({"current": True}, {"_id": 1}, session=session)
+            await self._snapshots.update_many(
+                {"current": True, "_id": {"$ne": version}}, {"$set": {"current": False}}, session=session
+            )
+            result = await self._snapshots.update_one(
+                {"_id": version}, {"$set": {"current": True, "rejection": None}}, session=session
+            )
+            if result.matched_count == 0:
+                raise NotFoundError("model", version)
+            details = {"previous": before["_id"] if before else None}
+            await self._audit_log.add("activateModel", actor_id, version, details, session)
+
+        await in_transaction(self._database, write)
 
     async def reject(self, version: str, reason: str) -> None:
         """Says why a snapshot is not activated; the current one is left alone."""

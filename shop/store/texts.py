@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from scoring.types import ReasonKind
 from shop.entities.explanations import Explanation, Insight, Text, TextSource, TextStatus
@@ -17,6 +19,7 @@ from shop.store.redis import redis_errors
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
+    from shop.store.database import Session
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
@@ -169,41 +172,80 @@ class ExplanationStore:
         language, items = orjson.loads(value)
         return language, tuple(_evidence(item) for item in items)
 
+    async def forget_evidence(self, actor_key: str) -> None:
+        with redis_errors():
+            await self._redis.delete(self._keys.explanation_evidence(actor_key))
+
+    async def discard(self, key: str) -> None:
+        """Forgets an explanation that FAILED, so that it can be written after all."""
+        with store_errors():
+            await self._explanations.delete_one({"_id": key, "status": TextStatus.FAILED.value})
+        with redis_errors():
+            await self._redis.delete(self._keys.explanation(key), self._keys.explanation_claim(key))
+
 
 class InsightStore:
+    """One document for each shopper, from the first order on."""
+
     def __init__(self, database: Database) -> None:
         self._insights = database["insights"]
 
-    async def get(self, key: str) -> Insight | None:
+    async def get(self, user_id: str) -> Insight | None:
         with store_errors():
-            document = await self._insights.find_one({"_id": key})
+            document = await self._insights.find_one({"_id": user_id})
         return _insight(document) if document else None
 
-    async def latest(self, user_id: str) -> Insight | None:
+    async def order(self, user_id: str, language: str, at: datetime, unless_since: datetime) -> Insight | None:
+        """Marks it as PENDING and returns it; None if somebody has ordered it since the given time."""
+        wanted = {"_id": user_id, "$or": [{"orderedAt": {"$lt": unless_since}}, {"orderedAt": None}]}
+        change = {"status": TextStatus.PENDING.value, "language": language, "error": None, "orderedAt": at}
+        new = {"userId": user_id, "createdAt": at, "basis": "", "eventCount": 0, "edition": 0, **_text_fields(None)}
         with store_errors():
-            document = await self._insights.find_one({"userId": user_id}, sort=[("createdAt", -1)])
-        return _insight(document) if document else None
+            try:
+                document = await self._insights.find_one_and_update(
+                    wanted, {"$set": change, "$setOnInsert": new}, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:  # there, and ordered lately
+                return None
+        return _insight(document)
 
-    async def save(self, insight: Insight, at: datetime) -> None:
-        document = {
-            "_id": insight.key,
-            "userId": insight.user_id,
+    async def withdraw(self, user_id: str, language: str, at: datetime, session: Session) -> None:
+        """The text is not shown any more, nor one that is being written now. Joins the session's transaction."""
+        change = {"status": TextStatus.PENDING.value, "language": language, "error": None, "orderedAt": at}
+        new = {"userId": user_id, "createdAt": at, "basis": "", "eventCount": 0}
+        await self._insights.update_one(
+            {"_id": user_id},
+            {"$set": change | _text_fields(None), "$setOnInsert": new, "$inc": {"edition": 1}},
+            upsert=True,
+            session=session,
+        )
+
+    async def settle(self, insight: Insight) -> bool:
+        """Stores what became of an order: READY or FAILED. False if the text was withdrawn since it was read."""
+        change: Document = {
             "status": insight.status.value,
             "language": insight.language,
             "error": insight.error,
-            "createdAt": at,
+            "basis": insight.basis,
+            "eventCount": insight.event_count,
             **_text_fields(insight.text),
         }
         with store_errors():
-            await self._insights.replace_one({"_id": insight.key}, document, upsert=True)
+            result = await self._insights.update_one(
+                {"_id": insight.user_id, "edition": insight.edition}, {"$set": change}
+            )
+        return result.matched_count == 1
 
 
 def _insight(document: Mapping[str, Any]) -> Insight:
     return Insight(
-        key=document["_id"],
-        user_id=document["userId"],
+        user_id=document["_id"],
         status=TextStatus(document["status"]),
         language=document["language"],
         text=_text(document),
         error=document["error"],
+        basis=document["basis"],
+        event_count=document["eventCount"],
+        edition=document["edition"],
+        ordered_at=document["orderedAt"],
     )

@@ -1,0 +1,36 @@
+"""Reading the audit log (staff)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graphql_api.arguments import After, Before, First, Last
+from graphql_api.audit.types import AuditEntryConnection
+from graphql_api.context import Info
+from graphql_api.relay import page_request
+
+Action = Annotated[str | None, strawberry.argument(description="Only this action, such as `editInsight`.")]
+Subject = Annotated[
+    str | None, strawberry.argument(description="Only what was done to this: the shop's own id, as `subject` has it.")
+]
+
+
+@strawberry.type
+class AuditQuery:
+    @strawberry.field(description="Who changed what, newest first (staff).")
+    async def audit_log(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        action: Action = None,
+        subject: Subject = None,
+    ) -> AuditEntryConnection:
+        info.context.require_staff()
+        request = page_request("NEWEST", first, after, last, before)
+        page = await info.context.resources.audit_log.page(request, action, subject)
+        return AuditEntryConnection.of(page, (action, subject))

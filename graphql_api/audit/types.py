@@ -1,0 +1,69 @@
+"""Who changed what, as staff read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry.scalars import JSON
+
+from graphql_api.accounts.types import User
+from graphql_api.context import Info
+from graphql_api.relay import PageInfo, encode_cursor, encode_id, page_info
+from shop.entities import audit as entities
+from shop.entities.paging import Page
+
+
+@strawberry.type(description="One change (staff).")
+class AuditEntry:
+    id: strawberry.ID = strawberry.field(description="Opaque and stable.")
+    at: datetime = strawberry.field(description="When.")
+    action: str = strawberry.field(description="Which mutation, such as `editInsight`.")
+    actor_id: strawberry.ID | None = strawberry.field(description="The user who did it, null for the shop itself.")
+    subject: str = strawberry.field(description="The shop's own id of what was changed.")
+    details: JSON = strawberry.field(description="What was changed, as the action needs it.")
+    raw: strawberry.Private[entities.AuditEntry]
+
+    @classmethod
+    def of(cls, entry: entities.AuditEntry) -> AuditEntry:
+        return cls(
+            id=encode_id("AuditEntry", entry.id),
+            at=entry.at,
+            action=entry.action,
+            actor_id=encode_id("User", entry.actor_id) if entry.actor_id else None,
+            subject=entry.subject,
+            details=JSON(entry.details),
+            raw=entry,
+        )
+
+    @strawberry.field(description="Who did it; null for the shop itself, and for an account that is gone.")
+    async def actor(self, info: Info) -> User | None:
+        user = await info.context.user(self.raw.actor_id) if self.raw.actor_id else None
+        return User.of(user) if user else None
+
+
+@strawberry.type(description="An entry and its cursor.")
+class AuditEntryEdge:
+    cursor: str = strawberry.field(description="Its place.")
+    node: AuditEntry = strawberry.field(description="The entry.")
+
+
+@strawberry.type(description="A page of the audit log, newest first.")
+class AuditEntryConnection:
+    edges: list[AuditEntryEdge] = strawberry.field(description="Entries with their cursors.")
+    nodes: list[AuditEntry] = strawberry.field(description="Just the entries.")
+    page_info: PageInfo = strawberry.field(description="How to go on.")
+    wanted: strawberry.Private[tuple[str | None, str | None]]
+
+    @classmethod
+    def of(cls, page: Page[entities.AuditEntry], wanted: tuple[str | None, str | None]) -> AuditEntryConnection:
+        nodes = [AuditEntry.of(entry) for entry, _ in page.rows]
+        edges = [
+            AuditEntryEdge(cursor=encode_cursor(cursor), node=node)
+            for node, (_, cursor) in zip(nodes, page.rows, strict=True)
+        ]
+        return cls(edges=edges, nodes=nodes, page_info=page_info(page), wanted=wanted)
+
+    @strawberry.field(description="All entries that match, over all pages.")
+    async def total_count(self, info: Info) -> int:
+        return await info.context.resources.audit_log.count(*self.wanted)

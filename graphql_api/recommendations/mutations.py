@@ -1,0 +1,139 @@
+"""Asking for texts anew, and correcting what they rest on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.context import Info
+from graphql_api.payloads import INPUT, UserError
+from graphql_api.recommendations.actors import actor_of, require_somebody
+from graphql_api.recommendations.types import Explanation, Insight
+from graphql_api.relay import decode_id, decode_ids
+from shop.entities.exclusions import ExclusionReason, InsightEdit
+from shop.entities.people import User
+from shop.errors import BadInputError
+from shop.services.corrections import MAX_NOTE
+
+
+@strawberry.input(description="Whose insight to write anew.")
+class RefreshInsightInput:
+    user_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Whose; the viewer's if left out. Others' for staff only."
+    )
+
+
+@strawberry.type(description="What became of it.")
+class RefreshInsightPayload:
+    insight: Insight | None = strawberry.field(
+        description="PENDING; its `text` is the last one until `insightUpdated` brings the new one."
+    )
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
+
+
+@strawberry.input(description="Which of the viewer's own events speak for the viewer, and which do not.")
+class EditInsightInput:
+    exclude_interaction_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="`Interaction.id` of events that shall not count."
+    )
+    exclude_product_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="None of the events so far with these products shall count; later ones do."
+    )
+    include_interaction_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Events that shall count again: the way back."
+    )
+    reason: ExclusionReason = strawberry.field(default=ExclusionReason.OTHER, description="Why they do not count.")
+    note: str | None = strawberry.field(
+        default=None, description=f"In the shopper's own words, {MAX_NOTE} characters at most."
+    )
+
+    def to_entity(self) -> InsightEdit:
+        """Raises BadInputError for ids that are none."""
+        return InsightEdit(
+            exclude_interactions=decode_ids("Interaction", self.exclude_interaction_ids, "excludeInteractionIds"),
+            exclude_products=decode_ids("Product", self.exclude_product_ids, "excludeProductIds"),
+            include_interactions=decode_ids("Interaction", self.include_interaction_ids, "includeInteractionIds"),
+            reason=self.reason,
+            note=(self.note or "").strip() or None,
+        )
+
+
+@strawberry.type(description="What became of it.")
+class EditInsightPayload:
+    insight: Insight | None = strawberry.field(
+        description="PENDING and without text until it is written anew (`insightUpdated`); null if it was refused."
+    )
+    excluded_count: int | None = strawberry.field(
+        description="How many of the viewer's events do not count now, in all; null if it was refused."
+    )
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused; then nothing was changed.")
+
+
+@strawberry.input(description="Which explanation is wanted.")
+class RequestExplanationInput:
+    product_id: strawberry.ID = strawberry.field(description="A product that the shopper's lists have shown.")
+    user_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Whose; the viewer's if left out. Others' for staff only."
+    )
+    session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
+
+
+@strawberry.type(description="What became of it.")
+class RequestExplanationPayload:
+    explanation: Explanation | None = strawberry.field(
+        description="READY, or PENDING until `explanationReady` brings it; null if it was refused."
+    )
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
+
+
+@strawberry.type
+class RecommendationMutation:
+    @strawberry.mutation(
+        description="Has the insight written anew. Asking again within a minute changes nothing, nor does "
+        "asking when the shopper has done nothing since."
+    )
+    async def refresh_insight(self, info: Info, input: Annotated[RefreshInsightInput, INPUT]) -> RefreshInsightPayload:
+        viewer = info.context.require_viewer()
+        actor = await actor_of(info, input.user_id, None)
+        user = await _user(info, actor.user_id or viewer.user_id)
+        insight = await info.context.resources.insights.refresh(user)
+        return RefreshInsightPayload(insight=Insight.of(insight), user_errors=[])
+
+    @strawberry.mutation(
+        description="Corrects what lists and insight rest on, such as a gift: events left out count no longer, "
+        "in the next list and in the next training. All of it is done or nothing; doing it twice changes nothing."
+    )
+    async def edit_insight(self, info: Info, input: Annotated[EditInsightInput, INPUT]) -> EditInsightPayload:
+        user = await _user(info, info.context.require_viewer().user_id)
+        corrected = await info.context.resources.corrections.edit(user, input.to_entity())
+        if isinstance(corrected, list):
+            errors = [UserError.of(problem) for problem in corrected]
+            return EditInsightPayload(insight=None, excluded_count=None, user_errors=errors)
+        return EditInsightPayload(
+            insight=Insight.of(corrected.insight), excluded_count=corrected.excluded_count, user_errors=[]
+        )
+
+    @strawberry.mutation(
+        description="Orders the explanation of a product that the shopper's lists have shown, again if it has FAILED."
+    )
+    async def request_explanation(
+        self, info: Info, input: Annotated[RequestExplanationInput, INPUT]
+    ) -> RequestExplanationPayload:
+        actor = await actor_of(info, input.user_id, input.session_id)
+        require_somebody(actor)
+        product_id = decode_id("Product", input.product_id, "productId")
+        found = await info.context.resources.explanations.request(actor, product_id)
+        if found is None:
+            message = "No list has shown this product to the shopper lately, so there is no evidence to write from."
+            missing = UserError(field="productId", code="NOT_FOUND", message=message)
+            return RequestExplanationPayload(explanation=None, user_errors=[missing])
+        return RequestExplanationPayload(explanation=Explanation.of(found), user_errors=[])
+
+
+async def _user(info: Info, user_id: str) -> User:
+    user = await info.context.user(user_id)
+    if user is None:
+        raise BadInputError("There is no such account any more; sign in again.", field="userId")
+    return user

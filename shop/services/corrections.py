@@ -1,0 +1,117 @@
+"""Shoppers correct what lists and insights rest on: "that was a gift"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shop.entities.events import Event, Topic
+from shop.entities.people import Actor
+from shop.errors import Problem, UnavailableError
+
+if TYPE_CHECKING:
+    from shop.entities.exclusions import InsightEdit
+    from shop.entities.explanations import Insight
+    from shop.entities.people import User
+    from shop.services.events import EventHub
+    from shop.services.explain import ExplanationService
+    from shop.services.history import HistoryService
+    from shop.services.insights import InsightService
+    from shop.store.exclusions import ExclusionStore
+    from shop.store.interactions import InteractionStore
+    from shop.store.sessions import SessionStore
+
+_log = structlog.get_logger(__name__)
+MAX_EVENTS = 5_000
+MAX_NOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """`excluded_count` is how many of the shopper's events do not count now, in all."""
+
+    insight: Insight
+    excluded_count: int
+
+
+class CorrectionService:
+    def __init__(
+        self,
+        interactions: InteractionStore,
+        exclusions: ExclusionStore,
+        sessions: SessionStore,
+        history: HistoryService,
+        explanations: ExplanationService,
+        insights: InsightService,
+        hub: EventHub,
+    ) -> None:
+        self._interactions = interactions
+        self._exclusions = exclusions
+        self._sessions = sessions
+        self._history = history
+        self._explanations = explanations
+        self._insights = insights
+        self._hub = hub
+
+    async def edit(self, user: User, edit: InsightEdit) -> Corrected | list[Problem]:
+        """Leaves the user's own events out, or lets them count again: all of the edit, or with a problem nothing.
+
+        What was asked for before changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
+        """
+        actor = Actor(user_id=user.id)
+        own = await self._interactions.products_of(actor, (*edit.exclude_interactions, *edit.include_interactions))
+        of_products = await self._interactions.with_products(actor, edit.exclude_products)
+        excluded = of_products | {id_: own[id_] for id_ in edit.exclude_interactions if id_ in own}
+        if problems := _problems(edit, own, of_products, excluded):
+            return problems
+        if await self._exclusions.change(actor, user, excluded, edit.include_interactions, edit):
+            await self._freshen(actor)
+            insight = await self._insights.rewrite(user)
+        else:
+            insight = await self._insights.get(user)
+        return Corrected(insight, len(await self._exclusions.of(actor)))
+
+    async def _freshen(self, actor: Actor) -> None:
+        """Tells every process and open page. The truth is stored: a failure here only delays."""
+        self._history.forget(actor.key)
+        try:
+            await self._sessions.mark(actor.key)
+            await self._explanations.forget_evidence(actor)
+            await self._hub.publish([Event(Topic.HISTORY_CORRECTED, actor.key)])
+        except UnavailableError as error:
+            _log.warning("correction_not_told", reason=str(error))
+
+
+def _problems(
+    edit: InsightEdit, own: dict[str, str], of_products: dict[str, str], excluded: dict[str, str]
+) -> list[Problem]:
+    if not (edit.exclude_interactions or edit.exclude_products or edit.include_interactions):
+        return [Problem("excludeInteractionIds", "REQUIRED", "Name at least one event or product.")]
+    known = set(of_products.values())
+    events = {
+        "excludeInteractionIds": edit.exclude_interactions,
+        "includeInteractionIds": edit.include_interactions,
+    }
+    found = [
+        Problem(f"{field}.{place}", "NOT_FOUND", "You have no such event.")
+        for field, ids in events.items()
+        for place, id_ in enumerate(ids)
+        if id_ not in own
+    ]
+    found += [
+        Problem(f"excludeProductIds.{place}", "NOT_FOUND", f"You did nothing with the product {id_!r}.")
+        for place, id_ in enumerate(edit.exclude_products)
+        if id_ not in known
+    ]
+    found += [
+        Problem(f"includeInteractionIds.{place}", "INVALID", "The same event cannot be left out and count again.")
+        for place, id_ in enumerate(edit.include_interactions)
+        if id_ in excluded
+    ]
+    if len(excluded) > MAX_EVENTS:
+        found.append(Problem("excludeProductIds", "LIMIT", f"At most {MAX_EVENTS:,} events at once; name fewer."))
+    if len(edit.note or "") > MAX_NOTE:
+        found.append(Problem("note", "TOO_LONG", f"A note has {MAX_NOTE} characters at most."))
+    return found

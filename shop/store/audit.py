@@ -1,0 +1,62 @@
+"""The audit log. An entry is written in the same transaction as the change that it tells of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from shop.entities.audit import AuditEntry
+from shop.store.database import Database, Document, store_errors
+from shop.store.paging import SortKey, find_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shop.entities.paging import Page, PageRequest
+    from shop.store.database import Session
+
+_NEWEST = SortKey("NEWEST", "at", -1, 1)
+
+
+class AuditStore:
+    def __init__(self, database: Database) -> None:
+        self._entries = database["audit_log"]
+
+    async def add(self, action: str, actor_id: str | None, subject: str, details: Document, session: Session) -> None:
+        """Joins the transaction of the session."""
+        entry = {
+            "_id": uuid4().hex,
+            "at": datetime.now(UTC),
+            "action": action,
+            "actorId": actor_id,
+            "subject": subject,
+            "details": details,
+        }
+        await self._entries.insert_one(entry, session=session)
+
+    async def page(self, request: PageRequest, action: str | None, subject: str | None) -> Page[AuditEntry]:
+        """Newest first; all entries, or those of an action or a subject."""
+        with store_errors():
+            return await find_page(self._entries, _query(action, subject), _NEWEST, request, _entry)
+
+    async def count(self, action: str | None, subject: str | None) -> int:
+        query = _query(action, subject)
+        with store_errors():
+            return await (self._entries.count_documents(query) if query else self._entries.estimated_document_count())
+
+
+def _query(action: str | None, subject: str | None) -> Document:
+    wanted = {"action": action, "subject": subject}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _entry(document: Mapping[str, Any]) -> AuditEntry:
+    return AuditEntry(
+        id=document["_id"],
+        at=document["at"],
+        action=document["action"],
+        actor_id=document.get("actorId"),
+        subject=document.get("subject", ""),
+        details=document.get("details", {}),
+    )
