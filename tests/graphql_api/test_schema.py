@@ -47,10 +47,11 @@ def test_the_names_of_the_contract_are_there() -> None:
 
     assert set(query.fields) >= {
         "viewer", "node", "nodes", "product", "products", "categories", "user", "users", "recommendations", "insight",
-        "explanation", "model", "merchandisingRules",
+        "explanation", "model", "merchandisingRules", "explanationReport", "auditLog",
     }  # fmt: skip
     assert set(mutation.fields) >= {
         "trackInteraction", "trackInteractions", "saveMerchandisingRule", "deleteMerchandisingRule",
+        "requestExplanation", "rateExplanation", "refreshInsight", "editInsight",
     }  # fmt: skip
     assert set(subscription.fields) >= {
         "recommendationsUpdated", "explanationReady", "explanationStream", "productUpdated",

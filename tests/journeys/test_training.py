@@ -89,9 +89,9 @@ async def test_a_training_is_followed_and_taken_back(shop: Shop) -> None:
     (rejected,) = (one for one in (await shop.data(MODELS, user=demo.STAFF))["models"] if one["version"] == version)
     assert (rejected["status"], rejected["rejection"]) == ("REJECTED", "It is worse.")
 
-    entry = await shop.resources.database["audit_log"].find_one({"action": "activate_model"}, sort=[("at", -1)])
+    entry = await shop.resources.database["audit_log"].find_one({"action": "activateModel"}, sort=[("at", -1)])
     assert entry
-    assert (entry["actorId"], entry["version"], entry["previous"]) == (demo.STAFF, before, version)
+    assert (entry["actorId"], entry["subject"], entry["details"]["previous"]) == (demo.STAFF, before, version)
 
     found = await shop.data("query ($id: ID!) { job(id: $id) { id state name } }", {"id": job_id}, demo.STAFF)
     assert found["job"] == {"id": job_id, "state": "SUCCEEDED", "name": "train_model"}

@@ -59,6 +59,7 @@ async def test_every_collection_of_the_architecture_is_created_once(database: Da
         "bandit_states",
         "explanations", "insights", "llm_usage", "explanation_lookups",
         "experiments", "merchandising_rules", "model_snapshots", "jobs", "audit_log", "schema_migrations",
+        "exclusions", "explanation_ratings",
     }  # fmt: skip
     for spec in COLLECTIONS:
         names = set(await database[spec.name].index_information())
@@ -205,9 +206,15 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("recommendations_log", {"actorKey": "u:a"}, [("at", -1)]),
     ("recommendations_log", {"at": {"$gte": NOW}}, None),
     ("explanations", {"actorKey": "u:a", "productId": "p"}, [("createdAt", -1)]),
-    ("insights", {"userId": "a"}, [("createdAt", -1)]),
+    ("explanation_ratings", {"at": {"$gte": NOW}}, None),
+    ("explanation_ratings", {"actorKey": "u:a"}, None),
+    ("exclusions", {"actorKey": "u:a", "active": True}, None),
+    ("exclusions", {}, [("at", -1)]),
+    ("interactions", {"recommendationId": {"$exists": True}, "at": {"$gte": NOW}}, None),
     ("merchandising_rules", {}, [("createdAt", -1), ("_id", 1)]),
-    ("audit_log", {"subject": "a"}, [("at", -1)]),
+    ("audit_log", {}, [("at", -1), ("_id", 1)]),
+    ("audit_log", {"subject": "a"}, [("at", -1), ("_id", 1)]),
+    ("audit_log", {"action": "a"}, [("at", -1), ("_id", 1)]),
     ("model_snapshots", {"current": True}, None),
     ("model_snapshots", {}, [("trainedAt", -1)]),
 ]
@@ -241,3 +248,20 @@ async def test_search_prefers_the_name_over_the_description(database: Database) 
     )
 
     assert [product["_id"] for product in found] == ["tea", "cup"]
+
+
+async def test_older_insights_and_audit_entries_take_their_new_form(database: Database) -> None:
+    # given what version 1 has left
+    await migrate(database)
+    await database["schema_migrations"].delete_one({"_id": 2})
+    insight = {"_id": "0f3a", "userId": "anna", "status": "READY", "language": "en", "createdAt": NOW, "text": "Tea."}
+    activated = {"at": NOW, "action": "activate_model", "actorId": None, "version": "m2", "previous": "m1"}
+    for name, document in (("insights", insight), ("audit_log", activated)):
+        await database[name].insert_one(document, bypass_document_validation=True)
+
+    assert await migrate(database) == [2]
+
+    (entry,) = await database["audit_log"].find().to_list(None)
+    assert isinstance(entry["_id"], str)
+    assert (entry["action"], entry["subject"], entry["details"]) == ("activateModel", "m2", {"previous": "m1"})
+    assert await database["insights"].count_documents({}) == 0, "they are written anew when somebody looks"

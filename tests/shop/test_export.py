@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from shop.entities.exclusions import InsightEdit
+from shop.entities.people import Actor, User
 from shop.services import export as exporting
 from shop.services.export import export, read_export
+from shop.store.audit import AuditStore
+from shop.store.exclusions import ExclusionStore
 from shop.store.interactions import InteractionStore
 from shop.store.products import ProductStore
+from shop.store.texts import InsightStore
 from tests.fixtures.small_shop import purchase, stock
 
 if TYPE_CHECKING:
@@ -104,6 +109,34 @@ async def test_what_came_later_or_has_no_product_is_left_out(database: Database,
     exported = await write(database, tmp_path, datetime.fromtimestamp(latest, UTC))
 
     assert len(exported.dataset.interactions.users) == len(stored.interactions.users)
+
+
+async def test_what_a_shopper_left_out_is_not_learned_from_until_it_counts_again(
+    database: Database, tmp_path: Path
+) -> None:
+    stored = await stock(database)
+    columns = stored.interactions
+    mine = columns.users == columns.users[-1]
+    user = User(f"shopper-{columns.users[-1]}")
+    actor, interactions = Actor(user_id=user.id), InteractionStore(database)
+    exclusions = ExclusionStore(database, InsightStore(database), AuditStore(database))
+    events_of_mine = {event.id: event.product_id async for event in interactions.all(actor)}
+    assert len(events_of_mine) == mine.sum() > 3
+    unchanged = await exclusions.newest_change()
+
+    await exclusions.change(actor, user, events_of_mine, (), InsightEdit())
+    without = await write(database, tmp_path / "without")
+    changed_once = await exclusions.newest_change()
+    first, *_ = events_of_mine
+    await exclusions.change(actor, user, {}, (first,), InsightEdit())
+    with_one = await write(database, tmp_path / "with one")
+
+    assert len(without.dataset.interactions.users) == len(columns.users) - mine.sum()
+    assert len(without.keys) == len(np.unique(columns.users)) - 1, "the others are all there"
+    assert len(with_one.dataset.interactions.users) == len(without.dataset.interactions.users) + 1
+    # a training that was interrupted before an edit does not go on with the old data
+    assert unchanged is None
+    assert changed_once != await exclusions.newest_change()
 
 
 async def test_shoppers_keep_their_keys(database: Database, tmp_path: Path) -> None:
