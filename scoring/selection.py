@@ -225,8 +225,11 @@ def _choose(pool: Pool, default: dict[str, float], rng: Generator) -> tuple[Plan
             part = pool.rows(judged)
             gains[choice][judged] = part.ndcg(part.fuse(fit(pool.rows(learnt))))
     ndcg = {choice.value: round(float(values.mean()), 6) for choice, values in gains.items()}
-    best = max((Choice.LEARNED, Choice.SINGLE), key=lambda choice: gains[choice].mean())
-    choice = best if _clearly(gains[best] - gains[Choice.DEFAULT]) else Choice.DEFAULT
+    # A mixture of several errs less on what is yet to come than the one that happened to be best.
+    ranked = [Choice.LEARNED, Choice.SINGLE]
+    if _clearly(gains[Choice.SINGLE] - gains[Choice.LEARNED]):
+        ranked.reverse()
+    choice = next((one for one in ranked if _clearly(gains[one] - gains[Choice.DEFAULT])), Choice.DEFAULT)
     weights = fitted[choice](pool)
     others = ", ".join(f"{name} {value:.4f}" for name, value in ndcg.items() if name != choice)
     why = f"NDCG@10 {ndcg[choice]:.4f} on {len(folds)} validation cases it was not fitted to; {others}"
