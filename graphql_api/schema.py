@@ -24,6 +24,7 @@ from graphql_api.catalog.subscriptions import CatalogSubscription
 from graphql_api.errors import make_public
 from graphql_api.feedback.mutations import FeedbackMutation
 from graphql_api.feedback.queries import FeedbackQuery
+from graphql_api.jobs.mutations import JobMutation
 from graphql_api.jobs.queries import JobQuery
 from graphql_api.jobs.subscriptions import JobSubscription
 from graphql_api.merchandising.mutations import MerchandisingMutation
@@ -66,6 +67,7 @@ Mutation = merge_types(
         FeedbackMutation,
         MerchandisingMutation,
         ModelMutation,
+        JobMutation,
     ),
 )
 Subscription = merge_types(

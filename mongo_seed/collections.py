@@ -171,6 +171,8 @@ _INTERACTIONS = Collection(
         },
     ),
     (
+        # What came from a list, by time: few of all.
+        ("attributed", [("at", 1)], {"partialFilterExpression": {"recommendationId": {"$exists": True}}}),
         ("user", [("userId", 1), ("at", -1), ("_id", -1)], {}),
         (
             "session",
@@ -339,6 +341,25 @@ _EXPLANATION_LOOKUPS = Collection(
 
 _EXPERIMENTS = Collection("experiments", _object({"_id": _ID}, {"status": _STRING, "createdAt": _DATE}))
 
+_EXPERIMENT_ROLLUPS = Collection(
+    "experiment_rollups",
+    _object(
+        {
+            "_id": _ID,
+            "day": _DATE,
+            "variant": {"bsonType": ["string", "object", "null"]},
+            "modelVersion": _STRING,
+            "scenario": _STRING,
+            "lists": _COUNT,
+            "items": _COUNT,
+            "clicks": _COUNT,
+            "purchases": _COUNT,
+            "countedAt": _DATE,
+        }
+    ),
+    (("day", [("day", -1)], {}),),
+)
+
 _MERCHANDISING_RULES = Collection(
     "merchandising_rules",
     _object(
@@ -412,6 +433,7 @@ _JOBS = Collection(
         },
         {
             "activeName": _ID,
+            "maxAttempts": _COUNT,
             "startedAt": _DATE,
             "finishedAt": _DATE,
             "errorCode": _STRING,
@@ -421,10 +443,15 @@ _JOBS = Collection(
     ),
     (
         ("newest", [("createdAt", -1), ("_id", 1)], {}),
-        # At most one job of a name is queued or running, whoever starts one at the same time.
+        ("name", [("name", 1), ("createdAt", -1), ("_id", 1)], {}),
+        ("state", [("state", 1), ("createdAt", -1), ("_id", 1)], {}),
+        ("ended", [("finishedAt", 1)], {}),
+        # At most one job of a name is queued or running, of those that run one at a time, whoever starts one.
         ("active", [("activeName", 1)], {"unique": True, "partialFilterExpression": {"activeName": {"$exists": True}}}),
     ),
 )
+
+_SCHEDULES = Collection("schedules", _object({"_id": _ID, "startedFor": _DATE}))
 
 _AUDIT_LOG = Collection(
     "audit_log",
@@ -463,9 +490,11 @@ COLLECTIONS: tuple[Collection, ...] = (
     _LLM_USAGE,
     _EXPLANATION_LOOKUPS,
     _EXPERIMENTS,
+    _EXPERIMENT_ROLLUPS,
     _MERCHANDISING_RULES,
     _MODEL_SNAPSHOTS,
     _JOBS,
+    _SCHEDULES,
     _AUDIT_LOG,
     _SCHEMA_MIGRATIONS,
 )

@@ -20,6 +20,7 @@ class ShopError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
+    retry_after: float | None = None  # seconds before which trying again is in vain, where that is known
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

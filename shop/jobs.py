@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 from scoring.types import ReasonKind
+from shop.entities.jobs import JobGroup, JobRecord
 from shop.entities.models import TrainingKind
 from shop.entities.recommendations import Evidence
 
@@ -68,17 +69,16 @@ class WriteInsight:
 class TrainModel:
     """Train on everything in the store and activate the snapshot, unless the guard is against it.
 
-    `record` is the id of the job's record; `seed` is None for the setting's.
+    `seed` is None for the setting's.
     """
 
     name: ClassVar[str] = "train_model"
     kind: TrainingKind = TrainingKind.FULL
     seed: int | None = None
-    record: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrainModel:
-        return cls(TrainingKind(data["kind"]), data["seed"], data["record"])
+        return cls(TrainingKind(data["kind"]), data["seed"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,43 @@ class RollUpSession:
         return cls(**data)
 
 
-Job = ExplainList | StreamExplanation | WriteInsight | TrainModel | RollUpSession
-FollowedJob = TrainModel  # those that have a record (shop.services.jobs)
+@dataclass(frozen=True, slots=True)
+class RollUpExperiments:
+    """Count what was shown, clicked and bought, per day, variant, model version and scenario."""
+
+    name: ClassVar[str] = "roll_up_experiments"
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RollUpExperiments:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Forget old records of jobs, and put those again that the queue has lost."""
+
+    name: ClassVar[str] = "sweep"
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Sweep:
+        return cls(**data)
+
+
+FollowedJob = TrainModel | RollUpExperiments | Sweep  # have a record from the start, and run one at a time
+Job = ExplainList | StreamExplanation | WriteInsight | RollUpSession | FollowedJob
+
+ONE_AT_A_TIME = frozenset({TrainModel.name, RollUpExperiments.name, Sweep.name})
+_GROUPS = {
+    ExplainList.name: JobGroup.LLM,
+    StreamExplanation.name: JobGroup.LLM,
+    WriteInsight.name: JobGroup.LLM,
+    TrainModel.name: JobGroup.TRAINING,
+}
+
+
+def group_of(name: str) -> JobGroup:
+    """The group of the jobs of this name."""
+    return _GROUPS.get(name, JobGroup.GENERAL)
 
 
 def to_json(job: Job) -> dict[str, Any]:
@@ -103,8 +138,12 @@ def to_json(job: Job) -> dict[str, Any]:
 
 
 class JobQueue(Protocol):
-    """Where jobs are put. A job whose `job_id` is already waiting or running is not put twice."""
+    """Where jobs are put. A job whose id is already waiting or running is not put twice."""
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
         """True if it was put, False if one with this id is already there. Raises UnavailableError."""
+        ...
+
+    async def put(self, record: JobRecord) -> bool:
+        """The same for a job that has a record, under the record's id."""
         ...

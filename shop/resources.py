@@ -39,7 +39,9 @@ from shop.store.keys import Keys
 from shop.store.products import ProductStore
 from shop.store.queue import ArqQueue
 from shop.store.recommendation_log import RecommendationLog
+from shop.store.rollups import RollupStore
 from shop.store.rules import RuleStore
+from shop.store.schedules import ScheduleStore
 from shop.store.sessions import SessionStore
 from shop.store.snapshots import SnapshotStore
 from shop.store.texts import ExplanationStore, InsightStore
@@ -89,6 +91,8 @@ class Resources:
     recommendations: RecommendationService
     tracking: TrackService
     jobs: JobService
+    schedules: ScheduleStore
+    rollups: RollupStore
     bandit: BanditService
     llm_budget: BudgetService
     llm_usage: UsageService
@@ -153,6 +157,8 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         ),
         tracking=TrackService(interactions, sessions, history, catalog, insights, bandit, hub),
         jobs=JobService(JobStore(database), queue, hub),
+        schedules=ScheduleStore(database),
+        rollups=RollupStore(database),
         bandit=bandit,
         llm_budget=budget,
         llm_usage=usage,

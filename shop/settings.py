@@ -185,8 +185,15 @@ class LlmSettings(BaseSettings):
 class WorkerSettings(BaseSettings):
     model_config = _config("WORKER_")
 
-    concurrency: int = Field(10, gt=0, description="Jobs that one worker runs at the same time.")
+    concurrency: int = Field(
+        10, gt=0, description="Jobs that one worker runs at the same time, besides those of the groups below."
+    )
+    llm_concurrency: int = Field(
+        4, gt=0, description="Jobs that have texts written, which one worker runs at the same time."
+    )
+    training_concurrency: int = Field(1, gt=0, description="Trainings that one worker runs at the same time.")
     schedule: bool = Field(True, description="Whether this worker starts scheduled jobs.")
+    job_retention_days: float = Field(14, gt=0, description="How long the records of ended jobs are kept, in days.")
 
 
 class StackSettings(BaseSettings):

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+
+import click
 
 from shop.logs import configure_logging
 from shop.settings import Settings
-from workers.arq_app import serve
 
 
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
+    """Run jobs until SIGTERM or Ctrl-C: explanations, insights, trainings, and what is scheduled.
+
+    Any number of workers may run. One that stops hands its unfinished jobs back; the jobs of one that is killed are
+    taken up by another within seconds. Settings are in the environment or in .env: MONGODB_URI, REDIS_URL, LLM_… and
+    WORKER_… (docs/settings.md). Jobs, retries and schedules are described in docs/jobs.md.
+    """
+    from workers.arq_app import serve
+
     settings = Settings()
     configure_logging(settings.stack)
+    logging.getLogger("arq").setLevel(logging.WARNING)  # it tells of each job what run_job tells, less well
     asyncio.run(serve(settings))
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m workers")

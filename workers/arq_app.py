@@ -1,37 +1,44 @@
-"""The arq edge: a thin shell over the registry and run_job."""
+"""The arq edge: a thin shell over the registry and work_off. One arq worker for each group of jobs, so that a group
+whose limit is reached leaves its jobs in the queue, where they wait without a time-out and in nobody's way."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from arq import Retry, Worker, cron, func
+from arq import Retry, Worker, func
 from arq.connections import RedisSettings
-from arq.constants import in_progress_key_prefix
+from arq.constants import in_progress_key_prefix, retry_key_prefix
+from arq.utils import timestamp_ms
 
-from shop.errors import ShopError, UnavailableError
+from shop.entities.jobs import JobGroup
 from shop.resources import open_resources
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
 from workers.llm.metered import metered_writer
-from workers.registry import JOBS, SCHEDULES, JobSpec, Schedule
-from workers.run import retry_delay_seconds, run_job
+from workers.registry import JOBS, SCHEDULES
+from workers.run import Delivery, work_off
+from workers.schedule import Scheduler
 
 if TYPE_CHECKING:
-    from arq.cron import CronJob
+    from collections.abc import AsyncIterator
+
     from arq.worker import Function
 
-    from shop.settings import Settings
+    from shop.settings import Settings, WorkerSettings
 
 _log = structlog.get_logger(__name__)
 _RESTART_SECONDS = 1.0
 _COMPLETION_WAIT_SECONDS = 5
 LOCK_SECONDS = 12
-_TICK_KEPT_SECONDS = 1800
+_EDGE = "job"
+_UNREADABLE = "unreadable"
+_MOST_TRIES = 1_000_000  # that run_job's limit counts, not arq's
+_LONGEST_SECONDS = max(spec.timeout_seconds for spec in JOBS.values()) + 600  # as above
+_SHOWN_BYTES = 1_000
 
 
 async def serve(settings: Settings) -> None:
@@ -43,57 +50,111 @@ async def serve(settings: Settings) -> None:
     async with open_resources(settings) as resources:
         writer = metered_writer(resources)
         context = WorkerContext(resources, writer)
-        _log.info("worker_started", jobs=list(JOBS), writer=settings.llm.provider)
+        _log.info("worker_started", jobs=list(JOBS), limits=_limits(settings.worker), writer=settings.llm.provider)
         try:
-            while not stopping.is_set():
-                await _run_until(stopping, context)
+            async with _scheduling(context):
+                while not stopping.is_set():
+                    await _run_until(stopping, context)
         finally:
             await writer.aclose()
     _log.info("worker_stopped")
 
 
+@contextlib.asynccontextmanager
+async def _scheduling(context: WorkerContext) -> AsyncIterator[None]:
+    if not context.resources.settings.worker.schedule:
+        yield
+        return
+    looking = asyncio.create_task(Scheduler(context.resources, SCHEDULES).run())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
 async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
-    """One life of arq's worker, which ends at a signal or when it loses Redis."""
+    """One life of the worker, which ends at a signal or when it loses Redis."""
     worker = build_worker(context)
     running = asyncio.create_task(worker.async_run())
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, signalled}, return_when=asyncio.FIRST_COMPLETED)
     if stopping.is_set() and not running.done():
-        await _drain(worker)
+        await worker.drain(_COMPLETION_WAIT_SECONDS)
         running.cancel()
     signalled.cancel()
     (outcome,) = await asyncio.gather(running, return_exceptions=True)
-    with contextlib.suppress(Exception):
-        await worker.close()
+    await asyncio.gather(worker.close(), return_exceptions=True)
     if not stopping.is_set():
         _log.warning("worker_interrupted", reason=repr(outcome), retry_in_seconds=_RESTART_SECONDS)
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-async def _drain(worker: Worker) -> None:
-    """Lets jobs that are nearly done finish; the rest is cancelled, and arq gives it to another worker."""
-    tasks = list(worker.tasks.values())
-    if tasks:
-        await asyncio.wait(tasks, timeout=_COMPLETION_WAIT_SECONDS)
+class JobWorker:
+    """arq's workers, one for each group of jobs, as one."""
+
+    def __init__(self, workers: list[Worker], *, burst: bool) -> None:
+        self._workers = workers
+        self._burst = burst
+
+    @property
+    def jobs_complete(self) -> int:
+        return sum(worker.jobs_complete for worker in self._workers)
+
+    async def async_run(self) -> None:
+        """Raises what ends any of them. A burst ends when all queues are empty."""
+        while True:
+            await asyncio.gather(*(worker.async_run() for worker in self._workers))
+            if not self._burst or not await self._waiting():
+                return
+
+    async def _waiting(self) -> bool:
+        """Whether a job of one group has put one of another, whose burst was over."""
+        return any([await worker.pool.zcard(worker.queue_name) for worker in self._workers])
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more jobs, and lets those finish that are nearly done; close() gives the rest to another worker."""
+        for worker in self._workers:
+            worker.allow_pick_jobs = False
+        tasks = [task for worker in self._workers for task in worker.tasks.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def close(self) -> None:
+        """Raises the first error, after all are closed."""
+        outcomes = await asyncio.gather(*(worker.close() for worker in self._workers), return_exceptions=True)
+        for error in outcomes:
+            if error is not None:
+                raise error
 
 
-def build_worker(context: WorkerContext, *, burst: bool = False) -> Worker:
-    """arq's worker over the registry. `burst` ends when the queue is empty."""
-    settings = context.resources.settings
+def build_worker(context: WorkerContext, *, burst: bool = False) -> JobWorker:
+    """The worker over the registry. `burst` ends when the queues are empty."""
+    return JobWorker([_worker(context, group, burst=burst) for group in JobGroup], burst=burst)
+
+
+def _limits(settings: WorkerSettings) -> dict[JobGroup, int]:
+    return {
+        JobGroup.GENERAL: settings.concurrency,
+        JobGroup.LLM: settings.llm_concurrency,
+        JobGroup.TRAINING: settings.training_concurrency,
+    }
+
+
+def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
+    settings, keys = context.resources.settings, context.resources.keys
     worker = Worker(
-        functions=[_function(spec) for spec in JOBS.values()],
-        cron_jobs=[_cron(context.resources.keys.prefix, one) for one in SCHEDULES if settings.worker.schedule],
+        functions=[_function(context, keys.job(""))],
         redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
-        queue_name=context.resources.keys.queue,
-        health_check_key=context.resources.keys.worker_health,
+        queue_name=keys.queue_of(group),
+        health_check_key=keys.worker_health(group),
         health_check_interval=15,
-        max_jobs=settings.worker.concurrency,
-        poll_delay=0.05,
+        max_jobs=_limits(settings.worker)[group],
+        poll_delay=0.5 if group is JobGroup.TRAINING and not burst else 0.05,
         burst=burst,
         handle_signals=False,
         job_serializer=serialize,
-        job_deserializer=deserialize,
-        ctx={"context": context},
+        job_deserializer=_incoming,
     )
     # arq would lock a job for as long as the longest one may take: a worker that is killed in the middle would keep
     # it from everybody for an hour. A short lock that is renewed while the job runs is free soon after.
@@ -101,49 +162,47 @@ def build_worker(context: WorkerContext, *, burst: bool = False) -> Worker:
     return worker
 
 
-def _function(spec: JobSpec) -> Function:
-    async def edge(ctx: dict[Any, Any], message: dict[str, Any]) -> object:
-        return await _attempt(ctx, spec, message)
+def _incoming(data: bytes) -> dict[str, Any]:
+    """What is in the queue as a call of the one arq function. What is not a job at all is that function's to refuse:
+    arq would throw it away."""
+    try:
+        put: Any = deserialize(data)
+    except ValueError:
+        put = None
+    match put:
+        case {"f": str(name), "a": [dict(message)], "k": dict(options), "et": int(put_at)} if name:
+            call = [name, message, bool(options.get("recorded"))]
+        case _:
+            call = [_UNREADABLE, {"text": data[:_SHOWN_BYTES].decode(errors="replace")}, False]
+            put_at = timestamp_ms()
+    return {"f": _EDGE, "a": call, "k": {}, "t": None, "et": put_at}
+
+
+def _function(context: WorkerContext, prefix: str) -> Function:
+    async def edge(ctx: dict[Any, Any], name: str, message: dict[str, Any], recorded: bool) -> None:
+        id_ = ctx["job_id"].removeprefix(prefix)
+        delivery = Delivery(id_, name, message, ctx["enqueue_time"], ctx["job_try"], recorded)
+        renewing = asyncio.create_task(_renew_lock(ctx))
+        try:
+            again = await work_off(context, delivery)
+        except asyncio.CancelledError:
+            await _give_back_try(ctx)
+            raise
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+        if again is not None:
+            if not again.counts:
+                await _give_back_try(ctx)
+            raise Retry(defer=again.seconds)
 
     # A kept result would block the next job of the same id.
-    return func(edge, name=spec.name, timeout=spec.timeout_seconds, max_tries=spec.tries, keep_result=0)
+    return func(edge, name=_EDGE, timeout=_LONGEST_SECONDS, max_tries=_MOST_TRIES, keep_result=0)
 
 
-def _cron(prefix: str, schedule: Schedule) -> CronJob:
-    async def edge(ctx: dict[Any, Any]) -> str:
-        context: WorkerContext = ctx["context"]
-        try:
-            return (await context.resources.jobs.start(schedule.job)).id
-        except UnavailableError as error:
-            raise Retry(defer=retry_delay_seconds(ctx["job_try"])) from error
-
-    return cron(
-        edge,
-        name=f"{prefix}:cron:{schedule.name}",
-        hour=set(schedule.hours),
-        minute=schedule.minute,
-        weekday=schedule.weekday,
-        max_tries=5,
-        # All workers put the same tick, under an id made of its time. Kept, it also turns away one whose clock is late.
-        keep_result=_TICK_KEPT_SECONDS,
-        unique=True,
-    )
-
-
-async def _attempt(ctx: dict[Any, Any], spec: JobSpec, message: dict[str, Any]) -> object:
-    last_try = ctx["job_try"] >= spec.tries
-    context: WorkerContext = replace(ctx["context"], last_try=last_try)
-    renewing = asyncio.create_task(_renew_lock(ctx))
-    try:
-        return await run_job(context, spec.name, message)
-    except ShopError as error:
-        _log.warning("job_failed", job=spec.name, attempt=ctx["job_try"], code=error.code, reason=str(error))
-        if error.retryable and not last_try:
-            raise Retry(defer=retry_delay_seconds(ctx["job_try"])) from error
-        raise
-    finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+async def _give_back_try(ctx: dict[Any, Any]) -> None:
+    with contextlib.suppress(Exception):  # without Redis it counts: one try less
+        await ctx["redis"].decr(retry_key_prefix + ctx["job_id"])
 
 
 async def _renew_lock(ctx: dict[Any, Any]) -> None:

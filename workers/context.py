@@ -1,4 +1,4 @@
-"""What a task is given: the shop's resources and a writer of texts."""
+"""What a task is given: the shop's resources, a writer of texts, and the record to tell its progress to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shop.resources import Resources
+    from shop.services.jobs import Run
     from workers.llm.writer import Writer
 
 
@@ -15,3 +16,9 @@ class WorkerContext:
     resources: Resources
     writer: Writer
     last_try: bool = False  # whether a retryable error of this run is final
+    run: Run | None = None  # of jobs that have a record
+
+    async def advance(self, stage: str, progress: float) -> None:
+        """How far the job is, 0 to 1, for those who follow it; says nothing when it has no record."""
+        if self.run is not None:
+            await self.run.advance(stage, progress)

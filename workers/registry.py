@@ -6,22 +6,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shop.entities.models import TrainingKind
-from shop.jobs import ExplainList, RollUpSession, StreamExplanation, TrainModel, WriteInsight
+from shop.jobs import (
+    ExplainList,
+    RollUpExperiments,
+    RollUpSession,
+    StreamExplanation,
+    Sweep,
+    TrainModel,
+    WriteInsight,
+    group_of,
+)
+from workers.schedule import Schedule
 from workers.tasks.explain import explain_list
 from workers.tasks.insight import roll_up_session, write_insight
+from workers.tasks.roll_up import roll_up_experiments
 from workers.tasks.stream import stream_explanation
-from workers.tasks.train import LONGEST_SECONDS, train_model
+from workers.tasks.sweep import sweep
+from workers.tasks.train import train_model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shop.jobs import FollowedJob, Job
+    from shop.entities.jobs import JobGroup
+    from shop.jobs import Job
     from workers.context import WorkerContext
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """A job's message, body and limits. Retryable errors are tried again, others are not."""
+    """A job's message, body and limits. Retryable errors are tried again, others and time-outs are not."""
 
     message: type[Job]
     body: Callable[[WorkerContext, Any], Awaitable[object]]
@@ -32,16 +45,10 @@ class JobSpec:
     def name(self) -> str:
         return self.message.name
 
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Starts a job at these hours, UTC; on one day of the week (0 is Monday) or on all."""
-
-    name: str
-    job: FollowedJob
-    hours: frozenset[int]
-    minute: int = 0
-    weekday: int | None = None
+    @property
+    def group(self) -> JobGroup:
+        """Whose limit counts it while it runs."""
+        return group_of(self.name)
 
 
 JOBS: dict[str, JobSpec] = {
@@ -51,14 +58,19 @@ JOBS: dict[str, JobSpec] = {
         JobSpec(StreamExplanation, stream_explanation, timeout_seconds=60),
         JobSpec(WriteInsight, write_insight, timeout_seconds=60),
         JobSpec(RollUpSession, roll_up_session, timeout_seconds=60),
-        # Ended by itself, so that its record says so; the queue's own limit is there for what cannot end itself.
-        JobSpec(TrainModel, train_model, timeout_seconds=LONGEST_SECONDS + 60),
+        JobSpec(TrainModel, train_model, timeout_seconds=3_600),
+        JobSpec(RollUpExperiments, roll_up_experiments, timeout_seconds=600),
+        JobSpec(Sweep, sweep, timeout_seconds=600),
     )
 }
 
-# None at the same minute as another: one training at a time, and one that runs is not started again.
+# One training at a time, and one that runs is not started again: so none at the same minute as another.
 SCHEDULES: tuple[Schedule, ...] = (
-    Schedule("train_full", TrainModel(TrainingKind.FULL), frozenset({3})),
-    Schedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), frozenset({0, 6, 12, 18})),
-    Schedule("refresh_content", TrainModel(TrainingKind.CONTENT), frozenset({4}), minute=30, weekday=6),
+    Schedule("train_full", TrainModel(TrainingKind.FULL), hours=frozenset({3})),
+    Schedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), hours=frozenset({0, 6, 12, 18})),
+    Schedule(
+        "refresh_content", TrainModel(TrainingKind.CONTENT), hours=frozenset({4}), minutes=frozenset({30}), weekday=6
+    ),
+    Schedule("roll_up_experiments", RollUpExperiments(), minutes=frozenset(range(0, 60, 5))),
+    Schedule("sweep", Sweep(), minutes=frozenset({17})),
 )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from graphql_api.arguments import After, First, NodeId
 from graphql_api.context import Info
-from graphql_api.jobs.types import Job, JobConnection
+from graphql_api.jobs.types import Job, JobConnection, JobFilter
 from graphql_api.relay import decode_id, page_request
+from shop.entities.jobs import JobFilter as Wanted
+
+Filter = Annotated[JobFilter | None, strawberry.argument(description="Only these; all if left out.")]
 
 
 @strawberry.type
@@ -18,8 +23,11 @@ class JobQuery:
         record = await info.context.resources.jobs.get(decode_id("Job", id))
         return Job.of(record) if record else None
 
-    @strawberry.field(description="Jobs that can be followed, newest first (staff).")
-    async def jobs(self, info: Info, first: First = None, after: After = None) -> JobConnection:
+    @strawberry.field(
+        description="Jobs that can be followed, and every job of any kind that has failed; newest first (staff)."
+    )
+    async def jobs(self, info: Info, first: First = None, after: After = None, filter: Filter = None) -> JobConnection:
         info.context.require_staff()
-        page = await info.context.resources.jobs.page(page_request("NEWEST", first, after, None, None))
-        return JobConnection.of(page)
+        wanted = filter.to_entity() if filter else Wanted()
+        page = await info.context.resources.jobs.page(page_request("NEWEST", first, after, None, None), wanted)
+        return JobConnection.of(page, wanted)

@@ -1,4 +1,4 @@
-"""Jobs that somebody follows: what was asked for, how far it is, and how it ended."""
+"""Jobs that have a record: what was asked for, how far it is, and how it ended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+class JobGroup(StrEnum):
+    """Jobs that share a limit. A worker runs so many of each group at once, and no group waits for another."""
+
+    GENERAL = "general"
+    LLM = "llm"  # calls a provider
+    TRAINING = "training"
 
 
 class JobState(StrEnum):
@@ -23,6 +31,14 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which records are wanted; None for all."""
+
+    state: JobState | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """`message` is the job as JSON-ready data; `notes` are what a later attempt needs of an earlier one."""
 
@@ -34,6 +50,7 @@ class JobRecord:
     progress: float = 0.0  # 0 to 1, never falls
     stage: str = ""
     attempt: int = 0
+    max_attempts: int | None = None  # known from the first attempt on
     requested_by: str | None = None  # user id, None for the schedule
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -41,3 +58,10 @@ class JobRecord:
     error_message: str | None = None
     result: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration_ms(self) -> int | None:
+        """From the first beginning to the end, None until then."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)

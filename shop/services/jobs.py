@@ -1,8 +1,10 @@
-"""Jobs that somebody follows: started once, told about while they run, and honest about how they ended."""
+"""Jobs with a record: started once, told about while they run, honest about how they ended, and tried again on demand.
+
+What workers/run.py does with a job is said here step by step; how often and when is its business.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,20 +14,20 @@ from uuid import uuid4
 import structlog
 
 from shop.entities.events import Event, Topic
-from shop.entities.jobs import JobRecord
-from shop.errors import ShopError, UnavailableError
+from shop.entities.jobs import JobRecord, JobState
+from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.jobs import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from shop.entities.jobs import JobFilter
     from shop.entities.paging import Page, PageRequest
     from shop.jobs import FollowedJob, JobQueue
     from shop.services.events import EventHub
     from shop.store.jobs import JobStore
 
 _log = structlog.get_logger(__name__)
-_UNEXPECTED = "Something went wrong on our side; the worker's log says what."
 
 
 class JobService:
@@ -34,60 +36,72 @@ class JobService:
         self._queue = queue
         self._hub = hub
 
-    async def start(self, job: FollowedJob, requested_by: str | None = None) -> JobRecord:
+    async def start(self, job: FollowedJob, requested_by: str | None = None, *, job_id: str | None = None) -> JobRecord:
         """Puts a job into the queue, or returns the one of its name that is queued or running already.
 
-        That one is put again as well, which changes nothing unless the queue has lost it.
+        That one is put again as well, which changes nothing unless the queue has lost it. A job that was started under
+        this `job_id` before is not started again, even if it has ended.
         """
-        message = {name: value for name, value in to_json(job).items() if name != "record"}
-        wanted = JobRecord(uuid4().hex, job.name, message, datetime.now(UTC), requested_by=requested_by)
+        wanted = JobRecord(job_id or uuid4().hex, job.name, to_json(job), datetime.now(UTC), requested_by=requested_by)
         record = await self._store.add(wanted)
-        again = type(job).from_json({**record.message, "record": record.id})
-        await self._queue.enqueue(again, job_id=record.id)
+        if not record.state.is_final:
+            await self._queue.put(record)
         if record is wanted:
             await self._tell(record.id)
         return record
 
+    async def retry(self, id_: str, requested_by: str | None = None) -> JobRecord:
+        """Puts a failed job into the queue again: once, however many ask for it.
+
+        Raises NotFoundError, BadInputError when it has not failed or another of its name is at work, and
+        UnavailableError, after which it is a failed one as before.
+        """
+        failed = await self._store.get(id_)
+        if failed is None:
+            raise NotFoundError("job", id_)
+        queued = await self._store.revive(failed, requested_by)
+        if queued is None:
+            raise BadInputError(_why_not(failed), field="id")
+        try:
+            await self._queue.put(queued)
+        except UnavailableError:
+            await self._store.fail(id_, failed.error_code or "INTERNAL", failed.error_message or "")
+            raise
+        await self._tell(id_)
+        return queued
+
     async def get(self, id_: str) -> JobRecord | None:
         return await self._store.get(id_)
 
-    async def page(self, request: PageRequest) -> Page[JobRecord]:
-        return await self._store.page(request)
+    async def page(self, request: PageRequest, wanted: JobFilter) -> Page[JobRecord]:
+        return await self._store.page(request, wanted)
 
-    async def count(self) -> int:
-        return await self._store.count()
+    async def count(self, wanted: JobFilter) -> int:
+        return await self._store.count(wanted)
 
-    @contextlib.asynccontextmanager
-    async def running(self, id_: str, *, last_try: bool) -> AsyncIterator[Run | None]:
-        """One attempt at a job; None when it has ended before.
-
-        An error is recorded and goes on: the job is queued again when the error is retryable and this is not the last
-        try, else it has failed. A cancelled attempt hands the job back. Raises NotFoundError for an unknown job.
-        """
-        record = await self._store.begin(id_)
+    async def begin(self, id_: str, max_attempts: int) -> Run | None:
+        """One attempt at a job; None when it has ended before. Raises NotFoundError for an unknown one."""
+        record = await self._store.begin(id_, max_attempts)
         if record is None:
-            yield None
-            return
+            return None
         await self._tell(id_)
-        try:
-            yield Run(record, self._store, self._tell)
-        except asyncio.CancelledError:
-            await self._settle(id_, self._store.queue_again(id_))
-            raise
-        except ShopError as error:
-            ended = self._store.queue_again if error.retryable and not last_try else self._store.fail
-            await self._settle(id_, ended(id_, error.code, error.message))
-            raise
-        except Exception:
-            await self._settle(id_, self._store.fail(id_, "INTERNAL", _UNEXPECTED))
-            raise
+        return Run(record, self._store, self._tell)
 
-    async def _settle(self, id_: str, change: Awaitable[None]) -> None:
-        try:
-            await change
-        except UnavailableError as error:
-            _log.warning("job_record_stale", job_id=id_, reason=str(error))
-        await self._tell(id_)
+    async def bury(self, record: JobRecord) -> None:
+        """Keeps a job that had no record and has failed. Raises UnavailableError."""
+        await self._store.bury(record)
+        await self._tell(record.id)
+
+    async def put_lost(self) -> int:
+        """Puts the jobs again that should be in the queue and are not; returns how many those were."""
+        lost = 0
+        async for record in self._store.active():
+            lost += await self._queue.put(record)
+        return lost
+
+    async def forget(self, before: datetime) -> int:
+        """Deletes the records of jobs that ended before then; returns how many."""
+        return await self._store.forget(before)
 
     async def _tell(self, id_: str) -> None:
         with contextlib.suppress(UnavailableError):
@@ -96,7 +110,7 @@ class JobService:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An attempt at a job, and what it says of itself."""
+    """An attempt at a job that has a record, and what it says of itself."""
 
     record: JobRecord
     _store: JobStore
@@ -112,7 +126,26 @@ class Run:
         """Keeps facts for a later attempt. Raises UnavailableError."""
         await self._store.note(self.record.id, notes)
 
-    async def succeed(self, stage: str, result: str) -> None:
+    async def succeed(self, result: str | None) -> None:
         """Raises UnavailableError: then the job is tried again."""
-        await self._store.succeed(self.record.id, stage, result)
+        await self._store.succeed(self.record.id, result)
         await self._tell(self.record.id)
+
+    async def fail(self, error_code: str, error_message: str) -> None:
+        """Raises UnavailableError."""
+        await self._store.fail(self.record.id, error_code, error_message)
+        await self._tell(self.record.id)
+
+    async def hand_back(self, error_code: str | None = None, error_message: str | None = None) -> None:
+        """Another attempt follows. When that cannot be recorded now, its beginning will be."""
+        try:
+            await self._store.queue_again(self.record.id, error_code, error_message)
+        except UnavailableError as error:
+            _log.warning("job_record_stale", job_id=self.record.id, reason=str(error))
+        await self._tell(self.record.id)
+
+
+def _why_not(record: JobRecord) -> str:
+    if record.state is JobState.FAILED:
+        return f"Another {record.name} is queued or running, or somebody else was quicker to put this one again."
+    return f"Only a failed job can be put again; this one is {record.state.value}."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shop.entities.jobs import JobGroup
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -16,12 +18,20 @@ class Keys:
 
     @property
     def queue(self) -> str:
-        """arq's queue."""
-        return f"{self.prefix}:queue"
+        """arq's queue of general jobs."""
+        return self.queue_of(JobGroup.GENERAL)
 
-    @property
-    def worker_health(self) -> str:
-        return f"{self.prefix}:worker:health"
+    def queue_of(self, group: JobGroup) -> str:
+        """arq's queue of a group (a sorted set of job ids by time)."""
+        return f"{self.prefix}:queue" if group is JobGroup.GENERAL else f"{self.prefix}:queue:{group}"
+
+    def job(self, id_: str) -> str:
+        """A job's id as arq knows it. Its own keys have no prefix: two shops on one server would share their jobs."""
+        return f"{self.prefix}:{id_}"
+
+    def worker_health(self, group: JobGroup) -> str:
+        """Set while a worker that runs these jobs lives."""
+        return f"{self.prefix}:worker:health:{group}"
 
     def session(self, actor_key: str) -> str:
         """Recent events of a user or an anonymous session (a list, newest first)."""

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from arq.connections import ArqRedis
 
-from shop.jobs import Job, to_json
+from shop.jobs import Job, group_of, to_json
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
+    from shop.entities.jobs import JobRecord
     from shop.store.keys import Keys
     from shop.store.redis import Redis
+
+_KEPT_DAYS = 30  # arq drops a job that nobody has run by then
 
 
 def serialize(data: dict[str, Any]) -> bytes:
@@ -26,20 +29,30 @@ def deserialize(data: bytes) -> dict[str, Any]:
 
 
 class ArqQueue:
-    """JobQueue over arq: the arq function has the job's name and takes its message."""
+    """JobQueue over arq: a queue for each group; the arq function has the job's name and takes its message."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._prefix = keys.prefix  # arq's own keys have none: two shops on one server would share their jobs
+        self._keys = keys
         self._arq = ArqRedis(
             redis.connection_pool,
             job_serializer=serialize,
             job_deserializer=deserialize,
-            default_queue_name=keys.queue,
+            expires_extra_ms=_KEPT_DAYS * 86_400_000,
         )
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
+        return await self._put(job.name, to_json(job), job_id, _defer_by=delay_seconds or None)
+
+    async def put(self, record: JobRecord) -> bool:
+        return await self._put(record.name, record.message, record.id, recorded=True)
+
+    async def _put(self, name: str, message: dict[str, Any], job_id: str, **options: Any) -> bool:
         with redis_errors():
             put = await self._arq.enqueue_job(
-                job.name, to_json(job), _job_id=f"{self._prefix}:{job_id}", _defer_by=delay_seconds or None
+                name,
+                message,
+                _job_id=self._keys.job(job_id),
+                _queue_name=self._keys.queue_of(group_of(name)),
+                **options,
             )
         return put is not None

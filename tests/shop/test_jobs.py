@@ -1,33 +1,32 @@
-"""Jobs that can be followed: one of a kind at a time, never lost, honest about their end."""
+"""Jobs that have a record: one of a kind at a time, never lost, honest about their end, and tried again on demand."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from mongo_seed.migrate import migrate
-from shop.entities.jobs import JobState
+from shop.entities.jobs import JobFilter, JobGroup, JobRecord, JobState
 from shop.entities.models import TrainingKind
 from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, NotFoundError, UnavailableError
-from shop.jobs import TrainModel
+from shop.jobs import RollUpSession, Sweep, TrainModel, to_json
 from shop.resources import open_resources
-from workers.arq_app import build_worker
-from workers.context import WorkerContext
-from workers.llm.writer import build_writer
-from workers.registry import SCHEDULES
+from tests.fixtures.cable import cable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shop.entities.jobs import JobRecord
     from shop.resources import Resources
+    from shop.services.jobs import Run
     from shop.settings import Settings
     from shop.store.database import Database
+
+NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -44,7 +43,29 @@ async def fetched(resources: Resources, id_: str) -> JobRecord:
 
 
 async def waiting(resources: Resources) -> int:
-    return int(await resources.redis.zcard(resources.keys.queue))
+    return sum([int(await resources.redis.zcard(resources.keys.queue_of(group))) for group in JobGroup])
+
+
+async def begun(resources: Resources, id_: str) -> Run:
+    run = await resources.jobs.begin(id_, 5)
+    assert run
+    return run
+
+
+def failure(id_: str, user_id: str = "anna") -> JobRecord:
+    return JobRecord(
+        id=id_,
+        name=RollUpSession.name,
+        message=to_json(RollUpSession(user_id)),
+        created_at=NOW,
+        state=JobState.FAILED,
+        attempt=5,
+        max_attempts=5,
+        started_at=NOW,
+        finished_at=NOW + timedelta(seconds=2),
+        error_code="UNAVAILABLE",
+        error_message="MongoDB is not reachable right now.",
+    )
 
 
 async def test_of_many_starts_one_counts(resources: Resources) -> None:
@@ -57,17 +78,27 @@ async def test_of_many_starts_one_counts(resources: Resources) -> None:
 
 async def test_an_ended_job_makes_room_for_the_next(resources: Resources) -> None:
     first = await resources.jobs.start(TrainModel())
-    async with resources.jobs.running(first.id, last_try=False) as run:
-        assert run
-        await run.succeed("done", "v1")
+    run = await begun(resources, first.id)
+    await run.succeed("v1")
 
     second = await resources.jobs.start(TrainModel(TrainingKind.CONTENT))
 
     assert second.id != first.id
     ended = await fetched(resources, first.id)
     assert (ended.state, ended.result, ended.progress) == (JobState.SUCCEEDED, "v1", 1.0)
-    async with resources.jobs.running(first.id, last_try=False) as run:
-        assert run is None, "what has ended is not run again"
+    assert ended.duration_ms is not None
+    assert await resources.jobs.begin(first.id, 5) is None, "what has ended is not run again"
+
+
+async def test_what_was_started_under_an_id_is_not_started_again(resources: Resources) -> None:
+    first = await resources.jobs.start(Sweep(), job_id="sweep:one")
+    await (await begun(resources, first.id)).succeed("done")
+    await resources.redis.flushdb()
+
+    again = await resources.jobs.start(Sweep(), job_id="sweep:one")
+
+    assert (again.id, again.state) == (first.id, JobState.SUCCEEDED)
+    assert await waiting(resources) == 0
 
 
 async def test_a_job_that_the_queue_has_lost_is_put_again(resources: Resources) -> None:
@@ -78,90 +109,106 @@ async def test_a_job_that_the_queue_has_lost_is_put_again(resources: Resources) 
 
     assert again.id == first.id
     assert await waiting(resources) == 1
+    await resources.redis.flushdb()
+    assert await resources.jobs.put_lost() == 1
+    assert await resources.jobs.put_lost() == 0, "it is there"
+    assert await waiting(resources) == 1
 
 
 async def test_progress_never_falls(resources: Resources) -> None:
     job = await resources.jobs.start(TrainModel())
-    async with resources.jobs.running(job.id, last_try=False) as run:
-        assert run
-        await run.advance("far", 0.7)
-        await run.advance("begun again", 0.2)
+    run = await begun(resources, job.id)
+    await run.advance("far", 0.7)
+    await run.advance("begun again", 0.2)
 
-        now = await fetched(resources, job.id)
+    now = await fetched(resources, job.id)
 
     assert (now.stage, now.progress, now.state) == ("begun again", 0.7, JobState.RUNNING)
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ends, and what the record says then."""
-
-    error: BaseException
-    last_try: bool
-    state: JobState
-    code: str | None
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [
-        Ending(UnavailableError("MongoDB"), False, JobState.QUEUED, "UNAVAILABLE"),
-        Ending(UnavailableError("MongoDB"), True, JobState.FAILED, "UNAVAILABLE"),
-        Ending(BadInputError("No products."), False, JobState.FAILED, "BAD_USER_INPUT"),
-        Ending(RuntimeError("secret detail"), False, JobState.FAILED, "INTERNAL"),
-        Ending(asyncio.CancelledError(), False, JobState.QUEUED, None),
-    ],
-    ids=["away", "away for good", "bad input", "bug", "cancelled"],
-)
-async def test_an_error_is_on_record(resources: Resources, ending: Ending) -> None:
-    job = await resources.jobs.start(TrainModel())
-
-    with pytest.raises(type(ending.error)):
-        async with resources.jobs.running(job.id, last_try=ending.last_try):
-            raise ending.error
-
-    record = await fetched(resources, job.id)
-    assert (record.state, record.error_code) == (ending.state, ending.code)
-    assert "secret detail" not in (record.error_message or "")
-    assert (record.finished_at is None) == (ending.state is JobState.QUEUED)
+    assert (now.attempt, now.max_attempts) == (1, 5)
 
 
 async def test_an_unknown_job_is_an_error(resources: Resources) -> None:
     with pytest.raises(NotFoundError):
-        async with resources.jobs.running("nonsense", last_try=False):
-            pass
+        await resources.jobs.begin("nonsense", 5)
+    with pytest.raises(NotFoundError):
+        await resources.jobs.retry("nonsense")
 
 
-async def test_two_workers_start_one_training_at_a_tick(settings: Settings, resources: Resources) -> None:
-    """Also when one's clock is late, so that it puts the tick after the other has run it and all that it started."""
-    writer = build_writer(settings.llm)
-    last_tick: datetime | None = None
-    for _ in range(2):
-        worker = build_worker(WorkerContext(resources, writer), burst=True)
-        (tick,) = (job for job in worker.cron_jobs if job.name.endswith(":train_full"))
-        if last_tick is None:
-            tick.calculate_next(datetime.now(UTC) - timedelta(days=1))
-            last_tick = tick.next_run
-        tick.next_run = last_tick
-        await worker.async_run()
-        await worker.close()
-    await writer.aclose()
+async def test_a_failed_job_is_put_again_once(resources: Resources) -> None:
+    await resources.jobs.bury(failure("rollup:anna"))
 
-    records = [record for record, _ in (await resources.jobs.page(PageRequest())).rows]
-    assert [record.message["kind"] for record in records] == ["FULL"]
-    assert (records[0].state, records[0].requested_by) == (JobState.FAILED, None)
-    assert "no products to train on" in (records[0].error_message or "")
+    answers = await asyncio.gather(
+        *(resources.jobs.retry("rollup:anna", "boss") for _ in range(8)), return_exceptions=True
+    )
+
+    assert [type(answer) for answer in answers].count(JobRecord) == 1
+    assert [type(answer) for answer in answers].count(BadInputError) == 7
+    assert await waiting(resources) == 1
+    record = await fetched(resources, "rollup:anna")
+    assert (record.state, record.attempt, record.requested_by) == (JobState.QUEUED, 0, "boss")
+    assert record.finished_at is None
 
 
-async def test_the_schedule_is_the_registrys(settings: Settings, resources: Resources) -> None:
-    writer = build_writer(settings.llm)
-    times = {schedule.name: (set(schedule.hours), schedule.weekday) for schedule in SCHEDULES}
+async def test_many_failed_jobs_of_a_name_are_put_again_together(resources: Resources) -> None:
+    for number in range(3):
+        await resources.jobs.bury(failure(f"rollup:{number}", f"user-{number}"))
+    for number in range(3):
+        await resources.jobs.retry(f"rollup:{number}")
 
-    worker = build_worker(WorkerContext(resources, writer))
+    assert await waiting(resources) == 3
 
-    planned = {tick.name.rpartition(":")[2]: (tick.hour, tick.weekday) for tick in worker.cron_jobs}
-    assert planned == times
-    assert times["train_full"] == ({3}, None)
-    assert times["refresh_embeddings"] == ({0, 6, 12, 18}, None)
-    assert times["refresh_content"] == ({4}, 6)
-    await writer.aclose()
+
+async def test_a_failed_training_waits_for_the_one_that_runs(resources: Resources) -> None:
+    failed = await resources.jobs.start(TrainModel())
+    await (await begun(resources, failed.id)).fail("INTERNAL", "It broke.")
+    other = await resources.jobs.start(TrainModel())
+
+    with pytest.raises(BadInputError, match="Another train_model"):
+        await resources.jobs.retry(failed.id)
+    await (await begun(resources, other.id)).succeed("v2")
+    with pytest.raises(BadInputError, match="this one is SUCCEEDED"):
+        await resources.jobs.retry(other.id)
+
+    assert (await resources.jobs.retry(failed.id)).state is JobState.QUEUED
+
+
+async def test_a_retry_without_redis_leaves_the_job_failed(settings: Settings, resources: Resources) -> None:
+    await resources.jobs.bury(failure("rollup:anna"))
+    async with cable(urlsplit(settings.redis.url or "").port or 0) as redis:
+        url = f"redis://127.0.0.1:{redis.port}/0"
+        cut = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
+        redis.cut()
+        async with open_resources(cut) as without_redis:
+            with pytest.raises(UnavailableError):
+                await without_redis.jobs.retry("rollup:anna")
+
+    record = await fetched(resources, "rollup:anna")
+    assert (record.state, record.error_code) == (JobState.FAILED, "UNAVAILABLE")
+    assert (await resources.jobs.retry("rollup:anna")).state is JobState.QUEUED
+
+
+async def test_records_are_found_by_state_and_name(resources: Resources) -> None:
+    training = await resources.jobs.start(TrainModel())
+    for number in range(3):
+        await resources.jobs.bury(failure(f"rollup:{number}"))
+
+    async def found(wanted: JobFilter) -> set[str]:
+        page = await resources.jobs.page(PageRequest(), wanted)
+        assert len(page.rows) == await resources.jobs.count(wanted)
+        return {record.id for record, _ in page.rows}
+
+    assert await found(JobFilter(JobState.FAILED)) == {"rollup:0", "rollup:1", "rollup:2"}
+    assert await found(JobFilter(name=TrainModel.name)) == {training.id}
+    assert await found(JobFilter(JobState.FAILED, TrainModel.name)) == set()
+    assert len(await found(JobFilter())) == 4
+
+
+async def test_old_records_of_ended_jobs_are_forgotten(resources: Resources) -> None:
+    await resources.jobs.bury(failure("rollup:anna"))
+    active = await resources.jobs.start(TrainModel())
+
+    assert await resources.jobs.forget(NOW) == 0
+    assert await resources.jobs.forget(NOW + timedelta(days=1)) == 1
+
+    assert await resources.jobs.get("rollup:anna") is None
+    assert await resources.jobs.get(active.id) is not None

@@ -22,7 +22,7 @@ from tests.fixtures.waiting import until
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
 from workers.llm.writer import build_writer
-from workers.run import retry_delay_seconds, run_job
+from workers.run import run_job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -157,10 +157,3 @@ async def test_a_new_model_is_swapped_in_while_the_api_serves(shop: Shop) -> Non
     assert following["recommendations"]["modelVersion"] == following["model"]["version"]
     current = await shop.resources.database["model_snapshots"].count_documents({"current": True})
     assert current == 1
-
-
-def test_retries_back_off() -> None:
-    delays = [retry_delay_seconds(attempt) for attempt in range(1, 12)]
-
-    assert delays[:4] == [1, 2, 4, 8]
-    assert max(delays) == 300
