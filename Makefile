@@ -9,7 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench bench-scoring lock clean
+.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench bench-scoring bench-jobs lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench: $(INSTALLED)  ## Measure requests per second and latency
 
 bench-scoring: $(INSTALLED)  ## Measure training and lists, e.g. ARGS="--products 1000000"
 	$(BIN)/python -m devstack.bench_scoring $(ARGS)
+
+bench-jobs: $(INSTALLED)  ## Measure a worker's speed and memory, e.g. ARGS="--jobs 10000"
+	$(BIN)/python -m devstack.bench_jobs $(ARGS)
 
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --all-extras --output-file requirements.lock

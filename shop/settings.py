@@ -189,7 +189,7 @@ class WorkerSettings(BaseSettings):
         10, gt=0, description="Jobs that one worker runs at the same time, besides those of the groups below."
     )
     llm_concurrency: int = Field(
-        4, gt=0, description="Jobs that have texts written, which one worker runs at the same time."
+        4, gt=0, description="Jobs that ask a language model, which one worker runs at the same time."
     )
     training_concurrency: int = Field(1, gt=0, description="Trainings that one worker runs at the same time.")
     schedule: bool = Field(True, description="Whether this worker starts scheduled jobs.")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from arq.worker import Function
 
-    from shop.settings import Settings, WorkerSettings
+    from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _RESTART_SECONDS = 1.0
@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
     async with open_resources(settings) as resources:
         writer = metered_writer(resources)
         context = WorkerContext(resources, writer)
-        _log.info("worker_started", jobs=list(JOBS), limits=_limits(settings.worker), writer=settings.llm.provider)
+        _log.info("worker_started", jobs=list(JOBS), limits=_limits(settings), writer=settings.llm.provider)
         try:
             async with _scheduling(context):
                 while not stopping.is_set():
@@ -133,11 +133,13 @@ def build_worker(context: WorkerContext, *, burst: bool = False) -> JobWorker:
     return JobWorker([_worker(context, group, burst=burst) for group in JobGroup], burst=burst)
 
 
-def _limits(settings: WorkerSettings) -> dict[JobGroup, int]:
+def _limits(settings: Settings) -> dict[JobGroup, int]:
+    worker = settings.worker
     return {
-        JobGroup.GENERAL: settings.concurrency,
-        JobGroup.LLM: settings.llm_concurrency,
-        JobGroup.TRAINING: settings.training_concurrency,
+        JobGroup.GENERAL: worker.concurrency,
+        # Templates call nobody.
+        JobGroup.LLM: worker.concurrency if settings.llm.provider == "template" else worker.llm_concurrency,
+        JobGroup.TRAINING: worker.training_concurrency,
     }
 
 
@@ -149,7 +151,7 @@ def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
         queue_name=keys.queue_of(group),
         health_check_key=keys.worker_health(group),
         health_check_interval=15,
-        max_jobs=_limits(settings.worker)[group],
+        max_jobs=_limits(settings)[group],
         poll_delay=0.5 if group is JobGroup.TRAINING and not burst else 0.05,
         burst=burst,
         handle_signals=False,

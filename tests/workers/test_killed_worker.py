@@ -1,69 +1,181 @@
-"""A worker that is killed in the middle of a job: another one takes it up, and the text comes."""
+"""Real worker processes are stopped and killed in the middle of jobs, and Redis with them: every job ends, once."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
+from devstack.binaries import find_valkey
+from devstack.servers import free_port, running, valkey_server
+from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
+from shop.entities.catalog import Product
+from shop.entities.events import Topic
+from shop.entities.explanations import TextStatus
+from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.recommendations import Evidence
 from shop.jobs import ExplainItem, ExplainList
 from shop.resources import open_resources
 from shop.settings import RedisSettings
-from tests.fixtures.shop import working
+from shop.store.event_log import EventLog
+from tests.fixtures.llm_server import SLOW, LlmServer, llm_server
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from devstack.process import Program
+    from shop.resources import Resources
     from shop.settings import Settings
+    from shop.store.database import Database
+
+IN_HAND = 4  # jobs that a worker has texts written for at the same time
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A language model that never answers; its connection ends with the worker."""
-    while await reader.read(1 << 16):
-        pass
-    writer.close()
+@pytest.fixture
+def valkey(tmp_path: Path) -> Program:
+    """A server of the test's own, for it to kill."""
+    return valkey_server(find_valkey(), tmp_path / "valkey", free_port())
 
 
-@pytest.mark.slow
-async def test_a_job_outlives_its_worker(stocked: Settings) -> None:
-    settings = stocked.model_copy(
-        update={"redis": RedisSettings(url=stocked.redis.url, prefix=f"killed_{uuid4().hex[:8]}")}
-    )
-    key = uuid4().hex
-    item = ExplainItem(key, "1082185", (Evidence(ReasonKind.POPULAR, count=12),))
-    silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
+@pytest.fixture
+async def own(settings: Settings, database: Database, valkey: Program) -> Settings:
+    """A shop with one product."""
+    await migrate(database)
+    own = settings.model_copy(update={"redis": RedisSettings(url=valkey.url, prefix=settings.redis.prefix)})
+    async with open_resources(own) as resources:
+        await resources.products.upsert([Product("tea", "tea", "Tea")])
+    return own
+
+
+@contextlib.asynccontextmanager
+async def worker(settings: Settings, llm: LlmServer) -> AsyncIterator[Process]:
+    """A worker process; killed at the end if it still runs."""
     environment = os.environ | {
         "MONGODB_URI": settings.mongo.uri or "",
         "MONGODB_DATABASE": settings.mongo.database,
         "REDIS_URL": settings.redis.url or "",
         "REDIS_PREFIX": settings.redis.prefix,
+        "WORKER_LLM_CONCURRENCY": str(IN_HAND),
         "LLM_PROVIDER": "local",
-        "LLM_LOCAL_BASE_URL": f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/v1",
+        "LLM_LOCAL_BASE_URL": f"{llm.url}/v1",
+        "LLM_TIMEOUT_SECONDS": "120",
     }
-    async with open_resources(settings) as resources:
-        lock = f"arq:in-progress:{settings.redis.prefix}:{key}"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers", env=environment)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
-        async def begun() -> bool:
-            return bool(await resources.redis.exists(lock))
 
-        async def written() -> bool:
-            return key in await resources.explanation_store.stored([key])
+async def order(resources: Resources, count: int) -> list[str]:
+    """Orders texts, one in each job; returns their keys."""
+    keys = [f"text-{number}" for number in range(count)]
+    for key in keys:
+        item = ExplainItem(key, "tea", (Evidence(ReasonKind.POPULAR, count=12),))
+        await resources.queue.enqueue(ExplainList("s:killed", "en", (item,)), job_id=f"explain:{key}")
+    return keys
 
-        await resources.queue.enqueue(ExplainList("s:killed", "en", (item,)), job_id=key)
-        worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers", env=environment)
-        try:
-            await until(begun, "the worker to take the job")
-        finally:
-            worker.send_signal(signal.SIGKILL)
-            await worker.wait()
-        assert not await written()
 
-        async with working(settings):
-            await until(written, "another worker to finish the job")
-    silent.close()
+async def in_hand(llm: LlmServer) -> None:
+    async def all_asked() -> bool:
+        return len(llm.received) >= IN_HAND
+
+    await until(all_asked, "the worker to be in the middle of its jobs")
+
+
+async def all_written(resources: Resources, keys: list[str]) -> None:
+    async def written() -> bool:
+        return len(await resources.explanation_store.stored(keys)) == len(keys)
+
+    await until(written, "all texts", 120)
+
+
+async def told(resources: Resources) -> Counter[str]:
+    """How often the log says of each text that it is ready."""
+    log = EventLog(resources.redis, resources.redis, resources.keys)
+    counted: Counter[str] = Counter()
+    after = "0-0"
+    while page := await log.between(after, "+"):
+        counted.update(event.data["key"] for event in page if event.topic is Topic.EXPLANATION_READY)
+        after = page[-1].id
+    return counted
+
+
+async def nothing_is_left(resources: Resources) -> None:
+    async def empty() -> bool:
+        return not any([await resources.redis.zcard(resources.keys.queue_of(group)) for group in JobGroup])
+
+    await until(empty, "empty queues")
+    assert await resources.jobs.count(JobFilter(JobState.FAILED)) == 0
+
+
+async def test_killed_workers_and_a_killed_redis_lose_no_job(own: Settings, valkey: Program, tmp_path: Path) -> None:
+    async with llm_server() as llm, open_resources(own) as resources:
+        llm.script(*[SLOW] * IN_HAND)
+        async with running(valkey, tmp_path / "valkey.log") as server:
+            keys = await order(resources, 120)
+            async with worker(own, llm) as first:
+                await in_hand(llm)
+                first.kill()
+                await first.wait()
+            assert await resources.explanation_store.stored(keys) == {}
+            server.kill()
+            await server.wait()
+
+        async with running(valkey, tmp_path / "valkey.log") as server, worker(own, llm), worker(own, llm) as second:
+
+            async def half() -> bool:
+                return len(await resources.explanation_store.stored(keys)) >= 30
+
+            await until(half, "a part of the texts")
+            server.kill()
+            await server.wait()
+            second.kill()
+            async with running(valkey, tmp_path / "valkey.log"):
+                await all_written(resources, keys)
+                await nothing_is_left(resources)
+                events = await told(resources)
+
+        stored = await resources.explanation_store.stored(keys)
+        assert {text.status for text in stored.values()} == {TextStatus.READY}
+        assert await resources.database["explanations"].count_documents({}) == len(keys)
+        assert set(events) == set(keys)
+
+
+async def test_a_stopped_worker_hands_its_jobs_to_the_next_at_once(
+    own: Settings, valkey: Program, tmp_path: Path
+) -> None:
+    async with (
+        llm_server() as llm,
+        open_resources(own) as resources,
+        running(valkey, tmp_path / "valkey.log"),
+    ):
+        llm.script(*[SLOW] * IN_HAND)
+        keys = await order(resources, IN_HAND)
+        async with worker(own, llm) as first:
+            await in_hand(llm)
+            assert await resources.redis.exists(resources.keys.worker_health(JobGroup.LLM))
+            first.terminate()
+            assert await asyncio.wait_for(first.wait(), 30) == 0
+
+        assert await resources.redis.zcard(resources.keys.queue_of(JobGroup.LLM)) == IN_HAND
+        locks = [key async for key in resources.redis.scan_iter("arq:in-progress:*")]
+        tries = {await resources.redis.get(f"arq:retry:{resources.keys.job(f'explain:{key}')}") for key in keys}
+        assert (locks, tries) == ([], {b"0"})
+
+        async with worker(own, llm):
+            await all_written(resources, keys)
+            await nothing_is_left(resources)
+        assert await told(resources) == Counter(keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, ShopError, UnavailableError
 from shop.jobs import ExplainList, RollUpSession, Sweep, TrainModel, WriteInsight
 from shop.resources import open_resources
-from shop.settings import WorkerSettings
+from shop.settings import LlmSettings, WorkerSettings
 from shop.store.queue import serialize
 from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
@@ -237,8 +237,8 @@ async def test_a_job_that_kills_its_workers_is_given_up(resources: Resources, sc
 
 async def test_a_failure_that_cannot_be_recorded_is_not_forgotten(settings: Settings, resources: Resources) -> None:
     async with cable(urlsplit(settings.mongo.uri or "").port or 0) as mongo:
-        uri = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true"
-        away = settings.model_copy(update={"mongo": settings.mongo.model_copy(update={"uri": uri, "timeout_ms": 100})})
+        uri = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true&heartbeatFrequencyMS=500"
+        away = settings.model_copy(update={"mongo": settings.mongo.model_copy(update={"uri": uri, "timeout_ms": 300})})
         delivery = Delivery("x", "nonsense", {}, datetime.now(UTC), attempt=1)
         async with open_resources(away) as without_mongo, worker_context(without_mongo) as context:
             mongo.cut()
@@ -274,7 +274,8 @@ async def test_a_server_that_says_when_is_asked_then(resources: Resources, monke
 async def test_a_group_at_its_limit_is_in_nobodys_way(
     settings: Settings, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limited = settings.model_copy(update={"worker": WorkerSettings(llm_concurrency=2)})
+    limits = {"worker": WorkerSettings(llm_concurrency=2), "llm": LlmSettings(provider="local")}
+    limited = settings.model_copy(update=limits)
     running, most, done, release = 0, 0, 0, asyncio.Event()
 
     async def call_provider(_context: WorkerContext, _job: WriteInsight) -> None:
@@ -304,6 +305,26 @@ async def test_a_group_at_its_limit_is_in_nobodys_way(
         release.set()
         await until(all_done, "all jobs of the group")
     assert most == 2
+
+
+async def test_the_sweep_puts_lost_jobs_again_and_forgets_old_records(resources: Resources, script: Script) -> None:
+    script.errors = [BadInputError("No.")]
+    await resources.queue.enqueue(RollUpSession("anna"), job_id="old")
+    await run_all(resources)
+    long_ago = datetime.now(UTC) - timedelta(days=resources.settings.worker.job_retention_days + 1)
+    await resources.database["jobs"].update_one({"_id": "old"}, {"$set": {"finishedAt": long_ago}})
+    lost = await resources.jobs.start(TrainModel())
+    await resources.redis.flushdb()
+
+    swept = await resources.jobs.start(Sweep())
+    await run_all(resources)
+
+    assert await resources.jobs.get("old") is None
+    done, training = await resources.jobs.get(swept.id), await resources.jobs.get(lost.id)
+    assert done
+    assert done.result == "1 lost jobs put again, 1 old records forgotten"
+    assert training
+    assert training.state is JobState.FAILED, "it was run: there is nothing to train on here"
 
 
 def test_retries_back_off_and_spread() -> None:

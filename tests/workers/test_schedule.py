@@ -1,0 +1,166 @@
+"""What is started when: once for each time, however many look, and once for all times that nobody saw."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from mongo_seed.migrate import migrate
+from shop.entities.jobs import JobFilter, JobState
+from shop.entities.models import TrainingKind
+from shop.entities.paging import PageRequest
+from shop.errors import UnavailableError
+from shop.jobs import Sweep, TrainModel
+from shop.resources import open_resources
+from tests.fixtures.cable import cable
+from tests.workers.test_run import failed, run_all
+from workers.registry import SCHEDULES
+from workers.schedule import Schedule, Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.entities.jobs import JobRecord
+    from shop.resources import Resources
+    from shop.settings import Settings
+    from shop.store.database import Database
+
+HOURLY = Schedule("hourly", Sweep(), minutes=frozenset({17}))
+BEFORE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday
+DUE = datetime(2026, 11, 26, 9, 17, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def resources(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+    await migrate(database)
+    async with open_resources(settings) as opened:
+        yield opened
+
+
+async def records(resources: Resources) -> list[JobRecord]:
+    return [record for record, _ in (await resources.jobs.page(PageRequest(), JobFilter())).rows]
+
+
+async def look(resources: Resources, now: datetime) -> None:
+    """As a worker does that has just been started."""
+    await Scheduler(resources, [HOURLY]).look(now)
+
+
+async def test_a_new_shop_has_nothing_to_make_up_for(resources: Resources) -> None:
+    await look(resources, BEFORE)
+
+    assert await records(resources) == []
+
+
+async def test_a_time_starts_one_job(resources: Resources) -> None:
+    scheduler = Scheduler(resources, [HOURLY])
+    await scheduler.look(BEFORE)
+
+    for second in range(5):
+        await scheduler.look(DUE + timedelta(seconds=second))
+
+    (record,) = await records(resources)
+    assert (record.id, record.name) == ("hourly:2026-11-26T09:17Z", "sweep")
+    assert (record.state, record.requested_by) == (JobState.QUEUED, None)
+
+
+async def test_the_times_that_nobody_saw_are_made_up_for_once(resources: Resources) -> None:
+    await look(resources, BEFORE)
+
+    for _ in range(3):
+        await look(resources, DUE + 5 * HOUR + timedelta(minutes=20))
+        await run_all(resources)
+
+    (record,) = await records(resources)
+    assert (record.id, record.state) == ("hourly:2026-11-26T14:17Z", JobState.SUCCEEDED)
+
+
+async def test_workers_that_look_at_once_start_one_job(settings: Settings, resources: Resources) -> None:
+    await look(resources, BEFORE)
+    async with open_resources(settings) as others:
+        await asyncio.gather(*(look(one, DUE) for one in (resources, others) * 5))
+    await run_all(resources)
+
+    # One whose clock is late, and one that had begun to look before the job was over.
+    await look(resources, DUE - timedelta(minutes=3))
+    await resources.jobs.start(Sweep(), job_id="hourly:2026-11-26T09:17Z")
+    await run_all(resources)
+
+    (record,) = await records(resources)
+    assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
+
+
+async def test_a_worker_killed_between_two_steps_leaves_nothing_undone(resources: Resources) -> None:
+    await look(resources, BEFORE)
+    await resources.jobs.start(Sweep(), job_id="hourly:2026-11-26T09:17Z")
+    await resources.redis.flushdb()  # it was killed before the job was in the queue, and the time not marked
+
+    await look(resources, DUE + timedelta(minutes=1))
+    await run_all(resources)
+
+    (record,) = await records(resources)
+    assert record.state is JobState.SUCCEEDED
+
+
+async def test_a_time_without_redis_is_made_up_for(settings: Settings, resources: Resources) -> None:
+    async with cable(urlsplit(settings.redis.url or "").port or 0) as redis:
+        url = f"redis://127.0.0.1:{redis.port}/0"
+        cut = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
+        async with open_resources(cut) as without_redis:
+            scheduler = Scheduler(without_redis, [HOURLY])
+            await scheduler.look(BEFORE)
+            redis.cut()
+            with pytest.raises(UnavailableError):
+                await scheduler.look(DUE)
+            redis.mend()
+            await scheduler.look(DUE + timedelta(seconds=30))
+
+    await run_all(resources)
+    (record,) = await records(resources)
+    assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
+
+
+async def test_two_workers_start_one_training_at_a_time(resources: Resources) -> None:
+    (full,) = (one for one in SCHEDULES if one.name == "train_full")
+    now = datetime(2026, 11, 26, 3, 0, 1, tzinfo=UTC)
+    for moment in (now - timedelta(days=1), now, now):
+        await Scheduler(resources, [full]).look(moment)
+        await run_all(resources)
+
+    (record,) = await failed(resources)
+    assert record.message["kind"] == "FULL"
+    assert "no products to train on" in (record.error_message or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "due"),
+    [
+        ("train_full", "2026-11-26T02:59", "2026-11-25T03:00"),
+        ("train_full", "2026-11-26T03:00", "2026-11-26T03:00"),
+        ("refresh_embeddings", "2026-11-26T17:59", "2026-11-26T12:00"),
+        ("refresh_content", "2026-11-26T09:00", "2026-11-22T04:30"),
+        ("refresh_content", "2026-11-29T04:29", "2026-11-22T04:30"),
+        ("roll_up_experiments", "2026-11-26T09:04", "2026-11-26T09:00"),
+        ("roll_up_experiments", "2026-11-26T00:00", "2026-11-26T00:00"),
+        ("sweep", "2026-11-26T00:16", "2026-11-25T23:17"),
+    ],
+)
+def test_the_schedule_says_what_was_due_last(name: str, now: str, due: str) -> None:
+    (schedule,) = (one for one in SCHEDULES if one.name == name)
+
+    assert schedule.due(datetime.fromisoformat(now + "Z")) == datetime.fromisoformat(due + "Z")
+
+
+def test_no_two_trainings_are_due_at_the_same_minute() -> None:
+    week = [BEFORE.replace(hour=0) + timedelta(minutes=30 * step) for step in range(7 * 48)]
+    trainings = [one for one in SCHEDULES if isinstance(one.job, TrainModel)]
+
+    due = [[one for one in trainings if one.due(moment) == moment] for moment in week]
+
+    assert {one.job.kind for one in trainings if isinstance(one.job, TrainModel)} == set(TrainingKind)
+    assert max(map(len, due)) == 1
