@@ -63,7 +63,7 @@ async def work_off(context: WorkerContext, delivery: Delivery) -> Again | None:
 
     Raises nothing but CancelledError: then the job must be delivered again, and this attempt does not count.
     """
-    tries = JOBS[delivery.name].tries if delivery.name in JOBS else 1
+    tries = _tries(delivery.name)
     began = datetime.now(UTC)
     run: Run | None = None
     try:
@@ -81,6 +81,10 @@ async def work_off(context: WorkerContext, delivery: Delivery) -> Again | None:
     return None
 
 
+def _tries(name: str) -> int:
+    return JOBS[name].tries if name in JOBS else 1
+
+
 async def _attempt(context: WorkerContext, delivery: Delivery, tries: int) -> None:
     if delivery.attempt > tries:
         raise WorkerLostError(f"The worker ended in the middle of it, {tries} times.")
@@ -92,7 +96,7 @@ async def _attempt(context: WorkerContext, delivery: Delivery, tries: int) -> No
 async def _failed(
     context: WorkerContext, delivery: Delivery, run: Run | None, error: Exception, began: datetime
 ) -> Again | None:
-    tries = JOBS[delivery.name].tries if delivery.name in JOBS else 1
+    tries = _tries(delivery.name)
     known = error if isinstance(error, ShopError) else None
     code, message = (known.code, known.message) if known else ("INTERNAL", _UNEXPECTED)
     _log.warning(

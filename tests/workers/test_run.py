@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
 from mongo_seed.migrate import migrate
 from shop.entities.jobs import JobFilter, JobGroup, JobState
@@ -23,6 +24,7 @@ from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
 from workers import run
+from workers.__main__ import main
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
 from workers.llm.writer import build_writer
@@ -340,3 +342,11 @@ def test_each_kind_of_job_has_a_limit_of_its_own() -> None:
     assert groups[ExplainList.name] is groups[WriteInsight.name] is JobGroup.LLM
     assert groups[TrainModel.name] is JobGroup.TRAINING
     assert groups[RollUpSession.name] is groups[Sweep.name] is JobGroup.GENERAL
+
+
+def test_the_command_explains_itself() -> None:
+    shown = CliRunner().invoke(main, ["--help"])
+
+    assert shown.exit_code == 0
+    for word in ("SIGTERM", "MONGODB_URI", "REDIS_URL", "docs/jobs.md"):
+        assert word in shown.output
