@@ -50,7 +50,12 @@ async def serve(settings: Settings) -> None:
     async with open_resources(settings) as resources:
         writer = metered_writer(resources)
         context = WorkerContext(resources, writer)
-        _log.info("worker_started", jobs=list(JOBS), limits=_limits(settings), writer=settings.llm.provider)
+        _log.info(
+            "worker_started",
+            jobs=list(JOBS),
+            limits={group.value: limit for group, limit in _limits(settings).items()},
+            writer=settings.llm.provider,
+        )
         try:
             async with _scheduling(context):
                 while not stopping.is_set():

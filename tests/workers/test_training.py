@@ -327,6 +327,7 @@ async def interrupted(resources: Resources, number: signal.Signals) -> list[int]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_training_outlives_its_worker(settings: Settings, database: Database, number: signal.Signals) -> None:
     await stock(database, SLOW_SHAPE)
@@ -351,7 +352,7 @@ async def test_a_training_outlives_its_worker(settings: Settings, database: Data
         assert (await record()).state is (JobState.QUEUED if number is signal.SIGTERM else JobState.RUNNING)
         with capture_logs() as logs:
             async with working(settings):
-                await until(done, "another worker to finish the training")
+                await until(done, "another worker to finish the training", 240)
         ended = await record()
         assert (ended.progress, ended.attempt) == (1.0, 2)
         assert ended.result
