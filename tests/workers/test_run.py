@@ -217,8 +217,13 @@ async def test_an_attempt_that_is_handed_back_does_not_count(resources: Resource
         put_script(patch, TrainModel.name, JobSpec(TrainModel, never_done, timeout_seconds=60, tries=2))
         for _ in range(4):
             begun.clear()
-            async with working(resources.settings):
+            async with worker_context(resources) as context:
+                worker = build_worker(context)
+                task = asyncio.create_task(worker.async_run())
                 await asyncio.wait_for(begun.wait(), 20)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await worker.close()
             cancelled += 1
             record = await resources.jobs.get(job.id)
             assert record
