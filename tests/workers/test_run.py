@@ -296,7 +296,7 @@ async def test_a_group_at_its_limit_is_in_nobodys_way(
     put_script(monkeypatch, WriteInsight.name, JobSpec(WriteInsight, call_provider, timeout_seconds=60))
     put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, script.body, timeout_seconds=60))
     for number in range(200):
-        await resources.queue.enqueue(WriteInsight(f"user-{number}", "en"), job_id=f"insight:{number}")
+        await resources.queue.enqueue(WriteInsight(f"user-{number}"), job_id=f"insight:{number}")
     await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
 
     async def both_full_and_passed() -> bool:
