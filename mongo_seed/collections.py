@@ -171,8 +171,6 @@ _INTERACTIONS = Collection(
         },
     ),
     (
-        # What came from a list, by time: few of all.
-        ("attributed", [("at", 1)], {"partialFilterExpression": {"recommendationId": {"$exists": True}}}),
         ("user", [("userId", 1), ("at", -1), ("_id", -1)], {}),
         (
             "session",
