@@ -13,6 +13,7 @@ import click
 
 from devstack.errors import StackError
 from devstack.evaluation.command import evaluate, synthesize
+from devstack.prompts import prompts
 
 _T = TypeVar("_T")
 
@@ -236,6 +237,7 @@ main.add_command(_passed_on("import", "Bring in your own shop's products and int
 main.add_command(_passed_on("export", "Write products and interactions to files of the same form."))
 main.add_command(evaluate)
 main.add_command(synthesize)
+main.add_command(prompts)
 
 
 def _settings() -> Settings:

@@ -127,6 +127,7 @@ _describe(
     "Where a text is in its life.",
     {
         TextStatus.PENDING: "It is being written.",
+        TextStatus.STALE: "An earlier text whose reasons still hold, with numbers of that time; a new one is on order.",
         TextStatus.READY: "It is there.",
         TextStatus.FAILED: "It could not be written.",
     },

@@ -115,7 +115,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     usage_store = UsageStore(database)
     budget = BudgetService(SpentStore(client, keys), usage_store, settings.llm)
     usage = UsageService(usage_store, budget, settings.llm)
-    explanations = ExplanationService(texts, queue, settings.llm, usage)
+    explanations = ExplanationService(texts, queue, catalog, settings.llm, usage)
     rules = RuleService(RuleStore(database), catalog, hub)
     insights = InsightService(
         insight_store,

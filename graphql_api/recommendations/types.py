@@ -44,12 +44,16 @@ class Reason:
         return found  # type: ignore[return-value]  # the executor awaits what is awaitable
 
 
-@strawberry.type(description="Why a product is shown, in words. It is written in the background.")
+@strawberry.type(
+    description="Why a product is shown, in words: at once by the template, or in the background where a model is set."
+)
 class Explanation:
     id: strawberry.ID = strawberry.field(
         description="Opaque; names this text of this shopper, for `rateExplanation`. Another evidence gives another id."
     )
-    status: TextStatus = strawberry.field(description="PENDING until it is written; `explanationReady` tells when.")
+    status: TextStatus = strawberry.field(
+        description="PENDING until it is written, or STALE with the text before; `explanationReady` tells when."
+    )
     text: str | None = strawberry.field(description="Two or three sentences in the shopper's language.")
     source: TextSource | None = strawberry.field(description="Who wrote it.")
     evidence: list[Reason] = strawberry.field(description="What the text rests on; it claims nothing else.")
@@ -149,7 +153,9 @@ class Recommendation:
             confidence=item.confidence,
             breakdown=ScoreBreakdown.of(item.breakdown),
             reasons=reasons,
-            explanation=Explanation.of(item.explanation, reasons),
+            explanation=Explanation.of(
+                item.explanation, reasons if item.explanation.evidence == item.reasons else None
+            ),
             exploration=item.exploration,
             propensity=item.propensity,
         )

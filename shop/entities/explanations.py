@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from shop.entities.recommendations import Evidence
 
 
-# Part of every explanation's key: raise it when prompts or templates change, and texts are written anew.
-TEXT_VERSION = "2"
+# Raised with every word that a model reads, or that the template says. Both are part of every text's key: whatever is
+# shown afterwards is written anew, and a template text may stand under a model's key as its fallback.
+PROMPT_VERSION = "prompt-3"
+TEMPLATE_VERSION = "template-2"
+TEXT_VERSION = f"{PROMPT_VERSION}/{TEMPLATE_VERSION}"
 
 
 class TextStatus(StrEnum):
     PENDING = "PENDING"
     READY = "READY"
+    STALE = "STALE"  # true when it was written; its numbers have changed since, and a new text is on order
     FAILED = "FAILED"
 
 

@@ -1,9 +1,10 @@
-"""Explanations: looked up at once, ordered once, written later by a worker."""
+"""Explanations: looked up at once, ordered once, written later by a worker, or at once by the template."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,12 +15,16 @@ from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
 from shop.entities.usage import Lookups
 from shop.errors import UnavailableError
 from shop.jobs import ExplainItem, ExplainList, JobQueue, StreamExplanation
+from shop.texts.facts import DATED, elapsed
+from shop.texts.instant import write_now
+from shop.texts.wording import text_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.people import Actor
     from shop.entities.recommendations import Evidence
+    from shop.services.catalog import CatalogService
     from shop.services.llm_usage import UsageService
     from shop.settings import LlmSettings
     from shop.store.texts import ExplanationStore
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _CLAIM_SECONDS = 60
 _CAPACITY = 100_000
+_EXACT = 5  # counts up to this are told apart
+_STEP = 1.5  # larger ones when they differ by about this factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +46,50 @@ class Claim:
 
 
 class ExplanationService:
-    def __init__(self, store: ExplanationStore, queue: JobQueue, llm: LlmSettings, usage: UsageService) -> None:
+    def __init__(
+        self, store: ExplanationStore, queue: JobQueue, catalog: CatalogService, llm: LlmSettings, usage: UsageService
+    ) -> None:
         self._store = store
         self._queue = queue
+        self._catalog = catalog
         self._usage = usage
         self._ready: BoundedDict[str, Explanation] = BoundedDict(_CAPACITY)
+        self._by_template = not llm.chain
         model = {"anthropic": llm.anthropic_model, "openai": llm.openai_model, "local": llm.local_model}
         self._writer = f"{llm.provider}:{model.get(llm.provider, '')}:{TEXT_VERSION}"
 
     def claim(self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str) -> Claim:
-        parts = [actor.key, product_id, language, self._writer, [asdict(item) for item in evidence]]
+        """The key hashes shopper, product, language, writer and version, and of the evidence what matters."""
+        facts = [_material(item) for item in evidence]
+        parts = [actor.key, product_id, text_language(language), self._writer, facts]
         return Claim(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
 
     async def lookup(
         self, actor: Actor, language: str, claims: Sequence[Claim], *, order: bool = True
     ) -> tuple[dict[str, Explanation], bool]:
-        """Explanations by key, PENDING where there is no text yet, and whether those are on order.
+        """Explanations by key, and whether those that are still to be written are on order.
 
-        Never raises for a lost database and never waits for a writer.
+        What is not there yet is written by the template at once when no model is set, or none can be asked; else it
+        is PENDING, or STALE when a text of the same reasons with older numbers is there.
+        Never raises for a lost database and never waits for a model.
         """
+        language = text_language(language)
         found = {claim.key: ready for claim in claims if (ready := self._ready.get(claim.key)) is not None}
         self._usage.looked_up(Lookups(memory=len(found)))
         missing = [claim for claim in claims if claim.key not in found]
         if not missing:
             return found, True
         texts, complete = await self._read([claim.key for claim in missing])
-        found |= texts
+        # A failed one is of a product that was gone; in a list it is back.
+        found |= {key: text for key, text in texts.items() if text.status is not TextStatus.FAILED}
         missing = [claim for claim in missing if claim.key not in found]
         ordered = not missing or (complete and (not order or await self._ordered(actor, language, missing)))
+        if self._by_template or not ordered:
+            found |= await self._written_now(actor, language, missing)
+        elif missing:
+            found |= await self._stale(actor, language, missing)
         for claim in missing:
-            found.setdefault(claim.key, _pending(actor, language, claim))
+            found.setdefault(claim.key, _explanation(actor, language, claim))
         return found, ordered
 
     async def latest(self, actor: Actor, product_id: str) -> Explanation | None:
@@ -81,7 +102,7 @@ class ExplanationService:
         if found is None:
             return None
         language, claim = found
-        return await self.by_key(claim.key) or _pending(actor, language, claim)
+        return await self.by_key(claim.key) or _explanation(actor, language, claim)
 
     async def request(self, actor: Actor, product_id: str) -> Explanation | None:
         """As `wanted`, and on order unless it is READY: again, if it FAILED.
@@ -152,6 +173,29 @@ class ExplanationService:
                 self._ready.put(key, text)
         return found, complete
 
+    async def _written_now(self, actor: Actor, language: str, missing: list[Claim]) -> dict[str, Explanation]:
+        """The template's texts. They are not kept: the worker's are, which are on order or will be."""
+        texts = await write_now(self._catalog, {claim.product_id: claim.evidence for claim in missing}, language)
+        return {
+            claim.key: replace(
+                _explanation(actor, language, claim), status=TextStatus.READY, text=texts[claim.product_id]
+            )
+            for claim in missing
+            if claim.product_id in texts
+        }
+
+    async def _stale(self, actor: Actor, language: str, missing: list[Claim]) -> dict[str, Explanation]:
+        """Earlier texts whose every reason still holds, if with another number."""
+        try:
+            earlier = await self._store.previous(actor.key, language, [claim.product_id for claim in missing])
+        except UnavailableError:
+            return {}
+        return {
+            claim.key: replace(text, status=TextStatus.STALE)
+            for claim in missing
+            if (text := earlier.get(claim.product_id)) and _subjects(text.evidence) <= _subjects(claim.evidence)
+        }
+
     async def _ordered(self, actor: Actor, language: str, missing: list[Claim]) -> bool:
         try:
             await self._order(actor, language, missing)
@@ -179,5 +223,27 @@ class ExplanationService:
             raise
 
 
-def _pending(actor: Actor, language: str, claim: Claim) -> Explanation:
+def _explanation(actor: Actor, language: str, claim: Claim) -> Explanation:
     return Explanation(claim.key, actor.key, claim.product_id, TextStatus.PENDING, claim.evidence, language)
+
+
+def _material(evidence: Evidence) -> list[object]:
+    """What of the evidence a text depends on: the reason and its subject exactly, numbers by their size.
+
+    42 buyers instead of 41 are no reason to write anew; the shown text carries the evidence it was written from.
+    """
+    dated = evidence.kind in DATED and evidence.value is not None
+    value = elapsed(evidence.value or 0) if dated else _size(evidence.value)
+    return [evidence.kind.value, evidence.product_id, evidence.label, _size(evidence.count), value]
+
+
+def _size(number: float | None) -> float | None:
+    if number is None or number <= 0:
+        return number
+    if number <= _EXACT and number == int(number):
+        return number
+    return round(math.log(number, _STEP)) + 0.5  # apart from the exact ones
+
+
+def _subjects(evidence: Sequence[Evidence]) -> set[tuple[object, ...]]:
+    return {(reason.kind, reason.product_id, reason.label) for reason in evidence}

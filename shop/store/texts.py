@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shop.store.redis import Redis
 
 _DAY = 86_400
+_PREVIOUS = 500  # documents looked at for a list's previous texts
 
 
 def _text_fields(text: Text | None) -> Document:
@@ -116,12 +117,29 @@ class ExplanationStore:
             )
         return _explanation(document) if document else None
 
+    async def previous(self, actor_key: str, language: str, product_ids: Sequence[str]) -> dict[str, Explanation]:
+        """The newest READY explanation of each product, by the product's id."""
+        wanted = {
+            "actorKey": actor_key,
+            "productId": {"$in": list(product_ids)},
+            "language": language,
+            "status": TextStatus.READY.value,
+        }
+        with store_errors():
+            newest_first = self._explanations.find(wanted).sort("createdAt", -1).limit(_PREVIOUS)
+            documents = (await newest_first.to_list(_PREVIOUS))[::-1]
+        return {document["productId"]: _explanation(document) for document in documents}
+
     async def add(self, explanations: Sequence[Explanation], at: datetime) -> list[Explanation]:
         """Stores what is not there yet, and returns what is there now: of two writers of a key, the first one counts.
 
-        MongoDB comes first, then the cache; a lost cache entry is only slower.
+        One that has failed makes room: its product may be back. MongoDB comes first, then the cache; a lost cache
+        entry is only slower.
         """
         documents = [{**_explanation_document(explanation), "createdAt": at} for explanation in explanations]
+        failed = {"_id": {"$in": [explanation.key for explanation in explanations]}, "status": TextStatus.FAILED.value}
+        with store_errors():
+            await self._explanations.delete_many(failed)
         await bulk_insert(self._database, "explanations", documents)
         stored = list((await self.stored([explanation.key for explanation in explanations])).values())
         await self.cache(stored)
@@ -133,7 +151,8 @@ class ExplanationStore:
             for explanation in explanations:
                 value = orjson.dumps(_explanation_document(explanation))
                 pipeline.set(self._keys.explanation(explanation.key), value, ex=7 * _DAY)
-                pipeline.delete(self._keys.explanation_claim(explanation.key))
+                if explanation.status is TextStatus.READY:  # one that failed is not ordered again at once
+                    pipeline.delete(self._keys.explanation_claim(explanation.key))
             await pipeline.execute()
 
     async def claim(self, keys: Sequence[str], seconds: int) -> list[str]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
+from devstack.servers import free_port
+from graphql_api.app import create_app
 from scoring.types import ReasonKind
 from shop.entities.people import Actor
 from shop.entities.recommendations import Evidence
+from shop.settings import LlmSettings
+from tests.fixtures.llm_server import llm_server
+from tests.fixtures.shop import Shop, serving, working
 
 if TYPE_CHECKING:
-    from tests.fixtures.shop import Shop
+    from shop.settings import Settings
 
 LIST = """
 query ($input: RecommendationInput) {
@@ -32,7 +39,11 @@ query ($input: RecommendationInput) {
   }
 }
 """
-READY = "subscription { explanationReady { eventId productId product { name } explanation { status text source } } }"
+READY = """
+subscription ($session: String) {
+  explanationReady(sessionId: $session) { productId explanation { status text source } }
+}
+"""
 TRACK = """
 mutation ($input: TrackInteractionInput!) {
   trackInteraction(input: $input) { interaction { id type product { id } } userErrors { field code message } }
@@ -45,29 +56,51 @@ def ids(answer: dict[str, Any]) -> list[str]:
 
 
 async def test_five_explained_recommendations(shop: Shop) -> None:
-    async with shop.subscribe(READY, user="household-391", heard=True) as ready:
-        answer = await shop.data(LIST, user="household-391")
+    answer = await shop.data(LIST, user="household-391")
 
-        shown = answer["recommendations"]
-        assert [item["rank"] for item in shown["items"]] == [1, 2, 3, 4, 5]
-        assert len(set(ids(answer))) == 5
-        assert shown["degraded"] == []
-        for item in shown["items"]:
-            assert 0 <= item["score"] <= 1
-            assert item["reasons"]
-            assert sum(part["share"] for part in item["breakdown"].values()) == pytest.approx(1)
-            assert item["explanation"]["status"] in {"PENDING", "READY"}
-
-        pending = {item["product"]["id"] for item in shown["items"] if item["explanation"]["status"] == "PENDING"}
-        told: dict[str, dict[str, Any]] = {}
-        while not pending <= told.keys():
-            event = (await ready.next())["explanationReady"]
-            told[event["productId"]] = event["explanation"]
-        assert all(text["status"] == "READY" and text["source"] == "TEMPLATE" for text in told.values())
+    shown = answer["recommendations"]
+    assert [item["rank"] for item in shown["items"]] == [1, 2, 3, 4, 5]
+    assert len(set(ids(answer))) == 5
+    assert shown["degraded"] == []
+    for item in shown["items"]:
+        assert 0 <= item["score"] <= 1
+        assert item["reasons"]
+        assert sum(part["share"] for part in item["breakdown"].values()) == pytest.approx(1)
+        assert (item["explanation"]["status"], item["explanation"]["source"]) == ("READY", "TEMPLATE")
+        assert item["explanation"]["text"].endswith(".")
 
     again = await shop.data(LIST, user="household-391")
     assert ids(again) == ids(answer)
-    assert all(item["explanation"]["text"] for item in again["recommendations"]["items"])
+    texts, same = ([item["explanation"]["text"] for item in one["recommendations"]["items"]] for one in (answer, again))
+    assert texts == same, "what the worker stored is what was shown at once"
+
+
+async def test_with_a_model_the_texts_follow(stocked: Settings) -> None:
+    async with llm_server() as model, contextlib.AsyncExitStack() as stack:
+        settings = stocked.model_copy(
+            update={
+                "llm": LlmSettings(provider="local", local_model="smol", local_base_url=f"{model.url}/v1"),
+                "redis": stocked.redis.model_copy(update={"prefix": f"llm_{uuid4().hex[:8]}"}),
+                "api": stocked.api.model_copy(update={"port": free_port()}),
+            }
+        )
+        app = create_app(settings)
+        await stack.enter_async_context(working(settings))
+        url = await stack.enter_async_context(serving(app, settings))
+        shop = Shop(url, await stack.enter_async_context(aiohttp.ClientSession()), app.state.resources, settings)
+        session = uuid4().hex
+        async with shop.subscribe(READY, {"session": session}, heard=True) as ready:
+            wanted = {"sessionId": session, "limit": 5}
+            shown = (await shop.data(LIST, {"input": wanted}))["recommendations"]["items"]
+            told: dict[str, dict[str, Any]] = {}
+            while len(told) < len(shown):
+                event = (await ready.next())["explanationReady"]
+                told[event["productId"]] = event["explanation"]
+
+    assert {item["explanation"]["status"] for item in shown} == {"PENDING"}
+    assert told.keys() == {item["product"]["id"] for item in shown}
+    assert {(text["status"], text["source"]) for text in told.values()} == {("READY", "LOCAL")}
+    assert len(model.received) == 1, "one call for the list"
 
 
 async def test_a_purchase_changes_the_next_list_without_training(shop: Shop) -> None:
@@ -138,18 +171,15 @@ async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
     keys = {explanations.claim(owner, "1082185", evidence, "en").key for owner in owners}
     assert len(keys) == len(owners)
 
-    written: list[dict[str, Any]] = []
     for session in (uuid4().hex, uuid4().hex):
-        async with shop.subscribe(
-            "subscription ($s: String) { explanationReady(sessionId: $s) { eventId productId } }",
-            {"s": session},
-            heard=True,
-        ) as ready:
+        async with shop.subscribe(READY, {"session": session}, heard=True) as ready:
             wanted = {"limit": 1, "scenario": "POPULAR", "sessionId": session}
             answer = await shop.data(LIST, {"input": wanted})
-            assert answer["recommendations"]["items"][0]["explanation"]["status"] == "PENDING", "nobody else's is taken"
-            written.append(await ready.next())
-    assert written[0] != written[1]
+            (item,) = answer["recommendations"]["items"]
+            event = (await ready.next())["explanationReady"]
+            assert event["productId"] == item["product"]["id"], (
+                "it was written for this visitor, nobody else's is taken"
+            )
     nobody = await shop.ask('{ explanation(productId: "UHJvZHVjdDoxMDgyMTg1") { text } }')
     assert nobody.code == "BAD_USER_INPUT"
 

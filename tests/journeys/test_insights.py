@@ -343,10 +343,11 @@ async def test_an_explanation_can_be_asked_for_once_a_list_has_shown_the_product
     await resources.redis.delete(resources.keys.explanation(key))
     resources.explanations._ready.clear()
 
-    assert (await request(second["product"]["id"]))["explanation"]["status"] == "PENDING"
+    assert (await request(second["product"]["id"]))["explanation"]["status"] == "READY", "no model is set"
 
     async def is_written() -> bool:
-        return bool((await request(second["product"]["id"]))["explanation"]["status"] == "READY")
+        found = (await resources.explanation_store.stored([key])).get(key)
+        return found is not None and found.status is TextStatus.READY
 
     await until(is_written, "the one that had failed")
 

@@ -30,7 +30,7 @@ def build_chain(
 ) -> list[Lane]:
     """One lane for each provider of the chain that has what it needs. A missing key is logged, and it is left out."""
     pauses = BreakerLimits(settings.breaker_failures, settings.breaker_seconds, settings.breaker_lasting_seconds)
-    providers = (_provider(name, settings, on_usage) for name in settings.chain)
+    providers = (build_provider(name, settings, on_usage) for name in settings.chain)
     return [
         Lane(metered(provider), Breaker(provider.source, pauses), settings.max_concurrency)
         for provider in providers
@@ -38,7 +38,10 @@ def build_chain(
     ]
 
 
-def _provider(name: str, settings: LlmSettings, on_usage: Callable[[Usage], None] | None) -> LlmProvider | None:
+def build_provider(
+    name: str, settings: LlmSettings, on_usage: Callable[[Usage], None] | None = None
+) -> LlmProvider | None:
+    """The provider of this name; None for the template, and where its key is missing, which is logged."""
     limits = Limits(
         settings.timeout_seconds,
         settings.max_retries,

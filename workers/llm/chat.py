@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from shop.entities.explanations import PROMPT_VERSION
 from workers.llm.answers import AnswerError, read_explanations, read_insight
 from workers.llm.errors import (
     MalformedAnswerError,
@@ -19,7 +20,7 @@ from workers.llm.errors import (
     ProviderTimeoutError,
     RateLimitedError,
 )
-from workers.llm.prompts import PROMPT_VERSION, explain_prompt, explanation_stream_prompt, insight_prompt
+from workers.llm.prompts import explain_prompt, explanation_stream_prompt, insight_prompt
 from workers.llm.protocol import Usage
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import structlog
 from workers.llm.answers import without_thoughts
 from workers.llm.chain import build_chain
 from workers.llm.errors import OverBudgetError, PausedError, ProviderError, RejectedRequestError
-from workers.llm.grounding import check, explanation_grounds, insight_grounds
+from workers.llm.grounding import explanation_grounds
 from workers.llm.protocol import TextChecked, TextDelta, WrittenText
+from workers.llm.proving import problems_of, proved_explanations, proved_insight
 from workers.llm.template import TemplateProvider
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from shop.settings import LlmSettings
     from workers.llm.breaker import Lane
-    from workers.llm.grounding import Grounds
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider, Usage
 
 T = TypeVar("T")
@@ -52,11 +52,9 @@ class Writer:
 
     async def insight(self, task: InsightTask) -> WrittenText:
         """One sentence on the shopper."""
-        found = await self._first("insight", lambda provider: provider.insight(task), self._deadline())
-        if found is not None:
-            text, provider = found
-            if _is_proved(text, insight_grounds(task), provider, "insight"):
-                return _signed(text, provider)
+        found = await self._first("insight", lambda provider: proved_insight(provider, task), self._deadline())
+        if found is not None and found[0] is not None:
+            return _signed(found[0], found[1])
         return _signed(await self._template.insight(task), self._template)
 
     async def stream(self, task: ExplanationTask) -> AsyncGenerator[TextDelta | TextChecked, None]:
@@ -80,7 +78,7 @@ class Writer:
                     break
                 continue
             (grounds,) = explanation_grounds(task)
-            if _is_proved(shown, grounds, lane.provider, "explain_stream"):
+            if not problems_of(shown, grounds, lane.provider, "explain_stream"):
                 yield TextChecked(_signed(shown, lane.provider), replaced=False)
                 return
             break
@@ -101,14 +99,11 @@ class Writer:
 
     async def _explain_part(self, task: ExplanationTask, deadline: float) -> list[WrittenText]:
         safe = [_signed(text, self._template) for text in await self._template.explain(task)]
-        found = await self._first("explain", lambda provider: provider.explain(task), deadline)
+        found = await self._first("explain", lambda provider: proved_explanations(provider, task), deadline)
         if found is None:
             return safe
         texts, provider = found
-        return [
-            _signed(text, provider) if _is_proved(text, grounds, provider, "explain") else fallback
-            for text, grounds, fallback in zip(texts, explanation_grounds(task), safe, strict=True)
-        ]
+        return [_signed(texts[place], provider) if place in texts else safe[place] for place in range(len(safe))]
 
     async def _first(
         self, purpose: str, ask: Callable[[LlmProvider], Awaitable[T]], deadline: float
@@ -169,15 +164,6 @@ def _patience(deadline: float) -> float:
 
 def _signed(text: str, provider: LlmProvider) -> WrittenText:
     return WrittenText(text, provider.source, provider.model, provider.prompt_version)
-
-
-def _is_proved(text: str, grounds: Grounds, provider: LlmProvider, purpose: str) -> bool:
-    problems = check(text, grounds)
-    if problems:
-        log.warning(
-            "llm.ungrounded", source=provider.source, model=provider.model, purpose=purpose, problems=problems[:5]
-        )
-    return not problems
 
 
 def _log_failure(provider: LlmProvider, purpose: str, error: ProviderError | TimeoutError) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from shop.entities.events import Event, Topic
 from shop.entities.explanations import Explanation, Text, TextStatus
-from workers.llm.protocol import ExplanationTask, Fact, ItemTask, ProductFacts, ShopperFacts
-from workers.tasks.facts import labels_of, price_text, taste_names
+from shop.texts.facts import ExplanationTask, ShopperFacts
+from shop.texts.gather import item_task, labels_of, subjects, taste_names
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,9 +29,12 @@ async def write_missing(
 ) -> int:
     """Has `write` write the texts that are not there yet, stores them, and tells of all. Returns how many it wrote."""
     store = context.resources.explanation_store
-    done = await store.stored([item.key for item in job.items])
+    stored = await store.stored([item.key for item in job.items])
+    done = {key: text for key, text in stored.items() if text.status is not TextStatus.FAILED}
     todo = [item for item in job.items if item.key not in done]
-    products = await context.resources.catalog.get_many(_product_ids(todo))
+    products = await context.resources.catalog.get_many(
+        {id_ for item in todo for id_ in subjects(item.product_id, item.evidence)}
+    )
     writable = [item for item in todo if item.product_id in products]
     texts = await write(await _task(context, job, writable, products)) if writable else []
     written = [_ready(job, item, text) for item, text in zip(writable, texts, strict=True)]
@@ -47,37 +50,16 @@ async def write_missing(
     return len(written)
 
 
-def _product_ids(items: Sequence[ExplainItem]) -> set[str]:
-    subjects = {reason.product_id for item in items for reason in item.evidence if reason.product_id is not None}
-    return subjects | {item.product_id for item in items}
-
-
 async def _task(
     context: WorkerContext, job: ExplainList, items: Sequence[ExplainItem], products: Mapping[str, Product]
 ) -> ExplanationTask:
     labels = await labels_of(context.resources.catalog)
-    names = {id_: product.name for id_, product in products.items()}
     return ExplanationTask(
         language=job.language,
         items=tuple(
-            ItemTask(
-                product=_facts(products[item.product_id], labels),
-                facts=tuple(Fact.of(reason, names, labels) for reason in item.evidence),
-            )
-            for item in items
+            item_task(products[item.product_id], item.evidence, products, labels, job.language) for item in items
         ),
         shopper=await _shopper(context, job.actor_key, labels),
-    )
-
-
-def _facts(product: Product, labels: Mapping[str, str]) -> ProductFacts:
-    return ProductFacts(
-        name=product.name,
-        brand=product.brand,
-        category=labels.get(product.category_id or "", ""),
-        price=price_text(product.price),
-        package_size=product.package_size,
-        description=product.description,
     )
 
 

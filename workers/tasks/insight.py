@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from shop.entities.explanations import Text, TextStatus
 from shop.errors import ShopError
 from shop.services.insights import insight_basis
-from workers.llm.protocol import InsightTask
-from workers.tasks.facts import labels_of, price_text, taste_names
+from shop.texts.facts import InsightTask
+from shop.texts.gather import labels_of, price_text, taste_names
 
 if TYPE_CHECKING:
     from shop.entities.explanations import Insight
@@ -65,6 +65,6 @@ async def _task(context: WorkerContext, user: User, profile: UserProfile) -> Ins
         categories=tuple((labels.get(id_, id_), count) for id_, count in profile.categories),
         brands=profile.brands,
         order_count=profile.order_count,
-        average_price=price_text(profile.average_price),
+        average_price=price_text(profile.average_price, user.locale),
         tastes=taste_names(user, labels),
     )

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scoring.types import ReasonKind
-from workers.llm.protocol import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
+from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
+from workers.llm.breaker import Breaker, BreakerLimits, Lane
+from workers.llm.writer import Writer
+
+if TYPE_CHECKING:
+    from workers.llm.protocol import LlmProvider
 
 MILK = ProductFacts("Organic Oat Milk", "Kroger", "Plant Milk", "$3.49", "64 oz", "Creamy oat drink.")
 CEREAL = ProductFacts("Honey Nut Rings", "General Mills", "Cereal", "$4.25", "12 oz")
@@ -18,6 +25,12 @@ TASK = ExplanationTask(
 )
 
 INSIGHT = InsightTask("en", (("Cereal", 42), ("Plant Milk", 30)), (("Kroger", 25),), 120, "$3.20", ("vegan",))
+
+
+def writer_of(provider: LlmProvider) -> Writer:
+    """A writer that asks this provider alone."""
+    return Writer([Lane(provider, Breaker(provider.source, BreakerLimits()), max_concurrency=4)])
+
 
 # One fact of each kind, with all that it can carry.
 EVERY_KIND = {

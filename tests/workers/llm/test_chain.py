@@ -213,12 +213,12 @@ class TestStreams:
     async def test_a_proved_text_comes_in_pieces_and_stays(
         self, write: Callable[..., Writer], server: LlmServer
     ) -> None:
-        server.script(llm_server.says(f"  {MILK.name} is here\nfor good  reasons. "))
+        server.script(llm_server.says(f"  {MILK.name} is here\nfor good  reasons. It goes with milk. "))
 
         pieces, end = await streamed(write())
 
         assert len(pieces) > 3
-        assert "".join(pieces) == end.written.text == f"{MILK.name} is here for good reasons."
+        assert "".join(pieces) == end.written.text == f"{MILK.name} is here for good reasons. It goes with milk."
         assert (end.written.source, end.replaced) == (TextSource.ANTHROPIC, False)
 
     async def test_a_text_that_claims_too_much_is_replaced_by_the_template(

@@ -96,22 +96,27 @@ async def test_every_call_is_in_the_books_with_its_tokens_and_cost(settings: Set
 
 
 @pytest.mark.parametrize(
-    ("answer", "failures"),
+    ("answer", "calls", "failures"),
     [
-        ('{"explanations": [{"index": 0, "text": "Bought 9,999 times."}, {"index": 1, "text": "7,777 like it."}]}', 0),
-        ("not JSON", 1),
+        # What claims too much is asked for once more.
+        (
+            '{"explanations": [{"index": 0, "text": "Bought 9,999 times."}, {"index": 1, "text": "7,777 like it."}]}',
+            2,
+            0,
+        ),
+        ("not JSON", 1, 1),
     ],
 )
 async def test_an_answer_that_is_rejected_has_cost_all_the_same(
-    settings: Settings, server: LlmServer, answer: str, failures: int
+    settings: Settings, server: LlmServer, answer: str, calls: int, failures: int
 ) -> None:
-    server.script(llm_server.says(answer))
+    server.script(llm_server.says(answer), llm_server.says(answer))
 
     texts = await written(paid(settings, server))
 
     assert {text.source for text in texts} == {TextSource.TEMPLATE}
     counts = await books(settings)
-    assert (counts.calls, counts.failures, counts.cost_micros) == (1, failures, COST)
+    assert (counts.calls, counts.failures, counts.cost_micros) == (calls, failures, calls * COST)
 
 
 async def test_every_try_is_paid_and_a_failure_without_an_answer_is_free(settings: Settings, server: LlmServer) -> None:

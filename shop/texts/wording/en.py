@@ -1,89 +1,37 @@
-"""All sentences of the template writer, by language. A new language is one more `Wording` in `WORDINGS`.
-
-A message is usable when every field it names is known. Fields: `partner` (another product), `label`, and the units
-below, each written in the plural form that its number asks for (CLDR categories; "=2" is for exactly two).
-"""
+"""English."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from scoring.types import ReasonKind
+from shop.texts.wording.wording import Wording
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-Forms = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """How one language says it."""
-
-    plural: Callable[[int], str]
-    number: Callable[[float], str]
-    listing: Callable[[Sequence[str]], str]
-    units: Mapping[str, Forms]
-    reasons: Mapping[ReasonKind, tuple[str, ...]]
-    opening: str  # for a product without usable evidence
-    closings: tuple[str, ...]  # fields: brand, category, size
-    insights: tuple[str, ...]  # fields: categories, brand, orders, price, tastes
-
-    def unit(self, name: str, count: int) -> str:
-        """The unit with its number, in the right plural form."""
-        forms = self.units[name]
-        form = forms.get(f"={count}") or forms.get(self.plural(count)) or forms["other"]
-        return form.format(n=self.number(count))
-
-
-def wording_for(language: str) -> Wording:
-    """The wording of a BCP 47 tag, or of its language without the region, or English."""
-    return WORDINGS.get(language.lower()) or WORDINGS.get(language.lower().split("-")[0]) or WORDINGS["en"]
-
-
-def _english_plural(count: int) -> str:
-    return "one" if count == 1 else "other"
-
-
-def _english_number(value: float) -> str:
-    """Up to two digits after the point, thousands in groups."""
-    text = f"{value:,.2f}"
-    return text.rstrip("0").rstrip(".")
-
-
-def _english_list(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-_ENGLISH = Wording(
-    plural=_english_plural,
-    number=_english_number,
-    listing=_english_list,
+ENGLISH = Wording(
+    language="en",
     units={
         "times": {"=1": "once", "=2": "twice", "other": "{n} times"},
-        "shoppers": {"one": "{n} shopper", "other": "{n} shoppers"},
         "shoppers_have": {"one": "{n} shopper has", "other": "{n} shoppers have"},
         "purchases": {"one": "{n} purchase", "other": "{n} purchases"},
         "orders": {"one": "{n} order", "other": "{n} orders"},
-        "ago": {"=0": "less than a day ago", "=1": "a day ago", "other": "{n} days ago"},
-        "percent": {"other": "{n}%"},
+        "days_ago": {"=0": "less than a day ago", "=1": "a day ago", "other": "{n} days ago"},
+        "weeks_ago": {"=1": "about a week ago", "other": "about {n} weeks ago"},
+        "months_ago": {"=1": "about a month ago", "other": "about {n} months ago"},
+        "years_ago": {"=1": "about a year ago", "other": "about {n} years ago"},
     },
     reasons={
         ReasonKind.BOUGHT_TOGETHER: (
-            "Shoppers who bought {partner} often took this too: {times}, or {factor} times what chance would give.",
-            "It goes along with {partner}: they were bought together {times}, {factor} times as often as by chance.",
-            "{partner} and this product were bought together {times}, which is {factor} times what chance would give.",
-            "Who bought {partner} was {factor} times as likely as others to take this too.",
-            "Shoppers who bought {partner} also took this: the two were bought together {times}.",
-            "{partner} and this product were bought together {times}.",
-            "Shoppers who bought {partner} bought this as well.",
+            "Shoppers who bought “{partner}” often took this too: {times}, or {factor} times what chance would give.",
+            "It goes along with “{partner}”: they were bought together {times}, {factor} times as often as by chance.",
+            "“{partner}” and this product were bought together {times}, which is {factor} times what chance would give.",
+            "Who bought “{partner}” was {factor} times as likely as others to take this too.",
+            "Shoppers who bought “{partner}” also took this: they were bought together {times}.",
+            "“{partner}” and this product were bought together {times}.",
+            "Shoppers who bought “{partner}” bought this as well.",
         ),
         ReasonKind.SIMILAR_TO: (
-            "It resembles {partner}: by what we know of the two, they match at {percent}.",
-            "In kind it is near {partner}, with a match of {percent}.",
-            "It shares traits with {partner}; their product details match at {percent}.",
-            "It resembles {partner}.",
+            "It resembles “{partner}”: by what we know of them, they match at {percent}.",
+            "In kind it is near “{partner}”, with a match of {percent}.",
+            "It shares traits with “{partner}”; their product details match at {percent}.",
+            "It resembles “{partner}”.",
         ),
         ReasonKind.SAME_CATEGORY: (
             "You have bought from {label} {times}.",
@@ -136,17 +84,17 @@ _ENGLISH = Wording(
         ),
         ReasonKind.EXPLORATION: (
             "It is here as a try, so that your list can learn what you like: it was picked with a chance of {percent}.",
-            "This is a new idea for you to judge, drawn with a chance of {percent}.",
+            "This is an idea for you to judge, drawn with a chance of {percent}.",
             "It is a try: it was drawn with a chance of {percent} to find out whether you care for it.",
             "It is here as a try, so that your list can learn what you like.",
         ),
         ReasonKind.PROMOTED: (
-            "The shop chose this product for this place; your shopping played no part in it.",
-            "This is a pick of the shop itself, the same for every shopper.",
-            "The shop put it here itself, whoever is looking.",
+            "The shop itself chose this product for this place.",
+            "This is a pick of the shop itself.",
+            "The shop put it here itself.",
         ),
     },
-    opening="It is one of the products that this list chose for you.",
+    opening="It is one of the products that this list chose.",
     closings=(
         "Its brand is {brand}, and you find it under {category}.",
         "You find it under {category}, and it comes as {size}.",
@@ -167,5 +115,3 @@ _ENGLISH = Wording(
         "There is too little of your shopping yet to say what you like.",
     ),
 )
-
-WORDINGS: dict[str, Wording] = {"en": _ENGLISH}

@@ -1,0 +1,103 @@
+"""What texts are written from: evidence and products in readable words.
+
+A task holds all that a language model may ever see of a shopper. There is no field for a name, an e-mail
+address or an id, so none can leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scoring.types import ReasonKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shop.entities.recommendations import Evidence
+
+# Kinds whose value is a number of days.
+DATED = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.RECENTLY_VIEWED})
+_WEEK, _MONTH, _YEAR = 7, 30.4375, 365.25  # days
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One piece of evidence in readable words; `scoring.types.ReasonKind` says what count and value mean."""
+
+    kind: ReasonKind
+    product_name: str | None = None
+    label: str | None = None  # a category, brand or tag as shoppers read it, never an id
+    count: int | None = None
+    value: float | None = None
+
+    @classmethod
+    def of(cls, evidence: Evidence, product_names: Mapping[str, str], labels: Mapping[str, str]) -> Fact:
+        """Evidence with its product id replaced by a name, and its label by what `labels` calls it, if it does."""
+        name = product_names.get(evidence.product_id) if evidence.product_id is not None else None
+        label = labels.get(evidence.label, evidence.label) if evidence.label is not None else None
+        return cls(evidence.kind, name, label, evidence.count, evidence.value)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What is known of a product. All of it is untrusted text from whoever fills the catalogue."""
+
+    name: str
+    brand: str = ""
+    category: str = ""
+    price: str = ""  # as shown to the shopper, "$3.49"
+    package_size: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopperFacts:
+    """What may be said of a shopper: categories of recent interest and stated tastes, as readable names."""
+
+    recent_categories: tuple[str, ...] = ()
+    tastes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTask:
+    """One product to explain, with its evidence, strongest first."""
+
+    product: ProductFacts
+    facts: tuple[Fact, ...]
+    refused: tuple[str, ...] = ()  # why the text that was written before was not shown
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationTask:
+    """The items of one shopper's list. `language` is a BCP 47 tag."""
+
+    language: str
+    items: tuple[ItemTask, ...]
+    shopper: ShopperFacts = field(default_factory=ShopperFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class InsightTask:
+    """A shopper's profile, to be put in one sentence. Categories and brands are names with purchases, most first."""
+
+    language: str
+    categories: tuple[tuple[str, int], ...] = ()
+    brands: tuple[tuple[str, int], ...] = ()
+    order_count: int = 0
+    average_price: str = ""  # as shown to the shopper, "$3.49"
+    tastes: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()  # why the sentence that was written before was not shown
+
+
+def elapsed(days: float) -> tuple[str, int]:
+    """A time ago as it is told: a unit ("days", "weeks", "months" or "years") and how many of it, rounded.
+
+    The coarser the longer ago, so that a text stays true for a while after it was written.
+    """
+    if days < 6.5:
+        return "days", max(0, round(days))
+    for unit, length, until in (("weeks", _WEEK, 8 * _WEEK), ("months", _MONTH, 2 * _YEAR)):
+        if days < until:
+            return unit, max(1, round(days / length))
+    return "years", round(days / _YEAR)

@@ -1,0 +1,68 @@
+"""Texts that passed the check: what does not is asked for once more, with the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from workers.llm.errors import ProviderError
+from workers.llm.grounding import check, explanation_grounds, insight_grounds
+
+if TYPE_CHECKING:
+    from workers.llm.grounding import Grounds
+    from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider
+
+log = structlog.get_logger(__name__)
+
+
+async def proved_explanations(provider: LlmProvider, task: ExplanationTask) -> dict[int, str]:
+    """The texts that may be shown, by the item's place. What fails the check is asked for again, in one call for all.
+
+    Raises ProviderError when the first call fails; a failed second one only leaves its items out.
+    """
+    proved: dict[int, str] = {}
+    refused = dict(enumerate(task.items))
+    for last_try in (False, True):
+        asked = replace(task, items=tuple(refused.values()))
+        try:
+            texts = await provider.explain(asked)
+        except ProviderError as error:
+            if not last_try:
+                raise
+            log.warning("llm.second_try_failed", source=provider.source, error=type(error).__name__)
+            break
+        checked = list(zip(refused, texts, explanation_grounds(asked), strict=True))
+        refused = {}
+        for place, text, grounds in checked:
+            problems = problems_of(text, grounds, provider, "explain")
+            if problems:
+                refused[place] = replace(task.items[place], refused=tuple(problems))
+            else:
+                proved[place] = text
+        if not refused:
+            break
+    return proved
+
+
+async def proved_insight(provider: LlmProvider, task: InsightTask) -> str | None:
+    """The sentence, None if neither the first nor the second passes the check. Raises ProviderError."""
+    grounds = insight_grounds(task)
+    for _ in range(2):
+        text = await provider.insight(task)
+        problems = problems_of(text, grounds, provider, "insight")
+        if not problems:
+            return text
+        task = replace(task, refused=tuple(problems))
+    return None
+
+
+def problems_of(text: str, grounds: Grounds, provider: LlmProvider, purpose: str) -> list[str]:
+    """What the check finds; it is logged, without the text."""
+    problems = check(text, grounds)
+    if problems:
+        log.warning(
+            "llm.ungrounded", source=provider.source, model=provider.model, purpose=purpose, problems=problems[:5]
+        )
+    return problems
