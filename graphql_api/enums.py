@@ -69,6 +69,7 @@ _describe(
         ReasonKind.TRENDING: "Demand is above its usual level.",
         ReasonKind.POPULAR: "Many shoppers buy it.",
         ReasonKind.BUY_AGAIN: "The shopper bought it before.",
+        ReasonKind.DUE_AGAIN: "The shopper buys it in a rhythm of their own.",
         ReasonKind.RECENTLY_VIEWED: "The shopper looked at it.",
         ReasonKind.STATED_TASTE: "The shopper named `label` as a taste.",
         ReasonKind.EXPLORATION: "It is shown to learn whether it fits.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scoring.items import ItemIndex
     from scoring.neighbours import Similar
     from scoring.profile import Profile
+    from scoring.repeats import Repeats
     from scoring.together import Together
     from scoring.types import Tastes
 
@@ -175,6 +176,14 @@ class Witness:
         if len(self._profile) and buyers and crowd > share[Component.CONTEXTUAL]:
             return Reason(ReasonKind.SHOPPERS_LIKE_YOU, count=buyers)
         return self._facts.in_demand(item)
+
+
+def due_again(again: Repeats, item: int) -> list[Reason]:
+    """When the shopper's own rhythm has them buy it next; nothing is said from a single purchase."""
+    at = int(np.searchsorted(again.items, item))
+    if at == len(again.items) or again.items[at] != item or again.counts[at] < 2:
+        return []
+    return [Reason(ReasonKind.DUE_AGAIN, count=max(round(again.gaps[at]), 1), value=round(float(again.due[at]), 1))]
 
 
 def _loudness(reason: Reason, share: dict[Component, float]) -> float:

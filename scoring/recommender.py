@@ -23,7 +23,8 @@ from scoring.neural import Neural, NeuralConfig
 from scoring.plans import Plan, Plans
 from scoring.profile import Profile, View, fold_history, last_viewed, seeds_profile, session_profile
 from scoring.protocols import Protocol
-from scoring.reasons import Facts, Sources, Witness
+from scoring.reasons import Facts, Sources, Witness, due_again
+from scoring.repeats import repeats
 from scoring.rerank import Slot, diversify, explore, relaxations, within_caps
 from scoring.rules import place_pins
 from scoring.scenarios import Scenarios
@@ -378,7 +379,8 @@ class Recommender:
         sources = Sources(shown.items, shown.weights(View.RECENT))
         witness = Witness(self.facts, profile, sources, query.tastes)
         if query.scenario is Scenario.BUY_AGAIN:
-            return [witness.bought_before(item) for item in items]
+            again = repeats(query.history, query.now, self.facts.repeat_gap, self.n_items)
+            return [[*witness.bought_before(item), *due_again(again, item)] for item in items]
         found = witness.evidence(slate.items, shares(slate.parts, slate.weights))
         for own, slot in zip(found, slots, strict=True):
             if slot.exploration:

@@ -93,8 +93,9 @@ class Scenarios:
         return by_one(Component.CONTEXTUAL, items, values / (1 + values), values)
 
     def buy_again(self, query: Query, allowed: NDArray[np.bool_]) -> Slate:
-        items, wanted = repeats(query.history, query.now, self._facts.repeat_gap, len(self._index))
-        items, wanted = items[allowed[items]], wanted[allowed[items]]
+        found = repeats(query.history, query.now, self._facts.repeat_gap, len(self._index))
+        open_ = allowed[found.items]
+        items, wanted = found.items[open_], found.wanted[open_]
         order = np.lexsort((self._index.ties[items], -wanted))[: query.limit]
         values = wanted[order]
         return by_one(Component.CONTEXTUAL, items[order], values / (1 + values), values)

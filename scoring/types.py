@@ -69,6 +69,7 @@ class ReasonKind(StrEnum):
     TRENDING = "TRENDING"  # value: growth of recent demand over its usual level (2.0 is twice)
     POPULAR = "POPULAR"  # count: shoppers who bought it
     BUY_AGAIN = "BUY_AGAIN"  # count: times bought; value: days since the last time
+    DUE_AGAIN = "DUE_AGAIN"  # count: days from one purchase to the next, as a rule; value: days until the next is due
     RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
     STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
     EXPLORATION = "EXPLORATION"  # value: the chance with which it was picked

@@ -24,11 +24,12 @@ class Reason:
     label: str | None = strawberry.field(description="The category id, brand or tag it is about.")
     count: int | None = strawberry.field(
         description="BOUGHT_TOGETHER: orders with both. SAME_CATEGORY, SAME_BRAND: the shopper's purchases. "
-        "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought."
+        "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between purchases."
     )
     value: float | None = strawberry.field(
         description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: likeness, 0 to 1. TRENDING: growth over the usual "
-        "level. BUY_AGAIN, RECENTLY_VIEWED: days since. EXPLORATION: the chance of being picked."
+        "level. BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
+        "EXPLORATION: the chance of being picked."
     )
     raw: strawberry.Private[recommendations.Evidence]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
+from scoring.types import ReasonKind
 from shop.bounded import BoundedDict
 from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
 from shop.entities.usage import Lookups
@@ -234,6 +235,8 @@ def _material(evidence: Evidence) -> list[object]:
     """
     dated = evidence.kind in DATED and evidence.value is not None
     value = elapsed(evidence.value or 0) if dated else _size(evidence.value)
+    if evidence.kind is ReasonKind.DUE_AGAIN:  # told is the rhythm, not the days that are left
+        value = None
     return [evidence.kind.value, evidence.product_id, evidence.label, _size(evidence.count), value]
 
 

@@ -76,7 +76,7 @@ def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     fields = {"partner": speakable(fact.product_name or ""), "label": _label(fact.label or "")}
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
-        fields |= {name: wording.unit(name, fact.count) for name in wanted & {"times", "shoppers_have"}}
+        fields |= {name: wording.unit(name, fact.count) for name in wanted & {"times", "shoppers_have", "rhythm"}}
     if fact.value is not None:
         fields |= _value_fields(fact.kind, fact.value, wording)
     return _known(fields)

@@ -248,7 +248,15 @@ def test_buy_again_prefers_the_habit_that_is_due(recommender: Recommender) -> No
     ranked = recommender.recommend(Query(Scenario.BUY_AGAIN, history, NOW, 3))
 
     assert items_of(ranked) == [7, 15, 23]
-    assert ranked[0].reasons == (Reason(ReasonKind.BUY_AGAIN, count=8, value=10.0),)
+    bought, due = ranked[0].reasons
+    assert bought == Reason(ReasonKind.BUY_AGAIN, count=8, value=10.0)
+    assert due.kind is ReasonKind.DUE_AGAIN
+    assert due.count in {7, 8, 9, 10}, "a week, leaning to the shop's usual gap"
+    assert due.value is not None
+    assert -4 < due.value < 1, "about due, three days over a week"
+    _, later = ranked[1].reasons
+    assert later.value is not None
+    assert later.value > 5, "just bought"
 
 
 def test_recently_viewed_is_newest_first_and_then_honest(recommender: Recommender) -> None:

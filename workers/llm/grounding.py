@@ -50,7 +50,7 @@ _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRE
 _PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR})  # their count is one of people
 # The kinds of evidence of which one must be there for a claim; none: no evidence can carry it.
 _PROOF: dict[Claim, frozenset[ReasonKind]] = {
-    Claim.BOUGHT: frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN}),
+    Claim.BOUGHT: frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN, _K.DUE_AGAIN}),
     Claim.VIEWED: frozenset({_K.RECENTLY_VIEWED}),
     Claim.LIKED: frozenset({_K.STATED_TASTE}),
     Claim.ACTED: frozenset(),
@@ -217,6 +217,8 @@ def _numbers(fact: Fact) -> Iterator[float]:
 def _measures(fact: Fact) -> Iterator[tuple[Unit, float]]:
     if fact.count is not None and fact.kind in _PEOPLE:
         yield Unit.PEOPLE, float(fact.count)
+    if fact.count is not None and fact.kind is _K.DUE_AGAIN:
+        yield Unit.DAYS, float(fact.count)
     if fact.value is not None and fact.kind in DATED:
         unit, count = elapsed(fact.value)
         yield Unit(unit), float(count)

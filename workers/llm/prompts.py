@@ -84,6 +84,7 @@ _MEASURES: dict[ReasonKind, tuple[str | None, str | None]] = {
     ReasonKind.TRENDING: (None, "times_its_usual_demand"),
     ReasonKind.POPULAR: ("shoppers_who_bought_it", None),
     ReasonKind.BUY_AGAIN: ("times_you_bought_it", "since_you_bought_it"),
+    ReasonKind.DUE_AGAIN: ("usual_days_between_your_purchases_of_it", None),
     ReasonKind.RECENTLY_VIEWED: (None, "since_you_viewed_it"),
     ReasonKind.STATED_TASTE: (None, None),
     ReasonKind.EXPLORATION: (None, None),

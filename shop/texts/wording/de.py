@@ -12,6 +12,7 @@ GERMAN = Wording(
         "shoppers_have": {"one": "{n} Person hat", "other": "{n} Personen haben"},
         "purchases": {"one": "{n} Kauf", "other": "{n} Käufe"},
         "orders": {"one": "{n} Bestellung", "other": "{n} Bestellungen"},
+        "rhythm": {"=1": "jeden Tag", "other": "etwa alle {n} Tage"},
         "days_ago": {"=0": "vor weniger als einem Tag", "one": "vor {n} Tag", "other": "vor {n} Tagen"},
         "weeks_ago": {"=1": "vor etwa einer Woche", "other": "vor etwa {n} Wochen"},
         "months_ago": {"=1": "vor etwa einem Monat", "other": "vor etwa {n} Monaten"},
@@ -70,6 +71,10 @@ GERMAN = Wording(
             "Sie haben es schon {times} gekauft.",
             "Sie haben es {ago} gekauft.",
             "Sie haben es schon gekauft.",
+        ),
+        ReasonKind.DUE_AGAIN: (
+            "Sie kaufen es {rhythm}.",
+            "Sie kaufen es immer wieder.",
         ),
         ReasonKind.RECENTLY_VIEWED: (
             "Sie haben es {ago} angesehen.",

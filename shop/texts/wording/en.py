@@ -12,6 +12,7 @@ ENGLISH = Wording(
         "shoppers_have": {"one": "{n} shopper has", "other": "{n} shoppers have"},
         "purchases": {"one": "{n} purchase", "other": "{n} purchases"},
         "orders": {"one": "{n} order", "other": "{n} orders"},
+        "rhythm": {"=1": "every day", "other": "about every {n} days"},
         "days_ago": {"=0": "less than a day ago", "=1": "a day ago", "other": "{n} days ago"},
         "weeks_ago": {"=1": "about a week ago", "other": "about {n} weeks ago"},
         "months_ago": {"=1": "about a month ago", "other": "about {n} months ago"},
@@ -70,6 +71,10 @@ ENGLISH = Wording(
             "You have bought it {times} before.",
             "You bought it {ago}.",
             "You have bought it before.",
+        ),
+        ReasonKind.DUE_AGAIN: (
+            "You buy it {rhythm}.",
+            "You buy it again and again.",
         ),
         ReasonKind.RECENTLY_VIEWED: (
             "You looked at it {ago}.",

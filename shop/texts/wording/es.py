@@ -16,6 +16,7 @@ SPANISH = Wording(
         },
         "purchases": {"one": "{n} compra", "many": "{n} de compras", "other": "{n} compras"},
         "orders": {"one": "{n} pedido", "many": "{n} de pedidos", "other": "{n} pedidos"},
+        "rhythm": {"=1": "cada día", "other": "más o menos cada {n} días"},
         "days_ago": {"=0": "hace menos de un día", "one": "hace {n} día", "other": "hace {n} días"},
         "weeks_ago": {"=1": "hace más o menos una semana", "other": "hace unas {n} semanas"},
         "months_ago": {"=1": "hace más o menos un mes", "other": "hace unos {n} meses"},
@@ -74,6 +75,10 @@ SPANISH = Wording(
             "Ya lo has comprado {times}.",
             "Lo compraste {ago}.",
             "Ya lo has comprado antes.",
+        ),
+        ReasonKind.DUE_AGAIN: (
+            "Lo compras {rhythm}.",
+            "Lo compras una y otra vez.",
         ),
         ReasonKind.RECENTLY_VIEWED: (
             "Lo miraste {ago}.",

@@ -16,6 +16,7 @@ FRENCH = Wording(
         },
         "purchases": {"one": "{n} achat", "many": "{n} d’achats", "other": "{n} achats"},
         "orders": {"one": "{n} commande", "many": "{n} de commandes", "other": "{n} commandes"},
+        "rhythm": {"=1": "chaque jour", "other": "environ tous les {n} jours"},
         "days_ago": {"=0": "il y a moins d’un jour", "one": "il y a {n} jour", "other": "il y a {n} jours"},
         "weeks_ago": {"=1": "il y a environ une semaine", "other": "il y a environ {n} semaines"},
         "months_ago": {"=1": "il y a environ un mois", "other": "il y a environ {n} mois"},
@@ -74,6 +75,10 @@ FRENCH = Wording(
             "Vous l’avez acheté {times}.",
             "Vous l’avez acheté {ago}.",
             "Vous l’avez déjà acheté.",
+        ),
+        ReasonKind.DUE_AGAIN: (
+            "Vous l’achetez {rhythm}.",
+            "Vous l’achetez régulièrement.",
         ),
         ReasonKind.RECENTLY_VIEWED: (
             "Vous l’avez consulté {ago}.",

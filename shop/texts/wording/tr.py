@@ -12,6 +12,7 @@ TURKISH = Wording(
         "shoppers_have": {"other": "{n} kişi"},
         "purchases": {"other": "{n} alışveriş"},
         "orders": {"other": "{n} sipariş"},
+        "rhythm": {"=1": "her gün", "other": "yaklaşık {n} günde bir"},
         "days_ago": {"=0": "bir günden kısa süre önce", "other": "{n} gün önce"},
         "weeks_ago": {"=1": "yaklaşık bir hafta önce", "other": "yaklaşık {n} hafta önce"},
         "months_ago": {"=1": "yaklaşık bir ay önce", "other": "yaklaşık {n} ay önce"},
@@ -70,6 +71,10 @@ TURKISH = Wording(
             "Bu ürünü daha önce {times} aldınız.",
             "Bu ürünü {ago} aldınız.",
             "Bu ürünü daha önce aldınız.",
+        ),
+        ReasonKind.DUE_AGAIN: (
+            "Bu ürünü {rhythm} alıyorsunuz.",
+            "Bu ürünü tekrar tekrar alıyorsunuz.",
         ),
         ReasonKind.RECENTLY_VIEWED: (
             "Bu ürüne {ago} baktınız.",

@@ -42,6 +42,7 @@ EVERY_KIND = {
     ReasonKind.TRENDING: Fact(ReasonKind.TRENDING, None, None, None, 3.27),
     ReasonKind.POPULAR: Fact(ReasonKind.POPULAR, None, None, 540),
     ReasonKind.BUY_AGAIN: Fact(ReasonKind.BUY_AGAIN, None, None, 4, 12.3),
+    ReasonKind.DUE_AGAIN: Fact(ReasonKind.DUE_AGAIN, None, None, 9, -2.5),
     ReasonKind.RECENTLY_VIEWED: Fact(ReasonKind.RECENTLY_VIEWED, None, None, None, 3.0),
     ReasonKind.STATED_TASTE: Fact(ReasonKind.STATED_TASTE, None, "vegan"),
     ReasonKind.EXPLORATION: Fact(ReasonKind.EXPLORATION, None, None, None, 0.05),

@@ -73,6 +73,7 @@ def test_every_kind_of_reason_is_told_with_what_it_knows(kind: ReasonKind) -> No
         ReasonKind.TRENDING: ("3.3 times",),
         ReasonKind.POPULAR: ("540 shoppers",),
         ReasonKind.BUY_AGAIN: ("4 times", "2 weeks ago"),
+        ReasonKind.DUE_AGAIN: ("about every 9 days",),
         ReasonKind.RECENTLY_VIEWED: ("3 days ago",),
         ReasonKind.STATED_TASTE: ("vegan",),
         ReasonKind.EXPLORATION: ("5%",),
