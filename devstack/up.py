@@ -109,7 +109,7 @@ class Stack:
     async def _bring_up(self) -> None:
         began = time.monotonic()
         port = api_port(self._settings, self._options.port, self._data.ports()) if "api" in self._options.parts else 0
-        writer = text_writer(self._options.llm, self._settings.llm)
+        writer = text_writer(self._options.llm, self._settings)
         plan = plan_databases(self._settings, self._data)
         self._settings = connected(self._settings, self._data, plan.mongo_uri, plan.redis_url)
         if plan.programs:

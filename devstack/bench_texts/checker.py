@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Words = tuple[str, ...]
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-# As words, "one" and "a second" rarely count anything.
+# "One" and "two" are left out: as words they rarely count anything ("the two match").
 _NUMBERS = {
-    "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0,
+    "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0,
     "ten": 10.0, "twice": 2.0, "thrice": 3.0, "dozen": 12.0, "hundred": 100.0, "thousand": 1000.0, "million": 1e6,
 }  # fmt: skip
 

@@ -23,7 +23,6 @@ from devstack.ports import HOST, free_port
 from devstack.process import running
 from devstack.progress import progress
 from shop.entities.explanations import TextSource, TextStatus
-from shop.settings import LlmSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +119,7 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
         asks = await _mixed(shop, lists)
         async with running(server, shop.data.logs / "llm.log"):
             began = time.monotonic()
-            async with shop.serving("local", local_llm_environment(LlmSettings(), model, server.url)) as front:
+            async with shop.serving("local", local_llm_environment(shop.settings, model, server.url)) as front:
                 ordered = 0
                 for ask in asks:
                     ordered += len((await front.ask(ask))[0])
