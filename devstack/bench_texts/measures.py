@@ -119,7 +119,9 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
         asks = await _mixed(shop, lists)
         async with running(server, shop.data.logs / "llm.log"):
             began = time.monotonic()
-            async with shop.serving("local", local_llm_environment(shop.settings, model, server.url)) as front:
+            # A list at a time: what waits for others in the model's queue says nothing of the model.
+            writer = local_llm_environment(shop.settings, model, server.url) | {"WORKER_CONCURRENCY": "1"}
+            async with shop.serving("local", writer) as front:
                 ordered = 0
                 for ask in asks:
                     ordered += len((await front.ask(ask))[0])
