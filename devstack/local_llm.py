@@ -19,7 +19,7 @@ import click
 
 from devstack.binaries import package_folders
 from devstack.errors import StackError
-from devstack.ports import HOST, free_port
+from devstack.ports import HOST, require_free
 from devstack.process import Program
 
 if TYPE_CHECKING:
@@ -96,12 +96,17 @@ def is_healthy(port: int) -> bool:
 
 
 def serve(model: LocalModel, port: int) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT. Raises StackError for a file that is not a model."""
     import xllamacpp
 
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # also in the server's threads, which inherit it
-    server = xllamacpp.Server(_parameters(model, port))
+    try:
+        server = xllamacpp.Server(_parameters(model, port))
+    except RuntimeError as error:
+        raise StackError(
+            f"llama.cpp cannot serve {model.path} (see above). It must be a model in GGUF format."
+        ) from error
     click.echo(f"{model.name} serves at {server.listening_address}/v1")
     signal.sigwait(signals)
     del server  # ends its threads
@@ -154,9 +159,9 @@ def _parameters(model: LocalModel, port: int) -> Any:
 def main(port: int, model: Path | None, name: str, threads: int, parallel: int, context: int) -> None:
     try:
         path = find_model() if model is None else model
+        serve(LocalModel(path, name, threads, parallel, context), require_free(port, HOST))
     except StackError as error:
         raise click.ClickException(str(error)) from error
-    serve(LocalModel(path, name, threads, parallel, context), port or free_port())
 
 
 if __name__ == "__main__":
