@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from devstack.local_llm import LocalModel, find_model, is_healthy, local_llm_env
 from devstack.ports import free_port
 from devstack.text_writer import text_writer
 from shop.settings import LlmSettings, Settings, WorkerSettings
-from tests.devstack.test_up import whybuy
+from tests.devstack.test_up import eventually, none_alive, stub_stack, whybuy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +68,28 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
 
 def test_a_port_where_nothing_listens_is_not_healthy() -> None:
     assert not is_healthy(free_port())
+
+
+def test_a_killed_model_is_started_again_and_ends_with_the_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        find_model()
+    except StackError as error:
+        pytest.skip(str(error).splitlines()[0])
+    monkeypatch.setenv("STUB_LLM", "local")
+    with stub_stack(tmp_path) as stack:
+        stack.wait_until_up()
+        before = stack.state.processes["llm"]
+        os.kill(before.pid, signal.SIGKILL)
+
+        after = stack.restarted("llm", before)
+
+        assert after.port == before.port
+        eventually(lambda: is_healthy(after.port or 0), "the model to answer again")
+        health = next(line for line in stack.whybuy("status").stdout.splitlines() if "llm" in line)
+        assert " ok " in health
+        pids = stack.pids
+        stack.process.terminate()
+        assert stack.ended() == 0
+        assert none_alive(pids)
