@@ -128,7 +128,9 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
                 announced = await _written(front, ordered)
                 texts = [t for t in (await front.texts(announced)).values() if t.status is TextStatus.READY]
                 said = front.said()
-                strays = await _strays(front, texts)
+                strays = await _strays(front, texts, texts)
+                # Whether the checker would see it: the texts again, beside what is known of the item after the next.
+                control = await _strays(front, texts, [*texts[2:], *texts[:2]])
             seconds = time.monotonic() - began
             spent = await asyncio.to_thread(_spent, server.url)
     _machine()
@@ -140,6 +142,8 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
     )
     click.echo(f"the worker's log: {_counts(said)}")
     _show_strays(texts, strays)
+    caught = sum(map(bool, control)) / max(1, len(control))
+    click.echo(f"control: beside the evidence of other items, the checker objects to {caught:.0%} of the same texts")
     _show_samples(texts, strays)
 
 
@@ -170,16 +174,17 @@ def _show_samples(texts: list[Explanation], strays: list[Strays]) -> None:
             click.echo(f"- {text.source}{' STRAY' if strays[at] else ''} [{kinds}] {text.text}")
 
 
-async def _strays(front: Front, texts: list[Explanation]) -> list[Strays]:
+async def _strays(front: Front, texts: list[Explanation], known: list[Explanation]) -> list[Strays]:
+    """What each text mentions beyond the evidence of the one at its place in `known`."""
     resources = front.resources
     products = {product.id: product async for product in resources.products.all()}
     labels = {id_: category.name for id_, category in (await resources.catalog.categories()).items()}
     checker = Checker(products, labels)
     found = []
-    for text in texts:
-        profile = await resources.users.profile(text.actor_key.removeprefix("u:"))
+    for text, facts in zip(texts, known, strict=True):
+        profile = await resources.users.profile(facts.actor_key.removeprefix("u:"))
         shopper = [labels.get(id_, id_) for id_, _ in profile.categories] if profile else []
-        found.append(checker.strays(text.text.text if text.text else "", text.product_id, text.evidence, shopper))
+        found.append(checker.strays(text.text.text if text.text else "", facts.product_id, facts.evidence, shopper))
     return found
 
 
