@@ -79,7 +79,8 @@ def local_llm_environment(settings: Settings, model: LocalModel, url: str) -> di
     since the model loses count in lists, and is not tried again, since at temperature 0 it would say the same. Only as
     many lists are begun as the server answers at once: what waits there for longer than the time-out is lost.
     """
-    llm = {"timeout_seconds": "50", "max_retries": "0", "max_output_tokens": "200"}
+    llm = {"timeout_seconds": "50", "deadline_seconds": "50", "max_retries": "0", "max_output_tokens": "200"}
+    llm["max_concurrency"] = str(model.parallel)
     ours = {f"LLM_{name.upper()}": value for name, value in llm.items() if name not in settings.llm.model_fields_set}
     if "concurrency" not in settings.worker.model_fields_set:
         ours["WORKER_CONCURRENCY"] = str(model.parallel)
