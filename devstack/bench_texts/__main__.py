@@ -57,13 +57,14 @@ def grounding(lists: int, model: Path | None, threads: int, parallel: int, house
 
 @main.command()
 @click.option("--lists", default=100, show_default=True, help="Lists of five to ask for in each state.")
+@_seed
 @_timeout
 @_households
-def latency(lists: int, timeout: float, households: int) -> None:
+def latency(lists: int, seed: int, timeout: float, households: int) -> None:
     """Measure queries while the provider is healthy, down, slow (30 s) and talks nonsense."""
     from devstack.bench_texts import measures
 
-    asyncio.run(measures.latency(lists, timeout, households))
+    asyncio.run(measures.latency(lists, seed, timeout, households))
 
 
 if __name__ == "__main__":

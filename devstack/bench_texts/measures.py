@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import platform
+import random
 import time
 import urllib.request
 from collections import Counter, defaultdict
@@ -76,18 +77,19 @@ async def faults(explanations: int, share: float, seed: int, patience: float, ho
         raise click.ClickException("Some texts are not as they must be.")
 
 
-async def latency(lists: int, patience: float, households: int) -> None:
+async def latency(lists: int, seed: int, patience: float, households: int) -> None:
     """The same first asks to four shops that run side by side, whose providers are healthy, down, slow and mad."""
     async with bench_shop(households) as shop, contextlib.AsyncExitStack() as stack:
         users = await shop.shoppers(lists + 1)
         fronts = {state: await _front(stack, shop, state, patience) for state in _STATES}
         seconds: dict[str, list[float]] = defaultdict(list)
         ordered: Counter[str] = Counter()
+        order = random.Random(seed)  # noqa: S311  to be repeatable, not secret
         with progress(err=True) as tell:
             # The first ask of a process loads what it needs, and is not measured.
             for number, user in enumerate([users[-1], *users[:-1]]):
-                for turn in range(len(_STATES)):  # each is asked first as often as the others
-                    state = _STATES[(number + turn) % len(_STATES)]
+                # In a drawn order: what the worker of the state before does takes part of the machine.
+                for state in order.sample(_STATES, len(_STATES)):
                     pairs, took = await fronts[state].ask(Ask(user, "FOR_YOU", 5))
                     ordered[state] += len(pairs)
                     seconds[state] += [took] if number else []
@@ -98,7 +100,7 @@ async def latency(lists: int, patience: float, households: int) -> None:
             texts[state] = list((await front.texts(announced)).values())
     _machine()
     click.echo(
-        f"first asks of {lists} lists of 5, each of the four states in turn; LLM_TIMEOUT_SECONDS={patience:g}\n"
+        f"first asks of {lists} lists of 5 in each state, in drawn order, seed {seed}; LLM_TIMEOUT_SECONDS={patience:g}\n"
         f"{'provider':<10}{'p50 ms':>9}{'p95 ms':>9}{'p50 ratio':>11}{'p95 ratio':>11}{'ordered':>9}{'READY':>7}  by"
     )
     base = _percentiles(seconds["healthy"])
