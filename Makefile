@@ -9,18 +9,19 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench bench-scoring bench-jobs lock clean
+.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
+	bench-jobs bench-texts lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# pip is told to want hashes: what is installed is what was locked, byte for byte.
+# pip is told to want hashes: what is installed is what was locked, byte for byte, and nothing else.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Whybuy needs Python 3.11 or later; name one with: make PYTHON=python3.12 …"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "The venv module is missing; on Debian and Ubuntu: sudo apt-get install -y python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -67,6 +68,9 @@ bench-scoring: $(INSTALLED)  ## Measure training and lists, e.g. ARGS="--product
 
 bench-jobs: $(INSTALLED)  ## Measure a worker's speed and memory, e.g. ARGS="--jobs 10000"
 	$(BIN)/python -m devstack.bench_jobs $(ARGS)
+
+bench-texts: $(INSTALLED)  ## Measure texts under lists, e.g. ARGS="faults" (or latency, grounding)
+	$(BIN)/python -m devstack.bench_texts $(or $(ARGS),--help)
 
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --all-extras --output-file requirements.lock

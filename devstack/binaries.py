@@ -84,11 +84,11 @@ def _candidates(names: tuple[str, ...], package: str, pattern: str) -> Iterator[
     for name in names:
         if found := shutil.which(name):
             yield Path(found)
-    for folder in _package_folders(package):
+    for folder in package_folders(package):
         yield from sorted(folder.glob(pattern))
 
 
-def _package_folders(package: str) -> list[Path]:
+def package_folders(package: str) -> list[Path]:
     """The folders of an installed package, without running its code."""
     try:
         spec = importlib.util.find_spec(package)

@@ -30,6 +30,11 @@ _sample = click.option(
 _keep_dates = click.option(
     "--keep-dates", is_flag=True, help="Keep the data's own dates instead of moving the year so that it ends today."
 )
+_llm = click.option(
+    "--llm",
+    type=click.Choice(["local", "template", "anthropic", "openai"]),
+    help="Who writes the texts (default: LLM_PROVIDER, or template). `local` runs a small model on this machine.",
+)
 _port = click.option("--port", type=click.IntRange(0, 65535), help="Port of the API (default: API_PORT, or 8000).")
 
 
@@ -64,12 +69,13 @@ def main() -> None:
 @_sample
 @_keep_dates
 @_port
-def up(sample: int | None, *, keep_dates: bool, port: int | None) -> None:
+@_llm
+def up(sample: int | None, *, keep_dates: bool, port: int | None, llm: str | None) -> None:
     """Start all: databases, data, model, API, worker. Ctrl-C stops all."""
     from devstack.up import UpOptions
     from devstack.up import up as run
 
-    _run(run(_settings(), UpOptions(sample=sample, keep_dates=keep_dates, port=port)))
+    _run(run(_settings(), UpOptions(sample=sample, keep_dates=keep_dates, port=port, llm=llm)))
 
 
 @main.command()

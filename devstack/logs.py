@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 ROTATE_AT_BYTES = 10_000_000
 
-_COLOURS = {"whybuy": "magenta", "mongod": "green", "valkey": "yellow", "api": "cyan", "worker": "blue"}
+_COLOURS = {
+    "whybuy": "magenta",
+    "mongod": "green",
+    "valkey": "yellow",
+    "api": "cyan",
+    "worker": "blue",
+    "llm": "bright_black",
+}
 _VALKEY_WARNING = re.compile(r"^\d+:\S+ .*? # (?P<text>.*)$")
+_LLAMA_CHATTER = re.compile(r"^\d+\.\d+\.\d+\.\d+ [DIW] ")
 _VALKEY_CHATTER = ("overcommit_memory", "bye bye", "User requested shutdown", "signal handler")
 
 
@@ -70,6 +78,11 @@ def valkey_warnings(line: str) -> str | None:
     return match["text"]
 
 
+def llama_errors(line: str) -> str | None:
+    """llama.cpp tells of every answer; its errors, and what it does not say itself, are for people."""
+    return None if _LLAMA_CHATTER.match(line) else line or None
+
+
 def line_filter(name: str) -> Callable[[str], str | None]:
     """What of a process's output the terminal shows."""
-    return {"mongod": mongod_errors, "valkey": valkey_warnings}.get(name, everything)
+    return {"mongod": mongod_errors, "valkey": valkey_warnings, "llm": llama_errors}.get(name, everything)

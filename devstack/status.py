@@ -87,6 +87,8 @@ async def _health(name: str, state: StackState) -> str:
         return "ok" if await redis_ready(state.redis_url) else "does not answer"
     if name == "api":
         return await asyncio.to_thread(_get_health, f"{state.api_url}/health/ready")
+    if name == "llm":
+        return await asyncio.to_thread(_get_health, f"http://127.0.0.1:{process.port}/health")
     return "ok"
 
 

@@ -18,6 +18,7 @@ from devstack.ports import free_port, require_free
 from devstack.process import spawn, stop
 from devstack.stack import api_program, child_environment, command_program, connected, plan_databases, worker_program
 from devstack.supervisor import Supervisor
+from devstack.text_writer import text_writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +31,15 @@ SAMPLE_SPACE_NEEDED = 300 * MEGABYTE
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """`parts` are the programs to run beside the databases; `prepare` is whether to seed and train what is missing."""
+    """`parts` are the programs to run beside the databases; `prepare` is whether to seed and train what is missing;
+    `llm` is who writes the texts, None for what the settings say."""
 
     sample: int | None = None
     keep_dates: bool = False
     port: int | None = None
     parts: tuple[str, ...] = ("api", "worker")
     prepare: bool = True
+    llm: str | None = None
 
 
 async def up(settings: Settings, options: UpOptions) -> None:
@@ -106,15 +109,16 @@ class Stack:
     async def _bring_up(self) -> None:
         began = time.monotonic()
         port = api_port(self._settings, self._options.port, self._data.ports()) if "api" in self._options.parts else 0
+        writer = text_writer(self._options.llm, self._settings)
         plan = plan_databases(self._settings, self._data)
         self._settings = connected(self._settings, self._data, plan.mongo_uri, plan.redis_url)
         if plan.programs:
             say("whybuy", f"starting {' and '.join(program.name for program in plan.programs)}")
         await self._supervisor.start(*plan.programs)
-        environment = child_environment(self._settings, self._data)
+        environment = child_environment(self._settings, self._data) | writer.environment
         if self._options.prepare:
             await self._prepare(environment)
-        await self._supervisor.start(*self.programs(environment, port))
+        await self._supervisor.start(*writer.programs, *self.programs(environment, port))
         self._write_state()
         self._greet(time.monotonic() - began)
 

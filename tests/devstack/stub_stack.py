@@ -1,8 +1,12 @@
-"""`whybuy up` with a stand-in for API and worker: `python -m tests.devstack.stub_stack FOLDER [COMMAND…]`."""
+"""`whybuy up` with a stand-in for API and worker: `python -m tests.devstack.stub_stack FOLDER [COMMAND…]`.
+
+STUB_LLM in the environment is what `--llm` would say.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +34,7 @@ async def main() -> None:
     data.prepare()
     with data.held():
         settings = Settings(stack=StackSettings(data_dir=data.root))
-        await StubStack(settings, UpOptions(parts=("stub",), prepare=False), data).run()
+        await StubStack(settings, UpOptions(parts=("stub",), prepare=False, llm=os.environ.get("STUB_LLM")), data).run()
 
 
 try:

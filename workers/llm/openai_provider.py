@@ -23,6 +23,7 @@ from workers.llm.errors import (
     RejectedRequestError,
     UnreachableError,
 )
+from workers.llm.grammar import counted
 from workers.llm.statuses import error_in_stream, error_of_status
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class OpenAiProvider(ChatProvider):
         """A server of one's own may know no schemas, and then says 400 or 422: it is asked in words from then on."""
         if self._plain:
             return await self._complete(_in_words(prompt), {})
-        schema: Any = {"name": prompt.purpose, "schema": prompt.schema, "strict": True}
+        schema: Any = {"name": prompt.purpose, "schema": self._schema(prompt), "strict": True}
         try:
             return await self._complete(prompt, {"response_format": {"type": "json_schema", "json_schema": schema}})
         except RejectedRequestError as error:
@@ -130,6 +131,10 @@ class OpenAiProvider(ChatProvider):
                 api_key=self._api_key, base_url=self._base_url, timeout=self._limits.seconds, max_retries=0, **account
             )
         return self._client
+
+    def _schema(self, prompt: Prompt) -> dict[str, object]:
+        """A small model of one's own loses count of a list unless the server's grammar counts for it."""
+        return counted(prompt) if self.source is TextSource.LOCAL else prompt.schema
 
     def _options(self, tokens: int) -> dict[str, Any]:
         """What differs between OpenAI's models and others."""

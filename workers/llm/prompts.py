@@ -103,6 +103,7 @@ class Prompt:
     user: str
     schema: dict[str, object]
     version: str = PROMPT_VERSION
+    texts: int = 1  # how many the answer must have
 
 
 def explain_prompt(task: ExplanationTask) -> Prompt:
@@ -115,7 +116,7 @@ def explain_prompt(task: ExplanationTask) -> Prompt:
         },
         "items": [_item(index, item) for index, item in enumerate(task.items)],
     }
-    return Prompt("explain", _EXPLAIN, _quoted(data), _EXPLANATIONS_SCHEMA)
+    return Prompt("explain", _EXPLAIN, _quoted(data), _EXPLANATIONS_SCHEMA, texts=len(task.items))
 
 
 def insight_prompt(task: InsightTask) -> Prompt:
