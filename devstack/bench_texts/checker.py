@@ -11,6 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scoring.types import ReasonKind
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from shop.entities.recommendations import Evidence
 
 Words = tuple[str, ...]
+
+_DATED = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.RECENTLY_VIEWED})
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 # "One" and "two" are left out: as words they rarely count anything ("the two match").
@@ -115,7 +119,9 @@ def _value(word: str) -> float | None:
 
 
 def _readings(fact: Evidence) -> Iterator[float]:
-    """Count and value as a text may round them, a share also in percent."""
+    """Count and value as a text may round them, a share also in percent, a time ago also in longer units."""
+    if fact.kind in _DATED and fact.value is not None:
+        yield from (float(round(fact.value / days)) for days in (7, 30.44, 365.25))
     for number in (fact.count, fact.value):
         if number is not None:
             for scaled in (number, number * 100) if 0 < number <= 1 else (number,):
