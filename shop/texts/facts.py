@@ -75,6 +75,7 @@ class ExplanationTask:
     language: str
     items: tuple[ItemTask, ...]
     shopper: ShopperFacts = field(default_factory=ShopperFacts)
+    shelves: frozenset[str] = frozenset()  # names of all the shop's categories: for the check alone, no model is told
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ _ABBREVIATION = re.compile(
     r"(?:\b\w|\b(?:ca|approx|no|nr|env|aprox|vs|etc|bzw|oz|lb|ct|pk|fl|yakl|mr|mrs|dr|st))\.$", re.IGNORECASE
 )
 _NAME_MARK = " · "
+Phrase = tuple[str, ...]
+_PHRASES = range(2, 5)  # words
+_LISTED = re.compile(r"[/,&>()]| - ")
 
 _K = ReasonKind
 _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
@@ -76,6 +79,8 @@ class Grounds:
     prices: frozenset[float] = frozenset()
     measured: frozenset[tuple[Unit, float]] = frozenset()  # numbers of people, and of days, weeks … ago
     foreign: tuple[str, ...] = ()  # products of the list's other items
+    shelves: frozenset[Phrase] = frozenset()  # what the shop sells, in words like "tomato sauce"
+    own: frozenset[str] = frozenset()  # words of this item's own names
     sentences: tuple[int, int] = (2, 3)  # least and most
 
     @property
@@ -122,6 +127,7 @@ def check(text: str, grounds: Grounds) -> list[str]:
     problems += _unproved_numbers(rest, grounds)
     problems += [f"other product {name}" for name in grounds.foreign if _mention(name).search(rest)]
     problems += [f"name {word}" for word in _unknown_names(rest, grounds)]
+    problems += [f"other product {' '.join(phrase)}" for phrase in _other_shelves(rest, grounds)]
     return problems + _unproved_claims(rest, grounds)
 
 
@@ -187,7 +193,28 @@ def _item_grounds(task: ExplanationTask, item: ItemTask, every: set[str]) -> Gro
         prices=_prices(product.price),
         measured=frozenset(measure for fact in item.facts for measure in _measures(fact)),
         foreign=tuple(unicodedata.normalize("NFKC", visible(name)) for name in foreign),
+        shelves=_phrases(task.shelves),
+        own=frozenset(word for name in (*own, *labels, *details) for word in _stems(name)),
     )
+
+
+def _other_shelves(rest: str, grounds: Grounds) -> list[Phrase]:
+    """What the shop sells elsewhere, named in plain words; words of the item's own names are its own."""
+    words = _stems(rest)
+    spoken = {tuple(words[at : at + size]) for size in _PHRASES for at in range(len(words) - size + 1)}
+    return sorted(phrase for phrase in spoken & grounds.shelves if not grounds.own.issuperset(phrase))
+
+
+@lru_cache(maxsize=8)
+def _phrases(shelves: frozenset[str]) -> frozenset[Phrase]:
+    """Names of two to four words; a single one ("home", "snacks") may mean anything."""
+    parts = (part for name in shelves for part in _LISTED.split(name))
+    return frozenset(phrase for part in parts if len(phrase := tuple(_stems(part))) in _PHRASES)
+
+
+def _stems(text: str) -> list[str]:
+    words = (word.lower() for word in _WORD.findall(text))
+    return [word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words]
 
 
 def _products(item: ItemTask) -> list[str]:

@@ -60,6 +60,7 @@ async def _task(
             item_task(products[item.product_id], item.evidence, products, labels, job.language) for item in items
         ),
         shopper=await _shopper(context, job.actor_key, labels),
+        shelves=frozenset(labels.values()),
     )
 
 

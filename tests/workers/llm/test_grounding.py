@@ -8,7 +8,7 @@ import pytest
 
 from scoring.types import ReasonKind
 from shop.texts.facts import ExplanationTask, ItemTask, ProductFacts, ShopperFacts
-from tests.workers.llm.samples import CEREAL, EVERY_KIND, INSIGHT, MILK, TASK, TOGETHER
+from tests.workers.llm.samples import CATEGORY, CEREAL, EVERY_KIND, INSIGHT, MILK, TASK, TOGETHER
 from workers.llm.grounding import Grounds, check, count_sentences, explanation_grounds, insight_grounds, language_of
 
 
@@ -357,3 +357,39 @@ def test_texts_for_another_language_are_held_to_english() -> None:
 
     assert check("It goes well with the other milk.", grounds) == []
     assert check("Va molto bene con il latte che si compra ogni giorno.", grounds) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It makes a delicious tomato sauce. It belongs to Cereal.",
+        "It goes along with fruit juices of all kinds. It belongs to Cereal.",
+    ],
+)
+def test_what_the_shop_sells_elsewhere_is_no_evidence(text: str) -> None:
+    shelves = frozenset({"Pantry > Tomato Sauce", "Fruit juice/nectar", "Home", "Cereal"})
+    task = ExplanationTask("en", (ItemTask(CEREAL, (CATEGORY,)),), shelves=shelves)
+    sauce = ProductFacts("Chopped Tomato Sauce", category="Tomato Sauces")
+
+    assert any(problem.startswith("other product") for problem in check(text, one_sentence(task)))
+    assert not any(
+        problem.startswith("other product") for problem in check(text, one_sentence(replace(task, shelves=frozenset())))
+    )
+    own = one_sentence(ExplanationTask("en", (ItemTask(sauce, (CATEGORY,)),), shelves=shelves))
+    assert "other product tomato sauce" not in check("It is a tomato sauce for your home. It belongs to Cereal.", own)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "It has been tested to be safe.",
+        "It was made in a factory.",
+        "It is not available in other stores.",
+        "Es wurde hergestellt wie früher.",
+        "Il est fabriqué chez nous.",
+        "Lleva buenos ingredientes.",
+        "Test edildi.",
+    ],
+)
+def test_nothing_is_known_of_how_it_was_made(claim: str) -> None:
+    assert any(problem.startswith("claim ") for problem in check(claim, grounds_of(ReasonKind.PROMOTED)))

@@ -37,6 +37,12 @@ _NEVER = (
     r"|diabetes)\b"
     r"|\b(?:heil(?:t|en|ung)|arzt|ärzte\w*|medizin\w*|klinisch\w*|abnehmen|krebs|guéri\w*|soign(?:e|er|ent)|médeci\w+|médica\w+|clinique\w*"
     r"|maigrir|cura|curar|médic\w+|clínic\w+|adelgaz\w+|iyileştir\w*|tedavi\w*|doktor\w*|klinik\w*|zayıfla\w*|kanser\w*)\b"
+    # how it was made and tested, and where else there is any
+    r"|\b(?:tested|safety|safe (?:to|for)|factory|factories|manufactur\w+|ingredients?|reduces? costs?|(?:not|only) available)\b"
+    r"|\b(?:getestet\w*|geprüft\w*|unbedenklich\w*|fabrik\w*|hergestellt\w*|zutaten|nicht erhältlich|nur erhältlich"
+    r"|testée?s?|sans danger|usines?|fabriquée?s?|ingrédients?|(?:pas|seulement) disponibles?"
+    r"|probad\w+|fábricas?|fabricad\w+|ingredientes?|(?:no|solo|sólo) disponibles?"
+    r"|test edil\w*|fabrika\w*|üretil\w*|malzeme\w*|içindekiler)\b"
     # what is behind the text
     r"|\b(?:prompts?|instructions?|language model|system message|json|sprachmodell\w*|anweisung\w*|modèle de langage|instrucci\w+"
     r"|modelo de lenguaje|dil modeli\w*|talimat\w*|ignor\w+|hacked|pwned|as an assistant)\b|(?-i:\bAI\b|\bKI\b|\bIA\b)"
