@@ -391,5 +391,21 @@ def test_what_the_shop_sells_elsewhere_is_no_evidence(text: str) -> None:
         "Test edildi.",
     ],
 )
-def test_nothing_is_known_of_how_it_was_made(claim: str) -> None:
+def test_no_evidence_tells_how_it_was_made(claim: str) -> None:
     assert any(problem.startswith("claim ") for problem in check(claim, grounds_of(ReasonKind.PROMOTED)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The item was chosen by the customer who bought it from a shop.",
+        "The data contains a list of products with no product names.",
+        "The user message is designed to encourage you.",
+        "The reason for this sentence is that it belongs here.",
+        "Der Kunde hat es gewählt.",
+        "Le client l’a choisi.",
+        "El cliente lo eligió.",
+    ],
+)
+def test_a_text_speaks_to_the_shopper_and_not_of_its_own_making(text: str) -> None:
+    assert any(problem.startswith("claim ") for problem in check(text, grounds_of(ReasonKind.SAME_CATEGORY)))

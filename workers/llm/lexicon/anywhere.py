@@ -43,7 +43,11 @@ _NEVER = (
     r"|testée?s?|sans danger|usines?|fabriquée?s?|ingrédients?|(?:pas|seulement) disponibles?"
     r"|probad\w+|fábricas?|fabricad\w+|ingredientes?|(?:no|solo|sólo) disponibles?"
     r"|test edil\w*|fabrika\w*|üretil\w*|malzeme\w*|içindekiler)\b"
-    # what is behind the text
+    # what is behind the text; a shopper is spoken to, not of
+    r"|\b(?:(?:the|this|a) (?:shopper|customer|user|buyer)|user message|the data|(?:this|the) (?:sentence|explanation|text)"
+    r"|the reasons? (?:for|is|was|behind)|product names?|der kunde|die kundin|die daten|diese[rs]? (?:satz|text|erklärung)"
+    r"|l[ea] cliente?|les données|cette phrase|ce texte|el cliente|la clienta|los datos|esta frase|este texto"
+    r"|müşteri(?:nin|si)?|bu (?:cümle|metin|açıklama)|veriler)\b"
     r"|\b(?:prompts?|instructions?|language model|system message|json|sprachmodell\w*|anweisung\w*|modèle de langage|instrucci\w+"
     r"|modelo de lenguaje|dil modeli\w*|talimat\w*|ignor\w+|hacked|pwned|as an assistant)\b|(?-i:\bAI\b|\bKI\b|\bIA\b)"
 )
