@@ -152,7 +152,7 @@ async def test_a_new_model_is_swapped_in_while_the_api_serves(shop: Shop) -> Non
     async def swapped() -> bool:
         return bool((await shop.data(version))["model"]["version"] != before["model"]["version"])
 
-    await until(swapped, "another seed's model", 100)
+    await until(swapped, "another seed's model", 180)
     following = await shop.data(version, user="household-82")
     assert following["recommendations"]["modelVersion"] == following["model"]["version"]
     current = await shop.resources.database["model_snapshots"].count_documents({"current": True})
