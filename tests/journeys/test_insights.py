@@ -406,20 +406,31 @@ async def test_a_rating_is_kept_once_and_reported_with_its_interval(shop: Shop) 
     assert (await shop.ask(RATE, {"input": {"productId": product, "helpful": True}})).code == "BAD_USER_INPUT"
 
 
+async def next_instant() -> datetime:
+    """A time that no earlier list shares: the log keeps milliseconds."""
+    now = datetime.now(UTC)
+
+    async def passed() -> bool:
+        return datetime.now(UTC) > now + timedelta(milliseconds=1)
+
+    await until(passed, "the next millisecond")
+    return datetime.now(UTC)
+
+
 async def test_clicks_are_counted_with_and_without_an_explanation(shop: Shop) -> None:
     # given a list whose texts may still be on order, and the same list with all of them
     user, other = await shopper(shop), await shopper(shop)
     start = datetime.now(UTC)
     early = await listed(shop, user, limit=4)
     had_text = bool(early["items"][0]["explanation"]["text"])
-    polling = datetime.now(UTC)
+    polling = await next_instant()
 
     async def is_written() -> bool:
         shown = await listed(shop, user, limit=4)
         return all(item["explanation"]["text"] for item in shown["items"])
 
     await until(is_written, "the texts")
-    middle = datetime.now(UTC)
+    middle = await next_instant()
     explained = await listed(shop, user, limit=4)
 
     # when products of both are clicked, one twice, and one by somebody who was not shown it
