@@ -69,16 +69,13 @@ def moments(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
 
 def mixed(signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
     """The weighted sum of standardised signals, shape (items,)."""
-    total: NDArray[np.float32] | None = None
+    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float32)
     shift = np.float32(0)
     for name, values in signals.items():
         mean, scale = moments(values)
         factor = np.float32(weights[name]) * scale
-        shift += factor * mean
-        if total is None:
-            total = values * factor
-        elif factor > 0:
+        if factor > 0:
             total += values * factor
-    assert total is not None  # noqa: S101 (nobody asks for nothing)
+            shift += factor * mean
     total -= shift
     return total
