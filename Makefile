@@ -61,16 +61,16 @@ settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop/set
 	$(BIN)/python -m devstack.settings_docs
 
 bench: $(INSTALLED)  ## Measure requests per second and latency
-	$(BIN)/python -m devstack.bench $(ARGS)
+	$(BIN)/python -m devstack.bench.serving $(ARGS)
 
 bench-scoring: $(INSTALLED)  ## Measure training and lists, e.g. ARGS="--products 1000000"
-	$(BIN)/python -m devstack.bench_scoring $(ARGS)
+	$(BIN)/python -m devstack.bench.scoring $(ARGS)
 
 bench-jobs: $(INSTALLED)  ## Measure a worker's speed and memory, e.g. ARGS="--jobs 10000"
-	$(BIN)/python -m devstack.bench_jobs $(ARGS)
+	$(BIN)/python -m devstack.bench.jobs $(ARGS)
 
 bench-texts: $(INSTALLED)  ## Measure texts under lists, e.g. ARGS="faults" (or latency, grounding)
-	$(BIN)/python -m devstack.bench_texts $(or $(ARGS),--help)
+	$(BIN)/python -m devstack.bench.texts $(or $(ARGS),--help)
 
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --all-extras --output-file requirements.lock

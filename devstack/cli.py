@@ -13,7 +13,7 @@ import click
 
 from devstack.errors import StackError
 from devstack.evaluation.command import evaluate, synthesize
-from devstack.prompts import prompts
+from devstack.evaluation.prompts import prompts
 
 _T = TypeVar("_T")
 
@@ -72,8 +72,8 @@ def main() -> None:
 @_llm
 def up(sample: int | None, *, keep_dates: bool, port: int | None, llm: str | None) -> None:
     """Start all: databases, data, model, API, worker. Ctrl-C stops all."""
-    from devstack.up import UpOptions
-    from devstack.up import up as run
+    from devstack.stack.up import UpOptions
+    from devstack.stack.up import up as run
 
     _run(run(_settings(), UpOptions(sample=sample, keep_dates=keep_dates, port=port, llm=llm)))
 
@@ -81,7 +81,7 @@ def up(sample: int | None, *, keep_dates: bool, port: int | None, llm: str | Non
 @main.command()
 def down() -> None:
     """Stop the stack that runs with this data folder, and wait until it has."""
-    from devstack.data_dir import DataDir
+    from devstack.stack.data_dir import DataDir
 
     data = DataDir(_settings().stack.data_dir)
     if (pid := data.holder()) is None:
@@ -155,7 +155,7 @@ def activate(version: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def replay(days: float, *, as_json: bool) -> None:
     """Estimate from logged lists what they would have earned without exploration, and under the bandit of today."""
-    from devstack import replay as replaying
+    from devstack.evaluation import replay as replaying
 
     report = _run(replaying.replayed(_settings(), days))
     if as_json:
@@ -185,7 +185,7 @@ def worker() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def status(*, as_json: bool) -> None:
     """Show what runs and what the databases hold. Exits with 1 when nothing runs."""
-    from devstack import status as reporting
+    from devstack.stack import status as reporting
 
     report = asyncio.run(reporting.status(_settings()))
     if as_json:
@@ -199,7 +199,7 @@ def status(*, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(*, yes: bool) -> None:
     """Delete the local stack's databases, models and logs (never those that MONGODB_URI or REDIS_URL name)."""
-    from devstack.data_dir import DataDir
+    from devstack.stack.data_dir import DataDir
 
     data = DataDir(_settings().stack.data_dir)
     if not data.root.exists():

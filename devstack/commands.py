@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devstack.data_dir import DataDir
 from devstack.errors import StackError
-from devstack.logs import say
-from devstack.process import spawn, stop
 from devstack.progress import progress
-from devstack.stack import (
+from devstack.stack.data_dir import DataDir
+from devstack.stack.logs import say
+from devstack.stack.parts import (
     api_program,
     child_environment,
     command_program,
@@ -23,6 +22,7 @@ from devstack.stack import (
     with_secret,
     worker_program,
 )
+from devstack.stack.process import spawn, stop
 
 if TYPE_CHECKING:
     from shop.settings import Settings
@@ -56,7 +56,7 @@ async def train(settings: Settings, kind: str, seed_: int | None, *, guarded: bo
     """
     from shop.entities.models import TrainingKind
     from shop.resources import open_resources
-    from workers.training import train_and_activate
+    from workers.training.run import train_and_activate
 
     async with databases(settings) as found, open_resources(found) as resources:
         with progress(together=True) as report:
@@ -118,7 +118,7 @@ async def activate(settings: Settings, version: str) -> None:
 
 def run_part(settings: Settings, part: str, port: int | None) -> None:
     """The API or a worker: in place of this process when databases run already, with its own databases otherwise."""
-    from devstack.up import UpOptions, api_port, up
+    from devstack.stack.up import UpOptions, api_port, up
 
     data = DataDir(settings.stack.data_dir)
     found = running_stack(settings, data)

@@ -13,7 +13,7 @@ from graphql_api.loaders import Loaders
 from shop.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
-    from shop.entities.people import User, Viewer
+    from shop.entities.users import User, Viewer
     from shop.resources import Resources
 
 

@@ -6,18 +6,18 @@ from enum import Enum
 
 import strawberry
 
-from scoring.rules import RuleAction, Segment
+from scoring.ranking.rules import RuleAction, Segment
 from scoring.types import EventType, ReasonKind, Scenario
 from shop.entities.exclusions import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason, ReportGroup
 from shop.entities.jobs import JobState
+from shop.entities.merchandising import Weekday
 from shop.entities.models import SnapshotStatus, TrainingKind
 from shop.entities.paging import ProductSort
-from shop.entities.people import Role
 from shop.entities.recommendations import Confidence, Degradation
-from shop.entities.rules import Weekday
 from shop.entities.usage import Purpose, UsageDimension
+from shop.entities.users import Role
 
 
 def _describe(enum: type[Enum], name: str, description: str, values: dict[Enum, str]) -> None:

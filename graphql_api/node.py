@@ -6,12 +6,12 @@ from typing import Annotated
 
 import strawberry
 
-from graphql_api.accounts.types import User
 from graphql_api.arguments import NodeId
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
 from graphql_api.merchandising.types import MerchandisingRule
 from graphql_api.relay import MAX_PAGE, Node, decode_any_id
+from graphql_api.users.types import User
 from shop.errors import BadInputError, ShopError
 
 NodeIds = Annotated[list[strawberry.ID], strawberry.argument(description="Ids as they came in answers.")]

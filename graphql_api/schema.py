@@ -15,8 +15,6 @@ from strawberry.extensions import (
 )
 from strawberry.tools import merge_types
 
-from graphql_api.accounts.mutations import AccountMutation
-from graphql_api.accounts.queries import AccountQuery
 from graphql_api.audit.queries import AuditQuery
 from graphql_api.catalog.mutations import CatalogMutation
 from graphql_api.catalog.queries import CatalogQuery
@@ -37,6 +35,8 @@ from graphql_api.recommendations.mutations import RecommendationMutation
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.usage.queries import UsageQuery
+from graphql_api.users.mutations import AccountMutation
+from graphql_api.users.queries import AccountQuery
 from shop.settings import ApiSettings
 
 if TYPE_CHECKING:

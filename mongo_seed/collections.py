@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.rules import RuleAction
+from scoring.ranking.rules import RuleAction
 from scoring.types import EventType
 from shop.entities.exclusions import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason
 from shop.entities.jobs import JobState
-from shop.entities.people import Role
 from shop.entities.usage import Purpose
+from shop.entities.users import Role
 
 Schema = dict[str, Any]
 Index = tuple[str, list[tuple[str, Any]], dict[str, Any]]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mongo_seed import complete_journey, fields
+from mongo_seed import fields
+from mongo_seed.complete_journey import reader as complete_journey
 from mongo_seed.fields import RowError
 from mongo_seed.rows import (
     INTERACTION_COLUMNS,
@@ -21,7 +22,7 @@ from mongo_seed.rows import (
     parse_product,
 )
 from mongo_seed.table_files import TableReader
-from scoring.dataset import Catalogue, Dataset
+from scoring.data.dataset import Catalogue, Dataset
 from scoring.types import EVENT_CODES, EventType
 from shop.entities.catalog import Money
 from shop.services.export import in_time_order
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mongo_seed.loading import Progress
-    from scoring.dataset import Interactions
+    from scoring.data.dataset import Interactions
 
 Values = dict[str, Any]
 

@@ -22,7 +22,7 @@ from mongo_seed.rows import (
     parse_product,
 )
 from mongo_seed.table_files import RejectsFile, Row, TableReader
-from shop.entities.people import User
+from shop.entities.users import User
 from shop.store.database import BulkError, bulk_insert, bulk_replace, iterate
 from shop.store.documents import category_to_document, interaction_to_document, user_to_document
 

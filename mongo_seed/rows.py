@@ -14,7 +14,7 @@ from mongo_seed.fields import RowError
 from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
-from shop.entities.people import Actor
+from shop.entities.users import Actor
 from shop.store.documents import interaction_from_document, money_from_document, money_to_document, product_to_document
 
 if TYPE_CHECKING:

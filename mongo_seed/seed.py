@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mongo_seed import demo
-from mongo_seed.complete_journey import (
+from mongo_seed.complete_journey import demo
+from mongo_seed.complete_journey.reader import (
     Journey,
     Selection,
     categories,

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from scoring.bandit import BanditState
-    from scoring.rules import Ruling
+    from scoring.exploration.bandit import BanditState
+    from scoring.ranking.rules import Ruling
 
 
 class Scenario(StrEnum):
@@ -161,7 +161,7 @@ class ComponentScore:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """What a bandit can learn from one place of a list: half-precision rows of features (scoring.bandit_features)."""
+    """What a bandit can learn from one place of a list: half-precision rows of scoring.exploration.features."""
 
     features: bytes  # one row: the product shown
     rivals: bytes = b""  # compressed rows: all that might have been here, the list's own product first; b"" if fixed

@@ -9,42 +9,42 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shop.services.accounts import AccountService
 from shop.services.bandit import BanditService
+from shop.services.budgets import BudgetService
 from shop.services.catalog import CatalogService
 from shop.services.corrections import CorrectionService
 from shop.services.events import BLOCK_SECONDS, EventHub
-from shop.services.explain import ExplanationService
 from shop.services.explanation_stream import ExplanationStream
+from shop.services.explanations import ExplanationService
 from shop.services.feedback import FeedbackService
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
+from shop.services.interactions import TrackService
 from shop.services.jobs import JobService
-from shop.services.llm_budget import BudgetService
-from shop.services.llm_usage import UsageService
-from shop.services.model import ModelService
-from shop.services.recommend import RecommendationService
-from shop.services.rules import RuleService
-from shop.services.track import TrackService
+from shop.services.merchandising import RuleService
+from shop.services.models import ModelService
+from shop.services.recommendations import RecommendationService
+from shop.services.usage import UsageService
+from shop.services.users import AccountService
 from shop.store import database as mongo
 from shop.store import redis
 from shop.store.audit import AuditStore
 from shop.store.bandit import BanditStore
+from shop.store.catalog import ProductStore
 from shop.store.event_log import EventLog
 from shop.store.exclusions import ExclusionStore
+from shop.store.explanations import ExplanationStore, InsightStore
 from shop.store.feedback import FeedbackStore
 from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
 from shop.store.keys import Keys
-from shop.store.products import ProductStore
+from shop.store.merchandising import RuleStore
+from shop.store.models import SnapshotStore
 from shop.store.queue import ArqQueue
 from shop.store.recommendation_log import RecommendationLog
 from shop.store.rollups import RollupStore
-from shop.store.rules import RuleStore
 from shop.store.schedules import ScheduleStore
 from shop.store.sessions import SessionStore
-from shop.store.snapshots import SnapshotStore
-from shop.store.texts import ExplanationStore, InsightStore
 from shop.store.usage import SpentStore, UsageStore
 from shop.store.users import UserStore
 

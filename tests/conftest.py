@@ -11,8 +11,8 @@ import hypothesis
 import pytest
 from pydantic_settings import BaseSettings
 
-from devstack.binaries import find_mongod, find_valkey
-from devstack.servers import free_port, mongo_server, running, valkey_server
+from devstack.stack.binaries import find_mongod, find_valkey
+from devstack.stack.servers import free_port, mongo_server, running, valkey_server
 from shop.settings import ModelSettings, MongoSettings, RedisSettings, Settings
 from shop.store.database import connect
 

@@ -18,9 +18,9 @@ from shop.entities.jobs import JobGroup
 from shop.resources import open_resources
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
+from workers.delivery import Delivery, work_off
 from workers.llm.metered import metered_writer
 from workers.registry import JOBS, SCHEDULES
-from workers.run import Delivery, work_off
 from workers.schedule import Scheduler
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from shop.jobs import (
     group_of,
 )
 from workers.schedule import Schedule
-from workers.tasks.explain import explain_list
-from workers.tasks.insight import roll_up_session, write_insight
+from workers.tasks.explanation_stream import stream_explanation
+from workers.tasks.explanations import explain_list
+from workers.tasks.insights import roll_up_session, write_insight
 from workers.tasks.roll_up import roll_up_experiments
-from workers.tasks.stream import stream_explanation
 from workers.tasks.sweep import sweep
 from workers.tasks.train import train_model
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from devstack.evaluation.report import Report
     from devstack.evaluation.run import Plan, Results
     from mongo_seed.dataset_files import FileData
-    from scoring.baselines import Baseline
+    from scoring.evaluation.baselines import Baseline
 
 PROTOCOLS = ("leave-last-out", "next-basket", "temporal", "cold-users", "new-items")
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -91,7 +91,7 @@ def _evaluate(  # noqa: PLR0913
     from threadpoolctl import threadpool_limits
 
     from devstack.evaluation.run import Plan
-    from scoring.protocols import Protocol
+    from scoring.evaluation.splitting import Protocol
 
     chosen = [] if no_baselines else _models(only)
     plan = Plan(Protocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.evaluation.lists import Lists
-    from scoring.protocols import Cases
+    from scoring.evaluation.splitting import Cases
 
 
 class Dump:

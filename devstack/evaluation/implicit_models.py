@@ -10,8 +10,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from threadpoolctl import threadpool_limits
 
-from scoring.baselines.baseline import NothingToLearnError
-from scoring.baselines.histories import training_rows
+from scoring.evaluation.baselines.baseline import NothingToLearnError
+from scoring.evaluation.baselines.histories import training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from scoring.baselines import Batch
-    from scoring.interactions import TrainingSet
+    from scoring.data.interactions import TrainingSet
+    from scoring.evaluation.baselines import Batch
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from scoring.metrics import tie_breaker
+from scoring.evaluation.metrics import tie_breaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from scoring.protocols import Case, Cases
+    from scoring.evaluation.splitting import Case, Cases
 
 DEPTH = 100
 SHOWN = 10

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devstack.evaluation.lists import Lists
-    from scoring.protocols import Cases
+    from scoring.evaluation.splitting import Cases
 
 PER_USER = ("ndcg@10", "hr@10", "recall@20", "mrr@10", "novelty@10")
 METRICS = (*PER_USER, "coverage@10")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from scoring.baselines import BASELINES
+from scoring.evaluation.baselines import BASELINES
 
 if TYPE_CHECKING:
-    from scoring.baselines import Baseline
+    from scoring.evaluation.baselines import Baseline
 
 IMPLICIT = "Without ALS and BPR: implicit is not installed. Install it with: pip install implicit"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scoring.calibration import level_of
-from scoring.profile import fold_history
-from scoring.recommender import Recommender
-from scoring.training import train
+from scoring.data.profile import fold_history
+from scoring.learning.training import train
+from scoring.ranking.calibration import level_of
+from scoring.ranking.recommender import Recommender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from scoring.dataset import Dataset
-    from scoring.profile import Profile
-    from scoring.protocols import Case, Protocol
+    from scoring.data.dataset import Dataset
+    from scoring.data.profile import Profile
+    from scoring.evaluation.splitting import Case, Protocol
 
 
 class Product:

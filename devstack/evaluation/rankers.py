@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from devstack.evaluation.lists import SHOWN, Lists, Selector
-from scoring.baselines import Batch
+from scoring.evaluation.baselines import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devstack.evaluation.product import Product
-    from scoring.baselines import Baseline
-    from scoring.protocols import Case, Cases
+    from scoring.evaluation.baselines import Baseline
+    from scoring.evaluation.splitting import Case, Cases
 
 _BATCH_SCORES = 12_000_000  # users times products of a batch: 48 MB of scores
 _MOST_CASES = 256

@@ -14,10 +14,10 @@ from devstack.evaluation.phases import Phase, phase
 from devstack.evaluation.product import Product
 from devstack.evaluation.rankers import BaselineRanker, ProductRanker
 from devstack.evaluation.tuning import Tuned, Tuner
-from scoring.baselines.baseline import NothingToLearnError
-from scoring.interactions import TrainingSet
-from scoring.items import ItemIndex
-from scoring.protocols import VALIDATION_SHARE, Protocol, Split, split
+from scoring.data.interactions import TrainingSet
+from scoring.data.items import ItemIndex
+from scoring.evaluation.baselines.baseline import NothingToLearnError
+from scoring.evaluation.splitting import VALIDATION_SHARE, Protocol, Split, split
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devstack.evaluation.lists import Lists, Ranker
-    from scoring.baselines import Baseline
-    from scoring.dataset import Dataset
-    from scoring.protocols import Cases
+    from scoring.data.dataset import Dataset
+    from scoring.evaluation.baselines import Baseline
+    from scoring.evaluation.splitting import Cases
 
     Tell = Callable[[str, str, int, int], None]  # stage, detail, steps done, steps in all
     Keep = Callable[[str, int, Cases, Lists], None]

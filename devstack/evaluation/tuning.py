@@ -9,15 +9,15 @@ import numpy as np
 
 from devstack.evaluation.measures import hits
 from devstack.evaluation.rankers import BaselineRanker
-from scoring.interactions import TrainingSet
+from scoring.data.interactions import TrainingSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from scoring.baselines import Baseline
-    from scoring.protocols import Split
+    from scoring.evaluation.baselines import Baseline
+    from scoring.evaluation.splitting import Split
 
 _K = 10
 

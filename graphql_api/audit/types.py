@@ -7,9 +7,9 @@ from datetime import datetime
 import strawberry
 from strawberry.scalars import JSON
 
-from graphql_api.accounts.types import User
 from graphql_api.context import Info
 from graphql_api.relay import PageInfo, encode_cursor, encode_id, page_info
+from graphql_api.users.types import User
 from shop.entities import audit as entities
 from shop.entities.paging import Page
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import strawberry
 
+from graphql_api.actors import actor_of, require_somebody
 from graphql_api.context import Info
 from graphql_api.feedback.types import ExplanationRating
 from graphql_api.payloads import INPUT, UserError
-from graphql_api.recommendations.actors import actor_of, require_somebody
 from graphql_api.relay import decode_id
 from shop.entities.feedback import RatingReason
 from shop.errors import Problem

@@ -11,11 +11,11 @@ from graphql_api.arguments import in_utc
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
 from graphql_api.relay import Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info, require_few
-from scoring.rules import Rule, RuleAction, Schedule, Scope, Segment, Target
+from scoring.ranking.rules import Rule, RuleAction, Schedule, Scope, Segment, Target
 from scoring.types import Scenario
-from shop.entities import rules as entities
+from shop.entities import merchandising as entities
+from shop.entities.merchandising import Weekday
 from shop.entities.paging import Page
-from shop.entities.rules import Weekday
 
 
 @strawberry.type(description="The products that a rule is about: those that are any of these.")

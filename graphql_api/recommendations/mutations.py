@@ -7,13 +7,13 @@ from typing import Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.actors import actor_of, require_somebody
 from graphql_api.context import Info
 from graphql_api.payloads import INPUT, UserError
-from graphql_api.recommendations.actors import actor_of, require_somebody
 from graphql_api.recommendations.types import Explanation, Insight
 from graphql_api.relay import decode_id, decode_ids
 from shop.entities.exclusions import ExclusionReason, InsightEdit
-from shop.entities.people import User
+from shop.entities.users import User
 from shop.errors import BadInputError
 from shop.services.corrections import MAX_NOTE
 

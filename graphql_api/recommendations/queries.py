@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from graphql_api.actors import actor_of, require_somebody
 from graphql_api.arguments import ProductId, SessionId, UserId
 from graphql_api.context import Info
-from graphql_api.recommendations.actors import actor_of, require_somebody
 from graphql_api.recommendations.types import (
     Explanation,
     Insight,

@@ -7,10 +7,10 @@ from contextlib import aclosing
 
 import strawberry
 
+from graphql_api.actors import actor_of, require_somebody
 from graphql_api.arguments import AfterEvent, ProductId, SessionId, UserId
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
-from graphql_api.recommendations.actors import actor_of, require_somebody
 from graphql_api.recommendations.types import (
     Explanation,
     Insight,

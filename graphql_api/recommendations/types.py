@@ -13,7 +13,8 @@ from graphql_api.context import Info
 from graphql_api.relay import decode_id, decode_ids, encode_id
 from scoring import types as scoring
 from scoring.types import Component, ReasonKind, Scenario
-from shop.entities import explanations, people, recommendations
+from shop.entities import explanations, recommendations
+from shop.entities import users as people
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.recommendations import Confidence, Degradation, RecommendationRequest
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from scoring.types import EventType
     from shop.entities.catalog import Money
-    from shop.entities.people import Actor
+    from shop.entities.users import Actor
 
 
 @dataclass(frozen=True, slots=True)

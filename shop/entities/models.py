@@ -14,8 +14,8 @@ class TrainingKind(StrEnum):
     """How much of a model is made anew."""
 
     FULL = "FULL"
-    EMBEDDINGS = "EMBEDDINGS"  # scoring.refresh.refresh_embeddings
-    CONTENT = "CONTENT"  # scoring.refresh.refresh_content
+    EMBEDDINGS = "EMBEDDINGS"  # scoring.learning.refresh.refresh_embeddings
+    CONTENT = "CONTENT"  # scoring.learning.refresh.refresh_content
 
 
 class SnapshotStatus(StrEnum):
@@ -36,7 +36,7 @@ class ModelSnapshot:
     weights: dict[str, float]
     size_bytes: int
     training_seconds: float
-    format: int  # scoring.state.FORMAT_VERSION of the code that trained it
+    format: int  # scoring.data.state.FORMAT_VERSION of the code that trained it
     metrics: dict[str, float] = field(default_factory=dict)
     current: bool = False
     kind: TrainingKind = TrainingKind.FULL

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scoring.types import Impression
     from shop.entities.catalog import Product
     from shop.entities.explanations import Explanation, Insight
-    from shop.entities.people import Actor
+    from shop.entities.users import Actor
 
 
 class Confidence(StrEnum):

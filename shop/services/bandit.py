@@ -13,8 +13,8 @@ from uuid import uuid4
 import numpy as np
 import structlog
 
-from scoring.bandit import BanditState, credit, forget, update
-from scoring.bandit_features import unpack_rows
+from scoring.exploration.bandit import BanditState, credit, forget, update
+from scoring.exploration.features import unpack_rows
 from scoring.types import EventType
 from shop.errors import UnavailableError
 from shop.store.bandit import StoredBandit

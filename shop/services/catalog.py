@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shop.entities.catalog import Category, Product
     from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
     from shop.services.events import EventHub
-    from shop.store.products import ProductStore
+    from shop.store.catalog import ProductStore
 
 _log = structlog.get_logger(__name__)
 _CATEGORIES_SECONDS = 60

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shop.entities.events import Event, Topic
-from shop.entities.people import Actor
+from shop.entities.users import Actor
 from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
     from shop.entities.exclusions import InsightEdit
     from shop.entities.explanations import Insight
-    from shop.entities.people import User
+    from shop.entities.users import User
     from shop.services.events import EventHub
-    from shop.services.explain import ExplanationService
+    from shop.services.explanations import ExplanationService
     from shop.services.history import HistoryService
     from shop.services.insights import InsightService
     from shop.store.exclusions import ExclusionStore

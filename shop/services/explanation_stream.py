@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from shop.entities.events import Event
     from shop.entities.explanations import Explanation
-    from shop.entities.people import Actor
+    from shop.entities.users import Actor
     from shop.services.events import EventHub
-    from shop.services.explain import ExplanationService
+    from shop.services.explanations import ExplanationService
 
 _PATIENCE_SECONDS = 120  # longer than a worker may take; who waits in vain subscribes again
 

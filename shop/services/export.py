@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.dataset import Catalogue, Dataset, Interactions
-from scoring.items import pack_strings, unpack_strings
+from scoring.data.dataset import Catalogue, Dataset, Interactions
+from scoring.data.items import pack_strings, unpack_strings
 from scoring.types import EVENT_CODES
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shop.entities.catalog import Product
+    from shop.store.catalog import ProductStore
     from shop.store.interactions import InteractionStore
-    from shop.store.products import ProductStore
 
     Progress = Callable[[str, float], Awaitable[None]]
 

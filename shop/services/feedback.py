@@ -11,8 +11,8 @@ from shop.errors import BadInputError, Problem
 if TYPE_CHECKING:
     from shop.entities.explanations import Explanation
     from shop.entities.feedback import RatingReason, ReportGroup
-    from shop.entities.people import Actor
-    from shop.services.explain import ExplanationService
+    from shop.entities.users import Actor
+    from shop.services.explanations import ExplanationService
     from shop.store.feedback import FeedbackStore
 
 MAX_COMMENT = 1_000

@@ -18,9 +18,9 @@ from shop.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shop.entities.people import Actor
+    from shop.entities.users import Actor
     from shop.services.events import EventHub
-    from shop.services.model import ActiveModel
+    from shop.services.models import ActiveModel
     from shop.store.exclusions import ExclusionStore
     from shop.store.interactions import InteractionStore
     from shop.store.sessions import Session, SessionEvent, SessionStore

@@ -16,17 +16,17 @@ from scoring.types import EventType
 from shop.entities.catalog import Money
 from shop.entities.events import Event, Topic
 from shop.entities.explanations import TEXT_VERSION, Insight, TextStatus
-from shop.entities.people import Actor, UserProfile
+from shop.entities.users import Actor, UserProfile
 from shop.errors import UnavailableError
 from shop.jobs import JobQueue, RollUpSession, WriteInsight
 
 if TYPE_CHECKING:
-    from shop.entities.people import User
+    from shop.entities.users import User
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
     from shop.store.exclusions import ExclusionStore
+    from shop.store.explanations import InsightStore
     from shop.store.interactions import InteractionStore
-    from shop.store.texts import InsightStore
     from shop.store.users import UserStore
 
 _log = structlog.get_logger(__name__)

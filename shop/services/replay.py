@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.bandit import BanditState, update
-from scoring.bandit_features import unpack_rows
-from scoring.replay import Replayed, bandit_policy, evaluate, exploit, explore_all, replay_slot
+from scoring.exploration.bandit import BanditState, update
+from scoring.exploration.features import unpack_rows
+from scoring.exploration.off_policy import Replayed, bandit_policy, evaluate, exploit, explore_all, replay_slot
 from scoring.types import Impression
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scoring.replay import PolicyValue
+    from scoring.exploration.off_policy import PolicyValue
     from shop.store.recommendation_log import RecommendationLog
 
 POLICIES = ("logged", "list only", "even", "bandit", "bandit, held out")

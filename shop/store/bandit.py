@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pymongo.errors import DuplicateKeyError
 
-from scoring.bandit import DIMENSION, BanditState
-from scoring.bandit_features import LAYOUT
+from scoring.exploration.bandit import DIMENSION, BanditState
+from scoring.exploration.features import LAYOUT
 from shop.store.database import Database, iterate, put_document, store_errors
 from shop.store.redis import redis_errors
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scoring.types import EventType
 from shop.entities.catalog import Category, Money, Product
 from shop.entities.interactions import Interaction
-from shop.entities.people import Actor, Preferences, Role, User
+from shop.entities.users import Actor, Preferences, Role, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shop.entities.exclusions import InsightEdit
-    from shop.entities.people import Actor, User
+    from shop.entities.users import Actor, User
     from shop.store.audit import AuditStore
     from shop.store.database import Session
-    from shop.store.texts import InsightStore
+    from shop.store.explanations import InsightStore
 
 
 class ExclusionStore:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shop.entities.interactions import Interaction
     from shop.entities.paging import Page, PageRequest
-    from shop.entities.people import Actor
+    from shop.entities.users import Actor
 
 _NEWEST = SortKey("NEWEST", "at", -1, -1)
 _EXPORT_FIELDS = dict.fromkeys(("userId", "sessionId", "productId", "type", "at", "quantity", "orderId"), 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shop.entities.people import UserProfile
+from shop.entities.users import UserProfile
 from shop.store.database import Database, store_errors
 from shop.store.documents import money_from_document, money_to_document, user_from_document
 from shop.store.paging import SortKey, find_page
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.paging import Page, PageRequest
-    from shop.entities.people import Preferences, User
+    from shop.entities.users import Preferences, User
 
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shop.entities.catalog import Money, Product
-    from shop.entities.people import User
     from shop.entities.recommendations import Evidence
+    from shop.entities.users import User
     from shop.services.catalog import CatalogService
 
 

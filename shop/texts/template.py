@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shop.texts.facts import DATED, elapsed
-from shop.texts.plain import LONGEST_LABEL, speakable
+from shop.texts.sanitize import LONGEST_LABEL, speakable
 from shop.texts.wording import wording_for
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.collaborative import Collaborative, CollaborativeConfig
-from scoring.component import Scorer
-from scoring.content import Content, ContentConfig
-from scoring.contextual import Contextual, ContextualConfig
-from scoring.interactions import TrainingSet
-from scoring.neural import Neural, NeuralConfig
-from scoring.profile import fold_history, seeds_profile
+from scoring.components.collaborative import Collaborative, CollaborativeConfig
+from scoring.components.component import Scorer
+from scoring.components.content import Content, ContentConfig
+from scoring.components.contextual import Contextual, ContextualConfig
+from scoring.components.neural import Neural, NeuralConfig
+from scoring.data.interactions import TrainingSet
+from scoring.data.profile import fold_history, seeds_profile
 from scoring.types import Component, EventType
 from tests.scoring.synthetic import (
     DAY,
@@ -35,7 +35,7 @@ from tests.scoring.synthetic import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scoring.profile import Profile
+    from scoring.data.profile import Profile
 
 KINDS: dict[Component, tuple[type[Any], Any]] = {
     Component.COLLABORATIVE: (Collaborative, CollaborativeConfig()),

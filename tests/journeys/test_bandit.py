@@ -15,10 +15,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.servers import free_port
+from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from mongo_seed.migrate import migrate
-from scoring.bandit_features import LAYOUT
+from scoring.exploration.features import LAYOUT
 from shop.store.database import connect
 from tests.fixtures.shop import Shop, serving
 from tests.fixtures.waiting import until

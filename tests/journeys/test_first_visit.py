@@ -10,11 +10,11 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.servers import free_port
+from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from scoring.types import ReasonKind
-from shop.entities.people import Actor
 from shop.entities.recommendations import Evidence
+from shop.entities.users import Actor
 from shop.settings import LlmSettings
 from tests.fixtures.llm_server import llm_server
 from tests.fixtures.shop import Shop, serving, working

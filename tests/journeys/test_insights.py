@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from graphql_api.relay import decode_id, encode_id
-from mongo_seed import demo
+from mongo_seed.complete_journey import demo
 from shop.entities.explanations import Explanation, Text, TextSource, TextStatus
-from shop.entities.people import Actor, User
 from shop.entities.recommendations import RecommendationRequest
+from shop.entities.users import Actor, User
 from shop.resources import open_resources
 from shop.services import insights
 from shop.store.database import put_document

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from devstack.servers import free_port
+from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from graphql_api.relay import encode_id
-from mongo_seed import demo
+from mongo_seed.complete_journey import demo
 from mongo_seed.migrate import migrate
-from shop.entities.people import User
+from shop.entities.users import User
 from shop.errors import BadInputError
 from shop.jobs import RollUpSession, Sweep
 from shop.settings import ApiSettings, AuthSettings

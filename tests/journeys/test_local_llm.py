@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from devstack.bench_texts.checker import Checker
+from devstack.bench.texts.checker import Checker
 from devstack.errors import StackError
-from devstack.local_llm import LocalModel, find_model, local_llm_program
-from devstack.ports import free_port
-from devstack.process import running
+from devstack.stack.local_llm import LocalModel, find_model, local_llm_program
+from devstack.stack.ports import free_port
+from devstack.stack.process import running
 from graphql_api.app import create_app
 from graphql_api.relay import decode_id
 from shop.settings import ApiSettings, LlmSettings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from devstack.process import Program
+    from devstack.stack.process import Program
     from shop.settings import Settings
     from tests.fixtures.shop import Subscription
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from graphql_api.relay import decode_id, encode_id
-from scoring.rules import RuleContext
+from scoring.ranking.rules import RuleContext
 from scoring.types import Scenario
-from shop.entities.people import Actor
 from shop.entities.recommendations import RecommendationRequest
+from shop.entities.users import Actor
 from shop.resources import open_resources
 from tests.fixtures.waiting import until
 from tests.journeys.test_outages import shop_on_cables

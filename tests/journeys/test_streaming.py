@@ -12,10 +12,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.servers import free_port
+from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from graphql_api.relay import decode_id
-from shop.entities.people import Actor
+from shop.entities.users import Actor
 from shop.jobs import ExplainItem, ExplainList, to_json
 from shop.settings import LlmSettings, RedisSettings
 from tests.fixtures import llm_server
@@ -23,8 +23,8 @@ from tests.fixtures.llm_server import pieces_of, truthful_text
 from tests.fixtures.shop import Shop, serving, working
 from tests.fixtures.waiting import until
 from workers.context import WorkerContext
+from workers.delivery import run_job
 from workers.llm.writer import Writer
-from workers.run import run_job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

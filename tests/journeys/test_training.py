@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mongo_seed import demo
+from mongo_seed.complete_journey import demo
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:

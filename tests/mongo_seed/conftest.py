@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mongo_seed.complete_journey import read_journey
+from mongo_seed.complete_journey.reader import read_journey
 
 if TYPE_CHECKING:
-    from mongo_seed.complete_journey import Journey
+    from mongo_seed.complete_journey.reader import Journey
 
 
 @pytest.fixture(scope="session")

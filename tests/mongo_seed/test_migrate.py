@@ -10,12 +10,12 @@ import pytest
 
 from mongo_seed.collections import COLLECTIONS
 from mongo_seed.migrate import MIGRATIONS, migrate
-from scoring.rules import Rule, RuleAction, Schedule, Target
+from scoring.ranking.rules import Rule, RuleAction, Schedule, Target
 from scoring.types import EventType
 from shop.entities.catalog import Category, Money, Product
 from shop.entities.interactions import Interaction
-from shop.entities.people import Actor, User
-from shop.entities.rules import MerchandisingRule
+from shop.entities.merchandising import MerchandisingRule
+from shop.entities.users import Actor, User
 from shop.store.database import BulkError, bulk_insert, lease
 from shop.store.documents import (
     category_to_document,
@@ -23,7 +23,7 @@ from shop.store.documents import (
     product_to_document,
     user_to_document,
 )
-from shop.store.rules import rule_to_document
+from shop.store.merchandising import rule_to_document
 
 if TYPE_CHECKING:
     from shop.store.database import Database

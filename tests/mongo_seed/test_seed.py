@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mongo_seed import demo
-from mongo_seed.complete_journey import interaction_batches, select
+from mongo_seed.complete_journey import demo
+from mongo_seed.complete_journey.reader import interaction_batches, select
 from mongo_seed.popularity import recompute_popularity
 from mongo_seed.seed import is_seeded, seed
 from shop.errors import BadInputError
 from shop.store.documents import interaction_from_document, product_from_document, user_from_document
 
 if TYPE_CHECKING:
-    from mongo_seed.complete_journey import Journey
+    from mongo_seed.complete_journey.reader import Journey
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -234,7 +234,7 @@ def test_two_lines_of_one_basket_and_product_are_both_kept(journey: Journey) -> 
 
 def test_reading_needs_no_pandas() -> None:
     code = (
-        "import sys; from mongo_seed.complete_journey import read_journey; read_journey();"
+        "import sys; from mongo_seed.complete_journey.reader import read_journey; read_journey();"
         " print('pandas' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

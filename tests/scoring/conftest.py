@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scoring.recommender import Recommender
-from scoring.training import train
+from scoring.learning.training import train
+from scoring.ranking.recommender import Recommender
 from tests.scoring.synthetic import shop
 
 if TYPE_CHECKING:
-    from scoring.dataset import Dataset
-    from scoring.state import ModelState
+    from scoring.data.dataset import Dataset
+    from scoring.data.state import ModelState
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.dataset import Catalogue, Dataset, Interactions
-from scoring.ease import Crowd, DualEase, PrimalEase, fit_ease
+from scoring.components.ease import Crowd, DualEase, PrimalEase, fit_ease
+from scoring.data.dataset import Catalogue, Dataset, Interactions
 from scoring.types import EVENT_CODES, EventType, History
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from mongo_seed.migrate import migrate
-from scoring.bandit import DIMENSION, BanditState, update
-from scoring.bandit_features import LAYOUT, impression
+from scoring.exploration.bandit import DIMENSION, BanditState, update
+from scoring.exploration.features import LAYOUT, impression
 from scoring.types import EventType, Scenario
 from shop.entities.catalog import Money, Product
 from shop.entities.explanations import Explanation, TextStatus
 from shop.entities.interactions import Interaction
-from shop.entities.people import Actor
 from shop.entities.recommendations import Freshness, Recommendation, RecommendationList
+from shop.entities.users import Actor
 from shop.errors import UnavailableError
 from shop.resources import open_resources
 from shop.store.bandit import BanditStore, StoredBandit

@@ -12,11 +12,11 @@ from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Money, Product
 from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource, TextStatus
-from shop.entities.people import Actor
 from shop.entities.recommendations import Evidence
+from shop.entities.users import Actor
 from shop.resources import open_resources
 from shop.settings import LlmSettings
-from shop.store.products import ProductStore
+from shop.store.catalog import ProductStore
 from tests.fixtures.llm_server import llm_server, truthful_text
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
@@ -213,7 +213,7 @@ def test_the_key_has_all_that_a_text_depends_on(settings: Settings) -> None:
         evidence: tuple[Evidence, ...] = TOGETHER,
         language: str = "en",
     ) -> str:
-        from shop.services.explain import ExplanationService
+        from shop.services.explanations import ExplanationService
 
         service = ExplanationService(None, None, None, llm or settings.llm, None)  # type: ignore[arg-type]
         return service.claim(actor, product, evidence, language).key

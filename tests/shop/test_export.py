@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from shop.entities.exclusions import InsightEdit
-from shop.entities.people import Actor, User
+from shop.entities.users import Actor, User
 from shop.services import export as exporting
 from shop.services.export import export, read_export
 from shop.store.audit import AuditStore
+from shop.store.catalog import ProductStore
 from shop.store.exclusions import ExclusionStore
+from shop.store.explanations import InsightStore
 from shop.store.interactions import InteractionStore
-from shop.store.products import ProductStore
-from shop.store.texts import InsightStore
 from tests.fixtures.small_shop import purchase, stock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scoring.dataset import Dataset
+    from scoring.data.dataset import Dataset
     from shop.services.export import Exported
     from shop.store.database import Database
 

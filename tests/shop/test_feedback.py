@@ -14,7 +14,7 @@ from scoring.types import EventType
 from shop.entities.explanations import TextSource
 from shop.entities.feedback import Proportion, ReportGroup
 from shop.entities.interactions import Interaction
-from shop.entities.people import Actor
+from shop.entities.users import Actor
 from shop.store.database import bulk_insert
 from shop.store.feedback import FeedbackStore
 from shop.store.interactions import InteractionStore

@@ -18,8 +18,8 @@ from shop.entities.explanations import TextSource
 from shop.entities.usage import Lookups, Purpose, UsageCounts, UsageDimension
 from shop.errors import BadInputError, UnavailableError
 from shop.resources import open_resources
-from shop.services.llm_budget import BudgetService
-from shop.services.llm_usage import UsageService
+from shop.services.budgets import BudgetService
+from shop.services.usage import UsageService
 from shop.settings import LlmSettings, Price
 from shop.store.usage import SpentStore, UsageStore
 from tests.fixtures.cable import cable

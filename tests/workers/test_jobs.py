@@ -21,8 +21,8 @@ from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
+from workers.delivery import run_job
 from workers.llm.writer import build_writer
-from workers.run import run_job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

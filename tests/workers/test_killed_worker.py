@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devstack.binaries import find_valkey
-from devstack.servers import free_port, running, valkey_server
+from devstack.stack.binaries import find_valkey
+from devstack.stack.servers import free_port, running, valkey_server
 from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Product
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from devstack.process import Program
+    from devstack.stack.process import Program
     from shop.resources import Resources
     from shop.settings import Settings
     from shop.store.database import Database

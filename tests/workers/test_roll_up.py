@@ -10,13 +10,13 @@ import pytest
 from mongo_seed.migrate import migrate
 from scoring.types import EventType
 from shop.entities.interactions import Interaction
-from shop.entities.people import Actor
+from shop.entities.users import Actor
 from shop.jobs import RollUpExperiments
 from shop.resources import open_resources
 from shop.store.database import bulk_insert
 from workers.context import WorkerContext
+from workers.delivery import run_job
 from workers.llm.writer import build_writer
-from workers.run import run_job
 from workers.tasks.roll_up import days_between
 
 if TYPE_CHECKING:

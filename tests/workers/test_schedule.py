@@ -17,7 +17,7 @@ from shop.errors import UnavailableError
 from shop.jobs import Sweep, TrainModel
 from shop.resources import open_resources
 from tests.fixtures.cable import cable
-from tests.workers.test_run import failed, run_all
+from tests.workers.test_delivery import failed, run_all
 from workers.registry import SCHEDULES
 from workers.schedule import Schedule, Scheduler
 

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from scoring.state import load
+from scoring.data.state import load
 from scoring.types import Scenario
 from shop.entities.jobs import JobState
 from shop.entities.models import SnapshotStatus, TrainingKind
 from shop.errors import BadInputError
 from shop.jobs import TrainModel
 from shop.resources import open_resources
-from shop.services.model import TRAINING_FOLDER
+from shop.services.models import TRAINING_FOLDER
 from tests.fixtures.shop import working
 from tests.fixtures.small_shop import product, purchase, stock
 from tests.fixtures.waiting import until
 from tests.scoring.synthetic import Shape
-from workers.training import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
+from workers.training.run import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from scoring.dataset import Dataset
+    from scoring.data.dataset import Dataset
     from shop.entities.jobs import JobRecord
     from shop.entities.models import ModelSnapshot
     from shop.resources import Resources

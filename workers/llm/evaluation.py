@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.types import ReasonKind
 from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
-from shop.texts.plain import visible
+from shop.texts.sanitize import visible
 from workers.llm.errors import ProviderError
 from workers.llm.grounding import check, count_sentences, explanation_grounds, in_language, insight_grounds
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
 from shop.texts.facts import DATED, elapsed
-from shop.texts.plain import LINK, LONGEST_LABEL, LONGEST_NAME, hides, plain, speakable, visible
+from shop.texts.sanitize import LINK, LONGEST_LABEL, LONGEST_NAME, hides, plain, speakable, visible
 from shop.texts.wording import text_language
 from workers.llm.lexicon import LEXICONS, NEVER, NEW, QUALITIES, Claim, Lexicon, Unit
 

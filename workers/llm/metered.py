@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from shop.entities.explanations import TextSource
     from shop.resources import Resources
-    from shop.services.llm_budget import BudgetService, Reservation
-    from shop.services.llm_usage import UsageService
+    from shop.services.budgets import BudgetService, Reservation
+    from shop.services.usage import UsageService
     from workers.llm.prompts import Prompt
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider, Usage
     from workers.llm.writer import Writer

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scoring.types import ReasonKind
 from shop.entities.explanations import PROMPT_VERSION
 from shop.texts.facts import DATED, elapsed
-from shop.texts.plain import visible
+from shop.texts.sanitize import visible
 from shop.texts.wording import text_language
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from workers.llm.chain import build_chain
 from workers.llm.errors import OverBudgetError, PausedError, ProviderError, RejectedRequestError
 from workers.llm.grounding import explanation_grounds
 from workers.llm.protocol import TextChecked, TextDelta, WrittenText
-from workers.llm.proving import problems_of, proved_explanations, proved_insight
 from workers.llm.template import TemplateProvider
+from workers.llm.verification import problems_of, proved_explanations, proved_insight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence

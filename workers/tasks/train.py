@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.training import Mark, data_mark, train_and_activate
+from workers.training.run import Mark, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from shop.jobs import TrainModel

@@ -11,7 +11,7 @@ import pytest
 
 from devstack.evaluation import plots
 from devstack.evaluation.command import PROTOCOLS
-from scoring.baselines import BASELINES
+from scoring.evaluation.baselines import BASELINES
 from tests.devstack.evaluation.conftest import whybuy
 
 if TYPE_CHECKING:

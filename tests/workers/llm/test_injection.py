@@ -11,7 +11,7 @@ import pytest
 from scoring.types import ReasonKind
 from shop.entities.explanations import TextSource
 from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, ShopperFacts
-from shop.texts.plain import LONGEST_NAME, hides, plain, speakable, visible
+from shop.texts.sanitize import LONGEST_NAME, hides, plain, speakable, visible
 from shop.texts.template import describe_shopper
 from tests.workers.llm.samples import CEREAL, EVERY_KIND, MILK, writer_of
 from workers.llm.grounding import count_sentences

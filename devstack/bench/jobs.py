@@ -1,0 +1,211 @@
+"""`make bench-jobs`: a worker process writes many explanations from templates, on databases of its own.
+
+It says how fast, whether the worker's memory stays level, and whether every text was written, and written once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from devstack.progress import progress
+from devstack.stack.binaries import find_mongod, find_valkey
+from devstack.stack.data_dir import DataDir
+from devstack.stack.parts import child_environment, connected, worker_program
+from devstack.stack.ports import free_port
+from devstack.stack.process import running
+from devstack.stack.servers import mongo_server, valkey_server
+from mongo_seed.migrate import migrate
+from scoring.types import ReasonKind
+from shop.entities.catalog import Product
+from shop.entities.events import Topic
+from shop.entities.jobs import JobFilter, JobGroup, JobState
+from shop.entities.recommendations import Evidence
+from shop.jobs import ExplainItem, ExplainList
+from shop.resources import Resources, open_resources
+from shop.settings import LlmSettings, Settings, WorkerSettings
+from shop.store.database import count_documents
+from shop.store.event_log import EventLog
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_PRODUCTS = 200
+_TENTHS = 10
+_AT_ONCE = 50
+_LOOK_SECONDS = 0.1
+_LOOKS_AT_QUEUES = 100
+_PATIENCE_SECONDS = 120  # without any text
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """After so many jobs: seconds since the first one, and the worker's resident memory in kilobytes."""
+
+    jobs: int
+    seconds: float
+    memory_kb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What became of the jobs; `twice` are texts that were announced more than once."""
+
+    ordered: int
+    stored: int
+    announced: int
+    twice: int
+    failed: int
+    waiting: int
+
+    @property
+    def even(self) -> bool:
+        return self.stored == self.announced == self.ordered and not (self.twice or self.failed or self.waiting)
+
+
+@contextlib.asynccontextmanager
+async def own_databases(settings: Settings, folder: Path) -> AsyncIterator[Settings]:
+    """Connected settings over fresh servers in `folder`."""
+    libraries = DataDir(settings.stack.data_dir).libraries
+    mongod = mongo_server(find_mongod(libraries), folder / "mongod", free_port())
+    valkey = valkey_server(find_valkey(), folder / "valkey", free_port())
+    async with running(mongod, folder / "mongod.log"), running(valkey, folder / "valkey.log"):
+        plain = settings.model_copy(update={"llm": LlmSettings(provider="template"), "worker": WorkerSettings()})
+        yield connected(plain, DataDir(folder), mongod.url, valkey.url)
+
+
+async def order(resources: Resources, jobs: int) -> None:
+    """Puts the jobs into the queue: one text each, for a shopper of its own."""
+    await migrate(resources.database)
+    await resources.products.upsert(
+        [Product(f"p{number}", f"p{number}", f"Tea {number}") for number in range(_PRODUCTS)]
+    )
+    with progress() as show:
+        for start in range(0, jobs, _AT_ONCE):
+            numbers = range(start, min(start + _AT_ONCE, jobs))
+            await asyncio.gather(*(resources.queue.enqueue(_job(one), job_id=f"explain:{one}") for one in numbers))
+            show("putting jobs into the queue", numbers.stop, jobs)
+
+
+def _job(number: int) -> ExplainList:
+    evidence = (Evidence(ReasonKind.POPULAR, count=number % 100 + 2),)
+    item = ExplainItem(f"text-{number}", f"p{number % _PRODUCTS}", evidence)
+    return ExplainList(f"s:visitor-{number}", "en", (item,))
+
+
+async def follow(resources: Resources, pid: int, jobs: int) -> list[Sample]:
+    """Waits until all texts are stored; a sample at every tenth. Raises ClickException when nothing happens."""
+    samples: list[Sample] = []
+    began = last = time.monotonic()
+    before = 0
+    with progress() as show:
+        while before < jobs:
+            await asyncio.sleep(_LOOK_SECONDS)
+            done = await count_documents(resources.database, "explanations")
+            now = time.monotonic()
+            if done != before:
+                last = now
+            elif now - last > _PATIENCE_SECONDS:
+                raise click.ClickException(f"No text for {_PATIENCE_SECONDS} s; {done:,} of {jobs:,} are written.")
+            if done == 0:
+                began = now
+            if done * _TENTHS // jobs > before * _TENTHS // jobs:
+                samples.append(Sample(done, now - began, await _memory_kb(pid)))
+            before = done
+            show("writing texts", done, jobs)
+    return samples
+
+
+async def _memory_kb(pid: int) -> int:
+    command = ("ps", "-o", "rss=", "-p", str(pid))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return int(output)
+
+
+async def balance(resources: Resources, jobs: int) -> Balance:
+    """Counts what is there once the queues are empty."""
+    queues = [resources.keys.queue_of(group) for group in JobGroup]
+    for _ in range(_LOOKS_AT_QUEUES):
+        if (waiting := sum([await resources.redis.zcard(queue) for queue in queues])) == 0:
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+    announced = await _announced(resources)
+    return Balance(
+        ordered=jobs,
+        stored=await count_documents(resources.database, "explanations"),
+        announced=len(announced),
+        twice=sum(times > 1 for times in announced.values()),
+        failed=await resources.jobs.count(JobFilter(JobState.FAILED)),
+        waiting=waiting,
+    )
+
+
+async def _announced(resources: Resources) -> Counter[str]:
+    """How often the event log says of each text that it is ready."""
+    log = EventLog(resources.redis, resources.redis, resources.keys)
+    counted: Counter[str] = Counter()
+    after = "0-0"
+    while page := await log.between(after, "+"):
+        counted.update(event.data["key"] for event in page if event.topic is Topic.EXPLANATION_READY)
+        after = page[-1].id
+    return counted
+
+
+async def measure(settings: Settings, jobs: int, folder: Path) -> bool:
+    """Prints what was measured; whether nothing was lost or done twice."""
+    async with own_databases(settings, folder) as own, open_resources(own) as resources:
+        await order(resources, jobs)
+        environment = child_environment(own, DataDir(folder)) | {"LLM_PROVIDER": "template"}
+        environment |= {"MONGODB_DATABASE": own.mongo.database, "REDIS_PREFIX": own.redis.prefix}
+        async with running(worker_program(environment), folder / "worker.log") as worker:
+            samples = await follow(resources, worker.pid, jobs)
+            counted = await balance(resources, jobs)
+    _report(samples, counted)
+    return counted.even
+
+
+def _report(samples: list[Sample], counted: Balance) -> None:
+    click.echo(
+        f"\n{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python "
+        f"{platform.python_version()}; one worker, texts from templates, databases on the same machine"
+    )
+    click.echo(f"{'jobs':>8}{'seconds':>10}{'jobs/s':>9}{'memory MB':>12}")
+    previous = Sample(0, 0.0, 0)
+    for sample in samples:
+        rate = (sample.jobs - previous.jobs) / max(sample.seconds - previous.seconds, 1e-9)
+        click.echo(f"{sample.jobs:>8,}{sample.seconds:>10.1f}{rate:>9.0f}{sample.memory_kb / 1024:>12.1f}")
+        previous = sample
+    settled = samples[len(samples) // 2 :]
+    slope = np.polyfit([one.jobs for one in settled], [one.memory_kb for one in settled], 1)[0]
+    click.echo(f"memory over the second half: {slope * 1000:+.0f} kB for each 1,000 jobs")
+    click.echo(f"all in all: {samples[-1].jobs / samples[-1].seconds:.0f} jobs/s")
+    click.echo(
+        f"ordered {counted.ordered:,}, stored {counted.stored:,}, announced {counted.announced:,}, announced twice "
+        f"{counted.twice:,}, failed {counted.failed:,}, still waiting {counted.waiting:,}"
+    )
+
+
+@click.command(help=__doc__)
+@click.option("--jobs", default=10_000, show_default=True, type=click.IntRange(100, 50_000), help="Texts to write.")
+def main(jobs: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="whybuy-bench-") as folder:
+        even = asyncio.run(measure(Settings(), jobs, Path(folder)))
+    sys.exit(0 if even else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""`make bench`: how fast recommendations are served, beside the same query over constant data as the floor.
+
+Both are one API process each, asked over the same number of keep-alive connections from this process. The ratio is
+what counts: it says what ranking, looking up and logging cost on top of GraphQL itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+
+from devstack.stack.data_dir import DataDir
+from devstack.stack.parts import api_program, child_environment, databases, worker_program
+from devstack.stack.ports import free_port
+from devstack.stack.process import Program, accepts, running
+from shop.settings import Settings
+from shop.store.database import connect, iterate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOST = "127.0.0.1"
+_ROUNDS = 5
+QUERY = """
+query ($input: RecommendationInput) {
+  recommendations(input: $input) {
+    items {
+      score
+      confidence
+      product { id name }
+      breakdown { collaborative { share } contentBased { share } neural { share } contextual { share } }
+      reasons { kind count value }
+      explanation { status text }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Requests per second, and latencies in milliseconds, sorted."""
+
+    rate: float
+    latencies: list[float]
+
+    def percentile(self, share: float) -> float:
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+class Connection:
+    """One HTTP/1.1 keep-alive connection; a full client would cost the machine more than the server does."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> Connection:
+        return cls(*await asyncio.open_connection(HOST, port, limit=1 << 22))
+
+    async def post(self, request: bytes) -> bytes:
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise click.ClickException(f"The API answered {head.splitlines()[0].decode()!r}.")
+        length = next(
+            int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length:")
+        )
+        body = await self._reader.readexactly(length)
+        if b'"errors"' in body:  # an error is quick to give, and must not count as an answer
+            raise click.ClickException(f"The API answered with errors: {body[:300].decode()}")
+        return body
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+def request(user: str, limit: int) -> bytes:
+    body = orjson.dumps({"query": QUERY, "variables": {"input": {"limit": limit}}})
+    head = f"POST /graphql HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nX-User: {user}\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Result:
+    """Every connection asks one request after the other until the time is over."""
+    latencies: list[float] = []
+    begin = time.perf_counter()
+
+    async def work(offset: int) -> None:
+        connection = await Connection.open(port)
+        turn = offset
+        while time.perf_counter() - begin < seconds:
+            started = time.perf_counter()
+            await connection.post(requests[turn % len(requests)])
+            latencies.append((time.perf_counter() - started) * 1000)
+            turn += connections
+        await connection.close()
+
+    await asyncio.gather(*(work(offset) for offset in range(connections)))
+    return Result(len(latencies) / (time.perf_counter() - begin), sorted(latencies))
+
+
+async def warm(port: int, requests: Sequence[bytes]) -> None:
+    """Asks for every list until all explanations are written."""
+    connection = await Connection.open(port)
+    patience = time.monotonic() + 120
+    waiting = list(requests)
+    while waiting:
+        answers = {entry: await connection.post(entry) for entry in waiting}
+        waiting = [entry for entry, text in answers.items() if b'"PENDING"' in text]
+        click.echo(f"warming: {len(requests) - len(waiting)} of {len(requests)} lists are ready")
+        if time.monotonic() > patience:
+            raise click.ClickException("The worker did not write all explanations in two minutes.")
+        await asyncio.sleep(0.5 if waiting else 0)
+    await connection.close()
+
+
+async def measure(settings: Settings, users: int, connections: int, seconds: float, limit: int) -> None:
+    data = DataDir(settings.stack.data_dir)
+    async with databases(settings) as found, contextlib.AsyncExitStack() as stack:
+        requests = [request(user, limit) for user in await _shoppers(found, users)]
+        environment = child_environment(found, data) | {"WHYBUY_LOG_LEVEL": "WARNING"}
+        api = api_program(environment, HOST, free_port())
+        await stack.enter_async_context(running(api, data.logs / "bench-api.log"))
+        async with running(worker_program(environment), data.logs / "bench-worker.log"):
+            await warm(api.port or 0, requests)
+        floor = _floor_program(limit)
+        await stack.enter_async_context(running(floor, data.logs / "bench-floor.log"))
+        results: dict[str, list[Result]] = {"floor": [], "recommendations": []}
+        for _ in range(_ROUNDS):  # taken in turns, so that a noisy minute hits both
+            for name, port in (("floor", floor.port or 0), ("recommendations", api.port or 0)):
+                await load(port, requests, connections, 1)
+                results[name].append(await load(port, requests, connections, seconds))
+            click.echo(f"measured {_ROUNDS} rounds of {seconds:g} s")
+    _report(results, len(requests), connections, limit)
+
+
+async def _shoppers(settings: Settings, count: int) -> list[str]:
+    client, database = connect(settings.mongo)
+    try:
+        query = {"role": "shopper"}
+        shoppers = [row["_id"] async for row in iterate(database, "users", query, fields=["_id"])][:count]
+    finally:
+        client.close()
+    if not shoppers:
+        raise click.ClickException("There are no shoppers in the database. Run `whybuy seed` and `whybuy train` first.")
+    return shoppers
+
+
+def _floor_program(limit: int) -> Program:
+    port = free_port()
+
+    async def ready() -> bool:
+        return await accepts(HOST, port)
+
+    command = (sys.executable, "-m", "devstack.bench.floor", str(port), str(limit))
+    return Program("floor", command, {}, ready, port)
+
+
+def _report(results: dict[str, list[Result]], users: int, connections: int, limit: int) -> None:
+    middle = {name: sorted(rounds, key=lambda result: result.rate)[_ROUNDS // 2] for name, rounds in results.items()}
+    click.echo(
+        f"\n{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python "
+        f"{platform.python_version()}; recommendations(limit: {limit}), {users} shoppers, {connections} connections, "
+        "one API process, load from the same machine"
+    )
+    click.echo(f"{'':<16}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}")
+    for name, result in middle.items():
+        columns = (result.percentile(0.5), result.percentile(0.99), result.latencies[-1])
+        click.echo(f"{name:<16}{result.rate:>12.0f}" + "".join(f"{value:>9.1f}" for value in columns))
+    pairs = zip(results["recommendations"], results["floor"], strict=True)
+    ratios = sorted(shop.rate / floor.rate for shop, floor in pairs)
+    click.echo(f"ratio to the floor: {ratios[_ROUNDS // 2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+
+
+@click.command(help=__doc__)
+@click.option("--users", default=200, show_default=True, help="Shoppers to ask for, in turn.")
+@click.option("--connections", default=8, show_default=True, help="Connections that ask at the same time.")
+@click.option("--seconds", default=5.0, show_default=True, help="Length of each of the rounds.")
+@click.option("--limit", default=10, show_default=True, help="Items of each list.")
+def main(users: int, connections: int, seconds: float, limit: int) -> None:
+    asyncio.run(measure(Settings(), users, connections, seconds, limit))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""`whybuy status`: what runs, whether it is healthy, what the databases hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from devstack.stack.content import Content, content
+from devstack.stack.data_dir import DataDir, StackState
+from devstack.stack.parts import connected
+from shop.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shop.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One process; `started` is in seconds since 1970, `pid` is None for a server that is not ours."""
+
+    process: str
+    pid: int | None
+    port: int | None
+    started: float | None
+    restarts: int
+    health: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    running: bool
+    api_url: str
+    mongo_uri: str
+    redis_url: str
+    processes: tuple[Row, ...]
+    counts: Mapping[str, int]
+    model: str | None
+
+
+async def status(settings: Settings) -> Status:
+    """What there is to know; parts that do not answer are said to be away."""
+    data = DataDir(settings.stack.data_dir)
+    state = data.state()
+    mongo_uri = settings.mongo.uri or (state.mongo_uri if state else "")
+    redis_url = settings.redis.url or (state.redis_url if state else "")
+    rows = await asyncio.gather(*(_row(name, state) for name in state.processes)) if state else []
+    held = await _content(connected(settings, data, mongo_uri, redis_url)) if mongo_uri else Content({}, None)
+    return Status(
+        running=state is not None,
+        api_url=state.api_url if state else "",
+        mongo_uri=mongo_uri,
+        redis_url=redis_url,
+        processes=tuple(rows),
+        counts=held.counts,
+        model=held.model,
+    )
+
+
+async def _content(settings: Settings) -> Content:
+    try:
+        return await content(settings)
+    except UnavailableError:
+        return Content({}, None)
+
+
+async def _row(name: str, state: StackState) -> Row:
+    process = state.processes[name]
+    health = await _health(name, state) if _alive(process.pid) else "stopped, will be started again"
+    return Row(name, process.pid, process.port, process.started, process.restarts, health)
+
+
+async def _health(name: str, state: StackState) -> str:
+    from shop.store.admin import redis_ready
+    from shop.store.database import is_primary
+
+    process = state.processes[name]
+    if name == "mongod":
+        return "ok" if await is_primary(f"mongodb://127.0.0.1:{process.port}") else "does not take writes"
+    if name == "valkey":
+        return "ok" if await redis_ready(state.redis_url) else "does not answer"
+    if name == "api":
+        return await asyncio.to_thread(_get_health, f"{state.api_url}/health/ready")
+    if name == "llm":
+        return await asyncio.to_thread(_get_health, f"http://127.0.0.1:{process.port}/health")
+    return "ok"
+
+
+def _get_health(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as response:  # noqa: S310  our own address
+            return "ok" if response.status == 200 else f"HTTP {response.status}"
+    except OSError as error:
+        return f"not ready ({error})"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def as_json(report: Status) -> str:
+    return json.dumps(asdict(report), indent=2)
+
+
+def show(report: Status) -> None:
+    """The report as tables on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not report.running:
+        console.print("No stack runs here. Start one with `whybuy up`.")
+    if report.processes:
+        table = Table("process", "pid", "port", "up since", "restarts", "health")
+        for row in report.processes:
+            since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.started)) if row.started else ""
+            table.add_row(row.process, str(row.pid), str(row.port or ""), since, str(row.restarts), row.health)
+        console.print(table)
+    if report.counts:
+        console.print(", ".join(f"{count:,} {name}" for name, count in report.counts.items()))
+        console.print(f"model {report.model}" if report.model else "no model yet: `whybuy train` makes one")
+    elif report.mongo_uri:
+        console.print("MongoDB does not answer.")
+    if report.api_url:
+        console.print(f"GraphQL {report.api_url}/graphql")

@@ -1,0 +1,187 @@
+"""`whybuy up`: databases, data, model, API and worker, until somebody says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from devstack.errors import StackError
+from devstack.stack.data_dir import FREE_SPACE_NEEDED, MEGABYTE, DataDir, StackState
+from devstack.stack.logs import say
+from devstack.stack.parts import (
+    api_program,
+    child_environment,
+    command_program,
+    connected,
+    plan_databases,
+    worker_program,
+)
+from devstack.stack.ports import free_port, require_free
+from devstack.stack.process import spawn, stop
+from devstack.stack.supervisor import Supervisor
+from devstack.stack.text_writer import text_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devstack.stack.process import Program
+    from shop.settings import Settings
+
+SAMPLE_SPACE_NEEDED = 300 * MEGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """`parts` are the programs to run beside the databases; `prepare` is whether to seed and train what is missing;
+    `llm` is who writes the texts, None for what the settings say."""
+
+    sample: int | None = None
+    keep_dates: bool = False
+    port: int | None = None
+    parts: tuple[str, ...] = ("api", "worker")
+    prepare: bool = True
+    llm: str | None = None
+
+
+async def up(settings: Settings, options: UpOptions) -> None:
+    """Runs the stack until SIGINT, SIGTERM or SIGHUP. Raises StackError when it cannot run, or not any longer."""
+    data = DataDir(settings.stack.data_dir)
+    data.prepare(SAMPLE_SPACE_NEEDED if options.sample else FREE_SPACE_NEEDED)
+    with data.held():
+        await Stack(settings, options, data).run()
+
+
+def api_port(settings: Settings, named: int | None, last: Mapping[str, int] | None = None) -> int:
+    """The port that the user has named, else the default, else the last one or any that is free.
+
+    Raises StackError when a named port is taken.
+    """
+    api = settings.api
+    if named is not None or "port" in api.model_fields_set:
+        return require_free(api.port if named is None else named, api.host)
+    port = free_port(api.port, (last or {}).get("api", 0))
+    if port != api.port:
+        say("whybuy", f"port {api.port} is taken by another program, so the API gets {port} (--port names one)")
+    return port
+
+
+class Stack:
+    """One run of the local stack, in a data folder that this process holds."""
+
+    def __init__(self, settings: Settings, options: UpOptions, data: DataDir) -> None:
+        self._settings = settings
+        self._options = options
+        self._data = data
+        self._supervisor = Supervisor(data, on_change=self._write_state, on_failure=self._fail)
+        self._failure: StackError | None = None
+        self._asked = 0
+        self.api_url = ""
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(name, self._asked_to_stop)
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._bring_up()
+                await asyncio.Event().wait()
+        finally:
+            await self._supervisor.stop()
+            say("whybuy", "stopped; the data is kept")
+        if self._failure is not None:
+            raise self._failure
+
+    def _asked_to_stop(self) -> None:
+        self._asked += 1
+        if self._asked > 1:
+            say("whybuy", "stopping at once")
+            self._supervisor.kill()
+        elif self._task is not None:
+            say("whybuy", "stopping (Ctrl-C again to stop at once)")
+            self._task.cancel()
+
+    def _fail(self, error: StackError) -> None:
+        if self._failure is None and not self._asked and self._task is not None:
+            self._failure = error
+            self._task.cancel()
+
+    async def _bring_up(self) -> None:
+        began = time.monotonic()
+        port = api_port(self._settings, self._options.port, self._data.ports()) if "api" in self._options.parts else 0
+        writer = text_writer(self._options.llm, self._settings)
+        plan = plan_databases(self._settings, self._data)
+        self._settings = connected(self._settings, self._data, plan.mongo_uri, plan.redis_url)
+        if plan.programs:
+            say("whybuy", f"starting {' and '.join(program.name for program in plan.programs)}")
+        await self._supervisor.start(*plan.programs)
+        environment = child_environment(self._settings, self._data) | writer.environment
+        if self._options.prepare:
+            await self._prepare(environment)
+        await self._supervisor.start(*writer.programs, *self.programs(environment, port))
+        self._write_state()
+        self._greet(time.monotonic() - began)
+
+    def programs(self, environment: dict[str, str], port: int) -> list[Program]:
+        """What runs beside the databases."""
+        programs = []
+        if "api" in self._options.parts:
+            api = api_program(environment, self._settings.api.host, port)
+            self.api_url = api.url
+            self._data.write_ports(self._data.ports() | {"api": port})
+            programs.append(api)
+        if "worker" in self._options.parts:
+            programs.append(worker_program(environment))
+        return programs
+
+    async def _prepare(self, environment: dict[str, str]) -> None:
+        """Migrates, seeds an empty database, trains when there is no model."""
+        from devstack.stack.content import content, needs_demo_data
+
+        # A sample that the user names may be larger than what is there.
+        if await needs_demo_data(self._settings) or self._options.sample is not None:
+            before = await content(self._settings)
+            sample = () if self._options.sample is None else ("--sample", str(self._options.sample))
+            keep_dates = ("--keep-dates",) if self._options.keep_dates else ()
+            await self._run_command("seed", environment, *sample, *keep_dates)
+            grown = (await content(self._settings)).counts != before.counts
+        else:
+            grown = False
+        if grown or (await content(self._settings)).model is None:
+            # The data are others than those of the model there may be: nothing to compare by.
+            await self._run_command("train", environment, "--no-guard")
+
+    async def _run_command(self, name: str, environment: dict[str, str], *arguments: str) -> None:
+        """A `whybuy` command in a process of its own: its memory is given back, and it can be stopped at any time."""
+        process = await spawn(command_program(name, environment, sys.executable, "-m", "devstack", name, *arguments))
+        try:
+            code = await process.wait()
+        finally:
+            await stop(process)
+        if code != 0:
+            raise StackError(
+                f"`whybuy {name}` did not finish (see above). Run `whybuy up` again: it goes on where this stopped."
+            )
+
+    def _write_state(self) -> None:
+        self._data.write_state(
+            StackState(
+                pid=os.getpid(),
+                mongo_uri=self._settings.mongo.uri or "",
+                redis_url=self._settings.redis.url or "",
+                api_url=self.api_url,
+                processes=self._supervisor.processes,
+            )
+        )
+
+    def _greet(self, seconds: float) -> None:
+        from devstack.stack.panel import greeting
+
+        greeting(self._settings, self._data, self.api_url, seconds)

@@ -1,0 +1,39 @@
+"""Who is asking, and who else there is."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graphql_api.arguments import After, Before, First, Last, NodeId
+from graphql_api.context import Info
+from graphql_api.relay import decode_id, page_request
+from graphql_api.users.types import User, UserConnection
+
+
+@strawberry.type
+class AccountQuery:
+    @strawberry.field(description="The signed-in user, null for an anonymous visitor.")
+    async def viewer(self, info: Info) -> User | None:
+        viewer = info.context.viewer
+        user = await info.context.user(viewer.user_id) if viewer else None
+        return User.of(user) if user else None
+
+    @strawberry.field(description="A user: oneself, or for staff anybody. Null if unknown.")
+    async def user(self, info: Info, id: NodeId) -> User | None:
+        user_id = decode_id("User", id)
+        info.context.may_see(user_id)
+        user = await info.context.user(user_id)
+        return User.of(user) if user else None
+
+    @strawberry.field(description="All users, newest first (staff).")
+    async def users(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> UserConnection:
+        info.context.require_staff()
+        page = page_request("NEWEST", first, after, last, before)
+        return UserConnection.of(await info.context.resources.users.page(page))

@@ -1,0 +1,81 @@
+"""The seam between the ensemble and its components."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.data.interactions import TrainingSet
+    from scoring.data.profile import Profile
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A fitted component. It speaks in one or more signals, each on a scale of its own: the ensemble standardises them
+    and decides which to listen to.
+
+    A signal that knows nothing about a profile is equal for all items.
+    """
+
+    SIGNALS: ClassVar[tuple[str, ...]]  # names, `what.view`
+    DEFAULTS: ClassVar[dict[str, float]]  # weights of its signals where validation has not chosen; they sum to 1
+
+    @property
+    def config(self) -> Any:
+        """A frozen dataclass of JSON-ready fields."""
+        ...
+
+    @classmethod
+    def fit(cls, data: TrainingSet, config: Any, rng: Generator) -> Self:
+        """Learns from the training set; all randomness comes from `rng`."""
+        ...
+
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """The weighted sum of its signals, each standardised over the catalogue; shape (items,), finite.
+
+        weights: above 0, of some of its signals, at least one.
+        """
+        ...
+
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """Those of its signals that are wanted, each of shape (items,), finite. Never changes the scorer; the arrays
+        may be the scorer's own and are not to be written to."""
+        ...
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]: ...
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: Any) -> Self: ...
+
+
+def moments(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+    """Mean, and 1 / standard deviation; 0 for values that differ by no more than rounding."""
+    if not len(values):
+        return np.float32(0), np.float32(0)
+    mean = values.mean(dtype=np.float32)
+    centred = values - mean
+    spread = np.sqrt(centred @ centred / np.float32(len(values)))
+    if spread <= 1e-5 * abs(float(mean)) + 1e-12:
+        return mean, np.float32(0)
+    return mean, np.float32(1.0 / spread)
+
+
+def mixed(signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
+    """The weighted sum of standardised signals, shape (items,)."""
+    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float32)
+    shift = np.float32(0)
+    for name, values in signals.items():
+        mean, scale = moments(values)
+        factor = np.float32(weights[name]) * scale
+        if factor > 0:
+            total += values * factor
+            shift += factor * mean
+    total -= shift
+    return total

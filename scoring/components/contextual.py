@@ -1,0 +1,120 @@
+"""Contextual component: what sells now, on this shelf, and at this hour of the day; the same for everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from scoring.components.component import moments
+from scoring.data.interactions import DAY, EVENT_STRENGTHS
+from scoring.data.items import top_categories
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.data.dataset import Catalogue
+    from scoring.data.interactions import TrainingSet
+    from scoring.data.profile import Profile
+
+_HALF_LIVES = {"demand.week": 7.0 * DAY, "demand.month": 30.0 * DAY, "demand.season": 180.0 * DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class ContextualConfig:
+    hour_weight: float = 0.5
+    hour_prior: float = 200.0  # events that a category needs before its own daily rhythm counts as much as the shop's
+    shelf_prior: float = 5.0  # products that a category or brand needs before its own demand does
+
+
+@dataclass(frozen=True, slots=True)
+class Contextual:
+    SIGNALS: ClassVar[tuple[str, ...]] = (*_HALF_LIVES, "demand.shoppers", "demand.shelf")
+    DEFAULTS: ClassVar[dict[str, float]] = {"demand.month": 1.0}
+
+    config: ContextualConfig
+    demands: NDArray[np.float32]  # (signals, items), in the order of SIGNALS: logs of demand
+    rhythm: NDArray[np.float32]  # (24, categories + 1): log lift of a top category at an hour; the last is "none"
+    category: NDArray[np.int32]  # (items,): column of rhythm
+    spread: tuple[NDArray[np.float32], NDArray[np.float32]]  # mean and 1 / deviation of each signal, (signals,)
+
+    @property
+    def demand(self) -> NDArray[np.float32]:
+        """Log of the last month's demand, shape (items,)."""
+        month: NDArray[np.float32] = self.demands[self.SIGNALS.index("demand.month")]
+        return month
+
+    @classmethod
+    def fit(cls, data: TrainingSet, config: ContextualConfig, rng: Generator) -> Contextual:  # noqa: ARG003
+        columns = data.interactions
+        top = top_categories(data.dataset.catalogue)
+        # UTC hours: the query's local hour and this differ by a fixed offset within one shop at most.
+        hours = (columns.times // 3_600) % 24
+        counts = np.zeros((24, int(top.max(initial=-1)) + 2))
+        np.add.at(counts, (hours, top[columns.items]), 1.0)
+        demands = [_demand(data, half_life) for half_life in _HALF_LIVES.values()]
+        shoppers = np.log1p(data.shoppers.astype(np.float64))
+        demands += [shoppers, _shelf(data.dataset.catalogue, shoppers, config.shelf_prior)]
+        rhythm = _log_lift(counts, config.hour_prior)
+        return cls.from_arrays(
+            {"demands": np.stack(demands).astype(np.float32), "rhythm": rhythm, "category": top}, config
+        )
+
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """As the others', and lifted by what sells at the shopper's hour of the day, where it is known."""
+        means, scales = self.spread
+        wanted = np.array([weights.get(name, 0.0) for name in self.SIGNALS], dtype=np.float32)
+        factors: NDArray[np.float32] = wanted * scales
+        total: NDArray[np.float32] = factors @ self.demands
+        total -= factors @ means
+        if profile.local_hour is not None:
+            lift = factors.sum() * np.float32(self.config.hour_weight) * self.rhythm[profile.local_hour % 24]
+            total += lift[self.category]
+        return total
+
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:  # noqa: ARG002
+        return {name: row for name, row in zip(self.SIGNALS, self.demands, strict=True) if name in wanted}
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: getattr(self, name) for name in ("demands", "rhythm", "category")}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: ContextualConfig) -> Contextual:
+        means, scales = zip(*(moments(row) for row in arrays["demands"]), strict=True)
+        return cls(config=config, **arrays, spread=(np.array(means), np.array(scales)))
+
+
+def _demand(data: TrainingSet, half_life: float) -> NDArray[np.float64]:
+    """log(1 + events / their mean), each event halved every `half_life` seconds; shape (items,)."""
+    columns = data.interactions
+    fading = np.exp2((columns.times - data.now) / half_life)
+    demand = np.bincount(columns.items, fading * EVENT_STRENGTHS[columns.events], data.n_items)
+    logs: NDArray[np.float64] = np.log1p(demand / max(float(demand.mean()), 1e-12))
+    return logs
+
+
+def _shelf(catalogue: Catalogue, demand: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
+    """What products of the same category and brand sell, shape (items,): all that is known of a new one's demand."""
+    mean = float(demand.mean()) if len(demand) else 0.0
+    total = np.zeros(len(demand))
+    for labels in ([path[-1:] for path in catalogue.categories], [(brand,) for brand in catalogue.brands]):
+        code: dict[str, int] = {"": 0}
+        codes = np.array([code.setdefault(own[0] if own else "", len(code)) for own in labels], dtype=np.int64)
+        sold = demand > 0
+        sums = np.bincount(codes[sold], demand[sold], len(code)) + prior * mean
+        average = sums / (np.bincount(codes[sold], minlength=len(code)) + prior)
+        average[0] = mean
+        total += average[codes]
+    return total
+
+
+def _log_lift(counts: NDArray[np.float64], prior: float) -> NDArray[np.float32]:
+    """log P(hour | category) / P(hour), shrunk to 0 for categories with few events."""
+    hours = (counts.sum(axis=1, keepdims=True) + 1) / (counts.sum() + 24)
+    shares = (counts + prior * hours) / (counts.sum(axis=0, keepdims=True) + prior)
+    lift: NDArray[np.float32] = np.log(shares / hours).astype(np.float32)
+    return lift

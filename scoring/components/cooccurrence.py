@@ -1,0 +1,138 @@
+"""What is bought with what: for every product, the products that share its baskets more often than chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.data.interactions import DAY, PURCHASE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from scoring.data.interactions import TrainingSet
+
+_LIST_LENGTH = 50
+_LIST_ENTRIES = 10_000_000  # of all lists: those of a larger catalogue are shorter
+_LARGEST_BASKET = 60  # what is longer is cut into windows of this many events, in the order of time
+_MIN_TOGETHER = 2
+_MAX_SOURCES = 200  # products of a history that count, the weightiest: older ones add next to nothing
+_OWN = 0.8  # exponent of a product's own frequency in its followers' chances; the follower's has the rest
+_PRIOR = 5.0  # baskets added to both products, so that two chance meetings are no strong bond
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Lists of partners, best first; arrays of shape (items, length), padded with item -1."""
+
+    items: NDArray[np.int32]
+    counts: NDArray[np.int32]  # baskets with both
+    lifts: NDArray[np.float32]  # over what independence would give; above 1
+    affinities: NDArray[np.float32]  # cosine of the two products' baskets, shrunk; 0 to 1
+    followers: NDArray[np.int32]  # another list: what most of a product's buyers take with it, popular or not
+    chances: NDArray[np.float32]  # how many of them: baskets with both over baskets, leaning to the rarer; 0 to 1
+
+    def scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Summed affinity of every product to weighted products, shape (items,)."""
+        return _summed(self.items, self.affinities, items, weights)
+
+    def follow_scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Summed chance of every product beside weighted products, shape (items,)."""
+        return _summed(self.followers, self.chances, items, weights)
+
+
+def list_length(n_items: int) -> int:
+    """How many neighbours each product's list holds."""
+    return min(_LIST_LENGTH, max(10, _LIST_ENTRIES // max(n_items, 1)))
+
+
+def _summed(
+    lists: NDArray[np.int32], bonds: NDArray[np.float32], items: NDArray[np.int32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    if len(items) > _MAX_SOURCES:
+        top = np.argpartition(-weights, _MAX_SOURCES)[:_MAX_SOURCES]
+        items, weights = items[top], weights[top]
+    amounts = bonds[items] * weights[:, None]  # 0 in the padding
+    return np.bincount(np.maximum(lists[items], 0).ravel(), amounts.ravel(), len(lists)).astype(np.float32)
+
+
+def bought_together(data: TrainingSet) -> Together:
+    baskets = basket_matrix(data)
+    n_baskets = max(baskets.shape[0], 1)
+    frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
+    by_item = baskets.T.tocsr()
+    shape = (data.n_items, list_length(data.n_items))
+    floats = np.zeros(shape, np.float32)
+    none = np.full(shape, -1, np.int32)
+    lists = Together(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
+    for start, stop in _blocks(by_item, baskets):
+        block = (by_item[start:stop] @ baskets).tocoo()
+        rows, columns, counts = block.row.astype(np.int64) + start, block.col, block.data
+        keep = (counts >= _MIN_TOGETHER) & (columns != rows)
+        rows, columns, counts = rows[keep], columns[keep], counts[keep]
+        own, other = frequency[rows] + _PRIOR, frequency[columns] + _PRIOR
+        chance = counts / (own**_OWN * other ** (1 - _OWN))
+        where, top = _best(rows, chance, shape[1])
+        lists.followers[where], lists.chances[where] = columns[top], chance[top]
+        expected = frequency[rows] * frequency[columns] / n_baskets
+        affinity = np.where(counts > expected, counts / np.sqrt(own * other), 0.0)
+        where, top = _best(rows, affinity, shape[1])
+        lists.items[where], lists.counts[where] = columns[top], counts[top]
+        lists.lifts[where], lists.affinities[where] = counts[top] / expected[top], affinity[top]
+    return lists
+
+
+def _best(
+    rows: NDArray[np.int64], values: NDArray[np.float64], count: int
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
+    """Where the `count` largest positive values of each row go, as (row, place), and which they are."""
+    order = np.lexsort((-values, rows))
+    order = order[values[order] > 0]
+    places = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+    short = places < count
+    return (rows[order[short]], places[short]), order[short]
+
+
+def basket_matrix(data: TrainingSet) -> Any:
+    """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did.
+
+    What is longer than a shopping trip is cut into windows along time, so that an evening of ratings or a bulk import
+    says which products are near each other, not that all belong together.
+    """
+    from scipy import sparse
+
+    columns = data.interactions
+    bought = columns.events == PURCHASE
+    chosen = bought if bought.any() else np.ones(len(columns.users), dtype=bool)
+    users, items, times = columns.users[chosen].astype(np.int64), columns.items[chosen], columns.times[chosen]
+    orders, days = columns.orders[chosen], times // DAY
+    days = days - days.min(initial=0)
+    by_day = users * (int(days.max(initial=0)) + 1) + days
+    keys = np.where(orders >= 0, orders, by_day + int(orders.max(initial=0)) + 1)
+    for key in (keys, users):
+        order = np.lexsort((data.ties[items], times, key))
+        ordered = key[order]
+        place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+        opens = (place % _LARGEST_BASKET == 0).astype(np.int64)
+        codes = np.cumsum(opens) - 1
+        shape = (int(codes.max(initial=-1)) + 1, data.n_items)
+        matrix = sparse.csr_matrix((np.ones(len(order), np.int32), (codes, items[order])), shape=shape)
+        matrix.sum_duplicates()
+        matrix.data[:] = 1
+        if (np.diff(matrix.indptr) > 1).any():
+            break
+    return matrix
+
+
+def _blocks(by_item: Any, baskets: Any, budget: int = 6_000_000) -> Iterator[tuple[int, int]]:
+    """Item ranges whose co-occurrence counts need at most about `budget` additions, which bounds memory."""
+    sizes = np.diff(baskets.indptr)
+    work = np.add.reduceat(np.r_[sizes[by_item.indices], 0], by_item.indptr[:-1]) if by_item.shape[0] else np.zeros(0)
+    work = np.where(np.diff(by_item.indptr) > 0, work, 0)
+    bins = np.cumsum(work) // budget
+    starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]]) if len(bins) else np.zeros(0, np.int64)
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), by_item.shape[0]], strict=True)

@@ -1,0 +1,282 @@
+"""Neural component: product embeddings and a small residual net that turns a history into a taste vector.
+
+A product's embedding is the sum of a vector of its own and those of its categories and brand, so new products get one
+too. The net is trained to tell the next product a shopper met from products drawn by popularity (sampled softmax,
+Covington et al. 2016); scores are therefore affinity beyond popularity, and a share of log popularity is added back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from scoring.components.component import mixed
+from scoring.components.head import Head
+from scoring.data.interactions import DAY
+from scoring.data.profile import View
+from scoring.evaluation.metrics import tie_breaker
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.data.dataset import Catalogue
+    from scoring.data.interactions import TrainingSet
+    from scoring.data.profile import Profile
+
+    Floats = NDArray[np.float32]
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuralConfig:
+    dimensions: int = 48
+    hidden: int = 96
+    batch: int = 192  # contexts in a step
+    targets: int = 4  # next products predicted from one context
+    context: int = 50  # last products that a context holds
+    negatives: int = 1_024
+    learning_rate: float = 0.1
+    max_epochs: float = 3.0
+    max_steps: int = 800
+    patience: int = 3  # checks without progress before stopping
+    half_life: float = 7.0 * DAY  # of a context's entries, in training
+    floor: float = 0.05
+    popularity: float = 0.6  # part of log popularity that is added to the affinity
+
+
+@dataclass(frozen=True, slots=True)
+class Neural:
+    SIGNALS: ClassVar[tuple[str, ...]] = ("neural.session", "neural.season")
+    DEFAULTS: ClassVar[dict[str, float]] = {"neural.session": 0.5, "neural.season": 0.5}
+
+    config: NeuralConfig
+    embeddings: Floats  # (items, dimensions)
+    bias: Floats  # (items,): log popularity, centred
+    inner: Floats  # (dimensions, hidden)
+    inner_bias: Floats  # (hidden,)
+    outer: Floats  # (hidden, dimensions)
+    head: Head
+
+    @classmethod
+    def fit(cls, data: TrainingSet, config: NeuralConfig, rng: Generator) -> Neural:
+        trainer = _Trainer(data, config, rng)
+        trainer.run()
+        popularity = np.log1p(data.shoppers.astype(np.float32))
+        net = trainer.net
+        arrays = {
+            "embeddings": (trainer.features @ net["table"]).astype(np.float32)[trainer.place],
+            "bias": popularity - popularity.mean(dtype=np.float32),
+        }
+        return cls.from_arrays(arrays | {name: net[name] for name in ("inner", "inner_bias", "outer")}, config)
+
+    def blend(self, profile: Profile, weights: Mapping[str, float]) -> Floats:
+        return mixed(self.signals(profile, weights), weights)
+
+    def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, Floats]:
+        names = [name for name in self.SIGNALS if name in wanted]
+        if not len(profile):
+            return {name: np.zeros(len(self.embeddings), dtype=np.float32) for name in names}
+        popular = np.float32(self.config.popularity) * self.bias
+        tastes = {name: self.taste(*profile.seen(View(name.partition(".")[2]))) for name in names}
+        return {name: self.head.dot(taste, popular) for name, taste in tastes.items()}
+
+    def taste(self, items: NDArray[np.int32], weights: Floats) -> Floats:
+        """The taste vector of a weighted history, shape (dimensions,)."""
+        mean = (weights @ self.embeddings[items]) / np.float32(max(float(weights.sum()), 1e-12))
+        taste = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
+        return taste.astype(np.float32, copy=False)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: getattr(self, name) for name in ("embeddings", "bias", "inner", "inner_bias", "outer")}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: NeuralConfig) -> Neural:
+        return cls(config=config, **arrays, head=Head.of(arrays["embeddings"], arrays["bias"]))
+
+
+def _features(catalogue: Catalogue, order: Ints) -> Any:
+    """CSR (items, features), rows in this order: each product's own feature, its categories and its brand."""
+    from scipy import sparse
+
+    n_items = len(catalogue)
+    code: dict[str, int] = {}
+    starts, columns = [0], []
+    for row, item in enumerate(order.tolist()):
+        labels = dict.fromkeys([f"c:{one}" for one in catalogue.categories[item]])
+        if catalogue.brands[item]:
+            labels[f"b:{catalogue.brands[item]}"] = None
+        columns.append(row)
+        columns.extend(code.setdefault(label, n_items + len(code)) for label in labels)
+        starts.append(len(columns))
+    ones = np.ones(len(columns), dtype=np.float32)
+    shape = (n_items, n_items + len(code))
+    return sparse.csr_matrix((ones, np.array(columns, np.int32), np.array(starts, np.int32)), shape=shape)
+
+
+class _Trainer:
+    """One training run. Adagrad on the touched rows; all randomness from the given generator."""
+
+    def __init__(self, data: TrainingSet, config: NeuralConfig, rng: Generator) -> None:
+        self.config = config
+        self.rng = rng
+        # Products are numbered by a hash of their id in here: the order of the catalogue is no matter.
+        order = np.argsort(data.ties, kind="stable")
+        self.place = np.empty_like(order)
+        self.place[order] = np.arange(len(order))
+        self.features = _features(data.dataset.catalogue, order)
+        self._order_histories(data)
+        weights = data.shoppers[order].astype(np.float64)
+        self.popularity = np.cumsum(weights) / max(weights.sum(), 1.0)
+        d, hidden = config.dimensions, config.hidden
+        self.net: dict[str, Floats] = {
+            "table": (rng.standard_normal((self.features.shape[1], d)) * 0.05).astype(np.float32),
+            "inner": (rng.standard_normal((d, hidden)) / np.sqrt(d)).astype(np.float32),
+            "inner_bias": np.zeros(hidden, dtype=np.float32),
+            "outer": np.zeros((hidden, d), dtype=np.float32),
+        }
+        self.squares = {name: np.full_like(value, 0.05) for name, value in self.net.items()}
+
+    def _order_histories(self, data: TrainingSet) -> None:
+        """Pairs by user and first meeting; ties (a basket) in random order, so nothing leaks through them."""
+        pairs = data.pairs
+        salt = pairs.users.astype(np.int64) + (int(self.rng.integers(1 << 30)) << 32)
+        order = np.lexsort((tie_breaker(salt, data.ties[pairs.items]), pairs.first, pairs.users))
+        self.items, self.times = self.place[pairs.items[order]], pairs.first[order]
+        self.strengths = (pairs.strengths * pairs.repeats)[order]
+        self.starts = np.searchsorted(pairs.users[order], np.arange(data.n_users + 1))
+        sizes = np.diff(self.starts)
+        able = self.rng.permutation(np.flatnonzero(sizes >= 2))
+        held = len(able) // 20
+        self.held, self.able = able[:held], able[held:]
+        self.sizes = sizes
+
+    def run(self) -> None:
+        config = self.config
+        if len(self.able) == 0:
+            return
+        per_epoch = len(self.items) / (config.batch * config.targets)
+        steps = int(min(config.max_steps, max(20, config.max_epochs * per_epoch)))
+        checks = self._batch(np.repeat(self.held, 4)) if len(self.held) else None
+        best, stale, kept = np.inf, 0, None
+        for step in range(steps):
+            self._step(self._batch(self._draw_users()), 1.0 - 0.9 * step / steps)
+            if checks is None or step % max(steps // 12, 10) != 0:
+                continue
+            loss = self._loss(checks)
+            if loss < best - 1e-3:
+                best, stale, kept = loss, 0, {name: value.copy() for name, value in self.net.items()}
+            else:
+                stale += 1
+            if stale >= config.patience:
+                break
+        if kept is not None and checks is not None and self._loss(checks) > best:
+            self.net = kept
+
+    def _draw_users(self) -> Ints:
+        """Users in proportion to the root of their history, so heavy shoppers do not drown the others."""
+        chances = np.sqrt(self.sizes[self.able])
+        return self.rng.choice(self.able, self.config.batch, p=chances / chances.sum())
+
+    def _batch(self, users: Ints) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints]:
+        """Context entries (row, item, weight), targets (row, item) and negatives."""
+        config = self.config
+        cuts = self.starts[users] + self.rng.integers(1, self.sizes[users])
+        begins = np.maximum(self.starts[users], cuts - config.context)
+        rows, entries = _ranges(begins, cuts)
+        newest = self.times[cuts - 1][rows]
+        fading = config.floor + (1 - config.floor) * np.exp2((self.times[entries] - newest) / config.half_life)
+        weights = self.strengths[entries] * fading
+        weights /= np.bincount(rows, weights, len(users))[rows]
+        target_rows, target_entries = _ranges(cuts, np.minimum(cuts + config.targets, self.starts[users + 1]))
+        drawn = np.searchsorted(self.popularity, self.rng.random(config.negatives), side="right")
+        negatives = np.minimum(drawn, len(self.popularity) - 1)
+        return rows, self.items[entries], weights.astype(np.float32), target_rows, self.items[target_entries], negatives
+
+    def _forward(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints]) -> dict[str, Any]:
+        from scipy import sparse
+
+        rows, items, weights, target_rows, targets, negatives = batch
+        local, places = np.unique(np.concatenate([items, targets, negatives]), return_inverse=True)
+        context, target, negative = np.split(places, [len(items), len(items) + len(targets)])
+        picked = self.features[local]
+        used, columns = np.unique(picked.indices, return_inverse=True)
+        picked = sparse.csr_matrix((picked.data, columns, picked.indptr), shape=(len(local), len(used)))
+        vectors = picked @ self.net["table"][used]
+        bags = sparse.csr_matrix((weights, (rows, context)), shape=(int(rows.max()) + 1, len(local)))
+        mean = bags @ vectors
+        active = np.tanh(mean @ self.net["inner"] + self.net["inner_bias"])
+        taste = (mean + active @ self.net["outer"])[target_rows]
+        own = np.einsum("ij,ij->i", taste, vectors[target])
+        others = taste @ vectors[negative].T
+        others[targets[:, None] == negatives[None, :]] = -1e4  # a negative that is the target says nothing
+        top = np.maximum(own, others.max(axis=1))
+        mass, rest = np.exp(own - top), np.exp(others - top[:, None])
+        total = mass + rest.sum(axis=1)
+        return {
+            "loss": float(np.mean(np.log(total) - (own - top))),
+            "own": (mass / total - 1.0).astype(np.float32) / len(own),
+            "others": (rest / total[:, None]).astype(np.float32) / len(own),
+            "picked": picked,
+            "used": used,
+            "vectors": vectors,
+            "bags": bags,
+            "mean": mean,
+            "active": active,
+            "taste": taste,
+            "places": (target_rows, target, negative),
+        }
+
+    def _loss(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints]) -> float:
+        return float(self._forward(batch)["loss"])
+
+    def _step(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints], pace: float) -> None:
+        from scipy import sparse
+
+        seen = self._forward(batch)
+        target_rows, target, negative = seen["places"]
+        vectors, own, others = seen["vectors"], seen["own"], seen["others"]
+        to_taste = own[:, None] * vectors[target] + others @ vectors[negative]
+        n_rows = seen["mean"].shape[0]
+        gather = sparse.csr_matrix((np.ones(len(target_rows), np.float32), (target_rows, np.arange(len(target_rows)))))
+        gather.resize(n_rows, len(target_rows))
+        to_rows = gather @ to_taste
+        to_active = (to_rows @ self.net["outer"].T) * (1 - seen["active"] ** 2)
+        to_mean = to_rows + to_active @ self.net["inner"].T
+        to_vectors = seen["bags"].T @ to_mean
+        to_vectors += _summed(target, own[:, None] * seen["taste"], len(vectors))
+        to_vectors += _summed(negative, others.T @ seen["taste"], len(vectors))
+        self._descend("outer", seen["active"].T @ to_rows, pace)
+        self._descend("inner", seen["mean"].T @ to_active, pace)
+        self._descend("inner_bias", to_active.sum(axis=0), pace)
+        self._descend("table", seen["picked"].T @ to_vectors, pace, seen["used"])
+
+    def _descend(self, name: str, gradient: Floats, pace: float, rows: Ints | None = None) -> None:
+        where: Any = slice(None) if rows is None else rows
+        scaled = gradient * self.config.batch  # per context rather than per batch: Adagrad's floor keeps its meaning
+        squares = self.squares[name][where] + scaled * scaled
+        self.squares[name][where] = squares
+        rate = self.config.learning_rate * pace * (1.0 if rows is not None else 0.2)
+        self.net[name][where] -= (rate * scaled / np.sqrt(squares)).astype(np.float32)
+
+
+def _ranges(begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Row numbers and positions of the concatenated ranges begins[i]:ends[i]."""
+    lengths = ends - begins
+    rows = np.repeat(np.arange(len(begins)), lengths)
+    positions = np.arange(int(lengths.sum())) + np.repeat(begins - np.r_[0, np.cumsum(lengths)[:-1]], lengths)
+    return rows, positions
+
+
+def _summed(places: Ints, values: Floats, n_rows: int) -> Floats:
+    """Rows of `values` added up by place, shape (n_rows, columns)."""
+    from scipy import sparse
+
+    ones = np.ones(len(places), dtype=np.float32)
+    spread = sparse.csr_matrix((ones, (places, np.arange(len(places)))), shape=(n_rows, len(places)))
+    summed: Floats = spread @ values
+    return summed

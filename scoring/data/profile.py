@@ -1,0 +1,186 @@
+"""A shopper at request time: their history folded to distinct products, seen through views of different depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.data.interactions import DAY, EVENT_STRENGTHS, PURCHASE, sublinear
+from scoring.types import EVENT_CODES, EventType
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.types import History
+
+_VIEWS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
+
+
+_SESSION = 12 * 3_600  # seconds: a break of half a day ends it
+_SESSION_PRODUCTS = 10
+
+
+class View(StrEnum):
+    """How far back a history counts. Validation chooses which views a list looks through."""
+
+    SESSION = "session"  # what the shopper is doing now: the last visit, the last few products
+    RECENT = "recent"  # the last weeks, with a trace of what came before
+    SEASON = "season"  # the last half year more than what came before
+    WHOLE = "whole"  # everything alike
+
+
+@dataclass(frozen=True, slots=True)
+class _Depth:
+    half_life: float  # seconds from the newest event
+    half_place: float  # products met since
+    floor: float  # weight that the oldest entry keeps
+
+
+# Time alone says little where a year of ratings is entered in an evening, and places alone little where a shopper
+# comes once a month: an entry fades with both.
+_DEPTHS = {
+    View.SESSION: _Depth(1.0 * DAY, 8.0, 0.0),
+    View.RECENT: _Depth(30.0 * DAY, 100.0, 0.05),
+    View.SEASON: _Depth(180.0 * DAY, np.inf, 0.25),
+}
+_NEGLIGIBLE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """On which days each product was bought; entries (products, days), sorted by product."""
+
+    items: NDArray[np.int32]
+    visits: NDArray[np.int32]  # shopping days since then, with that one: 1 for the last
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Distinct products of a history; the arrays share the shape (products,), sorted by product index."""
+
+    items: NDArray[np.int32]
+    strengths: NDArray[np.float32]  # of the strongest event, purchase = 1
+    repeats: NDArray[np.float32]  # what its repeats count for, 1 for none
+    ages: NDArray[np.float64]  # seconds from its last event to the newest event of the history
+    places: NDArray[np.int32]  # distinct products met after it
+    purchases: NDArray[np.int32]
+    bought_at: NDArray[np.int64]  # unix seconds of the last purchase, 0 for none
+    habits: Habits
+    now: int
+    stated: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # products of stated tastes
+    local_hour: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def weights(self, view: View) -> NDArray[np.float32]:
+        """Strengths, faded by time and by what was met since; shape (products,).
+
+        A visit is about what is new in it as much as about what is always bought: repeats do not count there.
+        """
+        if view is View.WHOLE or not len(self.items):
+            return self.strengths * self.repeats
+        depth = _DEPTHS[view]
+        fading = np.exp2(-self.ages / depth.half_life - self.places / depth.half_place)
+        weights = self.strengths * (depth.floor + (1 - depth.floor) * fading)
+        if view is not View.SESSION:
+            weights = weights * self.repeats
+        return weights.astype(np.float32, copy=False)
+
+    def seen(self, view: View) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Products and weights without those that have all but faded."""
+        weights = self.weights(view)
+        if view is not View.SESSION or not len(weights):
+            return self.items, weights
+        kept = weights > _NEGLIGIBLE * weights.max()
+        return self.items[kept], weights[kept]
+
+    @property
+    def bought(self) -> NDArray[np.int32]:
+        return self.items[self.purchases > 0]
+
+
+def fold_history(history: History, n_items: int, now: int) -> Profile:
+    """Products outside the catalogue are ignored."""
+    if not len(history.items):
+        return seeds_profile((), now)
+    known = (history.items >= 0) & (history.items < n_items)
+    items, events, times = history.items[known], history.events[known], history.times[known]
+    if not len(items):
+        return seeds_profile((), now)
+    distinct, places = np.unique(items, return_inverse=True)
+    last = np.full(len(distinct), np.iinfo(np.int64).min)
+    np.maximum.at(last, places, times)
+    strengths = np.zeros(len(distinct), dtype=np.float32)
+    np.maximum.at(strengths, places, EVENT_STRENGTHS[events])
+    bought = events == PURCHASE
+    purchases = np.bincount(places[bought], minlength=len(distinct)).astype(np.int32)
+    times_met = np.where(purchases > 0, purchases, np.bincount(places, minlength=len(distinct)))
+    bought_at = np.zeros(len(distinct), dtype=np.int64)
+    np.maximum.at(bought_at, places[bought], times[bought])
+    # Where nobody buys, what was done most is the habit.
+    counted = bought if bought.any() else np.ones(len(items), dtype=bool)
+    days = np.unique(items[counted].astype(np.int64) * (1 << 32) + times[counted] // DAY % (1 << 32))
+    visits = days & 0xFFFFFFFF
+    all_visits = np.unique(visits)
+    return Profile(
+        items=distinct.astype(np.int32),
+        strengths=strengths,
+        repeats=sublinear(times_met),
+        ages=(last.max() - last).astype(np.float64),
+        places=(len(last) - np.searchsorted(np.sort(last), last, side="right")).astype(np.int32),
+        purchases=purchases,
+        bought_at=bought_at,
+        habits=Habits(
+            (days >> 32).astype(np.int32),
+            (len(all_visits) - np.searchsorted(all_visits, visits)).astype(np.int32),
+        ),
+        now=now,
+    )
+
+
+def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
+    """A profile of equally strong products, as if all had just been bought."""
+    items = np.array(sorted(set(seeds)), dtype=np.int32)
+    ones = np.ones(len(items), dtype=np.int32)
+    return Profile(
+        items=items,
+        strengths=ones.astype(np.float32),
+        repeats=ones.astype(np.float32),
+        ages=np.zeros(len(items)),
+        places=np.zeros(len(items), dtype=np.int32),
+        purchases=ones,
+        bought_at=ones * np.int64(now),
+        habits=Habits(items, ones),
+        now=now,
+    )
+
+
+def session_profile(profile: Profile, history: History) -> Profile:
+    """The same shopper seen through the session they are in: its last few products, each step back weighing 0.8 of the
+    one after, whatever was done with them. What came before keeps a trace."""
+    if not len(profile):
+        return profile
+    recent: dict[int, float] = {}
+    started = history.times.max() - _SESSION
+    for item, time in zip(history.items[::-1].tolist(), history.times[::-1].tolist(), strict=True):
+        if time >= started and len(recent) < _SESSION_PRODUCTS:
+            recent.setdefault(item, 0.8 ** len(recent))
+    fading = np.array([recent.get(item, 0.0) for item in profile.items.tolist()], dtype=np.float32)
+    strengths = np.where(fading > 0, fading, np.float32(0.02) * profile.strengths)
+    zeros = np.zeros(len(profile))
+    ones = np.ones(len(profile), dtype=np.float32)
+    return replace(profile, strengths=strengths, repeats=ones, ages=zeros, places=zeros.astype(np.int32))
+
+
+def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Distinct products that were looked at, newest first, with the time of the last look."""
+    looks = np.isin(history.events, _VIEWS) & (history.items >= 0) & (history.items < n_items)
+    items, times = history.items[looks], history.times[looks]
+    order = np.lexsort((np.arange(len(items)), times))[::-1]
+    _, first = np.unique(items[order], return_index=True)
+    newest = order[np.sort(first)]
+    return items[newest], times[newest]

@@ -1,0 +1,129 @@
+"""Low-rank models, folding a history in."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from scoring.evaluation.baselines.baseline import NothingToLearnError
+from scoring.evaluation.baselines.histories import training_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.data.interactions import TrainingSet
+    from scoring.evaluation.baselines.histories import Batch
+
+_COMPONENTS = 50
+_MOST_FACTORS = 256
+
+
+@dataclass(frozen=True)
+class NmfSetting:
+    log: bool = True
+    half_life: float | None = None
+    regularisation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Nmf:
+    """Non-negative factors (Lee and Seung 1999) by coordinate descent, 50 of them."""
+
+    name: ClassVar[str] = "NMF"
+    tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "log": (True, False),
+        "half_life": (None, 7.0, 30.0, 180.0),
+        "regularisation": (0.0, 0.001),
+    }
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
+    by_chance: ClassVar[bool] = True
+    for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
+
+    setting: NmfSetting
+    model: Any
+    factors: NDArray[np.float32]  # (components, items)
+
+    @classmethod
+    def default(cls) -> NmfSetting:
+        return NmfSetting()
+
+    @classmethod
+    def fit(cls, data: TrainingSet, setting: NmfSetting, rng: Generator) -> Nmf:
+        from sklearn.decomposition import NMF
+
+        rows = training_rows(data, log=setting.log)
+        most = min(rows.shape)
+        if most < 2:
+            raise NothingToLearnError("there are fewer than two users or products")
+        model = NMF(
+            min(_COMPONENTS, most - 1),
+            init="nndsvda",
+            random_state=int(rng.integers(1 << 31)),
+            alpha_W=setting.regularisation,
+            max_iter=60,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it has not fully converged: more steps change no rank
+            model.fit(rows)
+        return cls(setting, model, model.components_.astype(np.float32))
+
+    def scores(self, batch: Batch) -> NDArray[np.float32]:
+        history = batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores: NDArray[np.float32] = self.model.transform(history).astype(np.float32) @ self.factors
+        return scores
+
+
+@dataclass(frozen=True)
+class PureSvdSetting:
+    log: bool = True
+    factors: int = 64
+    half_life: float | None = None
+
+
+@dataclass(frozen=True)
+class PureSvd:
+    """Projection onto the leading singular vectors (Cremonesi et al. 2010)."""
+
+    name: ClassVar[str] = "PureSVD"
+    tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "log": (True, False),
+        "factors": (64, 16, 32, 128, _MOST_FACTORS),
+        "half_life": (None, 7.0, 30.0, 180.0),
+    }
+    at_request: ClassVar[frozenset[str]] = frozenset({"factors", "half_life"})
+    by_chance: ClassVar[bool] = True
+    for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
+
+    setting: PureSvdSetting
+    factors: NDArray[np.float32]  # (factors, items)
+
+    @classmethod
+    def default(cls) -> PureSvdSetting:
+        return PureSvdSetting()
+
+    @classmethod
+    def fit(cls, data: TrainingSet, setting: PureSvdSetting, rng: Generator) -> PureSvd:
+        from sklearn.utils.extmath import randomized_svd
+
+        rows = training_rows(data, log=setting.log)
+        most = min(_MOST_FACTORS, min(rows.shape) - 1)
+        if most < 1:
+            raise NothingToLearnError("there are fewer than two users or products")
+        _, _, factors = randomized_svd(rows, most, n_iter=4, random_state=int(rng.integers(1 << 31)))
+        return cls(setting, factors.astype(np.float32))
+
+    def scores(self, batch: Batch) -> NDArray[np.float32]:
+        history = batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05)
+        factors = self.factors[: self.setting.factors]
+        scores: NDArray[np.float32] = (history @ factors.T) @ factors
+        return scores

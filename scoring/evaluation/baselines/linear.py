@@ -1,0 +1,87 @@
+"""EASE over histories weighted by recency, many users at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from scoring.components.ease import Crowd, DualEase, PrimalEase, fit_ease
+from scoring.evaluation.baselines.histories import training_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from scoring.data.interactions import TrainingSet
+    from scoring.evaluation.baselines.histories import Batch
+
+_MAX_RANK = 5_000
+
+
+@dataclass(frozen=True)
+class EaseSetting:
+    half_life: float | None = 30.0  # days, of a history entry
+    floor: float = 0.0
+    regularisation: float = 200.0
+    log: bool = False
+    exponent: float = 0.0  # of a candidate's number of users, which divides: against the pull of popularity
+
+
+@dataclass(frozen=True)
+class Ease:
+    """Steck (2019), `scoring.components.ease`."""
+
+    name: ClassVar[str] = "EASE"
+    tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
+        "exponent": (0.0, 0.2, 0.4),
+        "floor": (0.0, 0.05),
+        "regularisation": (200.0, 50.0, 800.0, 3200.0),
+        "log": (False, True),
+    }
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "exponent"})
+    by_chance: ClassVar[bool] = False
+    for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
+
+    setting: EaseSetting
+    ease: DualEase | PrimalEase
+    crowd: Crowd
+    shoppers: NDArray[np.int32]  # (items,)
+
+    @classmethod
+    def default(cls) -> EaseSetting:
+        return EaseSetting()
+
+    @classmethod
+    def fit(cls, data: TrainingSet, setting: EaseSetting, rng: Generator) -> Ease:  # noqa: ARG003
+        rows = training_rows(data, log=setting.log)
+        ease, crowd = fit_ease(rows, setting.regularisation, _MAX_RANK)
+        return cls(setting, ease, Crowd.of(rows[crowd]), data.shoppers)
+
+    def scores(self, batch: Batch) -> NDArray[np.float32]:
+        setting = self.setting
+        history = batch.weighted(log=setting.log, half_life=setting.half_life, floor=setting.floor)
+        if isinstance(self.ease, PrimalEase):
+            inside = np.flatnonzero(self.ease.place >= 0)
+            scores = np.zeros(history.shape, dtype=np.float32)
+            scores[:, inside] = history[:, inside] @ self.ease.item_weights
+        else:
+            scores = _dual(self.ease, self.crowd, history)
+        if setting.exponent > 0:
+            scores /= (self.shoppers + np.float32(5.0)) ** np.float32(setting.exponent)
+        return scores
+
+
+def _dual(ease: DualEase, crowd: Crowd, history: Any) -> NDArray[np.float32]:
+    """H (X' K X) without what each item says of itself, for many histories at once."""
+    columns = crowd.rows.matrix(crowd.n_users)
+    scores = crowd.spread((history @ columns).toarray() @ ease.inverse)
+    rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    scores[rows, history.indices] -= ease.leverage[history.indices] * history.data
+    scores /= 1.0 - ease.leverage
+    return scores

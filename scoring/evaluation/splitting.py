@@ -1,0 +1,329 @@
+"""How recommendations are put to the test: what is hidden from training, from whom, and what counts as found.
+
+Every protocol can be nested: `split(split(data).train)` hides the next layer, which is how settings are chosen without
+a look at the test. In a basket all events have one time: which comes last there is decided by a hash of shopper,
+product and seed, never by their order in the data, which a model could learn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.data.interactions import DAY, PURCHASE, Pairs, fold
+from scoring.evaluation.metrics import tie_breaker
+from scoring.types import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from scoring.data.dataset import Dataset, Interactions
+
+TEST_SHARE = 0.2  # of the time span (temporal, new-items)
+VALIDATION_SHARE = 0.125  # of what is left of it: 70 to 80 % of the whole
+_MIN_PRODUCTS = 5
+_MIN_DAYS = 3
+_COLD_USERS = 0.2
+_COLD_GIVEN = 3
+_COLD_HELD = 5
+_FEWEST_BASKETS = 100
+
+
+class Protocol(StrEnum):
+    """What is hidden, and what is to be found."""
+
+    LEAVE_LAST_OUT = "leave-last-out"  # the last newly met product of each user with five or more
+    NEXT_BASKET = "next-basket"  # all products of each user's last shopping day, with repeats
+    TEMPORAL = "temporal"  # products new to the user in the last fifth of the time
+    COLD_USERS = "cold-users"  # the next five products of users of whom only the first three are known
+    NEW_ITEMS = "new-items"  # products first met in the last fifth of the time, ranked among themselves
+
+    @property
+    def repeats(self) -> bool:
+        """Whether products that the user has met before may be found again."""
+        return self is Protocol.NEXT_BASKET
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One user's test: what is known of them, and what they went on to take."""
+
+    user: int
+    history: History  # oldest first
+    held: NDArray[np.int32]  # distinct products
+    now: int  # unix seconds at which the list is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The tests of all users of a split. Arrays by case: `held[held_starts[i]:held_starts[i + 1]]` is case i's."""
+
+    protocol: Protocol
+    users: NDArray[np.int32]  # (cases,)
+    now: NDArray[np.int64]  # (cases,)
+    held_starts: NDArray[np.int64]  # (cases + 1,)
+    held: NDArray[np.int32]
+    candidates: NDArray[np.bool_] | None  # (items,): what is ranked, None for all
+    ties: NDArray[np.uint32]  # (items,): a hash of each product, the order among equals
+    _histories: Histories
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __iter__(self) -> Iterator[Case]:
+        return (self.case(place) for place in range(len(self)))
+
+    def case(self, place: int) -> Case:
+        user = int(self.users[place])
+        held = self.held[self.held_starts[place] : self.held_starts[place + 1]]
+        return Case(user, self._histories.of(user), held, int(self.now[place]))
+
+    def some(self, most: int, seed: int) -> Cases:
+        """At most `most` of the cases, drawn evenly."""
+        if len(self) <= most:
+            return self
+        chosen = np.sort(np.random.default_rng([seed, 7]).choice(len(self), most, replace=False))
+        rows = [self.held[self.held_starts[one] : self.held_starts[one + 1]] for one in chosen.tolist()]
+        return replace(
+            self,
+            users=self.users[chosen],
+            now=self.now[chosen],
+            held_starts=np.r_[0, np.cumsum([len(row) for row in rows])],
+            held=np.concatenate(rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What may be learnt from, and the cases."""
+
+    train: Dataset
+    cases: Cases
+
+
+class Histories:
+    """The events of each user, oldest first, looked up without a pass over the data."""
+
+    def __init__(self, interactions: Interactions) -> None:
+        self._order = np.lexsort((interactions.times, interactions.users))
+        self._starts = np.searchsorted(interactions.users[self._order], np.arange(interactions.n_users + 1))
+        self._columns = interactions
+
+    def of(self, user: int) -> History:
+        own = self._order[self._starts[user] : self._starts[user + 1]]
+        columns = self._columns
+        return History(columns.items[own], columns.events[own], columns.times[own])
+
+
+def split(
+    dataset: Dataset,
+    protocol: Protocol,
+    ties: NDArray[np.uint32],
+    seed: int = 0,
+    test_share: float = TEST_SHARE,
+    most: int | None = None,
+) -> Split:
+    """Hides what the protocol says. ties: a hash of each product, shape (items,); `test_share` is of the time span.
+    With `most`, nothing is hidden from more than so many users, where the protocol goes by users.
+
+    A validation split is the same on `Split.train`, with VALIDATION_SHARE of the time.
+    """
+    if protocol is Protocol.LEAVE_LAST_OUT:
+        return _leave_last_out(dataset, ties, seed, most)
+    if protocol is Protocol.NEXT_BASKET:
+        return _next_basket(dataset, ties, seed, most)
+    if protocol is Protocol.COLD_USERS:
+        return _cold_users(dataset, ties, seed, most)
+    return _temporal(dataset, protocol, ties, test_share)
+
+
+def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[Cases]]:
+    """One hidden layer for all questions that a shop's lists answer, so that one fit serves to choose for all.
+
+    From some users everything but their first products is hidden (cold-users), from others their last shopping day
+    (next-basket). The same day, with only what was new on it, stands for the time to come (temporal), and with all but
+    the last new product given back, for the visit that goes on (leave-last-out). Where hardly anybody comes on several
+    days, the last new product of each user is hidden instead.
+    """
+    cold = split(dataset, Protocol.COLD_USERS, ties, seed, most=most // 2)
+    basket = split(cold.train, Protocol.NEXT_BASKET, ties, seed, most=most)
+    if len(basket.cases) < min(_FEWEST_BASKETS, len(cold.cases)):
+        last = split(cold.train, Protocol.LEAVE_LAST_OUT, ties, seed, most=most)
+        return last.train, [cold.cases, last.cases]
+    fresh = _only_new(basket.cases, Protocol.TEMPORAL)
+    return basket.train, [cold.cases, basket.cases, fresh, _visits(cold.train, fresh, ties, seed)]
+
+
+def select(columns: Interactions, kept: NDArray[np.bool_]) -> Interactions:
+    """The events where `kept` is true."""
+    return replace(
+        columns,
+        users=columns.users[kept],
+        items=columns.items[kept],
+        events=columns.events[kept],
+        times=columns.times[kept],
+        quantities=columns.quantities[kept],
+        orders=columns.orders[kept],
+    )
+
+
+def _only_new(cases: Cases, protocol: Protocol) -> Cases:
+    """The same cases with only the products that the user had not met."""
+    rows = [np.setdiff1d(case.held, case.history.items).astype(np.int32) for case in cases]
+    kept = np.array([len(row) > 0 for row in rows], dtype=bool)
+    return replace(
+        cases,
+        protocol=protocol,
+        users=cases.users[kept],
+        now=cases.now[kept],
+        held_starts=np.cumsum([0, *(len(row) for row in rows if len(row))]),
+        held=np.concatenate([*rows, np.zeros(0, np.int32)]),
+    )
+
+
+def _visits(dataset: Dataset, fresh: Cases, ties: NDArray[np.uint32], seed: int) -> Cases:
+    """One of each case's products is hidden, by hash; the rest of the day is given back."""
+    columns = dataset.interactions
+    held = np.array(
+        [case.held[np.argmax(tie_breaker(case.user + (seed << 33), ties[case.held]))] for case in fresh], dtype=np.int32
+    )
+    hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
+    hidden_of[fresh.users] = held
+    known = select(columns, (hidden_of[columns.users] >= 0) & (columns.items != hidden_of[columns.users]))
+    return _cases(Protocol.LEAVE_LAST_OUT, ties, known, fresh.users, held, fresh.now)
+
+
+def _drawn(able: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
+    """At most `most` of the able users, drawn evenly; shape of `able`."""
+    users = np.flatnonzero(able)
+    if most is None or len(users) <= most:
+        return able
+    drawn = np.zeros_like(able)
+    drawn[np.random.default_rng([seed, 5]).choice(users, most, replace=False)] = True
+    return drawn
+
+
+def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
+    columns = dataset.interactions
+    pairs = _in_order(fold(columns, len(dataset.catalogue)), ties, seed)
+    ends = np.searchsorted(pairs.users, np.arange(1, columns.n_users + 1))
+    sizes = np.diff(ends, prepend=0)
+    last = ends[_drawn(sizes >= _MIN_PRODUCTS, most, seed)] - 1
+    users, items = pairs.users[last], pairs.items[last]
+    newest = np.full(columns.n_users, np.iinfo(np.int64).min)  # products met before may be taken again later
+    np.maximum.at(newest, columns.users, columns.times)
+    hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
+    hidden_of[users] = items
+    train = replace(dataset, interactions=select(columns, columns.items != hidden_of[columns.users]))
+    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, ties, train.interactions, users, items, newest[users]))
+
+
+def _next_basket(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
+    columns = dataset.interactions
+    bought = columns.events == PURCHASE
+    shopping = bought if bought.any() else np.ones(len(bought), dtype=bool)
+    days = columns.times // DAY
+    last = np.full(columns.n_users, np.iinfo(np.int64).min)
+    np.maximum.at(last, columns.users[shopping], days[shopping])
+    user_days = np.unique(columns.users[shopping].astype(np.int64) * (1 << 32) + days[shopping] % (1 << 32))
+    able = _drawn(np.bincount(user_days >> 32, minlength=columns.n_users) >= _MIN_DAYS, most, seed)
+    hidden = able[columns.users] & (days >= last[columns.users])
+    train = replace(dataset, interactions=select(columns, ~hidden))
+    target = hidden & shopping
+    held = np.unique(columns.users[target].astype(np.int64) * len(dataset.catalogue) + columns.items[target])
+    first = np.full(columns.n_users, np.iinfo(np.int64).max)
+    np.minimum.at(first, columns.users[hidden], columns.times[hidden])
+    users, items = held // len(dataset.catalogue), held % len(dataset.catalogue)
+    return Split(train, _cases(Protocol.NEXT_BASKET, ties, train.interactions, users, items, first[users]))
+
+
+def _temporal(dataset: Dataset, protocol: Protocol, ties: NDArray[np.uint32], share: float) -> Split:
+    columns = dataset.interactions
+    n_items = max(len(dataset.catalogue), 1)
+    times = columns.times
+    start = int(times.min() + (1 - share) * (times.max() - times.min())) if len(times) else 0
+    before = times <= start
+    train = replace(dataset, interactions=select(columns, before))
+    old = np.unique(columns.users[before].astype(np.int64) * n_items + columns.items[before])
+    later = np.unique(columns.users[~before].astype(np.int64) * n_items + columns.items[~before])
+    fresh = later[~np.isin(later, old, assume_unique=True)]
+    users, items = fresh // n_items, fresh % n_items
+    keep = np.bincount(columns.users[before], minlength=columns.n_users)[users] > 0
+    candidates = None
+    if protocol is Protocol.NEW_ITEMS:
+        candidates = np.bincount(columns.items[before], minlength=n_items) == 0
+        candidates &= np.bincount(columns.items[~before], minlength=n_items) > 0
+        keep &= candidates[items]
+    users, items = users[keep], items[keep]
+    return Split(
+        train, _cases(protocol, ties, train.interactions, users, items, np.full(len(users), start), candidates)
+    )
+
+
+def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
+    columns = dataset.interactions
+    pairs = _in_order(fold(columns, len(dataset.catalogue)), ties, seed)
+    starts = np.searchsorted(pairs.users, np.arange(columns.n_users + 1))
+    able = np.flatnonzero(np.diff(starts) > _COLD_GIVEN)
+    drawn = np.random.default_rng([seed, 3]).permutation(able)[: round(_COLD_USERS * len(able))][:most]
+    cold = np.zeros(columns.n_users, dtype=bool)
+    cold[drawn] = True
+    place = np.arange(len(pairs.users)) - starts[pairs.users]
+    given = cold[pairs.users] & (place < _COLD_GIVEN)
+    held = cold[pairs.users] & (place >= _COLD_GIVEN) & (place < _COLD_GIVEN + _COLD_HELD)
+    # The three products as they were first met: what came later is not known yet.
+    until = np.full(columns.n_users, -1, dtype=np.int64)
+    np.maximum.at(until, pairs.users[given], pairs.first[given])
+    known = _members(columns, pairs, given, len(dataset.catalogue)) & (columns.times <= until[columns.users])
+    train = replace(dataset, interactions=select(columns, ~cold[columns.users]))
+    users, items = pairs.users[held], pairs.items[held]
+    return Split(train, _cases(Protocol.COLD_USERS, ties, select(columns, known), users, items, until[users]))
+
+
+def _members(columns: Interactions, pairs: Pairs, chosen: NDArray[np.bool_], n_items: int) -> NDArray[np.bool_]:
+    """Which events belong to the chosen pairs."""
+    keys = pairs.users[chosen].astype(np.int64) * n_items + pairs.items[chosen]
+    return np.isin(columns.users.astype(np.int64) * n_items + columns.items, keys)
+
+
+def _in_order(pairs: Pairs, ties: NDArray[np.uint32], seed: int) -> Pairs:
+    """Sorted by user and first meeting; ties by a hash of user, product and seed."""
+    hashed = tie_breaker(pairs.users.astype(np.int64) + np.int64(seed) * (1 << 33), ties[pairs.items])
+    order = np.lexsort((hashed, pairs.first, pairs.users))
+    return Pairs(
+        pairs.users[order],
+        pairs.items[order],
+        pairs.strengths[order],
+        pairs.repeats[order],
+        pairs.purchases[order],
+        pairs.first[order],
+        pairs.last[order],
+    )
+
+
+def _cases(
+    protocol: Protocol,
+    ties: NDArray[np.uint32],
+    known: Interactions,
+    users: NDArray[np.integer],
+    items: NDArray[np.integer],
+    now: NDArray[np.integer],
+    candidates: NDArray[np.bool_] | None = None,
+) -> Cases:
+    """`users`, `items` and `now` hold one entry per hidden pair, sorted by user."""
+    distinct, starts = np.unique(users, return_index=True)
+    return Cases(
+        protocol,
+        users=distinct.astype(np.int32),
+        now=now[starts].astype(np.int64),
+        held_starts=np.r_[starts, len(users)].astype(np.int64),
+        held=items.astype(np.int32),
+        candidates=candidates,
+        ties=ties,
+        _histories=Histories(known),
+    )

@@ -1,0 +1,68 @@
+"""When a shopper is due to buy something again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.data.interactions import DAY, PURCHASE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.data.interactions import TrainingSet
+    from scoring.types import History
+
+DEFAULT_GAP = 30.0 * DAY
+_MEMORY = 2.0  # half-life of a habit, in usual gaps
+_TIMING = 0.25  # how much being due counts: shoppers keep habits better than dates, so most of it is the habit
+
+
+def usual_gap(data: TrainingSet) -> float:
+    """The median time between two purchases of one product by one shopper, seconds; a month where nobody repeats."""
+    pairs = data.pairs
+    repeated = (pairs.purchases > 1) & (pairs.last - pairs.first >= DAY)
+    if not repeated.any():
+        return DEFAULT_GAP
+    return float(np.median((pairs.last - pairs.first)[repeated] / (pairs.purchases[repeated] - 1)))
+
+
+def repeat_share(data: TrainingSet) -> float:
+    """The part of all purchases that repeat an earlier one of the same shopper and product, 0 to 1."""
+    bought = data.pairs.purchases[data.pairs.purchases > 0]
+    return round(float(1 - len(bought) / bought.sum()), 6) if len(bought) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Products that were bought, ascending; the arrays share the shape (products,)."""
+
+    items: NDArray[np.int32]
+    wanted: NDArray[np.float32]  # how much each is wanted again, 0 and up
+    counts: NDArray[np.int64]  # on how many days it was bought
+    gaps: NDArray[np.float64]  # days from one purchase to the next, as a rule
+    due: NDArray[np.float64]  # days until the next one; below 0 for what is overdue
+
+
+def repeats(history: History, now: int, gap: float, n_items: int) -> Repeats:
+    """What the shopper buys again, and when.
+
+    Wanted is the decayed number of days on which a product was bought, less a part while its own gap is not over. A gap
+    is the mean one of this shopper and product, shrunk towards `gap` (seconds), which stands alone after a single
+    purchase.
+    """
+    bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < n_items)
+    days = np.unique(history.items[bought] * np.int64(1 << 32) + history.times[bought] // DAY)
+    items, starts, counts = np.unique(days >> 32, return_index=True, return_counts=True)
+    if not len(items):
+        none = np.zeros(0)
+        return Repeats(none.astype(np.int32), none.astype(np.float32), counts, none, none)
+    ages = np.maximum(now / DAY - (days & 0xFFFFFFFF), 0.0)
+    habit = np.add.reduceat(np.exp2(-ages * DAY / (_MEMORY * gap)), starts)
+    newest, oldest = np.minimum.reduceat(ages, starts), np.maximum.reduceat(ages, starts)
+    gaps = (oldest - newest + gap / DAY) / counts
+    due = 1 - np.exp2(-(newest + 0.5) / gaps)
+    wanted = (habit * (1 - _TIMING + _TIMING * due)).astype(np.float32)
+    return Repeats(items.astype(np.int32), wanted, counts, gaps, gaps - newest)

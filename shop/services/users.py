@@ -1,0 +1,114 @@
+"""Who is asking: signed tokens, and in development a plain header."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import jwt
+
+from shop.bounded import BoundedDict
+from shop.entities.events import Event, Topic
+from shop.entities.users import Role, User, Viewer
+from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
+
+if TYPE_CHECKING:
+    from shop.entities.users import Preferences
+    from shop.services.events import EventHub
+    from shop.settings import Settings
+    from shop.store.users import UserStore
+
+_ALGORITHM = "HS256"
+_ISSUER = "whybuy"
+_SECRET_BYTES = 32
+_USER_SECONDS = 60
+_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
+
+
+class AccountService:
+    """Users are kept in memory for a minute unless the event log tells of a change; longer while MongoDB is away."""
+
+    def __init__(self, users: UserStore, hub: EventHub, settings: Settings) -> None:
+        self._users = users
+        self._hub = hub
+        hub.listen(Topic.USER_UPDATED, self._on_update)
+        self._development = settings.stack.env == "development"
+        self._secret = settings.auth.secret.get_secret_value() if settings.auth.secret else None
+        self._lifetime = timedelta(hours=settings.auth.token_hours)
+        self._cache: BoundedDict[str, tuple[float, User | None]] = BoundedDict(20_000)
+
+    def issue_token(self, user_id: str) -> str:
+        """A signed token that names a viewer. Raises BadInputError without a strong enough AUTH_SECRET."""
+        if self._secret is None or len(self._secret.encode()) < _SECRET_BYTES:
+            raise BadInputError(
+                f"Set AUTH_SECRET to at least {_SECRET_BYTES} bytes, such as the output of `openssl rand -hex 32`."
+            )
+        now = datetime.now(UTC)
+        claims = {"sub": user_id, "iss": _ISSUER, "iat": now, "exp": now + self._lifetime}
+        return jwt.encode(claims, self._secret, _ALGORITHM)
+
+    async def viewer(self, authorization: str | None, x_user: str | None) -> Viewer | None:
+        """The viewer that the headers vouch for, None for an anonymous one. Raises UnauthenticatedError."""
+        if authorization:
+            return await self._known(self._subject(authorization))
+        if x_user is None:
+            return None
+        if not self._development:
+            raise UnauthenticatedError("X-User is for development only. Send `Authorization: Bearer <token>` instead.")
+        return await self._known(x_user)
+
+    async def user(self, user_id: str) -> User | None:
+        """Raises UnavailableError only for a user who was never read before."""
+        read_at, user = self._cache.get(user_id, (float("-inf"), None))
+        if time.monotonic() - read_at < _USER_SECONDS:
+            return user
+        try:
+            user = await self._users.get(user_id)
+        except UnavailableError:
+            if read_at == float("-inf"):
+                raise
+            self._cache.put(user_id, (time.monotonic() - _USER_SECONDS + _AWAY_SECONDS, user))
+            return user
+        self._cache.put(user_id, (time.monotonic(), user))
+        return user
+
+    async def update_preferences(self, user_id: str, preferences: Preferences) -> User:
+        if not await self._users.set_preferences(user_id, preferences):
+            raise NotFoundError("user", user_id)
+        self._cache.pop(user_id, None)
+        with contextlib.suppress(UnavailableError):  # others hear of it within a minute all the same
+            await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
+        user = await self.user(user_id)
+        if user is None:
+            raise NotFoundError("user", user_id)
+        return user
+
+    async def _on_update(self, event: Event) -> None:
+        self._cache.pop(event.subject, None)
+
+    async def _known(self, user_id: str) -> Viewer:
+        try:
+            user = await self.user(user_id)
+        except UnavailableError:
+            return Viewer(user_id, Role.SHOPPER)
+        if user is None:
+            raise UnauthenticatedError(f"There is no user {user_id!r}.")
+        return Viewer(user.id, user.role)
+
+    def _subject(self, authorization: str) -> str:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthenticatedError("Send `Authorization: Bearer <token>`.")
+        if self._secret is None:
+            raise UnauthenticatedError("This server accepts no tokens: AUTH_SECRET is not set.")
+        try:
+            claims = jwt.decode(
+                token.strip(), self._secret, [_ALGORITHM], issuer=_ISSUER, options={"require": ["exp", "sub"]}
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise UnauthenticatedError("The token has expired; sign in again.") from error
+        except jwt.InvalidTokenError as error:
+            raise UnauthenticatedError("The token is not valid; sign in again.") from error
+        return str(claims["sub"])

@@ -1,0 +1,294 @@
+"""The bandit learns what is clicked in a context, draws with exact chances, and never breaks on odd numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from scoring.exploration.bandit import (
+    DIMENSION,
+    BanditState,
+    bandit_scores,
+    credit,
+    draw_chances,
+    forget,
+    merge,
+    update,
+)
+from scoring.exploration.features import Traits, device_class, encode, unpack_rows
+from scoring.ranking.rerank import explore, inclusion
+from scoring.types import Component, Query, Scenario
+from tests.scoring.synthetic import START, history_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.data.dataset import Dataset
+    from scoring.ranking.recommender import Recommender
+
+NOW = START + 130 * 86_400
+finite = st.floats(allow_nan=False, allow_infinity=False)
+matrices = st.integers(0, 12).flatmap(lambda rows: arrays(np.float64, (rows, DIMENSION), elements=finite))
+
+
+def some_rows(count: int, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).uniform(-1, 1, (count, DIMENSION))
+
+
+def sums(state: BanditState) -> NDArray[np.float64]:
+    return np.concatenate([array.ravel() for array in state.to_arrays().values()])
+
+
+@settings(max_examples=60)
+@given(seen=matrices, asked=matrices, reward=finite, weight=finite, keep=finite)
+def test_any_finite_input_gives_finite_numbers(
+    seen: NDArray[np.float64], asked: NDArray[np.float64], reward: float, weight: float, keep: float
+) -> None:
+    count = len(seen)
+    state = update(BanditState.empty(), seen, np.full(count, reward), np.full(count, weight))
+    state = forget(merge(state, credit(state, seen, np.full(count, reward))), keep)
+
+    chances, scores = draw_chances(state, asked), bandit_scores(state, asked)
+
+    assert np.isfinite(sums(state)).all()
+    assert np.isfinite(scores).all()
+    assert np.isfinite(chances).all()
+    assert len(asked) == 0 or chances.sum() == pytest.approx(1.0)
+    assert (chances > 0).all()
+
+
+def test_order_and_place_of_updates_do_not_matter() -> None:
+    """What two processes saw adds up to what one would have seen, and a late click to one that came at once."""
+    rows, rewards = some_rows(40), (np.arange(40) % 3 == 0).astype(np.float64)
+    whole = update(BanditState.empty(), rows, rewards)
+
+    halves = merge(
+        update(BanditState.empty(), rows[25:], rewards[25:]), update(BanditState.empty(), rows[:25], rewards[:25])
+    )
+    late = credit(update(BanditState.empty(), rows, np.zeros(40)), rows[rewards > 0], rewards[rewards > 0])
+
+    np.testing.assert_allclose(sums(halves), sums(whole), atol=1e-9)
+    np.testing.assert_allclose(sums(late), sums(whole), atol=1e-9)
+
+
+def test_the_posterior_is_ridge_regression() -> None:
+    rng = np.random.default_rng(3)
+    truth, rows = rng.normal(0, 0.3, DIMENSION), some_rows(5_000, 3)
+    rewards = np.clip(0.5 + rows @ truth * 0.1 + rng.normal(0, 0.05, 5_000), 0, 1)
+
+    mean, deviation = update(BanditState.empty(), rows, rewards).posterior.predict(rows[:50])
+
+    expected = rows[:50] @ np.linalg.solve(rows.T @ rows + np.eye(DIMENSION), rows.T @ rewards)
+    np.testing.assert_allclose(mean, expected, atol=1e-9)
+    assert (deviation > 0).all()
+
+
+def test_more_experience_is_surer_and_forgetting_is_less_sure() -> None:
+    rows = some_rows(200)
+    few, many = (update(BanditState.empty(), rows[:n], np.zeros(n)) for n in (20, 200))
+
+    spread_few, spread_many, spread_old = (
+        state.posterior.predict(rows)[1].mean() for state in (few, many, forget(many, 0.1))
+    )
+
+    assert spread_many < spread_few
+    assert spread_many < spread_old
+
+
+def test_it_follows_a_change_after_forgetting() -> None:
+    """Given an arm that was good for long and is bad now, a state that forgets turns sooner."""
+    good, other = np.eye(DIMENSION)[:1], np.eye(DIMENSION)[1:2]
+    stuck = update(BanditState.empty(), np.repeat(good, 2_000, 0), np.ones(2_000))
+    stuck = update(stuck, np.repeat(other, 2_000, 0), np.full(2_000, 0.5))
+
+    def later(state: BanditState) -> NDArray[np.float32]:
+        state = update(state, np.repeat(good, 300, 0), np.zeros(300))
+        return bandit_scores(state, np.concatenate([good, other]))
+
+    assert later(stuck)[0] > later(stuck)[1]
+    assert later(forget(stuck, 0.02))[0] < later(forget(stuck, 0.02))[1]
+
+
+def test_clicks_raise_the_chance_of_what_was_clicked() -> None:
+    rows = some_rows(30)
+    state, chances = BanditState.empty(), []
+    for _ in range(6):
+        chances.append(draw_chances(state, rows)[4])
+        state = update(state, rows, (np.arange(30) == 4).astype(np.float64))
+
+    assert chances == sorted(chances)
+    assert chances[-1] > 3 * chances[0]
+    assert bandit_scores(state, rows).argmax() == 4
+
+
+def test_without_experience_draws_are_nearly_even_and_nothing_is_reordered() -> None:
+    rows = some_rows(50)
+
+    assert (draw_chances(None, rows) == 1 / 50).all()
+    chances = draw_chances(BanditState.empty(), rows)
+    assert chances.max() < 2.5 * chances.min()
+    assert (bandit_scores(BanditState.empty(), rows) == 0).all()
+
+
+def test_arrays_of_another_shape_or_with_nan_are_refused() -> None:
+    good = update(BanditState.empty(), some_rows(3), np.ones(3)).to_arrays()
+    assert (sums(BanditState.from_arrays(good)) == np.concatenate([a.ravel() for a in good.values()])).all()
+
+    with pytest.raises(ValueError, match="32 features"):
+        BanditState.from_arrays({**good, "gram": np.eye(3)})
+    with pytest.raises(ValueError, match="not finite"):
+        BanditState.from_arrays({**good, "response": np.full(DIMENSION, np.nan)})
+
+
+@given(arrays(np.float64, st.integers(1, 40), elements=st.floats(1e-6, 1e3)), st.floats(0, 1))
+def test_inclusion_probabilities_are_proportional_and_sum_up(odds: NDArray[np.float64], part: float) -> None:
+    chances = odds / odds.sum()
+    needed = max(int(part * len(odds)), 1)
+
+    included = inclusion(chances, needed)
+
+    assert included.sum() == pytest.approx(needed)
+    assert ((included > 0) & (included <= 1 + 1e-9)).all()
+    open_ = included < 1 - 1e-9
+    if open_.any():
+        ratio = included[open_] / chances[open_]
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("limit", "share"), [(5, 0.1), (5, 0.3), (4, 0.5), (10, 0.25), (3, 1.0), (6, 0.75)])
+def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share: float) -> None:
+    runs, size = 6_000, 15
+    odds = np.geomspace(1, 60, size)[::-1]
+    seen: Counter[tuple[int, int]] = Counter()
+    logged: dict[tuple[int, int], float] = {}
+    most = 0
+    for seed in range(runs):
+        slots = explore(np.arange(size), size, limit, share, seed, lambda places: odds[places] / odds[places].sum())
+        most = max(most, sum(slot.exploration for slot in slots))
+        for position, slot in enumerate(slots):
+            seen[position, slot.place] += 1
+            logged[position, slot.place] = slot.propensity
+
+    for key, propensity in logged.items():
+        error = np.sqrt(propensity * (1 - propensity) / runs)
+        assert abs(seen[key] / runs - propensity) <= 5 * error, key
+    for position in range(limit):
+        assert sum(chance for (slot, _), chance in logged.items() if slot == position) == pytest.approx(1.0, abs=0.01)
+    assert most == int(np.ceil(share * limit - 1e-9)), "the share bounds what is explored"
+
+
+@given(st.integers(0, 60), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32), st.floats(0, 20))
+def test_uneven_slots_keep_the_contract(size: int, limit: int, share: float, seed: int, slope: float) -> None:
+    odds = np.exp(-slope * np.arange(size) / max(size, 1))
+
+    def chances(places: NDArray[np.int64]) -> NDArray[np.float64]:
+        even = np.full(len(places), 1 / max(len(places), 1))
+        return np.asarray(0.8 * odds[places] / odds[places].sum() + 0.2 * even)
+
+    slots = explore(np.arange(size), size, limit, share, seed, chances)
+
+    assert slots == explore(np.arange(size), size, limit, share, seed, chances)
+    assert len({slot.place for slot in slots}) == len(slots) == min(size, limit)
+    assert sum(slot.exploration for slot in slots) <= np.ceil(share * len(slots))
+    for position, slot in enumerate(slots):
+        assert 0 < slot.propensity <= 1 + 1e-9
+        assert slot.exploration or slot.place == position
+        assert not slot.rivals or (slot.rivals[0] == position and slot.place in slot.rivals)
+        assert bool(slot.rivals) or slot.propensity == 1.0
+
+
+def query(dataset: Dataset, **changed: object) -> Query:
+    base = Query(Scenario.FOR_YOU, history_of(dataset, 1), NOW, 10, device="mobile", local_hour=8)
+    return replace(base, **changed)  # type: ignore[arg-type]
+
+
+def taught(recommender: Recommender, asked: Query, liked: NDArray[np.bool_], rounds: int = 30) -> BanditState:
+    """What is learnt when every product is shown in this context and the liked ones are always clicked."""
+    items = np.arange(recommender.n_items, dtype=np.int32)
+    rows = encode(asked, recommender.traits, items, np.full(len(items), 0.5, np.float32))
+    state = BanditState.empty()
+    for _ in range(rounds):
+        state = update(state, rows, liked.astype(np.float64))
+    return state
+
+
+def test_a_category_that_is_clicked_in_a_context_comes_up_there(recommender: Recommender, dataset: Dataset) -> None:
+    """Products i and i + 8 share a category."""
+    morning = query(dataset, exploration_share=0.3)
+    liked = np.arange(recommender.n_items) % 8 == 5
+    bandit = taught(recommender, morning, liked)
+
+    def part(asked: Query) -> float:
+        return float(np.mean([
+            sum(one.item % 8 == 5 for one in recommender.recommend(replace(asked, seed=seed))) for seed in range(30)
+        ]))  # fmt: skip
+
+    assert part(replace(morning, bandit=bandit)) > part(morning) + 1
+
+
+def test_the_list_says_what_the_bandit_added(recommender: Recommender, dataset: Dataset) -> None:
+    """The contextual component carries it, so scores still follow the weighted sum, and the order follows scores."""
+    asked = query(dataset, diversity=0.0)
+    liked = np.random.default_rng(1).random(recommender.n_items) < 0.5
+    ranked = recommender.recommend(replace(asked, bandit=taught(recommender, asked, liked)))
+    before = {one.item: one for one in recommender.recommend(replace(asked, limit=60))}
+
+    scores = [one.score for one in ranked]
+    fused = [sum(part.value * part.weight for part in one.breakdown.values()) for one in ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert fused == sorted(fused, reverse=True)
+    moved = [
+        one.breakdown[Component.CONTEXTUAL].value - before[one.item].breakdown[Component.CONTEXTUAL].value
+        for one in ranked
+    ]
+    assert max(np.abs(moved)) > 0.5
+    assert all(one.propensity == 1.0 and not one.exploration for one in ranked), "share 0 stays deterministic"
+
+
+def test_an_empty_bandit_changes_no_list(recommender: Recommender, dataset: Dataset) -> None:
+    asked = query(dataset)
+    empty = replace(asked, bandit=BanditState.empty())
+
+    assert recommender.recommend(empty) == recommender.recommend(asked)
+
+
+def test_what_was_shown_can_be_read_back(recommender: Recommender, dataset: Dataset) -> None:
+    ranked = recommender.recommend(query(dataset, exploration_share=0.25, seed=4))
+
+    for one in ranked:
+        assert one.impression is not None
+        (shown,) = unpack_rows(one.impression.features)
+        assert np.abs(shown).max() <= 1.0
+        assert bool(one.impression.rivals) == (one.propensity < 1)
+        if one.impression.rivals:
+            rivals = unpack_rows(one.impression.rivals, compressed=True)
+            np.testing.assert_array_equal(rivals[one.impression.shown], shown)
+
+
+def test_features_tell_contexts_apart_but_not_snapshots(recommender: Recommender, dataset: Dataset) -> None:
+    items, scores = np.arange(20, dtype=np.int32), np.linspace(1, 0, 20, dtype=np.float32)
+
+    def rows(**changed: object) -> NDArray[np.float64]:
+        return encode(query(dataset, **changed), recommender.traits, items, scores)
+
+    base = rows()
+    for changed in ({"device": "desktop"}, {"local_hour": 20}, {"local_hour": None}, {"scenario": Scenario.SIMILAR}):
+        assert (rows(**changed) != base).any(axis=1).all(), changed
+    assert (rows(local_hour=8 + 24) == base).all()
+    assert (rows(device="Android phone") == base).all()
+    again = Traits.of(recommender.index, recommender.facts.demand)
+    np.testing.assert_array_equal(encode(query(dataset), again, items, scores), base)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [(None, 0), ("desktop", 0), ("iPad", 1), ("MOBILE", 2), ("Android tablet", 1)]
+)
+def test_devices_fall_into_classes(device: str | None, expected: int) -> None:
+    assert device_class(device) == expected

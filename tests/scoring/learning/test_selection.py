@@ -1,0 +1,119 @@
+"""Plans: the best of the shop's weights, a single signal and a mixture, judged on cases they were not fitted to."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from scoring.evaluation.splitting import Protocol
+from scoring.learning.selection import FEWEST_CASES, Pool, choose
+from scoring.ranking.ensemble import COMPONENT_OF, SIGNALS, signal_weights
+from scoring.ranking.plans import Choice, Plan, Plans, Segment
+from scoring.types import DEFAULT_WEIGHTS, Component
+
+WIDTH = 40
+PLACE = {name: place for place, name in enumerate(SIGNALS)}
+
+
+def pool(strength: dict[str, float], cases: int = 400, seed: int = 0, products: int = 20) -> Pool:
+    """One product is taken in each case; each signal knows it by so many standard deviations, the rest is noise."""
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((len(SIGNALS), cases, WIDTH)).astype(np.float32)
+    taken = np.zeros((cases, WIDTH), dtype=bool)
+    taken[np.arange(cases), rng.integers(0, WIDTH, cases)] = True
+    for name, distance in strength.items():
+        values[PLACE[name]][taken] += distance
+    return Pool(values, taken, np.ones(cases, np.int64), np.full(cases, products))
+
+
+def chosen(pool_: Pool, weights: dict[Component, float] | None = None) -> Plan:
+    return choose(pool_, weights or DEFAULT_WEIGHTS, np.random.default_rng(1))[None]
+
+
+def test_two_signals_that_know_different_things_are_mixed() -> None:
+    plan = chosen(pool({"together.session": 2.0, "demand.week": 2.0}))
+
+    assert plan.choice is Choice.LEARNED
+    assert plan.weights["together.session"] > 0.2
+    assert plan.weights["demand.week"] > 0.2
+    assert sum(plan.weights.values()) == pytest.approx(1.0)
+    assert plan.ndcg["learned"] > plan.ndcg["single"]
+    assert f"{plan.ndcg['learned']:.4f}" in plan.why
+
+
+def test_the_best_single_signal_is_never_far_from_what_is_chosen() -> None:
+    plan = chosen(pool({"ease.season": 3.0}))
+
+    assert plan.weights["ease.season"] > 0.7
+    assert max(plan.ndcg["single"], plan.ndcg["learned"]) > plan.ndcg["default"]
+
+
+def test_the_shops_weights_stay_where_nothing_is_clearly_better() -> None:
+    same = pool({})
+    same.values[:] = same.values[0]  # every mixture gives the same lists
+
+    plan = chosen(same)
+
+    assert plan.choice is Choice.DEFAULT
+    assert plan.weights == signal_weights(DEFAULT_WEIGHTS)
+
+
+def test_too_few_cases_choose_nothing() -> None:
+    plan = chosen(pool({"ease.season": 5.0}, cases=FEWEST_CASES - 1))
+
+    assert plan.choice is Choice.DEFAULT
+    assert "only" in plan.why
+
+
+def test_a_component_without_weight_is_never_listened_to() -> None:
+    weights = {**DEFAULT_WEIGHTS, Component.CONTEXTUAL: 0.0}
+
+    plan = chosen(pool({"demand.week": 4.0, "ease.season": 1.0}), weights)
+
+    assert all(COMPONENT_OF[name] is not Component.CONTEXTUAL for name in plan.weights)
+
+
+def test_a_segment_gets_a_plan_of_its_own_where_that_is_a_gain() -> None:
+    light, heavy = pool({"follow.session": 3.0}, seed=1), pool({"ease.season": 3.0}, seed=2, products=500)
+    both = Pool(
+        np.concatenate([light.values, heavy.values], axis=1),
+        np.concatenate([light.taken, heavy.taken]),
+        np.concatenate([light.n_held, heavy.n_held]),
+        np.concatenate([light.n_products, heavy.n_products]),
+    )
+
+    plans = choose(both, DEFAULT_WEIGHTS, np.random.default_rng(1))
+
+    assert max(plans[Segment.LIGHT].weights, key=lambda name: plans[Segment.LIGHT].weights[name]) == "follow.session"
+    assert max(plans[Segment.HEAVY].weights, key=lambda name: plans[Segment.HEAVY].weights[name]) == "ease.season"
+
+
+def test_plans_travel_as_json() -> None:
+    plan = chosen(pool({"together.session": 2.0, "demand.week": 2.0}))
+    plans = Plans(plan, {Protocol.TEMPORAL: {None: plan, Segment.COLD: plan}})
+
+    again = Plans.from_json(json.loads(json.dumps(plans.to_json())))
+
+    assert again == plans
+    assert again.of(Protocol.NEXT_BASKET, 3) == plan
+
+
+def test_ndcg_of_a_pool_is_that_of_the_textbook() -> None:
+    values = np.zeros((len(SIGNALS), 1, 3), np.float32)
+    values[0, 0] = [3.0, 2.0, 1.0]
+    one = Pool(values, np.array([[False, True, True]]), np.array([2]), np.array([5]))
+
+    gained = one.ndcg(values[0])[0]
+
+    assert gained == pytest.approx((1 / np.log2(3) + 1 / np.log2(4)) / (1 + 1 / np.log2(3)))
+
+
+def test_one_view_of_a_costly_model_is_enough() -> None:
+    plan = chosen(
+        pool({"ease.season": 1.5, "ease.whole": 1.4, "ease.recent": 1.3, "demand.week": 1.2, "demand.shelf": 1.2})
+    )
+
+    assert sum(name.startswith("ease.") for name in plan.weights) == 1
+    assert sum(name.startswith("demand.") for name in plan.weights) == 2

@@ -1,0 +1,263 @@
+"""Training: everything in the store to a snapshot, and to the current one if the guard agrees.
+
+The store is exported to a folder, a child process crunches the numbers, and what each has finished is kept there until
+the snapshot is stored: the same training goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import multiprocessing
+import shutil
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from scoring.data.state import FORMAT_VERSION, BrokenSnapshotError, load
+from scoring.learning.refresh import learned_until
+from scoring.types import Component
+from shop.entities.models import ModelSnapshot, TrainingKind
+from shop.errors import BadInputError, ShopError, SnapshotError
+from shop.services.export import export
+from shop.services.models import TRAINING_FOLDER
+from workers.training.folder import work_folder
+from workers.training.process import EXPORT, PACK, Broken, Kept, Plan, Told, Trained, work
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from shop.resources import Resources
+    from shop.settings import ModelSettings
+
+    Progress = Callable[[str, float], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+_EXPORT_SHARE = 0.2
+_TRAINED_SHARE = 0.97
+
+
+class TrainingError(ShopError):
+    """The child process could not finish; the model in use stays."""
+
+
+class TrainingInterruptedError(ShopError):
+    """Something ended the child process from outside. The same training goes on from its last finished stage."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is in the store, as far as a training cares: it reads the interactions up to `until` that count."""
+
+    until: datetime | None
+    interactions: int
+    products: int
+    products_changed: datetime | None
+    exclusions_changed: datetime | None = None
+
+
+async def data_mark(resources: Resources) -> Mark:
+    """The data as they are now, without events that are dated in the future.
+
+    Raises BadInputError when there is nothing to train on.
+    """
+    until, interactions = await resources.interactions.newest(datetime.now(UTC))
+    products = await resources.products.size()
+    if products == 0:
+        raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
+    products_changed, corrected = await resources.products.newest_change(), await resources.exclusions.newest_change()
+    return Mark(until, interactions, products, products_changed, corrected)
+
+
+async def train_and_activate(
+    resources: Resources,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    *,
+    kind: TrainingKind = TrainingKind.FULL,
+    guarded: bool = True,
+    mark: Mark | None = None,
+) -> ModelSnapshot:
+    """Trains on all products and interactions, stores the snapshot, and makes it current if it is fit to be.
+
+    Returns the snapshot, whose status says what became of it; the current one when EMBEDDINGS have nothing new to
+    learn from. `progress` hears the stage and the fraction done, 0 to 1. With `guarded` the new model is compared with
+    the one in use. `mark` is that of an earlier attempt, to go on with its data.
+
+    Raises BadInputError when there is nothing to train on or no model to refresh, TrainingInterruptedError when the
+    same call may go on, TrainingError when it would fail again.
+    """
+    tell = progress or _nobody
+    started = datetime.now(UTC)
+    current = await _current(resources, kind)
+    mark = mark or await data_mark(resources)
+    plan = _plan(resources.settings.model, kind, seed, mark, current, guarded=guarded)
+    if kind is TrainingKind.EMBEDDINGS and current and await asyncio.to_thread(_knows_all, plan):
+        _log.info("model_up_to_date", version=current[0].version)
+        return current[0]
+    root = resources.settings.model.cache_dir / TRAINING_FOLDER
+    name = _fingerprint(plan, mark, current[0].version if current and kind is not TrainingKind.FULL else None)
+    async with work_folder(root, name, lambda: tell("waiting for another training to end", 0.0)) as folder:
+        await export(
+            resources.products,
+            resources.interactions,
+            folder / EXPORT,
+            mark.until,
+            lambda stage, done: tell(stage, done * _EXPORT_SHARE),
+        )
+        try:
+            trained = await _in_child(
+                plan, folder, lambda stage, done: tell(stage, _EXPORT_SHARE + done * (_TRAINED_SHARE - _EXPORT_SHARE))
+            )
+        except TrainingError:
+            # What is kept here may be the reason: the next attempt begins afresh.
+            await asyncio.to_thread(shutil.rmtree, folder)
+            raise
+        await tell("storing", _TRAINED_SHARE)
+        snapshot = _snapshot(trained, kind, started)
+        await resources.snapshots.save(snapshot, folder / PACK)
+        snapshot = await _activated(resources, snapshot, trained)
+    await resources.model.prune(resources.settings.model.snapshots_kept)
+    await tell("done", 1.0)
+    return snapshot
+
+
+def component_weights(settings: ModelSettings) -> dict[Component, float]:
+    return {
+        Component.COLLABORATIVE: settings.weight_collaborative,
+        Component.CONTENT: settings.weight_content,
+        Component.NEURAL: settings.weight_neural,
+        Component.CONTEXTUAL: settings.weight_contextual,
+    }
+
+
+async def _nobody(_stage: str, _fraction: float) -> None:
+    """Progress that nobody follows."""
+
+
+async def _current(resources: Resources, kind: TrainingKind) -> tuple[ModelSnapshot, Path] | None:
+    """The model in use and its folder; None when there is none that this version can read."""
+    snapshot = await resources.snapshots.current()
+    if snapshot is not None and snapshot.format == FORMAT_VERSION:
+        try:
+            return snapshot, await resources.model.fetch(snapshot.version)
+        except (SnapshotError, BrokenSnapshotError) as error:
+            _log.warning("current_model_unusable", version=snapshot.version, reason=str(error))
+    if kind is not TrainingKind.FULL:
+        raise BadInputError(f"There is no model for {kind.value} to start from: train one in full first.")
+    return None
+
+
+def _plan(
+    settings: ModelSettings,
+    kind: TrainingKind,
+    seed: int | None,
+    mark: Mark,
+    current: tuple[ModelSnapshot, Path] | None,
+    *,
+    guarded: bool,
+) -> Plan:
+    return Plan(
+        kind=kind,
+        seed=settings.seed if seed is None else seed,
+        weights=component_weights(settings),
+        now=int(mark.until.timestamp()) if mark.until else None,
+        current=current[1] if current else None,
+        guarded=guarded,
+        margin=settings.guard_margin,
+    )
+
+
+def _knows_all(plan: Plan) -> bool:
+    """Whether nothing has happened since the model in use was trained or refreshed."""
+    return plan.current is not None and learned_until(load(plan.current).manifest) >= (plan.now or 0)
+
+
+def _fingerprint(plan: Plan, mark: Mark, parent: str | None) -> str:
+    """Names the work folder: whatever changes the outcome changes it."""
+    facts = [FORMAT_VERSION, plan.kind, plan.seed, plan.weights, asdict(mark), parent]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _snapshot(trained: Trained, kind: TrainingKind, started: datetime) -> ModelSnapshot:
+    now = datetime.now(UTC)
+    manifest = trained.manifest
+    metrics = {**manifest.get("metrics", {}), **trained.verdict.metrics}
+    return ModelSnapshot(
+        version=trained.version,
+        trained_at=now,
+        products=manifest["products"],
+        users=manifest["users"],
+        interactions=manifest["interactions"],
+        weights=dict(manifest["weights"]),
+        size_bytes=0,
+        training_seconds=round((now - started).total_seconds(), 2),
+        format=FORMAT_VERSION,
+        metrics={name: float(value) for name, value in metrics.items() if isinstance(value, (int, float))},
+        kind=kind,
+        parent=manifest.get("parent"),
+        notes=tuple(manifest.get("notes", ())),
+    )
+
+
+async def _activated(resources: Resources, snapshot: ModelSnapshot, trained: Trained) -> ModelSnapshot:
+    verdict = trained.verdict
+    if not verdict.accepted:
+        await resources.snapshots.reject(snapshot.version, verdict.reason)
+        _log.warning("model_rejected", version=snapshot.version, reason=verdict.reason)
+        return replace(snapshot, rejection=verdict.reason)
+    await resources.model.activate(snapshot.version)
+    _log.info(
+        "model_trained",
+        version=snapshot.version,
+        kind=snapshot.kind.value,
+        seconds=snapshot.training_seconds,
+        verdict=verdict.reason,
+        **snapshot.metrics,
+    )
+    return replace(snapshot, current=True)
+
+
+async def _in_child(plan: Plan, folder: Path, tell: Progress) -> Trained:
+    """Runs training in a fresh process: the event loop stays free, and its memory goes back to the system."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(plan, folder, sender), daemon=True)
+    await asyncio.to_thread(process.start)
+    sender.close()
+    try:
+        while (message := await asyncio.to_thread(_receive, receiver)) is not None:
+            match message:
+                case Trained():
+                    return message
+                case Broken():
+                    raise TrainingError(f"Training failed: {message.reason} The current model stays.")
+                case Kept():
+                    _log.info("training_stage_kept", stage=message.stage)
+                case Told():
+                    await tell(message.stage, message.fraction)
+        await asyncio.to_thread(process.join)
+        raise TrainingInterruptedError(
+            f"Training was interrupted (exit code {process.exitcode}). The current model stays; start the same "
+            "training again, and it goes on from its last finished stage."
+        )
+    finally:
+        process.kill()
+        await asyncio.to_thread(process.join)
+        process.close()
+        receiver.close()
+
+
+def _receive(receiver: Connection) -> Any:
+    try:
+        return receiver.recv()
+    except EOFError:
+        return None
