@@ -35,8 +35,8 @@ from graphql_api.recommendations.mutations import RecommendationMutation
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.usage.queries import UsageQuery
-from graphql_api.users.mutations import AccountMutation
-from graphql_api.users.queries import AccountQuery
+from graphql_api.users.mutations import UserMutation
+from graphql_api.users.queries import UserQuery
 from shop.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ Query = merge_types(
     (
         NodeQuery,
         CatalogQuery,
-        AccountQuery,
+        UserQuery,
         RecommendationQuery,
         FeedbackQuery,
         MerchandisingQuery,
@@ -61,7 +61,7 @@ Query = merge_types(
 Mutation = merge_types(
     "Mutation",
     (
-        AccountMutation,
+        UserMutation,
         CatalogMutation,
         RecommendationMutation,
         FeedbackMutation,

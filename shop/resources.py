@@ -19,18 +19,18 @@ from shop.services.explanations import ExplanationService
 from shop.services.feedback import FeedbackService
 from shop.services.history import HistoryService
 from shop.services.insights import InsightService
-from shop.services.interactions import TrackService
+from shop.services.interactions import InteractionService
 from shop.services.jobs import JobService
-from shop.services.merchandising import RuleService
+from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
 from shop.services.recommendations import RecommendationService
 from shop.services.usage import UsageService
-from shop.services.users import AccountService
+from shop.services.users import UserService
 from shop.store import database as mongo
 from shop.store import redis
 from shop.store.audit import AuditStore
 from shop.store.bandit import BanditStore
-from shop.store.catalog import ProductStore
+from shop.store.catalog import CatalogStore
 from shop.store.event_log import EventLog
 from shop.store.exclusions import ExclusionStore
 from shop.store.explanations import ExplanationStore, InsightStore
@@ -38,7 +38,7 @@ from shop.store.feedback import FeedbackStore
 from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
 from shop.store.keys import Keys
-from shop.store.merchandising import RuleStore
+from shop.store.merchandising import MerchandisingStore
 from shop.store.models import SnapshotStore
 from shop.store.queue import ArqQueue
 from shop.store.recommendation_log import RecommendationLog
@@ -71,14 +71,14 @@ class Resources:
     queue: JobQueue
     hub: EventHub
     users: UserStore
-    products: ProductStore
+    products: CatalogStore
     interactions: InteractionStore
     exclusions: ExclusionStore
     audit_log: AuditStore
     snapshots: SnapshotStore
     explanation_store: ExplanationStore
     recommendation_log: RecommendationLog
-    accounts: AccountService
+    accounts: UserService
     catalog: CatalogService
     model: ModelService
     history: HistoryService
@@ -87,9 +87,9 @@ class Resources:
     insights: InsightService
     corrections: CorrectionService
     feedback: FeedbackService
-    rules: RuleService
+    rules: MerchandisingService
     recommendations: RecommendationService
-    tracking: TrackService
+    tracking: InteractionService
     jobs: JobService
     schedules: ScheduleStore
     rollups: RollupStore
@@ -102,7 +102,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     keys = Keys(settings.redis.prefix)
     hub = EventHub(EventLog(client, reader, keys))
     queue = ArqQueue(client, keys)
-    products, users, interactions = ProductStore(database), UserStore(database), InteractionStore(database)
+    products, users, interactions = CatalogStore(database), UserStore(database), InteractionStore(database)
     sessions, snapshots = SessionStore(client, keys), SnapshotStore(database)
     texts = ExplanationStore(database, client, keys)
     log = RecommendationLog(database)
@@ -116,7 +116,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
     budget = BudgetService(SpentStore(client, keys), usage_store, settings.llm)
     usage = UsageService(usage_store, budget, settings.llm)
     explanations = ExplanationService(texts, queue, catalog, settings.llm, usage)
-    rules = RuleService(RuleStore(database), catalog, hub)
+    rules = MerchandisingService(MerchandisingStore(database), catalog, hub)
     insights = InsightService(
         insight_store,
         users,
@@ -142,7 +142,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         snapshots=snapshots,
         explanation_store=texts,
         recommendation_log=log,
-        accounts=AccountService(users, hub, settings),
+        accounts=UserService(users, hub, settings),
         catalog=catalog,
         model=model,
         history=history,
@@ -155,7 +155,7 @@ def _compose(settings: Settings, database: Database, client: redis.Redis, reader
         recommendations=RecommendationService(
             model, history, catalog, rules, explanations, log, bandit, budget, settings.model
         ),
-        tracking=TrackService(interactions, sessions, history, catalog, insights, bandit, hub),
+        tracking=InteractionService(interactions, sessions, history, catalog, insights, bandit, hub),
         jobs=JobService(JobStore(database), queue, hub),
         schedules=ScheduleStore(database),
         rollups=RollupStore(database),

@@ -1,5 +1,5 @@
-"""The arq edge: a thin shell over the registry and work_off. One arq worker for each group of jobs, so that a group
-whose limit is reached leaves its jobs in the queue, where they wait without a time-out and in nobody's way."""
+"""The arq edge: a thin shell over the registry and handle_delivery. One arq worker for each group of jobs, so that a
+group whose limit is reached leaves its jobs in the queue, where they wait without a time-out and in nobody's way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shop.entities.jobs import JobGroup
 from shop.resources import open_resources
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
-from workers.delivery import Delivery, work_off
+from workers.delivery import Delivery, handle_delivery
 from workers.llm.metered import metered_writer
 from workers.registry import JOBS, SCHEDULES
 from workers.schedule import Scheduler
@@ -191,7 +191,7 @@ def _function(context: WorkerContext, prefix: str) -> Function:
         delivery = Delivery(id_, name, message, ctx["enqueue_time"], ctx["job_try"], recorded)
         renewing = asyncio.create_task(_renew_lock(ctx))
         try:
-            again = await work_off(context, delivery)
+            again = await handle_delivery(context, delivery)
         except asyncio.CancelledError:
             await _give_back_try(ctx)
             raise

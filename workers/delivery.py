@@ -51,14 +51,14 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryLater:
     """The job is to be delivered again after so many seconds; as the same attempt unless this one `counts`."""
 
     seconds: float
     counts: bool = True
 
 
-async def work_off(context: WorkerContext, delivery: Delivery) -> Again | None:
+async def handle_delivery(context: WorkerContext, delivery: Delivery) -> RetryLater | None:
     """One attempt at a job; None when the queue may forget it: it is done, or kept as a failed one.
 
     Raises nothing but CancelledError: then the job must be delivered again, and this attempt does not count.
@@ -74,7 +74,7 @@ async def work_off(context: WorkerContext, delivery: Delivery) -> Again | None:
         await _attempt(replace(context, last_try=delivery.attempt >= tries, run=run), delivery, tries)
     except asyncio.CancelledError:
         if run is not None:
-            await run.hand_back()
+            await run.release()
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, the job is kept)
         return await _failed(context, delivery, run, error, began)
@@ -95,7 +95,7 @@ async def _attempt(context: WorkerContext, delivery: Delivery, tries: int) -> No
 
 async def _failed(
     context: WorkerContext, delivery: Delivery, run: Run | None, error: Exception, began: datetime
-) -> Again | None:
+) -> RetryLater | None:
     tries = _tries(delivery.name)
     known = error if isinstance(error, ShopError) else None
     code, message = (known.code, known.message) if known else ("INTERNAL", _UNEXPECTED)
@@ -110,16 +110,16 @@ async def _failed(
     )
     if known and known.retryable and delivery.attempt < tries:
         if run is not None:
-            await run.hand_back(code, message)
-        return Again(retry_delay_seconds(delivery.attempt) + (known.retry_after or 0))
+            await run.release(code, message)
+        return RetryLater(retry_delay_seconds(delivery.attempt) + (known.retry_after or 0))
     try:
         if run is not None:
             await run.fail(code, message)
         else:
-            await context.resources.jobs.bury(_failure(delivery, tries, code, message, began))
+            await context.resources.jobs.dead_letter(_failure(delivery, tries, code, message, began))
     except UnavailableError:
         # It must not be forgotten before it is on record.
-        return Again(retry_delay_seconds(delivery.attempt), counts=False)
+        return RetryLater(retry_delay_seconds(delivery.attempt), counts=False)
     _log.error("job_given_up", job=delivery.name, id=delivery.id, attempt=delivery.attempt, code=code)
     return None
 

@@ -16,7 +16,7 @@ from shop.jobs import (
     WriteInsight,
     group_of,
 )
-from workers.schedule import Schedule
+from workers.schedule import JobSchedule
 from workers.tasks.explanation_stream import stream_explanation
 from workers.tasks.explanations import explain_list
 from workers.tasks.insights import roll_up_session, write_insight
@@ -65,12 +65,12 @@ JOBS: dict[str, JobSpec] = {
 }
 
 # One training at a time, and one that runs is not started again: so none at the same minute as another.
-SCHEDULES: tuple[Schedule, ...] = (
-    Schedule("train_full", TrainModel(TrainingKind.FULL), hours=frozenset({3})),
-    Schedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), hours=frozenset({0, 6, 12, 18})),
-    Schedule(
+SCHEDULES: tuple[JobSchedule, ...] = (
+    JobSchedule("train_full", TrainModel(TrainingKind.FULL), hours=frozenset({3})),
+    JobSchedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), hours=frozenset({0, 6, 12, 18})),
+    JobSchedule(
         "refresh_content", TrainModel(TrainingKind.CONTENT), hours=frozenset({4}), minutes=frozenset({30}), weekday=6
     ),
-    Schedule("roll_up_experiments", RollUpExperiments(), minutes=frozenset(range(0, 60, 5))),
-    Schedule("sweep", Sweep(), minutes=frozenset({17})),
+    JobSchedule("roll_up_experiments", RollUpExperiments(), minutes=frozenset(range(0, 60, 5))),
+    JobSchedule("sweep", Sweep(), minutes=frozenset({17})),
 )

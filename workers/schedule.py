@@ -23,7 +23,7 @@ _EVERY_HOUR = frozenset(range(24))
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class JobSchedule:
     """Starts a job at these hours and minutes, UTC; on one day of the week (0 is Monday) or on all."""
 
     name: str
@@ -48,7 +48,7 @@ class Schedule:
 class Scheduler:
     """Any number of these may run at once: they start a job once for each time."""
 
-    def __init__(self, resources: Resources, schedules: Sequence[Schedule]) -> None:
+    def __init__(self, resources: Resources, schedules: Sequence[JobSchedule]) -> None:
         self._resources = resources
         self._schedules = schedules
         self._seen: dict[str, datetime] = {}
@@ -76,7 +76,7 @@ class Scheduler:
                 await self._start(schedule, due)
                 self._seen[schedule.name] = due
 
-    async def _start(self, schedule: Schedule, due: datetime) -> None:
+    async def _start(self, schedule: JobSchedule, due: datetime) -> None:
         """The job's id is made of the time, and the time is marked after the job is in the queue: whatever happens
         between the two, and however many do this at once, there is one job."""
         times = self._resources.schedules

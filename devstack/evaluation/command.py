@@ -91,10 +91,10 @@ def _evaluate(  # noqa: PLR0913
     from threadpoolctl import threadpool_limits
 
     from devstack.evaluation.run import Plan
-    from scoring.evaluation.splitting import Protocol
+    from scoring.evaluation.splitting import EvaluationProtocol
 
     chosen = [] if no_baselines else _models(only)
-    plan = Plan(Protocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only)
+    plan = Plan(EvaluationProtocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only)
     folder = _folder(out or Path("evaluation") / protocol)
     with threadpool_limits(limits=threads):
         data = _read(interactions, products, err=as_json)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.evaluation.lists import Lists
-    from scoring.evaluation.splitting import Cases
+    from scoring.evaluation.splitting import EvaluationCases
 
 
 class Dump:
@@ -32,16 +32,16 @@ class Dump:
         except OSError as error:
             raise BadInputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
-    def add(self, model: str, seed: int, cases: Cases, lists: Lists) -> None:
+    def add(self, model: str, seed: int, cases: EvaluationCases, lists: Lists) -> None:
         products = self._products
         for place, user in enumerate(cases.users.tolist()):
             kept = lists.items[place] >= 0
-            held = cases.held[cases.held_starts[place] : cases.held_starts[place + 1]]
+            held_out = cases.held_out[cases.held_out_starts[place] : cases.held_out_starts[place + 1]]
             line = {
                 "model": model,
                 "seed": seed,
                 "user": self._users[user],
-                "held": [products[item] for item in held.tolist()],
+                "held": [products[item] for item in held_out.tolist()],
                 "ranked": [products[item] for item in lists.items[place][kept].tolist()],
                 "scores": lists.scores[place][kept].tolist(),
             }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scoring.evaluation.splitting import Case, Cases
+    from scoring.evaluation.splitting import EvaluationCase, EvaluationCases
 
 DEPTH = 100
 SHOWN = 10
@@ -36,7 +36,7 @@ class Ranker(Protocol):
     @property
     def name(self) -> str: ...
 
-    def rank(self, cases: Cases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+    def rank(self, cases: EvaluationCases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
         """`tell` is told how many cases are done."""
         ...
 
@@ -44,13 +44,13 @@ class Ranker(Protocol):
 class Selector:
     """Turns scores of all items into a list by the rules of the protocol."""
 
-    def __init__(self, cases: Cases, ties: NDArray[np.uint32], depth: int) -> None:
+    def __init__(self, cases: EvaluationCases, ties: NDArray[np.uint32], depth: int) -> None:
         self._repeats = cases.protocol.repeats
         self._excluded = None if cases.candidates is None else ~cases.candidates
         self._ties = ties
         self._depth = min(depth, len(ties))
 
-    def best(self, scores: NDArray[np.float32], case: Case) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def best(self, scores: NDArray[np.float32], case: EvaluationCase) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The first `depth` items and their scores, padded with -1; `scores` (items,) are overwritten."""
         if not self._repeats:
             scores[case.history.items] = -np.inf

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devstack.evaluation.lists import Lists
-    from scoring.evaluation.splitting import Cases
+    from scoring.evaluation.splitting import EvaluationCases
 
 PER_USER = ("ndcg@10", "hr@10", "recall@20", "mrr@10", "novelty@10")
 METRICS = (*PER_USER, "coverage@10")
@@ -43,22 +43,22 @@ class Interval:
     high: float
 
 
-def hits(lists: Lists, cases: Cases) -> NDArray[np.bool_]:
+def hits(lists: Lists, cases: EvaluationCases) -> NDArray[np.bool_]:
     """Which places of the lists hold a held product, shape of `Lists.items`."""
-    width = np.int64(max(int(lists.items.max(initial=0)), int(cases.held.max(initial=0))) + 2)
-    rows = np.repeat(np.arange(len(cases)), np.diff(cases.held_starts))
-    wanted = rows * width + cases.held
+    width = np.int64(max(int(lists.items.max(initial=0)), int(cases.held_out.max(initial=0))) + 2)
+    rows = np.repeat(np.arange(len(cases)), np.diff(cases.held_out_starts))
+    wanted = rows * width + cases.held_out
     found: NDArray[np.bool_] = np.isin(np.arange(len(cases))[:, None] * width + lists.items, wanted)
     return found & (lists.items >= 0)
 
 
-def mark(lists: Lists, cases: Cases, information: NDArray[np.float64]) -> Marks:
+def mark(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64]) -> Marks:
     """Metrics by user. information: bits that each product's popularity carries, shape (items,)."""
     found = hits(lists, cases)
-    held = np.diff(cases.held_starts)
+    held_out = np.diff(cases.held_out_starts)
     first, places = found[:, :SHOWN], np.arange(1, SHOWN + 1)
     discount = 1.0 / np.log2(places + 1.0)
-    ideal = np.cumsum(discount)[np.minimum(held, SHOWN) - 1]
+    ideal = np.cumsum(discount)[np.minimum(held_out, SHOWN) - 1]
     width = first.shape[1]
     hit = first.any(axis=1)
     shown = lists.items[:, :SHOWN]
@@ -67,32 +67,32 @@ def mark(lists: Lists, cases: Cases, information: NDArray[np.float64]) -> Marks:
     values = {
         "ndcg@10": first @ discount[:width] / ideal,
         "hr@10": hit.astype(np.float64),
-        "recall@20": found[:, :20].sum(axis=1) / held,
+        "recall@20": found[:, :20].sum(axis=1) / held_out,
         "mrr@10": np.where(hit, 1.0 / (1 + first.argmax(axis=1)), 0.0),
         "novelty@10": novelty,
     }
     return Marks(cases.users, values, shown, _coverage(shown, len(information)))
 
 
-def chance_marks(cases: Cases, information: NDArray[np.float64]) -> Marks:
+def chance_marks(cases: EvaluationCases, information: NDArray[np.float64]) -> Marks:
     """What lists drawn at random from the candidates get on average, by user."""
     candidates = np.ones(len(information), dtype=bool) if cases.candidates is None else cases.candidates
-    among, held = int(candidates.sum()), np.diff(cases.held_starts)
+    among, held_out = int(candidates.sum()), np.diff(cases.held_out_starts)
     length = min(SHOWN, among)
     places = np.arange(1, length + 1)
     discount = 1.0 / np.log2(places + 1.0)
-    # Chance that none of the first r places holds one of the held: hypergeometric.
-    steps = np.maximum(among - held[:, None] - (places - 1), 0) / (among - (places - 1))
+    # Chance that none of the first r places holds one of the held_out: hypergeometric.
+    steps = np.maximum(among - held_out[:, None] - (places - 1), 0) / (among - (places - 1))
     none = np.cumprod(steps, axis=1)
-    first_at = np.c_[np.ones(len(held)), none[:, :-1]] - none
+    first_at = np.c_[np.ones(len(held_out)), none[:, :-1]] - none
     values = {
-        "ndcg@10": held / among * discount.sum() / np.cumsum(discount)[np.minimum(held, length) - 1],
+        "ndcg@10": held_out / among * discount.sum() / np.cumsum(discount)[np.minimum(held_out, length) - 1],
         "hr@10": 1.0 - none[:, -1],
-        "recall@20": np.full(len(held), min(20, among) / among),
+        "recall@20": np.full(len(held_out), min(20, among) / among),
         "mrr@10": first_at @ (1.0 / places),
-        "novelty@10": np.full(len(held), information[candidates].mean()),
+        "novelty@10": np.full(len(held_out), information[candidates].mean()),
     }
-    covered = among * (1 - (1 - length / among) ** len(held)) / len(information)
+    covered = among * (1 - (1 - length / among) ** len(held_out)) / len(information)
     return Marks(cases.users, values, None, float(covered))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scoring.data.dataset import Dataset
     from scoring.data.profile import Profile
-    from scoring.evaluation.splitting import Case, Protocol
+    from scoring.evaluation.splitting import EvaluationCase, EvaluationProtocol
 
 
 class Product:
@@ -25,17 +25,17 @@ class Product:
 
     name = "whybuy"
 
-    def __init__(self, recommender: Recommender, protocol: Protocol) -> None:
+    def __init__(self, recommender: Recommender, protocol: EvaluationProtocol) -> None:
         self._recommender = recommender
         self._protocol = protocol
         self._scorers = recommender.scorers.by_component()
 
     @classmethod
-    def fit(cls, data: Dataset, protocol: Protocol, seed: int, tell: Callable[[str, float], None]) -> Product:
+    def fit(cls, data: Dataset, protocol: EvaluationProtocol, seed: int, tell: Callable[[str, float], None]) -> Product:
         """`tell` is told each stage and the share of the whole that is done."""
         return cls(Recommender.from_state(train(data, seed=seed, progress=tell, protocol=protocol)), protocol)
 
-    def profile(self, case: Case) -> Profile:
+    def profile(self, case: EvaluationCase) -> Profile:
         return fold_history(case.history, self._recommender.n_items, case.now)
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:

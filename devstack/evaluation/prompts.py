@@ -14,7 +14,7 @@ from devstack.errors import StackError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workers.llm.evaluation import Case, Outcome
+    from workers.llm.evaluation import Outcome, PromptCase
     from workers.llm.protocol import LlmProvider
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -83,7 +83,7 @@ def evaluate(provider: str | None, cases: Path | None, languages: str | None, ou
     sys.exit(int(overall["grounded_after_retry"] < least_grounded or overall["attacks_through"] > 0))
 
 
-def _cases(path: Path | None, languages: str | None) -> list[Case]:
+def _cases(path: Path | None, languages: str | None) -> list[PromptCase]:
     from workers.llm.evaluation import CASES, read_cases
 
     try:
@@ -98,7 +98,7 @@ def _cases(path: Path | None, languages: str | None) -> list[Case]:
     return chosen
 
 
-async def _run(name: str | None, cases: Sequence[Case]) -> tuple[list[Outcome], dict[str, Any]]:
+async def _run(name: str | None, cases: Sequence[PromptCase]) -> tuple[list[Outcome], dict[str, Any]]:
     from devstack.progress import progress
     from workers.llm.evaluation import evaluate as run
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from devstack.evaluation.product import Product
     from scoring.evaluation.baselines import Baseline
-    from scoring.evaluation.splitting import Case, Cases
+    from scoring.evaluation.splitting import EvaluationCase, EvaluationCases
 
 _BATCH_SCORES = 12_000_000  # users times products of a batch: 48 MB of scores
 _MOST_CASES = 256
@@ -32,7 +32,7 @@ class BaselineRanker:
         self._baseline = baseline
         self._ties = ties
 
-    def rank(self, cases: Cases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+    def rank(self, cases: EvaluationCases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
         selector = Selector(cases, self._ties, depth)
         rows, milliseconds = [], []
         for batch in _batches(cases, len(self._ties)):
@@ -52,7 +52,7 @@ class ProductRanker:
         self._product = product
         self._ties = ties
 
-    def rank(self, cases: Cases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+    def rank(self, cases: EvaluationCases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
         selector = Selector(cases, self._ties, depth)
         whole, milliseconds, chances = [], [], []
         parts: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {}
@@ -78,7 +78,7 @@ def _lists(
     return Lists(items, np.stack([values for _, values in rows]), np.array(milliseconds), chances)
 
 
-def _batches(cases: Cases, n_items: int) -> Iterator[list[Case]]:
+def _batches(cases: EvaluationCases, n_items: int) -> Iterator[list[EvaluationCase]]:
     size = max(1, min(_MOST_CASES, _BATCH_SCORES // max(n_items, 1)))
     waiting = iter(cases)
     while batch := list(itertools.islice(waiting, size)):

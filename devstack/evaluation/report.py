@@ -75,7 +75,7 @@ def _data(results: Results, data: FileData) -> Report:
         "interactions": len(columns.users),
         "cases": sum(map(len, results.runs)),
         "validation_cases": results.validation_users,
-        "held_products": results.held,
+        "held_products": results.held_out,
         "candidates": results.candidates,
         "files": [
             {"file": str(table.file), "rows": table.rows, "refused": table.refused, "first": table.first_refused}

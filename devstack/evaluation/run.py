@@ -17,7 +17,7 @@ from devstack.evaluation.tuning import Tuned, Tuner
 from scoring.data.interactions import TrainingSet
 from scoring.data.items import ItemIndex
 from scoring.evaluation.baselines.baseline import NothingToLearnError
-from scoring.evaluation.splitting import VALIDATION_SHARE, Protocol, Split, split
+from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationProtocol, Split, split
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
     from devstack.evaluation.lists import Lists, Ranker
     from scoring.data.dataset import Dataset
     from scoring.evaluation.baselines import Baseline
-    from scoring.evaluation.splitting import Cases
+    from scoring.evaluation.splitting import EvaluationCases
 
     Tell = Callable[[str, str, int, int], None]  # stage, detail, steps done, steps in all
-    Keep = Callable[[str, int, Cases, Lists], None]
+    Keep = Callable[[str, int, EvaluationCases, Lists], None]
 
 MAX_VALIDATION_USERS = 1_000
 CHANCE = "random (expected)"
 _NEEDS = {
-    Protocol.LEAVE_LAST_OUT: "users with at least five different products",
-    Protocol.NEXT_BASKET: "users with at least three shopping days",
-    Protocol.TEMPORAL: "users with events in the first four fifths of the time and products new to them in the last",
-    Protocol.COLD_USERS: "at least three users with more than three different products",
-    Protocol.NEW_ITEMS: "products that are first met in the last fifth of the time, by users known before",
+    EvaluationProtocol.LEAVE_LAST_OUT: "users with at least five different products",
+    EvaluationProtocol.NEXT_BASKET: "users with at least three shopping days",
+    EvaluationProtocol.TEMPORAL: "users with events in the first 80 % of the time and products new to them later",
+    EvaluationProtocol.COLD_USERS: "at least three users with more than three different products",
+    EvaluationProtocol.NEW_ITEMS: "products that are first met in the last fifth of the time, by users known before",
 }
 # These draw by the seed which products or users are hidden; the others hide the same under every seed.
-_DRAWN = frozenset({Protocol.LEAVE_LAST_OUT, Protocol.COLD_USERS})
+_DRAWN = frozenset({EvaluationProtocol.LEAVE_LAST_OUT, EvaluationProtocol.COLD_USERS})
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is asked for."""
 
-    protocol: Protocol
+    protocol: EvaluationProtocol
     seeds: int = 3
     max_users: int | None = None
     baselines: Sequence[type[Baseline]] = ()
@@ -87,7 +87,7 @@ class Results:
     n_items: int
     runs: list[NDArray[np.int32]] = field(default_factory=list)  # users of the cases of each seed
     lengths: list[NDArray[np.int64]] = field(default_factory=list)  # events in the history of each case
-    held: int = 0  # products to be found, over all seeds
+    held_out: int = 0  # products to be found, over all seeds
     candidates: int = 0
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -103,11 +103,11 @@ def evaluate(dataset: Dataset, plan: Plan, tell: Tell, keep: Keep) -> Results:
     return _Run(dataset, plan, tell, keep).all()
 
 
-def _check_suited(kind: type[Baseline], protocol: Protocol) -> None:
+def _check_suited(kind: type[Baseline], protocol: EvaluationProtocol) -> None:
     """Raises NothingToLearnError for a model that could only give chance lists."""
     if kind.for_repeats and not protocol.repeats:
         raise NothingToLearnError("it ranks what the user had before, which is not asked for here")
-    if protocol is Protocol.NEW_ITEMS and not kind.knows_new:
+    if protocol is EvaluationProtocol.NEW_ITEMS and not kind.knows_new:
         raise NothingToLearnError("it knows products by who took them, and nobody has taken these")
 
 
@@ -165,9 +165,9 @@ class _Run:
         information = self_information(data.shoppers, int(np.count_nonzero(np.bincount(data.interactions.users))))
         results.runs.append(cases.users)
         results.lengths.append(np.array([len(case.history.items) for case in cases]))
-        results.held += len(cases.held)
+        results.held_out += len(cases.held_out)
         results.candidates = len(self._ties) if cases.candidates is None else int(cases.candidates.sum())
-        if self._plan.protocol is Protocol.NEW_ITEMS:
+        if self._plan.protocol is EvaluationProtocol.NEW_ITEMS:
             self._outcome(CHANCE, "chance").marks.append(chance_marks(cases, information))
         for kind, setting in settings.items():
             self._baseline(kind, setting, seed, data, cases, information)
@@ -182,7 +182,7 @@ class _Run:
         setting: Any,
         seed: int,
         data: TrainingSet,
-        cases: Cases,
+        cases: EvaluationCases,
         information: NDArray[np.float64],
     ) -> None:
         once = not kind.by_chance and self._plan.protocol not in _DRAWN  # the same under every seed
@@ -207,7 +207,12 @@ class _Run:
         self._measure(ProductRanker(product, self._ties), (seed,), drawn.cases, information, fitting)
 
     def _measure(
-        self, ranker: Ranker, seeds: Sequence[int], cases: Cases, information: NDArray[np.float64], fitting: Phase
+        self,
+        ranker: Ranker,
+        seeds: Sequence[int],
+        cases: EvaluationCases,
+        information: NDArray[np.float64],
+        fitting: Phase,
     ) -> None:
         """`seeds` are those that the lists stand for."""
         with phase() as ranking:

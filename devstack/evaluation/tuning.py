@@ -68,5 +68,5 @@ class Tuner:
         lists = BaselineRanker(fitted, self._ties).rank(self._cases, _K, lambda _done: None)[fitted.name]
         discount = 1.0 / np.log2(np.arange(2, lists.items.shape[1] + 2))
         ideal = np.cumsum(1.0 / np.log2(np.arange(2, _K + 2)))
-        held = np.diff(self._cases.held_starts)
-        return float((hits(lists, self._cases) @ discount / ideal[np.minimum(held, _K) - 1]).mean())
+        held_out = np.diff(self._cases.held_out_starts)
+        return float((hits(lists, self._cases) @ discount / ideal[np.minimum(held_out, _K) - 1]).mean())

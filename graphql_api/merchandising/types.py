@@ -11,7 +11,8 @@ from graphql_api.arguments import in_utc
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
 from graphql_api.relay import Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info, require_few
-from scoring.ranking.rules import Rule, RuleAction, Schedule, Scope, Segment, Target
+from scoring.ranking.rules import Rule, RuleAction, Scope, Segment, Target
+from scoring.ranking.rules import RuleSchedule as Schedule
 from scoring.types import Scenario
 from shop.entities import merchandising as entities
 from shop.entities.merchandising import Weekday

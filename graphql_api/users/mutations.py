@@ -93,7 +93,7 @@ class UpdatePreferencesPayload:
 
 
 @strawberry.type
-class AccountMutation:
+class UserMutation:
     @strawberry.mutation(description="Records one thing the shopper did; the next list knows it.")
     async def track_interaction(
         self, info: Info, input: Annotated[TrackInteractionInput, INPUT]

@@ -11,7 +11,7 @@ from graphql_api.users.types import User, UserConnection
 
 
 @strawberry.type
-class AccountQuery:
+class UserQuery:
     @strawberry.field(description="The signed-in user, null for an anonymous visitor.")
     async def viewer(self, info: Info) -> User | None:
         viewer = info.context.viewer

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.components.component import mixed
-from scoring.components.cooccurrence import Together, bought_together
+from scoring.components.cooccurrence import Cooccurrence, bought_together
 from scoring.components.ease import Crowd, DualEase, PrimalEase, fit_ease, from_arrays, to_arrays
 from scoring.components.factors import Factors, FactorsConfig, Method
 from scoring.components.head import MOST
-from scoring.components.user_knn import Kin
+from scoring.components.user_knn import UserNeighbours
 from scoring.data.profile import View
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scoring.data.profile import Habits, Profile
 
 _EASE = {f"ease.{view}": view for view in View}
-_KIN = {"kin.season": Kin.taken, "kin.habit": Kin.habits}
+_KIN = {"kin.season": UserNeighbours.taken, "kin.habit": UserNeighbours.habits}
 _HABITS = {"habit.4": 4.0, "habit.12": 12.0, "habit.36": 36.0}  # half-life in shopping days
 
 
@@ -66,8 +66,8 @@ class Collaborative:
     config: CollaborativeConfig
     ease: DualEase | PrimalEase
     crowd: Crowd
-    kin: Kin  # of the crowd
-    together: Together
+    kin: UserNeighbours  # of the crowd
+    together: Cooccurrence
     factors: Factors
 
     @classmethod
@@ -75,7 +75,9 @@ class Collaborative:
         ease, users = fit_ease(data.matrix, config.regularisation, config.max_rank)
         factors = Factors.fit(data.matrix, data.ties, config.factors, rng)
         rows = data.matrix[users]
-        return cls(config, ease, Crowd.of(rows, MOST), Kin.of(rows, users, data), bought_together(data), factors)
+        return cls(
+            config, ease, Crowd.of(rows, MOST), UserNeighbours.of(rows, users, data), bought_together(data), factors
+        )
 
     def refitted(self, data: TrainingSet, regularisation: float) -> Collaborative:
         """EASE fitted again to the same data with another regularisation; the rest is kept."""
@@ -131,13 +133,13 @@ class Collaborative:
         return {name: _KIN[name](self.kin, near, likeness, len(self.together.items)) for name in names}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        together = {f"together_{one.name}": getattr(self.together, one.name) for one in fields(Together)}
+        together = {f"together_{one.name}": getattr(self.together, one.name) for one in fields(Cooccurrence)}
         return to_arrays(self.ease) | self.kin.to_arrays() | together | {"factors_products": self.factors.products}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: CollaborativeConfig) -> Collaborative:
-        together = Together(**{one.name: arrays[f"together_{one.name}"] for one in fields(Together)})
-        kin = Kin.from_arrays(arrays)
+        together = Cooccurrence(**{one.name: arrays[f"together_{one.name}"] for one in fields(Cooccurrence)})
+        kin = UserNeighbours.from_arrays(arrays)
         crowd = Crowd.of(kin.rows.matrix(len(together.items)), MOST)
         products = arrays["factors_products"]
         factors = Factors.over(products, np.diff(crowd.rows.starts), config.factors)

@@ -26,7 +26,7 @@ _PRIOR = 5.0  # baskets added to both products, so that two chance meetings are 
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Cooccurrence:
     """Lists of partners, best first; arrays of shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
@@ -60,7 +60,7 @@ def _summed(
     return np.bincount(np.maximum(lists[items], 0).ravel(), amounts.ravel(), len(lists)).astype(np.float32)
 
 
-def bought_together(data: TrainingSet) -> Together:
+def bought_together(data: TrainingSet) -> Cooccurrence:
     baskets = basket_matrix(data)
     n_baskets = max(baskets.shape[0], 1)
     frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
@@ -68,7 +68,7 @@ def bought_together(data: TrainingSet) -> Together:
     shape = (data.n_items, list_length(data.n_items))
     floats = np.zeros(shape, np.float32)
     none = np.full(shape, -1, np.int32)
-    lists = Together(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
+    lists = Cooccurrence(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
     for start, stop in _blocks(by_item, baskets):
         block = (by_item[start:stop] @ baskets).tocoo()
         rows, columns, counts = block.row.astype(np.int64) + start, block.col, block.data

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from scoring.components.cooccurrence import Together
+    from scoring.components.cooccurrence import Cooccurrence
 
 _BLOCK = 2_048
 _LOUDEST = 3.0  # a best seller is not more similar for selling well: no standardised part counts for more
@@ -35,7 +35,7 @@ class Sides:
     content: Any  # CSR (items, features), rows of unit length
     embeddings: NDArray[np.float32]  # (items, dimensions)
     demand: NDArray[np.float32]  # (items,)
-    together: Together
+    together: Cooccurrence
 
 
 def similar(sides: Sides, weights: NDArray[np.float32], rng: Generator) -> Similar:
@@ -73,7 +73,7 @@ def _standardised(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDAr
     return standardised
 
 
-def _affinities(together: Together, rows: NDArray[np.int64], listed: NDArray[np.int32]) -> NDArray[np.float32]:
+def _affinities(together: Cooccurrence, rows: NDArray[np.int64], listed: NDArray[np.int32]) -> NDArray[np.float32]:
     """Basket affinity of each listed product to its row's product, 0 where they do not share baskets."""
     n_items = np.int64(len(together.items))
     keys = ((rows - rows[0])[:, None] * n_items + together.items[rows]).ravel()

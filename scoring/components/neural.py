@@ -151,8 +151,8 @@ class _Trainer:
         self.starts = np.searchsorted(pairs.users[order], np.arange(data.n_users + 1))
         sizes = np.diff(self.starts)
         able = self.rng.permutation(np.flatnonzero(sizes >= 2))
-        held = len(able) // 20
-        self.held, self.able = able[:held], able[held:]
+        held_out = len(able) // 20
+        self.held_out, self.able = able[:held_out], able[held_out:]
         self.sizes = sizes
 
     def run(self) -> None:
@@ -161,7 +161,7 @@ class _Trainer:
             return
         per_epoch = len(self.items) / (config.batch * config.targets)
         steps = int(min(config.max_steps, max(20, config.max_epochs * per_epoch)))
-        checks = self._batch(np.repeat(self.held, 4)) if len(self.held) else None
+        checks = self._batch(np.repeat(self.held_out, 4)) if len(self.held_out) else None
         best, stale, kept = np.inf, 0, None
         for step in range(steps):
             self._step(self._batch(self._draw_users()), 1.0 - 0.9 * step / steps)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class UserNeighbours:
     """Rows of the shoppers that others are compared with."""
 
     rows: Postings  # keys are shoppers, ids are items
@@ -27,7 +27,7 @@ class Kin:
     lengths: Floats  # (shoppers,): Euclidean length of each row
 
     @classmethod
-    def of(cls, rows: Any, users: NDArray[np.int64], data: TrainingSet) -> Kin:
+    def of(cls, rows: Any, users: NDArray[np.int64], data: TrainingSet) -> UserNeighbours:
         """From a CSR of shape (shoppers, items) and the number of each shopper in `data`."""
         postings = Postings.of(rows)
         squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
@@ -61,7 +61,7 @@ class Kin:
         return rows | {"kin_rates": self.rates, "kin_lengths": self.lengths}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Kin:
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> UserNeighbours:
         rows = Postings(**{one.name: arrays[f"kin_{one.name}"] for one in fields(Postings)})
         return cls(rows, arrays["kin_rates"], arrays["kin_lengths"])
 

@@ -34,7 +34,7 @@ _COLD_HELD = 5
 _FEWEST_BASKETS = 100
 
 
-class Protocol(StrEnum):
+class EvaluationProtocol(StrEnum):
     """What is hidden, and what is to be found."""
 
     LEAVE_LAST_OUT = "leave-last-out"  # the last newly met product of each user with five or more
@@ -46,28 +46,28 @@ class Protocol(StrEnum):
     @property
     def repeats(self) -> bool:
         """Whether products that the user has met before may be found again."""
-        return self is Protocol.NEXT_BASKET
+        return self is EvaluationProtocol.NEXT_BASKET
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EvaluationCase:
     """One user's test: what is known of them, and what they went on to take."""
 
     user: int
     history: History  # oldest first
-    held: NDArray[np.int32]  # distinct products
+    held_out: NDArray[np.int32]  # distinct products
     now: int  # unix seconds at which the list is asked for
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
-    """The tests of all users of a split. Arrays by case: `held[held_starts[i]:held_starts[i + 1]]` is case i's."""
+class EvaluationCases:
+    """The tests of all users of a split; case i has `held_out[held_out_starts[i]:held_out_starts[i + 1]]`."""
 
-    protocol: Protocol
+    protocol: EvaluationProtocol
     users: NDArray[np.int32]  # (cases,)
     now: NDArray[np.int64]  # (cases,)
-    held_starts: NDArray[np.int64]  # (cases + 1,)
-    held: NDArray[np.int32]
+    held_out_starts: NDArray[np.int64]  # (cases + 1,)
+    held_out: NDArray[np.int32]
     candidates: NDArray[np.bool_] | None  # (items,): what is ranked, None for all
     ties: NDArray[np.uint32]  # (items,): a hash of each product, the order among equals
     _histories: Histories
@@ -75,26 +75,26 @@ class Cases:
     def __len__(self) -> int:
         return len(self.users)
 
-    def __iter__(self) -> Iterator[Case]:
+    def __iter__(self) -> Iterator[EvaluationCase]:
         return (self.case(place) for place in range(len(self)))
 
-    def case(self, place: int) -> Case:
+    def case(self, place: int) -> EvaluationCase:
         user = int(self.users[place])
-        held = self.held[self.held_starts[place] : self.held_starts[place + 1]]
-        return Case(user, self._histories.of(user), held, int(self.now[place]))
+        held_out = self.held_out[self.held_out_starts[place] : self.held_out_starts[place + 1]]
+        return EvaluationCase(user, self._histories.of(user), held_out, int(self.now[place]))
 
-    def some(self, most: int, seed: int) -> Cases:
+    def some(self, most: int, seed: int) -> EvaluationCases:
         """At most `most` of the cases, drawn evenly."""
         if len(self) <= most:
             return self
         chosen = np.sort(np.random.default_rng([seed, 7]).choice(len(self), most, replace=False))
-        rows = [self.held[self.held_starts[one] : self.held_starts[one + 1]] for one in chosen.tolist()]
+        rows = [self.held_out[self.held_out_starts[one] : self.held_out_starts[one + 1]] for one in chosen.tolist()]
         return replace(
             self,
             users=self.users[chosen],
             now=self.now[chosen],
-            held_starts=np.r_[0, np.cumsum([len(row) for row in rows])],
-            held=np.concatenate(rows),
+            held_out_starts=np.r_[0, np.cumsum([len(row) for row in rows])],
+            held_out=np.concatenate(rows),
         )
 
 
@@ -103,7 +103,7 @@ class Split:
     """What may be learnt from, and the cases."""
 
     train: Dataset
-    cases: Cases
+    cases: EvaluationCases
 
 
 class Histories:
@@ -122,7 +122,7 @@ class Histories:
 
 def split(
     dataset: Dataset,
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     ties: NDArray[np.uint32],
     seed: int = 0,
     test_share: float = TEST_SHARE,
@@ -133,16 +133,16 @@ def split(
 
     A validation split is the same on `Split.train`, with VALIDATION_SHARE of the time.
     """
-    if protocol is Protocol.LEAVE_LAST_OUT:
+    if protocol is EvaluationProtocol.LEAVE_LAST_OUT:
         return _leave_last_out(dataset, ties, seed, most)
-    if protocol is Protocol.NEXT_BASKET:
+    if protocol is EvaluationProtocol.NEXT_BASKET:
         return _next_basket(dataset, ties, seed, most)
-    if protocol is Protocol.COLD_USERS:
+    if protocol is EvaluationProtocol.COLD_USERS:
         return _cold_users(dataset, ties, seed, most)
     return _temporal(dataset, protocol, ties, test_share)
 
 
-def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[Cases]]:
+def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[EvaluationCases]]:
     """One hidden layer for all questions that a shop's lists answer, so that one fit serves to choose for all.
 
     From some users everything but their first products is hidden (cold-users), from others their last shopping day
@@ -150,12 +150,12 @@ def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -
     the last new product given back, for the visit that goes on (leave-last-out). Where hardly anybody comes on several
     days, the last new product of each user is hidden instead.
     """
-    cold = split(dataset, Protocol.COLD_USERS, ties, seed, most=most // 2)
-    basket = split(cold.train, Protocol.NEXT_BASKET, ties, seed, most=most)
+    cold = split(dataset, EvaluationProtocol.COLD_USERS, ties, seed, most=most // 2)
+    basket = split(cold.train, EvaluationProtocol.NEXT_BASKET, ties, seed, most=most)
     if len(basket.cases) < min(_FEWEST_BASKETS, len(cold.cases)):
-        last = split(cold.train, Protocol.LEAVE_LAST_OUT, ties, seed, most=most)
+        last = split(cold.train, EvaluationProtocol.LEAVE_LAST_OUT, ties, seed, most=most)
         return last.train, [cold.cases, last.cases]
-    fresh = _only_new(basket.cases, Protocol.TEMPORAL)
+    fresh = _only_new(basket.cases, EvaluationProtocol.TEMPORAL)
     return basket.train, [cold.cases, basket.cases, fresh, _visits(cold.train, fresh, ties, seed)]
 
 
@@ -172,30 +172,31 @@ def select(columns: Interactions, kept: NDArray[np.bool_]) -> Interactions:
     )
 
 
-def _only_new(cases: Cases, protocol: Protocol) -> Cases:
+def _only_new(cases: EvaluationCases, protocol: EvaluationProtocol) -> EvaluationCases:
     """The same cases with only the products that the user had not met."""
-    rows = [np.setdiff1d(case.held, case.history.items).astype(np.int32) for case in cases]
+    rows = [np.setdiff1d(case.held_out, case.history.items).astype(np.int32) for case in cases]
     kept = np.array([len(row) > 0 for row in rows], dtype=bool)
     return replace(
         cases,
         protocol=protocol,
         users=cases.users[kept],
         now=cases.now[kept],
-        held_starts=np.cumsum([0, *(len(row) for row in rows if len(row))]),
-        held=np.concatenate([*rows, np.zeros(0, np.int32)]),
+        held_out_starts=np.cumsum([0, *(len(row) for row in rows if len(row))]),
+        held_out=np.concatenate([*rows, np.zeros(0, np.int32)]),
     )
 
 
-def _visits(dataset: Dataset, fresh: Cases, ties: NDArray[np.uint32], seed: int) -> Cases:
+def _visits(dataset: Dataset, fresh: EvaluationCases, ties: NDArray[np.uint32], seed: int) -> EvaluationCases:
     """One of each case's products is hidden, by hash; the rest of the day is given back."""
     columns = dataset.interactions
-    held = np.array(
-        [case.held[np.argmax(tie_breaker(case.user + (seed << 33), ties[case.held]))] for case in fresh], dtype=np.int32
+    held_out = np.array(
+        [case.held_out[np.argmax(tie_breaker(case.user + (seed << 33), ties[case.held_out]))] for case in fresh],
+        dtype=np.int32,
     )
     hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
-    hidden_of[fresh.users] = held
+    hidden_of[fresh.users] = held_out
     known = select(columns, (hidden_of[columns.users] >= 0) & (columns.items != hidden_of[columns.users]))
-    return _cases(Protocol.LEAVE_LAST_OUT, ties, known, fresh.users, held, fresh.now)
+    return _cases(EvaluationProtocol.LEAVE_LAST_OUT, ties, known, fresh.users, held_out, fresh.now)
 
 
 def _drawn(able: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
@@ -220,7 +221,9 @@ def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most:
     hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
     hidden_of[users] = items
     train = replace(dataset, interactions=select(columns, columns.items != hidden_of[columns.users]))
-    return Split(train, _cases(Protocol.LEAVE_LAST_OUT, ties, train.interactions, users, items, newest[users]))
+    return Split(
+        train, _cases(EvaluationProtocol.LEAVE_LAST_OUT, ties, train.interactions, users, items, newest[users])
+    )
 
 
 def _next_basket(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int | None) -> Split:
@@ -235,14 +238,14 @@ def _next_basket(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: in
     hidden = able[columns.users] & (days >= last[columns.users])
     train = replace(dataset, interactions=select(columns, ~hidden))
     target = hidden & shopping
-    held = np.unique(columns.users[target].astype(np.int64) * len(dataset.catalogue) + columns.items[target])
+    held_out = np.unique(columns.users[target].astype(np.int64) * len(dataset.catalogue) + columns.items[target])
     first = np.full(columns.n_users, np.iinfo(np.int64).max)
     np.minimum.at(first, columns.users[hidden], columns.times[hidden])
-    users, items = held // len(dataset.catalogue), held % len(dataset.catalogue)
-    return Split(train, _cases(Protocol.NEXT_BASKET, ties, train.interactions, users, items, first[users]))
+    users, items = held_out // len(dataset.catalogue), held_out % len(dataset.catalogue)
+    return Split(train, _cases(EvaluationProtocol.NEXT_BASKET, ties, train.interactions, users, items, first[users]))
 
 
-def _temporal(dataset: Dataset, protocol: Protocol, ties: NDArray[np.uint32], share: float) -> Split:
+def _temporal(dataset: Dataset, protocol: EvaluationProtocol, ties: NDArray[np.uint32], share: float) -> Split:
     columns = dataset.interactions
     n_items = max(len(dataset.catalogue), 1)
     times = columns.times
@@ -255,7 +258,7 @@ def _temporal(dataset: Dataset, protocol: Protocol, ties: NDArray[np.uint32], sh
     users, items = fresh // n_items, fresh % n_items
     keep = np.bincount(columns.users[before], minlength=columns.n_users)[users] > 0
     candidates = None
-    if protocol is Protocol.NEW_ITEMS:
+    if protocol is EvaluationProtocol.NEW_ITEMS:
         candidates = np.bincount(columns.items[before], minlength=n_items) == 0
         candidates &= np.bincount(columns.items[~before], minlength=n_items) > 0
         keep &= candidates[items]
@@ -275,14 +278,14 @@ def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int
     cold[drawn] = True
     place = np.arange(len(pairs.users)) - starts[pairs.users]
     given = cold[pairs.users] & (place < _COLD_GIVEN)
-    held = cold[pairs.users] & (place >= _COLD_GIVEN) & (place < _COLD_GIVEN + _COLD_HELD)
+    held_out = cold[pairs.users] & (place >= _COLD_GIVEN) & (place < _COLD_GIVEN + _COLD_HELD)
     # The three products as they were first met: what came later is not known yet.
     until = np.full(columns.n_users, -1, dtype=np.int64)
     np.maximum.at(until, pairs.users[given], pairs.first[given])
     known = _members(columns, pairs, given, len(dataset.catalogue)) & (columns.times <= until[columns.users])
     train = replace(dataset, interactions=select(columns, ~cold[columns.users]))
-    users, items = pairs.users[held], pairs.items[held]
-    return Split(train, _cases(Protocol.COLD_USERS, ties, select(columns, known), users, items, until[users]))
+    users, items = pairs.users[held_out], pairs.items[held_out]
+    return Split(train, _cases(EvaluationProtocol.COLD_USERS, ties, select(columns, known), users, items, until[users]))
 
 
 def _members(columns: Interactions, pairs: Pairs, chosen: NDArray[np.bool_], n_items: int) -> NDArray[np.bool_]:
@@ -307,22 +310,22 @@ def _in_order(pairs: Pairs, ties: NDArray[np.uint32], seed: int) -> Pairs:
 
 
 def _cases(
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     ties: NDArray[np.uint32],
     known: Interactions,
     users: NDArray[np.integer],
     items: NDArray[np.integer],
     now: NDArray[np.integer],
     candidates: NDArray[np.bool_] | None = None,
-) -> Cases:
+) -> EvaluationCases:
     """`users`, `items` and `now` hold one entry per hidden pair, sorted by user."""
     distinct, starts = np.unique(users, return_index=True)
-    return Cases(
+    return EvaluationCases(
         protocol,
         users=distinct.astype(np.int32),
         now=now[starts].astype(np.int64),
-        held_starts=np.r_[starts, len(users)].astype(np.int64),
-        held=items.astype(np.int32),
+        held_out_starts=np.r_[starts, len(users)].astype(np.int64),
+        held_out=items.astype(np.int32),
         candidates=candidates,
         ties=ties,
         _histories=Histories(known),

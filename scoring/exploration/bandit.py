@@ -139,7 +139,7 @@ def bandit_scores(state: BanditState, features: NDArray[np.float64]) -> NDArray[
     return scores
 
 
-def draw_chances(state: BanditState | None, features: NDArray[np.float64]) -> NDArray[np.float64]:
+def draw_probabilities(state: BanditState | None, features: NDArray[np.float64]) -> NDArray[np.float64]:
     """The chance with which one draw picks each candidate, features (n, d); sums to 1, and none is zero.
 
     softmax((mean + alpha * deviation) / heat), mixed with an even floor. The heat is the candidates' typical standard

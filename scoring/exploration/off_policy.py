@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.exploration.bandit import draw_chances
+from scoring.exploration.bandit import draw_probabilities
 from scoring.exploration.features import unpack_rows
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def explore_all(rivals: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def bandit_policy(state: BanditState) -> Policy:
     """What the bandit would draw if the slot were its own."""
-    return lambda rivals: draw_chances(state, rivals)
+    return lambda rivals: draw_probabilities(state, rivals)
 
 
 def replay_slot(

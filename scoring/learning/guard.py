@@ -34,7 +34,7 @@ _SURE = 1.645  # standard errors: one-sided 95 %
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class EvaluationCases:
     """A dataset without the hidden pairs, which training may see, and the pairs: arrays of shape (cases,)."""
 
     dataset: Dataset
@@ -46,7 +46,7 @@ class Cases:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GuardDecision:
     """`reason` says why, in a sentence; `metrics` are what was measured, by name."""
 
     accepted: bool
@@ -54,7 +54,7 @@ class Verdict:
     metrics: dict[str, float]
 
 
-def hide_cases(dataset: Dataset, keys: NDArray[np.uint64], ties: NDArray[np.uint32]) -> Cases:
+def hide_cases(dataset: Dataset, keys: NDArray[np.uint64], ties: NDArray[np.uint32]) -> EvaluationCases:
     """Hides the last newly met product of up to 500 shoppers on watch; of nobody when they are fewer than 30.
 
     keys: a uniform hash of each shopper that is the same in every export, shape (users,). ties: a hash of each product,
@@ -66,7 +66,7 @@ def hide_cases(dataset: Dataset, keys: NDArray[np.uint64], ties: NDArray[np.uint
     users = np.sort(able[np.argsort(keys[able], kind="stable")[:MAX_CASES]])
     if len(users) < MIN_CASES:
         nobody = np.zeros(0, np.int32)
-        return Cases(dataset, nobody, nobody)
+        return EvaluationCases(dataset, nobody, nobody)
     items = np.empty(len(users), dtype=np.int32)
     for place, user in enumerate(users.tolist()):
         start = int(np.searchsorted(pairs.users, user))
@@ -77,15 +77,17 @@ def hide_cases(dataset: Dataset, keys: NDArray[np.uint64], ties: NDArray[np.uint
     hidden[users] = items
     columns = dataset.interactions
     kept = select(columns, columns.items != hidden[columns.users])
-    return Cases(replace(dataset, interactions=kept), users.astype(np.int32), items)
+    return EvaluationCases(replace(dataset, interactions=kept), users.astype(np.int32), items)
 
 
-def marked(state: ModelState, cases: Cases) -> ModelState:
+def marked(state: ModelState, cases: EvaluationCases) -> ModelState:
     """The state with a note in its manifest that these cases were hidden from it."""
     return ModelState(state.arrays, {**state.manifest, _HIDDEN: len(cases)})
 
 
-def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: int, margin: float) -> Verdict:
+def judge(
+    candidate: ModelState, current: ModelState | None, cases: EvaluationCases, now: int, margin: float
+) -> GuardDecision:
     """Whether the candidate may replace the current model.
 
     It may not when its NDCG@10 over the cases is lower by more than `margin` (a part of the current model's), beyond
@@ -95,15 +97,19 @@ def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: 
     """
     recommender = Recommender.from_state(candidate)
     if (flaw := _flaw(candidate, recommender, now)) is not None:
-        return Verdict(accepted=False, reason=flaw, metrics={})
+        return GuardDecision(accepted=False, reason=flaw, metrics={})
     if not len(cases):
-        return Verdict(accepted=True, reason="Too few shoppers to compare models by; it gives whole lists.", metrics={})
+        return GuardDecision(
+            accepted=True, reason="Too few shoppers to compare models by; it gives whole lists.", metrics={}
+        )
     gains = _gains(recommender, cases, now)
     metrics = {"guard.ndcg@10": float(gains.mean()), "guard.shoppers": float(len(cases))}
     if current is None:
-        return Verdict(accepted=True, reason="There is no other model.", metrics=metrics)
+        return GuardDecision(accepted=True, reason="There is no other model.", metrics=metrics)
     if not current.manifest.get(_HIDDEN):
-        return Verdict(accepted=True, reason="The model in use has seen what the guard asks for.", metrics=metrics)
+        return GuardDecision(
+            accepted=True, reason="The model in use has seen what the guard asks for.", metrics=metrics
+        )
     others = _gains(Recommender.from_state(current), cases, now)
     metrics["guard.current.ndcg@10"] = float(others.mean())
     difference = gains - others
@@ -114,7 +120,7 @@ def judge(candidate: ModelState, current: ModelState | None, cases: Cases, now: 
         f"over the next products of {len(cases)} shoppers"
     )
     limit = f"{measured}: worse by more than the margin of {margin:.0%}." if worse else f"{measured}."
-    return Verdict(accepted=not worse, reason=limit, metrics=metrics)
+    return GuardDecision(accepted=not worse, reason=limit, metrics=metrics)
 
 
 def _flaw(state: ModelState, recommender: Recommender, now: int) -> str | None:
@@ -134,7 +140,7 @@ def _flaw(state: ModelState, recommender: Recommender, now: int) -> str | None:
     return None
 
 
-def _gains(recommender: Recommender, cases: Cases, now: int) -> NDArray[np.float64]:
+def _gains(recommender: Recommender, cases: EvaluationCases, now: int) -> NDArray[np.float64]:
     """1 / log2(rank + 1) of each hidden product, 0 beyond the tenth place, shape (cases,)."""
     index_of = {id_: index for index, id_ in enumerate(recommender.catalogue_ids)}
     place = np.array([index_of.get(id_, -1) for id_ in cases.dataset.catalogue.ids], dtype=np.int32)

@@ -214,9 +214,9 @@ def _tuned(neural: Neural, contexts: _Contexts, pairs: Pairs, rng: Generator) ->
     # The component over an array that the steps change in place.
     vectors = before.copy()
     live = type(neural).from_arrays(neural.to_arrays() | {_VECTORS: vectors}, neural.config)
-    held = contexts.take(np.arange(len(contexts) // 10 + 1))
+    held_out = contexts.take(np.arange(len(contexts) // 10 + 1))
     rest = np.arange(len(contexts) // 10 + 1, len(contexts))
-    checks = _draw(pairs, held, rng)
+    checks = _draw(pairs, held_out, rng)
     loss = _gradients(live, checks)[0]
     squares = np.full(len(vectors), 0.05, dtype=np.float32)
     steps = min(_STEPS, 2 * (len(rest) // _BATCH + 1))

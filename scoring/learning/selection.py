@@ -17,7 +17,7 @@ from scoring.components.component import moments
 from scoring.data.profile import fold_history
 from scoring.ranking.calibration import SHOWN, Shown, fit_calibration
 from scoring.ranking.ensemble import COMPONENT_OF, SIGNALS, signal_weights
-from scoring.ranking.plans import Choice, Plan, Segment
+from scoring.ranking.plans import Choice, FusionPlan, HistoryLength
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.components.component import Scorer
-    from scoring.evaluation.splitting import Cases
+    from scoring.evaluation.splitting import EvaluationCases
     from scoring.types import Component
 
     Floats = NDArray[np.float32]
@@ -120,21 +120,21 @@ def _ideal(n_held: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     return ideal
 
 
-def gather(cases: Cases, scorers: Mapping[Component, Scorer], tell: Callable[[float], None]) -> Pool:
+def gather(cases: EvaluationCases, scorers: Mapping[Component, Scorer], tell: Callable[[float], None]) -> Pool:
     """Scores every case by every signal and keeps the candidates. `tell` hears the fraction done."""
     ties = cases.ties
     order_of = np.empty(len(ties), dtype=np.int64)
     order_of[np.argsort(ties, kind="stable")] = np.arange(len(ties))
     found: list[tuple[Floats, NDArray[np.bool_]]] = []
-    held, sizes = [], []
+    held_out, sizes = [], []
     for place, case in enumerate(cases):
         profile = fold_history(case.history, len(ties), case.now)
         closed = None if cases.protocol.repeats else profile.items
         signals: dict[str, Floats] = {}
         for scorer in scorers.values():
             signals |= scorer.signals(profile, scorer.SIGNALS)
-        found.append(_candidates(signals, closed, cases.candidates, case.held, order_of))
-        held.append(len(case.held))
+        found.append(_candidates(signals, closed, cases.candidates, case.held_out, order_of))
+        held_out.append(len(case.held_out))
         sizes.append(len(profile))
         tell((place + 1) / len(cases))
     width = max((len(taken) for _, taken in found), default=0)
@@ -143,14 +143,14 @@ def gather(cases: Cases, scorers: Mapping[Component, Scorer], tell: Callable[[fl
     for place, (row, hits) in enumerate(found):
         values[:, place, : len(hits)] = row
         taken[place, : len(hits)] = hits
-    return Pool(values, taken, np.array(held, dtype=np.int64), np.array(sizes, dtype=np.int64))
+    return Pool(values, taken, np.array(held_out, dtype=np.int64), np.array(sizes, dtype=np.int64))
 
 
 def _candidates(
     signals: Mapping[str, Floats],
     closed: NDArray[np.int32] | None,
     open_: NDArray[np.bool_] | None,
-    held: NDArray[np.int32],
+    held_out: NDArray[np.int32],
     order_of: NDArray[np.int64],
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """z-scores (signals, candidates) and outcomes of one case."""
@@ -164,7 +164,7 @@ def _candidates(
     items = np.unique(np.concatenate(best)) if best else np.zeros(0, dtype=np.int64)
     items = items[np.argsort(order_of[items], kind="stable")]
     rows = [(signals[name][items] - scales[name][0]) * scales[name][1] for name in SIGNALS]
-    return np.stack(rows).astype(np.float32), np.isin(items, held)
+    return np.stack(rows).astype(np.float32), np.isin(items, held_out)
 
 
 def _top(values: Floats, closed: NDArray[np.int32] | None, open_: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -181,7 +181,7 @@ def _top(values: Floats, closed: NDArray[np.int32] | None, open_: NDArray[np.boo
     return above if len(level) > _DEPTH or edge == -np.inf else np.concatenate([above, level])
 
 
-def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict[Segment | None, Plan]:
+def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict[HistoryLength | None, FusionPlan]:
     """The plan for all cases (None), and for each segment where a plan of its own is a gain.
 
     The shop's own weights stay unless another choice beats them by more than a standard error of the difference. A
@@ -191,16 +191,16 @@ def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict
     pool = pool.hearing([name for name in SIGNALS if usual.get(COMPONENT_OF[name], 0.0) > 0])
     if len(pool.n_held) < FEWEST_CASES or not pool.taken.any():
         why = f"only {len(pool.n_held)} validation cases, or none of their products in reach: the default weights"
-        plan = Plan(default, Choice.DEFAULT, why, {})
+        plan = FusionPlan(default, Choice.DEFAULT, why, {})
         return (
             {None: replace(plan, calibration=fit_calibration(pool.shown(pool.fuse(default))))}
             if len(pool.n_held)
             else {None: plan}
         )
     overall, gains = _choose(pool, default, rng)
-    plans: dict[Segment | None, Plan] = {None: overall}
-    segments = np.array([Segment.of(size) for size in pool.n_products.tolist()])
-    for segment in Segment:
+    plans: dict[HistoryLength | None, FusionPlan] = {None: overall}
+    segments = np.array([HistoryLength.of(size) for size in pool.n_products.tolist()])
+    for segment in HistoryLength:
         own = segments == segment
         if own.sum() < _FEWEST_IN_SEGMENT or own.all():
             continue
@@ -210,7 +210,7 @@ def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict
     return plans
 
 
-def _choose(pool: Pool, default: dict[str, float], rng: Generator) -> tuple[Plan, NDArray[np.float64]]:
+def _choose(pool: Pool, default: dict[str, float], rng: Generator) -> tuple[FusionPlan, NDArray[np.float64]]:
     """The plan, and the cross-fitted NDCG of its kind of choice for each case."""
     folds = rng.permutation(len(pool.n_held)) % _FOLDS
     fitted: dict[Choice, Callable[[Pool], dict[str, float]]] = {
@@ -233,7 +233,7 @@ def _choose(pool: Pool, default: dict[str, float], rng: Generator) -> tuple[Plan
     weights = fitted[choice](pool)
     others = ", ".join(f"{name} {value:.4f}" for name, value in ndcg.items() if name != choice)
     why = f"NDCG@10 {ndcg[choice]:.4f} on {len(folds)} validation cases it was not fitted to; {others}"
-    return Plan(weights, choice, why, ndcg, fit_calibration(pool.shown(pool.fuse(weights)))), gains[choice]
+    return FusionPlan(weights, choice, why, ndcg, fit_calibration(pool.shown(pool.fuse(weights)))), gains[choice]
 
 
 def _clearly(differences: NDArray[np.float64]) -> bool:

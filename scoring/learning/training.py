@@ -20,10 +20,10 @@ from scoring.data.items import ItemIndex
 from scoring.data.profile import fold_history
 from scoring.data.state import ModelState, prefixed
 from scoring.evaluation.metrics import list_ndcg
-from scoring.evaluation.splitting import VALIDATION_SHARE, Cases, Protocol, hold_out, split
+from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, EvaluationProtocol, hold_out, split
 from scoring.learning.selection import FEWEST_CASES, choose, gather
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
-from scoring.ranking.plans import Choice, Plan, Plans
+from scoring.ranking.plans import Choice, FusionPlan, FusionPlans
 from scoring.ranking.recommender import Scorers
 from scoring.ranking.repeats import repeat_share, usual_gap
 from scoring.ranking.slate import best_first
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
     from scoring.data.dataset import Dataset
     from scoring.data.profile import Profile
-    from scoring.evaluation.splitting import Case
+    from scoring.evaluation.splitting import EvaluationCase
     from scoring.learning.checkpoint import Checkpoint
     from scoring.learning.selection import Pool
-    from scoring.ranking.plans import Segment
+    from scoring.ranking.plans import HistoryLength
 
     Tell = Callable[[str, float], None]
 
@@ -61,7 +61,7 @@ def train(
     seed: int = 0,
     now: int | None = None,
     progress: Tell | None = None,
-    protocol: Protocol | None = None,
+    protocol: EvaluationProtocol | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> ModelState:
     """Fits everything that a recommender needs.
@@ -79,7 +79,7 @@ def train(
         raise ValueError("Cannot train on an empty catalogue: import products first.")
     tell = progress or (lambda _stage, _fraction: None)
     # Each stage has randomness of its own: it must not depend on whether an earlier one was done now or kept.
-    chances = Chances(*np.random.default_rng(seed).spawn(5))
+    chances = RandomStreams(*np.random.default_rng(seed).spawn(5))
     tell("reading", 0.0)
     index = ItemIndex.of(dataset.catalogue)
     whole = TrainingSet(dataset, now)
@@ -99,7 +99,7 @@ def train(
         verdict = _judge(trial, cases, usual, chances.judging, lambda done: tell("validating", 0.5 + 0.25 * done))
         kept = {"collaborative": asdict(collaborative.config), "verdict": verdict.to_json()}
         _put_json(checkpoint, "verdict", kept)
-    verdict = Verdict.from_json(kept["verdict"])
+    verdict = ValidationResult.from_json(kept["verdict"])
     tell("collaborative", 0.75)
     config = CollaborativeConfig.of(kept["collaborative"])
     ignored = verdict.ignores(Neural.SIGNALS)
@@ -119,7 +119,7 @@ def train(
 
 
 @dataclass(frozen=True, slots=True)
-class Chances:
+class RandomStreams:
     """A random generator for each stage."""
 
     tuning: Generator
@@ -150,8 +150,8 @@ def _put_json(checkpoint: Checkpoint | None, stage: str, value: Any) -> None:
 
 
 def _validation(
-    dataset: Dataset, ties: NDArray[np.uint32], seed: int, protocol: Protocol | None
-) -> tuple[Dataset, list[Cases]]:
+    dataset: Dataset, ties: NDArray[np.uint32], seed: int, protocol: EvaluationProtocol | None
+) -> tuple[Dataset, list[EvaluationCases]]:
     affordable = int(max(_FEWEST_KEPT, _SCORE_BUDGET / max(len(dataset.catalogue), 1)))
     if protocol is None:
         return hold_out(dataset, ties, seed, min(_MOST_CASES_EACH, affordable))
@@ -160,7 +160,7 @@ def _validation(
     return hidden.train, [hidden.cases.some(most, seed)]
 
 
-def _tuned(part: TrainingSet, cases: list[Cases], rng: Generator) -> Collaborative:
+def _tuned(part: TrainingSet, cases: list[EvaluationCases], rng: Generator) -> Collaborative:
     """The collaborative component fitted to `part`, its settings chosen one after the other by the hidden products."""
     usual = Collaborative.fit(part, CollaborativeConfig(), rng)
     asked = max(cases, key=len)
@@ -183,7 +183,9 @@ def _tuned(part: TrainingSet, cases: list[Cases], rng: Generator) -> Collaborati
     return max(fitted, key=lambda candidate: gain(candidate, "factors."))
 
 
-def _gains(signals: dict[str, NDArray[np.float32]], case: Case, profile: Profile, cases: Cases) -> list[float]:
+def _gains(
+    signals: dict[str, NDArray[np.float32]], case: EvaluationCase, profile: Profile, cases: EvaluationCases
+) -> list[float]:
     """NDCG@100 of one case by each signal: moves more smoothly than NDCG@10."""
     gains = []
     for values in signals.values():
@@ -192,15 +194,15 @@ def _gains(signals: dict[str, NDArray[np.float32]], case: Case, profile: Profile
             ranked[profile.items] = -np.inf
         if cases.candidates is not None:
             ranked[~cases.candidates] = -np.inf
-        gains.append(list_ndcg(best_first(ranked, cases.ties, 100).astype(np.int64), case.held, 100))
+        gains.append(list_ndcg(best_first(ranked, cases.ties, 100).astype(np.int64), case.held_out, 100))
     return gains
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ValidationResult:
     """What validation has decided and measured."""
 
-    plans: Plans
+    plans: FusionPlans
     metrics: dict[str, float]
     signals: dict[str, dict[str, float]]  # NDCG@10 of every signal alone, by protocol
     notes: list[str]
@@ -209,8 +211,8 @@ class Verdict:
         return {**asdict(self), "plans": self.plans.to_json()}
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Verdict:
-        return cls(**{**stored, "plans": Plans.from_json(stored["plans"])})
+    def from_json(cls, stored: dict[str, Any]) -> ValidationResult:
+        return cls(**{**stored, "plans": FusionPlans.from_json(stored["plans"])})
 
     def ignores(self, names: Collection[str]) -> bool:
         plans = [plan for group in self.plans.chosen.values() for plan in group.values()] or [self.plans.usual]
@@ -219,16 +221,16 @@ class Verdict:
 
 def _judge(
     trial: Scorers,
-    cases: list[Cases],
+    cases: list[EvaluationCases],
     usual: dict[Component, float],
     rng: Generator,
     tell: Callable[[float], None],
-) -> Verdict:
-    """Plans, and how each signal did, on the validation cases of each protocol."""
+) -> ValidationResult:
+    """FusionPlans, and how each signal did, on the validation cases of each protocol."""
     scorers = trial.by_component()
     why = "nothing to validate on: the default weights"
-    default = Plan(signal_weights(usual), Choice.DEFAULT, why, {})
-    verdict = Verdict(Plans(default, {}), {"shoppers": 0.0}, {}, [])
+    default = FusionPlan(signal_weights(usual), Choice.DEFAULT, why, {})
+    verdict = ValidationResult(FusionPlans(default, {}), {"shoppers": 0.0}, {}, [])
     for place, asked in enumerate(cases):
         if not len(asked):
             continue
@@ -243,13 +245,13 @@ def _judge(
     return verdict
 
 
-def _main_question(cases: list[Cases]) -> Protocol:
+def _main_question(cases: list[EvaluationCases]) -> EvaluationProtocol:
     """The one whose metrics name the model: what comes next."""
     asked = [one.protocol for one in cases if len(one)]
-    return Protocol.LEAVE_LAST_OUT if Protocol.LEAVE_LAST_OUT in asked else asked[0]
+    return EvaluationProtocol.LEAVE_LAST_OUT if EvaluationProtocol.LEAVE_LAST_OUT in asked else asked[0]
 
 
-def _notes(protocol: Protocol, plans: dict[Segment | None, Plan]) -> list[str]:
+def _notes(protocol: EvaluationProtocol, plans: dict[HistoryLength | None, FusionPlan]) -> list[str]:
     """For a reader of the model: what was chosen and why, and which components are not listened to."""
     notes = []
     for segment, plan in plans.items():
@@ -264,7 +266,7 @@ def _notes(protocol: Protocol, plans: dict[Segment | None, Plan]) -> list[str]:
     return notes
 
 
-def _metrics(pool: Pool, plan: Plan) -> dict[str, float]:
+def _metrics(pool: Pool, plan: FusionPlan) -> dict[str, float]:
     """Of the ensemble (cross-fitted NDCG), of each component's own mix, and of popularity."""
     found = {f"ensemble.{name}": value for name, value in pool.metrics(pool.fuse(plan.weights)).items()}
     if plan.ndcg:
@@ -299,7 +301,7 @@ def model_arrays(
 
 
 def _manifest(
-    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], verdict: Verdict, seed: int
+    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], verdict: ValidationResult, seed: int
 ) -> dict[str, Any]:
     """JSON-ready. Holds no time of day and no duration: equal training has an equal digest."""
     weights = zip(COMPONENTS, weight_vector(usual).tolist(), strict=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from scoring.evaluation.splitting import Protocol
+from scoring.evaluation.splitting import EvaluationProtocol
 from scoring.ranking.calibration import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LIGHT, _HEAVY = 5, 50
 
 
-class Segment(StrEnum):
+class HistoryLength(StrEnum):
     """Shoppers by how many distinct products they have met."""
 
     COLD = "cold"  # fewer than 5
@@ -23,7 +23,7 @@ class Segment(StrEnum):
     HEAVY = "heavy"
 
     @classmethod
-    def of(cls, n_products: int) -> Segment:
+    def of(cls, n_products: int) -> HistoryLength:
         return cls.COLD if n_products < _LIGHT else cls.LIGHT if n_products < _HEAVY else cls.HEAVY
 
 
@@ -34,7 +34,7 @@ class Choice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FusionPlan:
     """Weights of signals that sum to 1, what their fused score means, and why they were chosen."""
 
     weights: dict[str, float]
@@ -47,23 +47,23 @@ class Plan:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Plan:
+    def from_json(cls, stored: Mapping[str, Any]) -> FusionPlan:
         calibration = Calibration(**stored["calibration"])
         return cls(**{**stored, "choice": Choice(stored["choice"]), "calibration": calibration})
 
 
 @dataclass(frozen=True, slots=True)
-class Plans:
+class FusionPlans:
     """A plan for each protocol that training could validate, refined for a segment where that was a gain."""
 
-    usual: Plan
-    chosen: dict[Protocol, dict[Segment | None, Plan]]
+    usual: FusionPlan
+    chosen: dict[EvaluationProtocol, dict[HistoryLength | None, FusionPlan]]
 
-    def of(self, protocol: Protocol, n_products: int) -> Plan:
+    def of(self, protocol: EvaluationProtocol, n_products: int) -> FusionPlan:
         plans = self.chosen.get(protocol)
         if not plans:
             return self.usual
-        return plans.get(Segment.of(n_products)) or plans[None]
+        return plans.get(HistoryLength.of(n_products)) or plans[None]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -75,12 +75,12 @@ class Plans:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Plans:
+    def from_json(cls, stored: Mapping[str, Any]) -> FusionPlans:
         return cls(
-            Plan.from_json(stored["usual"]),
+            FusionPlan.from_json(stored["usual"]),
             {
-                Protocol(protocol): {
-                    None if segment == "all" else Segment(segment): Plan.from_json(plan)
+                EvaluationProtocol(protocol): {
+                    None if segment == "all" else HistoryLength(segment): FusionPlan.from_json(plan)
                     for segment, plan in plans.items()
                 }
                 for protocol, plans in stored["chosen"].items()

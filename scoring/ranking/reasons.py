@@ -14,7 +14,7 @@ from scoring.types import Component, Reason, ReasonKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scoring.components.cooccurrence import Together
+    from scoring.components.cooccurrence import Cooccurrence
     from scoring.components.demand import Demand
     from scoring.components.neighbours import Similar
     from scoring.data.items import ItemIndex
@@ -47,7 +47,7 @@ class Facts:
     """What is the same for all shoppers: the parts of a model that evidence is read from."""
 
     index: ItemIndex
-    together: Together
+    together: Cooccurrence
     similar: Similar
     demand: Demand
     brand_share: NDArray[np.float32]  # (brands,): part of all events

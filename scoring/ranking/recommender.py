@@ -18,12 +18,12 @@ from scoring.data.interactions import DAY
 from scoring.data.items import ItemIndex
 from scoring.data.profile import Profile, View, fold_history, last_viewed, seeds_profile, session_profile
 from scoring.data.state import BrokenSnapshotError
-from scoring.evaluation.splitting import Protocol
-from scoring.exploration.bandit import bandit_scores, draw_chances
+from scoring.evaluation.splitting import EvaluationProtocol
+from scoring.exploration.bandit import bandit_scores, draw_probabilities
 from scoring.exploration.features import Traits, encode, impression
 from scoring.ranking.calibration import SHOWN, level_of
 from scoring.ranking.ensemble import COMPONENTS, breakdowns, score_all, shares, signal_weights
-from scoring.ranking.plans import Plan, Plans
+from scoring.ranking.plans import FusionPlan, FusionPlans
 from scoring.ranking.reasons import Facts, Sources, Witness, due_again
 from scoring.ranking.repeats import repeats
 from scoring.ranking.rerank import Slot, diversify, explore, relaxations, within_caps
@@ -92,7 +92,7 @@ class Recommender:
     """Ranks the catalogue of one snapshot. Items are numbered by their place in `catalogue_ids`."""
 
     def __init__(
-        self, scorers: Scorers, facts: Facts, weights: dict[Component, float], plans: Plans, n_users: int
+        self, scorers: Scorers, facts: Facts, weights: dict[Component, float], plans: FusionPlans, n_users: int
     ) -> None:
         self.scorers = scorers
         self.facts = facts
@@ -144,7 +144,7 @@ class Recommender:
             repeat_gap=float(manifest["repeat_gap"]),
         )
         weights = {Component(name): float(value) for name, value in manifest["weights"].items()}
-        return cls(scorers, facts, weights, Plans.from_json(manifest["plans"]), int(manifest["users"]))
+        return cls(scorers, facts, weights, FusionPlans.from_json(manifest["plans"]), int(manifest["users"]))
 
     def recommend(self, query: Query) -> list[RankedItem]:
         """The list for a query, best first: `limit` products, fewer only where the filters leave fewer.
@@ -217,7 +217,7 @@ class Recommender:
         return {one.item: one for one in _ranked(slate, slots, [[Reason(ReasonKind.PROMOTED)] for _ in slots])}
 
     def _within_caps(
-        self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]
+        self, query: Query, profile: Profile, allowed: NDArray[np.bool_], already_listed: list[int]
     ) -> list[RankedItem]:
         """The list around the products that are held already, by ever weaker caps until it is full."""
         listed: list[RankedItem] = []
@@ -225,32 +225,36 @@ class Recommender:
             missing = query.limit - len(listed)
             if missing < 1:
                 break
-            allowed[held] = False
+            allowed[already_listed] = False
             step = replace(query, limit=missing, caps=caps)
             if listed:  # what follows only fills up
                 step = replace(step, diversity=0.0, exploration_share=0.0)
-            more = self._listed(step, profile, allowed, held)
+            more = self._listed(step, profile, allowed, already_listed)
             ceiling = min((one.score for one in listed), default=1.0)
             listed += [replace(one, score=one.score * ceiling) for one in more] if listed else more
-            held = held + [one.item for one in more]
+            already_listed = already_listed + [one.item for one in more]
         return listed
 
-    def _listed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]) -> list[RankedItem]:
+    def _listed(
+        self, query: Query, profile: Profile, allowed: NDArray[np.bool_], already_listed: list[int]
+    ) -> list[RankedItem]:
         """What the scenario and popular products give within the caps; `held` counts towards these."""
-        slate, slots = self._arrange(self._candidates(query, profile, allowed, held), query, profile)
+        slate, slots = self._arrange(self._candidates(query, profile, allowed, already_listed), query, profile)
         reasons = self._reasons(slate, slots, query, profile)
         if len(slate) < query.limit:
             outside = allowed.copy()
             outside[slate.items] = False
             asked = replace(query, scenario=Scenario.POPULAR, limit=query.limit - len(slate))
-            filler = self._candidates(asked, profile, outside, [*held, *slate.items.tolist()])
+            filler = self._candidates(asked, profile, outside, [*already_listed, *slate.items.tolist()])
             filler = filler.take(np.arange(min(asked.limit, len(filler))))
             reasons += [[self.facts.popular(item)] for item in filler.items.tolist()]
             slots += [Slot(place, exploration=False, propensity=1.0) for place in range(len(filler))]
             slate = slate.followed_by(filler)
         return _ranked(slate, slots, reasons)
 
-    def _candidates(self, query: Query, profile: Profile, allowed: NDArray[np.bool_], held: list[int]) -> Slate:
+    def _candidates(
+        self, query: Query, profile: Profile, allowed: NDArray[np.bool_], already_listed: list[int]
+    ) -> Slate:
         """The scenario's candidates, weighed by the rules. Any choice among them keeps the caps."""
         slate = self._weighed(query, profile, allowed)
         capped = [
@@ -260,13 +264,13 @@ class Recommender:
         ]
         if not capped:
             return slate
-        places = within_caps(slate.items, held, capped, len(slate))
+        places = within_caps(slate.items, already_listed, capped, len(slate))
         for wider in (20 * _POOL, self.n_items):
             if len(places) >= query.limit or len(slate) >= self.n_items:
                 break
             # The shortlist is too much of a kind.
             slate = self._weighed(replace(query, limit=wider), profile, allowed)
-            places = within_caps(slate.items, held, capped, max(_POOL, query.limit))
+            places = within_caps(slate.items, already_listed, capped, max(_POOL, query.limit))
         return slate.take(places)
 
     def _weighed(self, query: Query, profile: Profile, allowed: NDArray[np.bool_]) -> Slate:
@@ -284,19 +288,19 @@ class Recommender:
         personal = self._personal.get(scenario)
         return personal(query, profile, allowed) if personal else self._routes[scenario](query, allowed)
 
-    def plan_of(self, query: Query, profile: Profile) -> Plan:
+    def plan_of(self, query: Query, profile: Profile) -> FusionPlan:
         """What is asked decides: someone new, a visit that goes on, a repeat, or the next visit."""
         if len(profile) <= _HARDLY_KNOWN:
-            protocol = Protocol.COLD_USERS
+            protocol = EvaluationProtocol.COLD_USERS
         elif query.include_purchased and query.scenario is Scenario.FOR_YOU:
-            protocol = Protocol.NEXT_BASKET
+            protocol = EvaluationProtocol.NEXT_BASKET
         elif query.scenario is Scenario.NEXT_IN_SESSION or query.now - query.history.times.max() < _VISIT:
-            protocol = Protocol.LEAVE_LAST_OUT
+            protocol = EvaluationProtocol.LEAVE_LAST_OUT
         else:
-            protocol = Protocol.TEMPORAL
+            protocol = EvaluationProtocol.TEMPORAL
         return self.plans.of(protocol, len(profile))
 
-    def fusion(self, profile: Profile, plan: Plan, weights: dict[Component, float] | None = None) -> Fusion:
+    def fusion(self, profile: Profile, plan: FusionPlan, weights: dict[Component, float] | None = None) -> Fusion:
         """All products scored for a profile. `weights` of components override the plan's, not its signals."""
         chosen = signal_weights(weights, plan.weights) if weights else plan.weights
         if not len(profile) and not weights:  # whatever is personal has nothing to say
@@ -343,7 +347,7 @@ class Recommender:
                 query.limit,
                 query.exploration_share,
                 query.seed,
-                lambda places: draw_chances(query.bandit, rows[places]),
+                lambda places: draw_probabilities(query.bandit, rows[places]),
             )
         else:
             slots = [Slot(place, exploration=False, propensity=1.0) for place in range(min(query.limit, len(slate)))]

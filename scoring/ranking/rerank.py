@@ -25,14 +25,14 @@ def relaxations(caps: Caps) -> list[Caps]:
 
 
 def within_caps(
-    items: NDArray[np.int32], held: Sequence[int], capped: Sequence[tuple[NDArray[np.int32], int]], count: int
+    items: NDArray[np.int32], already_listed: Sequence[int], capped: Sequence[tuple[NDArray[np.int32], int]], count: int
 ) -> NDArray[np.int64]:
     """Places of the first `count` candidates that can be added one after the other without breaking a cap.
 
     items: candidates, best first; held: items that count already; capped: the code of every item of the catalogue,
     -1 for none, with how many of one code there may be. Products without a code are not capped.
     """
-    counts = [Counter(codes[list(held)].tolist()) for codes, _ in capped]
+    counts = [Counter(codes[list(already_listed)].tolist()) for codes, _ in capped]
     rows = np.stack([codes[items] for codes, _ in capped], axis=1).tolist()
     kept: list[int] = []
     for place, row in enumerate(rows):

@@ -67,7 +67,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class RuleSchedule:
     """When a rule holds. Times are unix seconds, weekdays and hours are in UTC; empty or None means always."""
 
     starts_at: int | None = None
@@ -96,7 +96,7 @@ class Rule:
     factor: float = 1.0
     position: int = 0
     scope: Scope = field(default_factory=Scope)
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: RuleSchedule = field(default_factory=RuleSchedule)
     priority: int = 0  # the higher one decides
     enabled: bool = True
 

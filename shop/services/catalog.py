@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shop.entities.catalog import Category, Product
     from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
     from shop.services.events import EventHub
-    from shop.store.catalog import ProductStore
+    from shop.store.catalog import CatalogStore
 
 _log = structlog.get_logger(__name__)
 _CATEGORIES_SECONDS = 60
@@ -31,7 +31,7 @@ _REMEMBERED_CHANGES = 10_000
 class CatalogService:
     """Keeps up to `capacity` products in memory; the event log tells when one has changed."""
 
-    def __init__(self, store: ProductStore, hub: EventHub, capacity: int) -> None:
+    def __init__(self, store: CatalogStore, hub: EventHub, capacity: int) -> None:
         self._store = store
         self._hub = hub
         self._capacity = capacity

@@ -38,7 +38,7 @@ _STEP = 1.5  # larger ones when they differ by about this factor
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class WantedExplanation:
     """An item whose explanation is wanted, and the key that says on what the text depends."""
 
     key: str
@@ -59,14 +59,14 @@ class ExplanationService:
         model = {"anthropic": llm.anthropic_model, "openai": llm.openai_model, "local": llm.local_model}
         self._writer = f"{llm.provider}:{model.get(llm.provider, '')}:{TEXT_VERSION}"
 
-    def claim(self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str) -> Claim:
+    def claim(self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str) -> WantedExplanation:
         """The key hashes shopper, product, language, writer and version, and of the evidence what matters."""
         facts = [_material(item) for item in evidence]
         parts = [actor.key, product_id, text_language(language), self._writer, facts]
-        return Claim(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
+        return WantedExplanation(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
 
     async def lookup(
-        self, actor: Actor, language: str, claims: Sequence[Claim], *, order: bool = True
+        self, actor: Actor, language: str, claims: Sequence[WantedExplanation], *, order: bool = True
     ) -> tuple[dict[str, Explanation], bool]:
         """Explanations by key, and whether those that are still to be written are on order.
 
@@ -122,7 +122,7 @@ class ExplanationService:
             raise UnavailableError("The queue of texts")
         return texts[claim.key]
 
-    async def _shown(self, actor: Actor, product_id: str) -> tuple[str, Claim] | None:
+    async def _shown(self, actor: Actor, product_id: str) -> tuple[str, WantedExplanation] | None:
         """Language and claim of what the actor's lists have shown last."""
         found = await self._store.recall(actor.key, product_id)
         if found is None:
@@ -174,7 +174,9 @@ class ExplanationService:
                 self._ready.put(key, text)
         return found, complete
 
-    async def _written_now(self, actor: Actor, language: str, missing: list[Claim]) -> dict[str, Explanation]:
+    async def _written_now(
+        self, actor: Actor, language: str, missing: list[WantedExplanation]
+    ) -> dict[str, Explanation]:
         """The template's texts. They are not kept: the worker's are, which are on order or will be."""
         texts = await write_now(self._catalog, {claim.product_id: claim.evidence for claim in missing}, language)
         return {
@@ -185,7 +187,7 @@ class ExplanationService:
             if claim.product_id in texts
         }
 
-    async def _stale(self, actor: Actor, language: str, missing: list[Claim]) -> dict[str, Explanation]:
+    async def _stale(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> dict[str, Explanation]:
         """Earlier texts whose every reason still holds, if with another number."""
         try:
             earlier = await self._store.previous(actor.key, language, [claim.product_id for claim in missing])
@@ -197,7 +199,7 @@ class ExplanationService:
             if (text := earlier.get(claim.product_id)) and _subjects(text.evidence) <= _subjects(claim.evidence)
         }
 
-    async def _ordered(self, actor: Actor, language: str, missing: list[Claim]) -> bool:
+    async def _ordered(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> bool:
         try:
             await self._order(actor, language, missing)
         except UnavailableError as error:
@@ -205,7 +207,7 @@ class ExplanationService:
             return False
         return True
 
-    async def _order(self, actor: Actor, language: str, missing: list[Claim]) -> None:
+    async def _order(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> None:
         """One job for all items that nobody else has ordered; if it cannot be put, others may order them again."""
         ours = set(await self._store.claim([claim.key for claim in missing], _CLAIM_SECONDS))
         items = tuple(
@@ -224,7 +226,7 @@ class ExplanationService:
             raise
 
 
-def _explanation(actor: Actor, language: str, claim: Claim) -> Explanation:
+def _explanation(actor: Actor, language: str, claim: WantedExplanation) -> Explanation:
     return Explanation(claim.key, actor.key, claim.product_id, TextStatus.PENDING, claim.evidence, language)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shop.entities.catalog import Product
-    from shop.store.catalog import ProductStore
+    from shop.store.catalog import CatalogStore
     from shop.store.interactions import InteractionStore
 
     Progress = Callable[[str, float], Awaitable[None]]
@@ -52,7 +52,7 @@ class Exported:
 
 
 async def export(
-    products: ProductStore,
+    products: CatalogStore,
     interactions: InteractionStore,
     folder: Path,
     until: datetime | None = None,
@@ -134,7 +134,7 @@ def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray
     return {f"{prefix}_{name}": values for name, values in arrays.items()}
 
 
-async def _export_products(store: ProductStore, folder: Path, tell: Progress) -> None:
+async def _export_products(store: CatalogStore, folder: Path, tell: Progress) -> None:
     chunks = _chunks(folder, _PRODUCTS)
     number = len(chunks)
     batch: list[Product] = []

@@ -47,7 +47,7 @@ class Recorded:
     refused: list[Refusal] = field(default_factory=list)
 
 
-class TrackService:
+class InteractionService:
     def __init__(
         self,
         interactions: InteractionStore,

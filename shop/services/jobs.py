@@ -87,9 +87,9 @@ class JobService:
         await self._tell(id_)
         return Run(record, self._store, self._tell)
 
-    async def bury(self, record: JobRecord) -> None:
+    async def dead_letter(self, record: JobRecord) -> None:
         """Keeps a job that had no record and has failed. Raises UnavailableError."""
-        await self._store.bury(record)
+        await self._store.dead_letter(record)
         await self._tell(record.id)
 
     async def put_lost(self) -> int:
@@ -136,7 +136,7 @@ class Run:
         await self._store.fail(self.record.id, error_code, error_message)
         await self._tell(self.record.id)
 
-    async def hand_back(self, error_code: str | None = None, error_message: str | None = None) -> None:
+    async def release(self, error_code: str | None = None, error_message: str | None = None) -> None:
         """Another attempt follows. When that cannot be recorded now, its beginning will be."""
         try:
             await self._store.queue_again(self.record.id, error_code, error_message)

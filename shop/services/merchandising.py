@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
     from shop.services.models import ActiveModel
-    from shop.store.merchandising import RuleStore
+    from shop.store.merchandising import MerchandisingStore
 
 _log = structlog.get_logger(__name__)
 MAX_RULES = 1_000
@@ -48,10 +48,10 @@ class AppliedRules:
         return self.compiled.ruling(self.applied)
 
 
-class RuleService:
+class MerchandisingService:
     """Rules are held in memory; the event log tells when they change, and a slow poll when it could not."""
 
-    def __init__(self, store: RuleStore, catalog: CatalogService, hub: EventHub) -> None:
+    def __init__(self, store: MerchandisingStore, catalog: CatalogService, hub: EventHub) -> None:
         self._store = store
         self._catalog = catalog
         self._hub = hub

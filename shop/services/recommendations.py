@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from shop.services.bandit import BanditService
     from shop.services.budgets import BudgetService
     from shop.services.catalog import CatalogService
-    from shop.services.explanations import Claim, ExplanationService
+    from shop.services.explanations import ExplanationService, WantedExplanation
     from shop.services.history import ActorHistory, HistoryService
-    from shop.services.merchandising import RuleService
+    from shop.services.merchandising import MerchandisingService
     from shop.services.models import ActiveModel, ModelService
     from shop.settings import ModelSettings
     from shop.store.recommendation_log import RecommendationLog
@@ -60,7 +60,7 @@ class _Ranked:
 
     product_id: str
     place: RankedItem
-    claim: Claim
+    claim: WantedExplanation
 
 
 class RecommendationService:
@@ -69,7 +69,7 @@ class RecommendationService:
         model: ModelService,
         history: HistoryService,
         catalog: CatalogService,
-        rules: RuleService,
+        rules: MerchandisingService,
         explanations: ExplanationService,
         log: RecommendationLog,
         bandit: BanditService,

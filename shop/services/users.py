@@ -27,7 +27,7 @@ _USER_SECONDS = 60
 _AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
 
 
-class AccountService:
+class UserService:
     """Users are kept in memory for a minute unless the event log tells of a change; longer while MongoDB is away."""
 
     def __init__(self, users: UserStore, hub: EventHub, settings: Settings) -> None:

@@ -26,7 +26,7 @@ _SORTS = {
 }
 
 
-class ProductStore:
+class CatalogStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._products = database["products"]

@@ -46,7 +46,7 @@ class JobStore:
                     return _record(there)
                 return record
 
-    async def bury(self, record: JobRecord) -> None:
+    async def dead_letter(self, record: JobRecord) -> None:
         """Keeps a job that had no record and has failed."""
         with store_errors():
             await self._jobs.replace_one({"_id": record.id}, _document(record), upsert=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from scoring.ranking.rules import Rule, RuleAction, Schedule, Scope, Segment, Target
+from scoring.ranking.rules import Rule, RuleAction, RuleSchedule, Scope, Segment, Target
 from scoring.types import Scenario
 from shop.entities.merchandising import MerchandisingRule
 from shop.store.audit import AuditStore
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
 
-class RuleStore:
+class MerchandisingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rules = database["merchandising_rules"]
@@ -71,7 +71,7 @@ class RuleStore:
 
 
 def _query(active: bool | None, now: datetime) -> Document:
-    """The same as `Schedule.holds` of an enabled rule, in MongoDB's words."""
+    """The same as `RuleSchedule.holds` of an enabled rule, in MongoDB's words."""
     if active is None:
         return {}
     holds: list[Document] = [
@@ -134,7 +134,7 @@ def rule_from_document(document: Mapping[str, Any]) -> MerchandisingRule:
             languages=frozenset(scope["languages"]),
             devices=frozenset(scope["devices"]),
         ),
-        schedule=Schedule(
+        schedule=RuleSchedule(
             starts_at=_seconds(schedule["startsAt"]),
             ends_at=_seconds(schedule["endsAt"]),
             weekdays=frozenset(schedule["weekdays"]),

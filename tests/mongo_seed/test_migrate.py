@@ -10,7 +10,7 @@ import pytest
 
 from mongo_seed.collections import COLLECTIONS
 from mongo_seed.migrate import MIGRATIONS, migrate
-from scoring.ranking.rules import Rule, RuleAction, Schedule, Target
+from scoring.ranking.rules import Rule, RuleAction, RuleSchedule, Target
 from scoring.types import EventType
 from shop.entities.catalog import Category, Money, Product
 from shop.entities.interactions import Interaction
@@ -40,7 +40,7 @@ PURCHASE = interaction_to_document(
 
 RULE = rule_to_document(
     MerchandisingRule(
-        Rule("r1", RuleAction.PIN, Target(products=("tea",)), position=1, schedule=Schedule(ends_at=1_900_000_000)),
+        Rule("r1", RuleAction.PIN, Target(products=("tea",)), position=1, schedule=RuleSchedule(ends_at=1_900_000_000)),
         created_at=NOW,
         updated_at=NOW,
     )

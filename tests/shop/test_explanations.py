@@ -16,7 +16,7 @@ from shop.entities.recommendations import Evidence
 from shop.entities.users import Actor
 from shop.resources import open_resources
 from shop.settings import LlmSettings
-from shop.store.catalog import ProductStore
+from shop.store.catalog import CatalogStore
 from tests.fixtures.llm_server import llm_server, truthful_text
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
@@ -47,9 +47,9 @@ async def server() -> AsyncIterator[LlmServer]:
 
 
 @pytest.fixture
-async def stock(database: Database) -> ProductStore:
+async def stock(database: Database) -> CatalogStore:
     await migrate(database)
-    products = ProductStore(database)
+    products = CatalogStore(database)
     await products.upsert([MILK, BREAD])
     return products
 
@@ -169,7 +169,7 @@ async def test_a_text_whose_reason_holds_no_more_is_not_shown_again(models: Reso
 
 
 async def test_a_product_that_was_gone_and_is_back_is_explained_again(
-    models: Resources, stock: ProductStore, database: Database
+    models: Resources, stock: CatalogStore, database: Database
 ) -> None:
     await explained(models)
     await database["products"].delete_one({"_id": MILK.id})

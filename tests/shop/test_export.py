@@ -14,7 +14,7 @@ from shop.entities.users import Actor, User
 from shop.services import export as exporting
 from shop.services.export import export, read_export
 from shop.store.audit import AuditStore
-from shop.store.catalog import ProductStore
+from shop.store.catalog import CatalogStore
 from shop.store.exclusions import ExclusionStore
 from shop.store.explanations import InsightStore
 from shop.store.interactions import InteractionStore
@@ -39,7 +39,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def write(database: Database, folder: Path, until: datetime | None = None) -> Exported:
-    await export(ProductStore(database), InteractionStore(database), folder, until)
+    await export(CatalogStore(database), InteractionStore(database), folder, until)
     return read_export(folder)
 
 
@@ -83,7 +83,7 @@ async def test_an_interrupted_export_goes_on_from_its_last_chunk(database: Datab
         if done > 0.4:
             raise BreakOffError
 
-    stores = ProductStore(database), InteractionStore(database)
+    stores = CatalogStore(database), InteractionStore(database)
     with pytest.raises(BreakOffError):
         await export(*stores, tmp_path / "broken", progress=break_off)
     before = changed(tmp_path / "broken")

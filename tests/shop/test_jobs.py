@@ -135,7 +135,7 @@ async def test_an_unknown_job_is_an_error(resources: Resources) -> None:
 
 
 async def test_a_failed_job_is_put_again_once(resources: Resources) -> None:
-    await resources.jobs.bury(failure("rollup:anna"))
+    await resources.jobs.dead_letter(failure("rollup:anna"))
 
     answers = await asyncio.gather(
         *(resources.jobs.retry("rollup:anna", "boss") for _ in range(8)), return_exceptions=True
@@ -151,7 +151,7 @@ async def test_a_failed_job_is_put_again_once(resources: Resources) -> None:
 
 async def test_many_failed_jobs_of_a_name_are_put_again_together(resources: Resources) -> None:
     for number in range(3):
-        await resources.jobs.bury(failure(f"rollup:{number}", f"user-{number}"))
+        await resources.jobs.dead_letter(failure(f"rollup:{number}", f"user-{number}"))
     for number in range(3):
         await resources.jobs.retry(f"rollup:{number}")
 
@@ -173,7 +173,7 @@ async def test_a_failed_training_waits_for_the_one_that_runs(resources: Resource
 
 
 async def test_a_retry_without_redis_leaves_the_job_failed(settings: Settings, resources: Resources) -> None:
-    await resources.jobs.bury(failure("rollup:anna"))
+    await resources.jobs.dead_letter(failure("rollup:anna"))
     async with cable(urlsplit(settings.redis.url or "").port or 0) as redis:
         url = f"redis://127.0.0.1:{redis.port}/0"
         cut = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
@@ -190,7 +190,7 @@ async def test_a_retry_without_redis_leaves_the_job_failed(settings: Settings, r
 async def test_records_are_found_by_state_and_name(resources: Resources) -> None:
     training = await resources.jobs.start(TrainModel())
     for number in range(3):
-        await resources.jobs.bury(failure(f"rollup:{number}"))
+        await resources.jobs.dead_letter(failure(f"rollup:{number}"))
 
     async def found(wanted: JobFilter) -> set[str]:
         page = await resources.jobs.page(PageRequest(), wanted)
@@ -204,7 +204,7 @@ async def test_records_are_found_by_state_and_name(resources: Resources) -> None
 
 
 async def test_old_records_of_ended_jobs_are_forgotten(resources: Resources) -> None:
-    await resources.jobs.bury(failure("rollup:anna"))
+    await resources.jobs.dead_letter(failure("rollup:anna"))
     active = await resources.jobs.start(TrainModel())
 
     assert await resources.jobs.forget(NOW) == 0

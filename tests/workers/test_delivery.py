@@ -27,7 +27,7 @@ from workers import delivery as run
 from workers.__main__ import main
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
-from workers.delivery import Again, Delivery, retry_delay_seconds, work_off
+from workers.delivery import Delivery, RetryLater, handle_delivery, retry_delay_seconds
 from workers.llm.writer import build_writer
 from workers.registry import JOBS, JobSpec
 
@@ -249,14 +249,14 @@ async def test_a_failure_that_cannot_be_recorded_is_not_forgotten(settings: Sett
         delivery = Delivery("x", "nonsense", {}, datetime.now(UTC), attempt=1)
         async with open_resources(away) as without_mongo, worker_context(without_mongo) as context:
             mongo.cut()
-            outcome = await work_off(context, delivery)
+            outcome = await handle_delivery(context, delivery)
 
-            assert isinstance(outcome, Again)
+            assert isinstance(outcome, RetryLater)
             assert not outcome.counts
             mongo.mend()
 
             async def recorded() -> bool:
-                return await work_off(context, delivery) is None
+                return await handle_delivery(context, delivery) is None
 
             await until(recorded, "the record of the failure")
     assert [record.id for record in await failed(resources)] == ["x"]
@@ -271,9 +271,9 @@ async def test_a_server_that_says_when_is_asked_then(resources: Resources, monke
     put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, script.body, timeout_seconds=30))
     delivery = Delivery("x", RollUpSession.name, {"user_id": "anna"}, datetime.now(UTC), attempt=1)
     async with worker_context(resources) as context:
-        outcome = await work_off(context, delivery)
+        outcome = await handle_delivery(context, delivery)
 
-    assert isinstance(outcome, Again)
+    assert isinstance(outcome, RetryLater)
     assert outcome.counts
     assert 40 <= outcome.seconds <= 42
 

@@ -19,7 +19,7 @@ from shop.resources import open_resources
 from tests.fixtures.cable import cable
 from tests.workers.test_delivery import failed, run_all
 from workers.registry import SCHEDULES
-from workers.schedule import Schedule, Scheduler
+from workers.schedule import JobSchedule, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
     from shop.store.database import Database
 
-HOURLY = Schedule("hourly", Sweep(), minutes=frozenset({17}))
+HOURLY = JobSchedule("hourly", Sweep(), minutes=frozenset({17}))
 BEFORE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday
 DUE = datetime(2026, 11, 26, 9, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)

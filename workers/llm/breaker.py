@@ -124,7 +124,7 @@ def _is_lasting(error: ProviderError) -> bool:
     return isinstance(error, BadKeyError)
 
 
-class Lane:
+class GuardedProvider:
     """A provider behind its breaker and its limit on calls at the same time."""
 
     def __init__(self, provider: LlmProvider, breaker: Breaker, max_concurrency: int) -> None:

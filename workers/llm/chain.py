@@ -8,7 +8,7 @@ import structlog
 
 from shop.entities.explanations import TextSource
 from workers.llm.anthropic_provider import AnthropicProvider
-from workers.llm.breaker import Breaker, BreakerLimits, Lane
+from workers.llm.breaker import Breaker, BreakerLimits, GuardedProvider
 from workers.llm.chat import Limits
 from workers.llm.openai_provider import OpenAiProvider
 
@@ -27,12 +27,12 @@ def build_chain(
     settings: LlmSettings,
     on_usage: Callable[[Usage], None] | None,
     metered: Callable[[LlmProvider], LlmProvider],
-) -> list[Lane]:
+) -> list[GuardedProvider]:
     """One lane for each provider of the chain that has what it needs. A missing key is logged, and it is left out."""
     pauses = BreakerLimits(settings.breaker_failures, settings.breaker_seconds, settings.breaker_lasting_seconds)
     providers = (build_provider(name, settings, on_usage) for name in settings.chain)
     return [
-        Lane(metered(provider), Breaker(provider.source, pauses), settings.max_concurrency)
+        GuardedProvider(metered(provider), Breaker(provider.source, pauses), settings.max_concurrency)
         for provider in providers
         if provider is not None
     ]

@@ -27,7 +27,7 @@ _LONG_WORD = 7  # letters, from which LIX counts a word as long
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PromptCase:
     """One text to write. `forbidden` matches what an attack in the case wants to be said."""
 
     name: str
@@ -43,7 +43,7 @@ class Case:
 class Outcome:
     """What a provider wrote for a case. `problems` are those of the first answer, `left` those after its second try."""
 
-    case: Case
+    case: PromptCase
     text: str
     problems: tuple[str, ...]
     left: tuple[str, ...]
@@ -61,7 +61,7 @@ class Outcome:
         return insight_grounds(task) if isinstance(task, InsightTask) else explanation_grounds(task)[0]
 
 
-def read_cases(path: Path = CASES) -> list[Case]:
+def read_cases(path: Path = CASES) -> list[PromptCase]:
     """Cases of a JSON file of the form of `cases.json`. Raises ValueError that says which case is wrong."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -72,20 +72,20 @@ def read_cases(path: Path = CASES) -> list[Case]:
         try:
             cases.append(_case(entry))
         except (KeyError, TypeError, ValueError, re.error) as error:
-            raise ValueError(f"Case {position} of {path} is wrong: {error!r}") from error
+            raise ValueError(f"PromptCase {position} of {path} is wrong: {error!r}") from error
     return cases
 
 
-def _case(entry: dict[str, Any]) -> Case:
+def _case(entry: dict[str, Any]) -> PromptCase:
     forbidden = re.compile(entry["forbidden"], re.IGNORECASE) if "forbidden" in entry else None
     language = entry["language"]
     if "insight" in entry:
         lists = {name: _tuples(value) for name, value in entry["insight"].items()}
-        return Case(entry["name"], InsightTask(language, **lists), forbidden)
+        return PromptCase(entry["name"], InsightTask(language, **lists), forbidden)
     facts = tuple(Fact(**{**fact, "kind": ReasonKind(fact["kind"])}) for fact in entry["evidence"])
     shopper = ShopperFacts(**{name: tuple(value) for name, value in entry.get("shopper", {}).items()})
     item = ItemTask(ProductFacts(**entry["product"]), facts)
-    return Case(entry["name"], ExplanationTask(language, (item,), shopper), forbidden)
+    return PromptCase(entry["name"], ExplanationTask(language, (item,), shopper), forbidden)
 
 
 def _tuples(value: Any) -> Any:
@@ -93,7 +93,7 @@ def _tuples(value: Any) -> Any:
 
 
 async def evaluate(
-    provider: LlmProvider, cases: Sequence[Case], progress: Callable[[int, int], None] | None = None
+    provider: LlmProvider, cases: Sequence[PromptCase], progress: Callable[[int, int], None] | None = None
 ) -> list[Outcome]:
     """Each case in a call of its own, and in a second one with the problems where the first text has any.
 
@@ -107,7 +107,7 @@ async def evaluate(
     return outcomes
 
 
-async def _outcome(provider: LlmProvider, case: Case) -> Outcome:
+async def _outcome(provider: LlmProvider, case: PromptCase) -> Outcome:
     try:
         text = await _written(provider, case.task)
         problems = left = tuple(check(text, Outcome(case, text, (), ()).grounds))

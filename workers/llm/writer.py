@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from shop.settings import LlmSettings
-    from workers.llm.breaker import Lane
+    from workers.llm.breaker import GuardedProvider
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider, Usage
 
 T = TypeVar("T")
@@ -36,7 +36,9 @@ class Writer:
     """Writes every text that it is asked for: a failed provider gives way to the next in the chain, and in the end,
     or for an unproved text, to the template."""
 
-    def __init__(self, chain: Sequence[Lane], *, items_per_call: int = 12, deadline_seconds: float = 45) -> None:
+    def __init__(
+        self, chain: Sequence[GuardedProvider], *, items_per_call: int = 12, deadline_seconds: float = 45
+    ) -> None:
         """`chain` is asked in this order; empty, the template writes all. The deadline is for all of it together."""
         self._chain = tuple(chain)
         self._template = TemplateProvider()
@@ -141,7 +143,7 @@ def items_per_call(settings: LlmSettings) -> int:
     return max(1, settings.max_output_tokens // _TOKENS_PER_ITEM)
 
 
-async def _growing(lane: Lane, task: ExplanationTask, deadline: float) -> AsyncGenerator[str, None]:
+async def _growing(lane: GuardedProvider, task: ExplanationTask, deadline: float) -> AsyncGenerator[str, None]:
     """The text so far, again and again, in one line: each begins with the one before."""
     raw = ""
     async with (

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from scoring.data.dataset import Dataset
     from scoring.data.state import ModelState
-    from scoring.learning.guard import Verdict
+    from scoring.learning.guard import GuardDecision
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingRequest:
     """What to train. `now` is unix seconds that the data goes up to; `current` is the unpacked model in use."""
 
     kind: TrainingKind
@@ -45,11 +45,11 @@ class Plan:
 class Trained:
     version: str
     manifest: dict[str, Any]
-    verdict: Verdict
+    verdict: GuardDecision
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Progress:
     """Progress, 0 to 1."""
 
     stage: str
@@ -57,14 +57,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Checkpointed:
     """A stage that an earlier run had finished."""
 
     stage: str
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class Failed:
     """What the child could not do, for people; the traceback is on its standard error."""
 
     reason: str
@@ -74,8 +74,8 @@ EXPORT, PACK = "export", "pack"
 _MODEL_SHARE = 0.9
 
 
-def work(plan: Plan, folder: Path, sender: Connection) -> None:
-    """Entry point of the process: sends Told and Kept, in the end Trained or Broken."""
+def work(plan: TrainingRequest, folder: Path, sender: Connection) -> None:
+    """Entry point of the process: sends Progress and Checkpointed, in the end Trained or Failed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -83,7 +83,7 @@ def work(plan: Plan, folder: Path, sender: Connection) -> None:
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent says it)
         traceback.print_exc(file=sys.stderr)
         # The errors of scoring are for people; any other is for those who read the log.
-        sender.send(Broken(str(error) if isinstance(error, ValueError) else "The worker's log says why."))
+        sender.send(Failed(str(error) if isinstance(error, ValueError) else "The worker's log says why."))
 
 
 def _end_with_parent() -> None:
@@ -93,41 +93,41 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _trained(plan: Plan, folder: Path, send: Callable[[object], None]) -> Trained:
+def _trained(plan: TrainingRequest, folder: Path, send: Callable[[object], None]) -> Trained:
     from scoring.data.items import tie_hashes
     from scoring.data.state import load, pack, unpack
     from scoring.learning.guard import hide_cases, judge, marked
     from shop.services.export import read_export
 
-    send(Told("preparing", 0.0))
+    send(Progress("preparing", 0.0))
     exported = read_export(folder / EXPORT)
     cases = hide_cases(exported.dataset, exported.keys, tie_hashes(exported.dataset.catalogue.ids))
     file = folder / PACK
     if file.exists():
-        send(Kept(PACK))
+        send(Checkpointed(PACK))
         version = unpack(file, folder / "model")
         state = load(folder / "model")
     else:
         state = marked(_state(plan, cases.dataset, folder, send), cases)
         version = pack(state, folder / f"{PACK}.new")
         (folder / f"{PACK}.new").rename(file)
-    send(Told("comparing with the model in use", _MODEL_SHARE))
+    send(Progress("comparing with the model in use", _MODEL_SHARE))
     current = load(plan.current) if plan.current and plan.guarded else None
     verdict = judge(state, current, cases, plan.now or int(state.manifest["now"]), plan.margin)
     return Trained(version[:16], state.manifest, verdict)
 
 
-def _state(plan: Plan, dataset: Dataset, folder: Path, send: Callable[[object], None]) -> ModelState:
+def _state(plan: TrainingRequest, dataset: Dataset, folder: Path, send: Callable[[object], None]) -> ModelState:
     from scoring.data.state import load
     from scoring.learning.refresh import refresh_content, refresh_embeddings
     from scoring.learning.training import train
     from workers.training.folder import FolderCheckpoint
 
     def tell(stage: str, fraction: float) -> None:
-        send(Told(stage, fraction * _MODEL_SHARE))
+        send(Progress(stage, fraction * _MODEL_SHARE))
 
     if plan.kind is not TrainingKind.FULL and plan.current is not None:
         refresh = refresh_content if plan.kind is TrainingKind.CONTENT else refresh_embeddings
         return refresh(load(plan.current), dataset, seed=plan.seed, now=plan.now, progress=tell)
-    checkpoint = FolderCheckpoint(folder, lambda stage: send(Kept(stage)))
+    checkpoint = FolderCheckpoint(folder, lambda stage: send(Checkpointed(stage)))
     return train(dataset, weights=plan.weights, seed=plan.seed, now=plan.now, progress=tell, checkpoint=checkpoint)

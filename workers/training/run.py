@@ -25,7 +25,7 @@ from shop.errors import BadInputError, ShopError, SnapshotError
 from shop.services.export import export
 from shop.services.models import TRAINING_FOLDER
 from workers.training.folder import work_folder
-from workers.training.process import EXPORT, PACK, Broken, Kept, Plan, Told, Trained, work
+from workers.training.process import EXPORT, PACK, Checkpointed, Failed, Progress, Trained, TrainingRequest, work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from shop.resources import Resources
     from shop.settings import ModelSettings
 
-    Progress = Callable[[str, float], Awaitable[None]]
+    ReportProgress = Callable[[str, float], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
 _EXPORT_SHARE = 0.2
@@ -80,7 +80,7 @@ async def data_mark(resources: Resources) -> Mark:
 async def train_and_activate(
     resources: Resources,
     seed: int | None = None,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
     *,
     kind: TrainingKind = TrainingKind.FULL,
     guarded: bool = True,
@@ -140,7 +140,7 @@ def component_weights(settings: ModelSettings) -> dict[Component, float]:
 
 
 async def _nobody(_stage: str, _fraction: float) -> None:
-    """Progress that nobody follows."""
+    """ReportProgress that nobody follows."""
 
 
 async def _current(resources: Resources, kind: TrainingKind) -> tuple[ModelSnapshot, Path] | None:
@@ -164,8 +164,8 @@ def _plan(
     current: tuple[ModelSnapshot, Path] | None,
     *,
     guarded: bool,
-) -> Plan:
-    return Plan(
+) -> TrainingRequest:
+    return TrainingRequest(
         kind=kind,
         seed=settings.seed if seed is None else seed,
         weights=component_weights(settings),
@@ -176,12 +176,12 @@ def _plan(
     )
 
 
-def _knows_all(plan: Plan) -> bool:
+def _knows_all(plan: TrainingRequest) -> bool:
     """Whether nothing has happened since the model in use was trained or refreshed."""
     return plan.current is not None and learned_until(load(plan.current).manifest) >= (plan.now or 0)
 
 
-def _fingerprint(plan: Plan, mark: Mark, parent: str | None) -> str:
+def _fingerprint(plan: TrainingRequest, mark: Mark, parent: str | None) -> str:
     """Names the work folder: whatever changes the outcome changes it."""
     facts = [FORMAT_VERSION, plan.kind, plan.seed, plan.weights, asdict(mark), parent]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -226,7 +226,7 @@ async def _activated(resources: Resources, snapshot: ModelSnapshot, trained: Tra
     return replace(snapshot, current=True)
 
 
-async def _in_child(plan: Plan, folder: Path, tell: Progress) -> Trained:
+async def _in_child(plan: TrainingRequest, folder: Path, tell: ReportProgress) -> Trained:
     """Runs training in a fresh process: the event loop stays free, and its memory goes back to the system."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -238,11 +238,11 @@ async def _in_child(plan: Plan, folder: Path, tell: Progress) -> Trained:
             match message:
                 case Trained():
                     return message
-                case Broken():
+                case Failed():
                     raise TrainingError(f"Training failed: {message.reason} The current model stays.")
-                case Kept():
+                case Checkpointed():
                     _log.info("training_stage_kept", stage=message.stage)
-                case Told():
+                case Progress():
                     await tell(message.stage, message.fraction)
         await asyncio.to_thread(process.join)
         raise TrainingInterruptedError(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.data.interactions import TrainingSet
-    from scoring.evaluation.splitting import Case
+    from scoring.evaluation.splitting import EvaluationCase
 
 
 _FORGOTTEN = 1e-6
@@ -34,7 +34,7 @@ class Batch:
     times: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cases: Sequence[Case], n_items: int) -> Batch:
+    def of(cls, cases: Sequence[EvaluationCase], n_items: int) -> Batch:
         histories = [case.history for case in cases]
         return cls(
             len(cases),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from devstack.evaluation.lists import Lists, Selector
 from devstack.evaluation.measures import Bootstrap, Marks, chance_marks, interval, mark, ratio, self_information
 from scoring.evaluation.metrics import list_ndcg, rank_of, recall, tie_breaker
-from scoring.evaluation.splitting import Case, Cases, Histories, Protocol
+from scoring.evaluation.splitting import EvaluationCase, EvaluationCases, EvaluationProtocol, Histories
 from scoring.types import History
 from tests.scoring.synthetic import shop
 
@@ -21,14 +21,16 @@ NOBODY = Histories(SHOP.interactions)
 
 
 def cases_of(
-    held: list[list[int]], protocol: Protocol = Protocol.TEMPORAL, candidates: list[bool] | None = None
-) -> Cases:
-    return Cases(
+    held_out: list[list[int]],
+    protocol: EvaluationProtocol = EvaluationProtocol.TEMPORAL,
+    candidates: list[bool] | None = None,
+) -> EvaluationCases:
+    return EvaluationCases(
         protocol,
-        users=np.arange(len(held), dtype=np.int32),
-        now=np.zeros(len(held), dtype=np.int64),
-        held_starts=np.r_[0, np.cumsum([len(row) for row in held])].astype(np.int64),
-        held=np.array([item for row in held for item in row], dtype=np.int32),
+        users=np.arange(len(held_out), dtype=np.int32),
+        now=np.zeros(len(held_out), dtype=np.int64),
+        held_out_starts=np.r_[0, np.cumsum([len(row) for row in held_out])].astype(np.int64),
+        held_out=np.array([item for row in held_out for item in row], dtype=np.int32),
         candidates=None if candidates is None else np.array(candidates),
         ties=np.zeros(len(SHOP.catalogue), dtype=np.uint32),
         _histories=NOBODY,
@@ -40,10 +42,10 @@ def lists_of(items: list[list[int]]) -> Lists:
     return Lists(ranked, np.zeros(ranked.shape, dtype=np.float32), np.zeros(0))
 
 
-def a_case(history: list[int], user: int = 3) -> Case:
+def a_case(history: list[int], user: int = 3) -> EvaluationCase:
     items = np.array(history, dtype=np.int32)
     zeros = np.zeros(len(items), dtype=np.int64)
-    return Case(user, History(items, zeros.astype(np.int8), zeros), np.zeros(0, dtype=np.int32), 0)
+    return EvaluationCase(user, History(items, zeros.astype(np.int8), zeros), np.zeros(0, dtype=np.int32), 0)
 
 
 def test_the_metrics_are_those_of_the_textbook() -> None:
@@ -66,9 +68,9 @@ def test_more_products_to_be_found_than_places_still_allow_a_perfect_list() -> N
 
 
 @given(st.permutations(range(25)), st.sets(st.integers(0, 24), min_size=1, max_size=24))
-def test_lists_are_measured_as_one_by_one(order: list[int], held: set[int]) -> None:
-    ranked, relevant = np.array(order), np.array(sorted(held))
-    marks = mark(lists_of([order]), cases_of([sorted(held)]), np.ones(25))
+def test_lists_are_measured_as_one_by_one(order: list[int], held_out: set[int]) -> None:
+    ranked, relevant = np.array(order), np.array(sorted(held_out))
+    marks = mark(lists_of([order]), cases_of([sorted(held_out)]), np.ones(25))
     assert marks.values["ndcg@10"][0] == pytest.approx(list_ndcg(ranked, relevant, 10))
     assert marks.values["recall@20"][0] == pytest.approx(recall(ranked, relevant, 20))
 
@@ -97,22 +99,22 @@ def test_what_the_user_has_is_ranked_only_where_repeats_are_asked_for() -> None:
     scores = np.array([3, 2, 1], dtype=np.float32)
     ties = np.arange(3, dtype=np.uint32)
     new, _ = Selector(cases_of([[0]]), ties, 3).best(scores.copy(), a_case([0]))
-    again, _ = Selector(cases_of([[0]], Protocol.NEXT_BASKET), ties, 3).best(scores.copy(), a_case([0]))
+    again, _ = Selector(cases_of([[0]], EvaluationProtocol.NEXT_BASKET), ties, 3).best(scores.copy(), a_case([0]))
     assert new.tolist() == [1, 2, -1]
     assert again.tolist() == [0, 1, 2]
 
 
 def test_new_items_are_ranked_among_themselves() -> None:
-    cases = cases_of([[2]], Protocol.NEW_ITEMS, [False, True, True])
+    cases = cases_of([[2]], EvaluationProtocol.NEW_ITEMS, [False, True, True])
     items, _ = Selector(cases, np.arange(3, dtype=np.uint32), 3).best(np.array([3, 1, 2], dtype=np.float32), a_case([]))
     assert items.tolist() == [2, 1, -1]
 
 
 def test_chance_is_what_many_random_lists_get() -> None:
     rng = np.random.default_rng(1)
-    held = [[0, 3, 5]]
-    expected = chance_marks(cases_of(held), np.ones(30))
-    many = [mark(lists_of([rng.permutation(30).tolist()]), cases_of(held), np.ones(30)) for _ in range(4_000)]
+    held_out = [[0, 3, 5]]
+    expected = chance_marks(cases_of(held_out), np.ones(30))
+    many = [mark(lists_of([rng.permutation(30).tolist()]), cases_of(held_out), np.ones(30)) for _ in range(4_000)]
     for metric in ("ndcg@10", "hr@10", "recall@20", "mrr@10"):
         drawn = np.array([one.values[metric][0] for one in many])
         assert expected.values[metric][0] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / math.sqrt(len(drawn)))

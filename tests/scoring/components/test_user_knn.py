@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scoring.components.user_knn import Kin
+from scoring.components.user_knn import UserNeighbours
 from scoring.data.interactions import DAY, PURCHASE, TrainingSet
 from scoring.data.profile import fold_history
 from tests.scoring.synthetic import Shape, history_of, shop
@@ -12,7 +12,7 @@ from tests.scoring.synthetic import Shape, history_of, shop
 SHOP = shop(Shape(users=20, items=50, orders_per_user=8))
 DATA = TrainingSet(SHOP)
 USERS = np.arange(20)
-KIN = Kin.of(DATA.matrix[USERS], USERS, DATA)
+KIN = UserNeighbours.of(DATA.matrix[USERS], USERS, DATA)
 
 
 def days_of(user: int) -> dict[int, set[int]]:

@@ -16,7 +16,7 @@ from scoring.evaluation.baselines.baskets import TifuSetting, personal_frequenci
 from scoring.evaluation.baselines.histories import training_rows
 from scoring.evaluation.baselines.linear import Ease
 from scoring.evaluation.baselines.neighbours import ItemKnn, ItemKnnSetting
-from scoring.evaluation.splitting import Case, Protocol, split
+from scoring.evaluation.splitting import EvaluationCase, EvaluationProtocol, split
 from scoring.types import EventType, History
 from tests.scoring.synthetic import Shape, bare, ease_scores, fitted_ease, shop, with_events
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 SMALL = Shape(users=40, items=80, orders_per_user=6)
 
 
-def cases(dataset: Dataset) -> list[Case]:
+def cases(dataset: Dataset) -> list[EvaluationCase]:
     ties = np.arange(len(dataset.catalogue), dtype=np.uint32)
-    return list(split(dataset, Protocol.TEMPORAL, ties).cases)
+    return list(split(dataset, EvaluationProtocol.TEMPORAL, ties).cases)
 
 
 def fitted(kind: type[Baseline], dataset: Dataset, **setting: Any) -> Baseline:
@@ -110,6 +110,6 @@ def test_tifu_vectors_are_those_of_the_paper() -> None:
 def test_recency_halves_what_is_older() -> None:
     events = np.full(2, 3, dtype=np.int8)
     history = History(np.array([4, 6], dtype=np.int32), events, np.array([0, 10 * DAY]))
-    batch = Batch.of([Case(0, history, np.zeros(0, np.int32), 0)], 8)
+    batch = Batch.of([EvaluationCase(0, history, np.zeros(0, np.int32), 0)], 8)
     assert batch.weighted(half_life=10.0).toarray()[0, [4, 6]].tolist() == pytest.approx([0.5, 1.0])
     assert batch.weighted(half_life=10.0, floor=0.2).toarray()[0, 4] == pytest.approx(0.6)

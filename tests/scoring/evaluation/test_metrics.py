@@ -7,7 +7,7 @@ import pytest
 
 from scoring.data.items import ItemIndex
 from scoring.evaluation.metrics import coverage, hit_rate, list_ndcg, mean_reciprocal_rank, ndcg, rank_of, recall
-from scoring.evaluation.splitting import Protocol, hold_out, split
+from scoring.evaluation.splitting import EvaluationProtocol, hold_out, split
 from tests.scoring.synthetic import shop
 
 SHOP = shop()
@@ -44,15 +44,15 @@ def test_a_scorer_that_says_nothing_ranks_by_chance() -> None:
 
 
 def test_the_hidden_product_is_the_last_newly_met_and_gone_from_the_data() -> None:
-    hidden = split(SHOP, Protocol.LEAVE_LAST_OUT, TIES, seed=1, most=25)
+    hidden = split(SHOP, EvaluationProtocol.LEAVE_LAST_OUT, TIES, seed=1, most=25)
     columns, kept = SHOP.interactions, hidden.train.interactions
 
     assert len(hidden.cases) == 25
     for case in hidden.cases:
         own = columns.users == case.user
         first_met = {one: columns.times[own & (columns.items == one)].min() for one in set(columns.items[own].tolist())}
-        assert first_met[int(case.held[0])] == max(first_met.values())
-        assert not (kept.items[kept.users == case.user] == case.held[0]).any()
+        assert first_met[int(case.held_out[0])] == max(first_met.values())
+        assert not (kept.items[kept.users == case.user] == case.held_out[0]).any()
     assert len(kept.users) < len(columns.users)
 
 
@@ -64,22 +64,22 @@ def test_the_order_of_the_data_does_not_choose_the_hidden_product() -> None:
     fields = ("users", "items", "events", "times", "quantities", "orders")
     other = replace(SHOP, interactions=replace(columns, **{name: getattr(columns, name)[turned] for name in fields}))
 
-    first, second = (split(data, Protocol.LEAVE_LAST_OUT, TIES).cases for data in (SHOP, other))
+    first, second = (split(data, EvaluationProtocol.LEAVE_LAST_OUT, TIES).cases for data in (SHOP, other))
 
-    np.testing.assert_array_equal(first.held, second.held)
+    np.testing.assert_array_equal(first.held_out, second.held_out)
 
 
 def test_one_hidden_layer_asks_every_question() -> None:
     train, cases = hold_out(SHOP, TIES, seed=0, most=20)
 
     assert [one.protocol for one in cases] == [
-        Protocol.COLD_USERS,
-        Protocol.NEXT_BASKET,
-        Protocol.TEMPORAL,
-        Protocol.LEAVE_LAST_OUT,
+        EvaluationProtocol.COLD_USERS,
+        EvaluationProtocol.NEXT_BASKET,
+        EvaluationProtocol.TEMPORAL,
+        EvaluationProtocol.LEAVE_LAST_OUT,
     ]
     known = {*zip(train.interactions.users.tolist(), train.interactions.items.tolist(), strict=True)}
     for asked in cases[2:]:
         for case in asked:
-            assert not {(case.user, item) for item in case.held.tolist()} & known
-            assert not set(case.held.tolist()) & set(case.history.items.tolist())
+            assert not {(case.user, item) for item in case.held_out.tolist()} & known
+            assert not set(case.held_out.tolist()) & set(case.history.items.tolist())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scoring.data.dataset import Dataset, Interactions
 from scoring.data.interactions import DAY
-from scoring.evaluation.splitting import VALIDATION_SHARE, Protocol, Split, split
+from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationProtocol, Split, split
 from tests.scoring.synthetic import Shape, catalogue, shop
 
 ITEMS = 30
@@ -55,31 +55,31 @@ def rows(columns: Interactions) -> list[tuple[int, ...]]:
 
 
 def summary(one: Split) -> list[tuple[int, list[int], list[int]]]:
-    return [(case.user, sorted(case.held.tolist()), sorted(case.history.items.tolist())) for case in one.cases]
+    return [(case.user, sorted(case.held_out.tolist()), sorted(case.history.items.tolist())) for case in one.cases]
 
 
-@pytest.mark.parametrize("protocol", list(Protocol))
+@pytest.mark.parametrize("protocol", list(EvaluationProtocol))
 @given(dataset=datasets(), seed=st.integers(0, 3))
-def test_nothing_hidden_is_in_what_is_known(protocol: Protocol, dataset: Dataset, seed: int) -> None:
+def test_nothing_hidden_is_in_what_is_known(protocol: EvaluationProtocol, dataset: Dataset, seed: int) -> None:
     whole = split(dataset, protocol, TIES, seed)
     everything = keys(dataset.interactions)
     for case in whole.cases:
-        held = {(case.user, item) for item in case.held.tolist()}
-        assert held
-        assert held <= everything
-        assert len(held) == len(case.held)
+        held_out = {(case.user, item) for item in case.held_out.tolist()}
+        assert held_out
+        assert held_out <= everything
+        assert len(held_out) == len(case.held_out)
         if not protocol.repeats:
-            assert not held & keys(whole.train.interactions)
-            assert not {*case.held.tolist()} & {*case.history.items.tolist()}
+            assert not held_out & keys(whole.train.interactions)
+            assert not {*case.held_out.tolist()} & {*case.history.items.tolist()}
         assert (np.diff(case.history.times) >= 0).all()
         assert (case.history.times <= case.now).all()
         if whole.cases.candidates is not None:
-            assert whole.cases.candidates[case.held].all()
+            assert whole.cases.candidates[case.held_out].all()
 
 
-@pytest.mark.parametrize("protocol", list(Protocol))
+@pytest.mark.parametrize("protocol", list(EvaluationProtocol))
 @given(dataset=datasets(), shuffle=st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_does_not_matter(protocol: Protocol, dataset: Dataset, shuffle: object) -> None:
+def test_the_order_of_the_rows_does_not_matter(protocol: EvaluationProtocol, dataset: Dataset, shuffle: object) -> None:
     columns = dataset.interactions
     order = list(range(len(columns.users)))
     shuffle.shuffle(order)  # type: ignore[attr-defined]
@@ -90,15 +90,15 @@ def test_the_order_of_the_rows_does_not_matter(protocol: Protocol, dataset: Data
     assert summary(first) == summary(second)
 
 
-@pytest.mark.parametrize("protocol", list(Protocol))
-def test_validation_hides_from_what_the_test_left(protocol: Protocol) -> None:
+@pytest.mark.parametrize("protocol", list(EvaluationProtocol))
+def test_validation_hides_from_what_the_test_left(protocol: EvaluationProtocol) -> None:
     dataset = shop()
     ties = np.arange(len(dataset.catalogue), dtype=np.uint32)
     test = split(dataset, protocol, ties)
     validation = split(test.train, protocol, ties, 0, VALIDATION_SHARE)
-    assert len(test.cases) or protocol is Protocol.NEW_ITEMS
+    assert len(test.cases) or protocol is EvaluationProtocol.NEW_ITEMS
     assert set(rows(validation.train.interactions)) < set(rows(test.train.interactions))
-    if protocol in (Protocol.TEMPORAL, Protocol.NEW_ITEMS):
+    if protocol in (EvaluationProtocol.TEMPORAL, EvaluationProtocol.NEW_ITEMS):
         times = dataset.interactions.times
         span = times.max() - times.min()
         assert validation.train.interactions.times.max() <= times.min() + 0.7 * span + 1
@@ -117,16 +117,16 @@ def test_which_product_of_a_basket_is_hidden_is_a_matter_of_chance() -> None:
         orders=users.astype(np.int64),
         n_users=600,
     )
-    hidden = split(Dataset(columns, CATALOGUE), Protocol.LEAVE_LAST_OUT, TIES).cases.held
+    hidden = split(Dataset(columns, CATALOGUE), EvaluationProtocol.LEAVE_LAST_OUT, TIES).cases.held_out
     assert np.bincount(hidden, minlength=6)[:6].min() > 65
 
 
 def test_cold_users_are_known_by_three_products_alone() -> None:
     dataset = shop()
     ties = np.arange(len(dataset.catalogue), dtype=np.uint32)
-    whole = split(dataset, Protocol.COLD_USERS, ties)
+    whole = split(dataset, EvaluationProtocol.COLD_USERS, ties)
     known = set(whole.train.interactions.users.tolist())
     for case in whole.cases:
         assert case.user not in known
         assert len(set(case.history.items.tolist())) == 3
-        assert len(case.held) <= 5
+        assert len(case.held_out) <= 5

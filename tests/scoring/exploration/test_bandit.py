@@ -17,7 +17,7 @@ from scoring.exploration.bandit import (
     BanditState,
     bandit_scores,
     credit,
-    draw_chances,
+    draw_probabilities,
     forget,
     merge,
     update,
@@ -55,7 +55,7 @@ def test_any_finite_input_gives_finite_numbers(
     state = update(BanditState.empty(), seen, np.full(count, reward), np.full(count, weight))
     state = forget(merge(state, credit(state, seen, np.full(count, reward))), keep)
 
-    chances, scores = draw_chances(state, asked), bandit_scores(state, asked)
+    chances, scores = draw_probabilities(state, asked), bandit_scores(state, asked)
 
     assert np.isfinite(sums(state)).all()
     assert np.isfinite(scores).all()
@@ -120,7 +120,7 @@ def test_clicks_raise_the_chance_of_what_was_clicked() -> None:
     rows = some_rows(30)
     state, chances = BanditState.empty(), []
     for _ in range(6):
-        chances.append(draw_chances(state, rows)[4])
+        chances.append(draw_probabilities(state, rows)[4])
         state = update(state, rows, (np.arange(30) == 4).astype(np.float64))
 
     assert chances == sorted(chances)
@@ -131,8 +131,8 @@ def test_clicks_raise_the_chance_of_what_was_clicked() -> None:
 def test_without_experience_draws_are_nearly_even_and_nothing_is_reordered() -> None:
     rows = some_rows(50)
 
-    assert (draw_chances(None, rows) == 1 / 50).all()
-    chances = draw_chances(BanditState.empty(), rows)
+    assert (draw_probabilities(None, rows) == 1 / 50).all()
+    chances = draw_probabilities(BanditState.empty(), rows)
     assert chances.max() < 2.5 * chances.min()
     assert (bandit_scores(BanditState.empty(), rows) == 0).all()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scoring.exploration.bandit import DIMENSION, BanditState, draw_chances, update
+from scoring.exploration.bandit import DIMENSION, BanditState, draw_probabilities, update
 from scoring.exploration.features import impression
 from scoring.exploration.off_policy import Replayed, bandit_policy, evaluate, exploit, explore_all, replay_slot
 from scoring.ranking.rerank import explore
@@ -57,7 +57,7 @@ def simulated(seed: int, state: BanditState | None = None, lists: int = LISTS) -
         truth = click_chances(rows)
 
         def chances(places: NDArray[np.int64], rows: NDArray[np.float64] = rows) -> NDArray[np.float64]:
-            return draw_chances(state, rows[places])
+            return draw_probabilities(state, rows[places])
 
         slots = explore(np.arange(CANDIDATES), CANDIDATES, LIMIT, SHARE, int(rng.integers(2**31)), chances)
         for slot in slots:

@@ -1,4 +1,4 @@
-"""Plans: the best of the shop's weights, a single signal and a mixture, judged on cases they were not fitted to."""
+"""Fusion plans: the best of the shop's weights, a single signal and a mixture, judged on cases not fitted to."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from scoring.evaluation.splitting import Protocol
+from scoring.evaluation.splitting import EvaluationProtocol
 from scoring.learning.selection import FEWEST_CASES, Pool, choose
 from scoring.ranking.ensemble import COMPONENT_OF, SIGNALS, signal_weights
-from scoring.ranking.plans import Choice, Plan, Plans, Segment
+from scoring.ranking.plans import Choice, FusionPlan, FusionPlans, HistoryLength
 from scoring.types import DEFAULT_WEIGHTS, Component
 
 WIDTH = 40
@@ -28,7 +28,7 @@ def pool(strength: dict[str, float], cases: int = 400, seed: int = 0, products: 
     return Pool(values, taken, np.ones(cases, np.int64), np.full(cases, products))
 
 
-def chosen(pool_: Pool, weights: dict[Component, float] | None = None) -> Plan:
+def chosen(pool_: Pool, weights: dict[Component, float] | None = None) -> FusionPlan:
     return choose(pool_, weights or DEFAULT_WEIGHTS, np.random.default_rng(1))[None]
 
 
@@ -86,18 +86,24 @@ def test_a_segment_gets_a_plan_of_its_own_where_that_is_a_gain() -> None:
 
     plans = choose(both, DEFAULT_WEIGHTS, np.random.default_rng(1))
 
-    assert max(plans[Segment.LIGHT].weights, key=lambda name: plans[Segment.LIGHT].weights[name]) == "follow.session"
-    assert max(plans[Segment.HEAVY].weights, key=lambda name: plans[Segment.HEAVY].weights[name]) == "ease.season"
+    assert (
+        max(plans[HistoryLength.LIGHT].weights, key=lambda name: plans[HistoryLength.LIGHT].weights[name])
+        == "follow.session"
+    )
+    assert (
+        max(plans[HistoryLength.HEAVY].weights, key=lambda name: plans[HistoryLength.HEAVY].weights[name])
+        == "ease.season"
+    )
 
 
 def test_plans_travel_as_json() -> None:
     plan = chosen(pool({"together.session": 2.0, "demand.week": 2.0}))
-    plans = Plans(plan, {Protocol.TEMPORAL: {None: plan, Segment.COLD: plan}})
+    plans = FusionPlans(plan, {EvaluationProtocol.TEMPORAL: {None: plan, HistoryLength.COLD: plan}})
 
-    again = Plans.from_json(json.loads(json.dumps(plans.to_json())))
+    again = FusionPlans.from_json(json.loads(json.dumps(plans.to_json())))
 
     assert again == plans
-    assert again.of(Protocol.NEXT_BASKET, 3) == plan
+    assert again.of(EvaluationProtocol.NEXT_BASKET, 3) == plan
 
 
 def test_ndcg_of_a_pool_is_that_of_the_textbook() -> None:

@@ -18,8 +18,8 @@ from scoring.ranking.rules import (
     Rule,
     RuleAction,
     RuleContext,
+    RuleSchedule,
     Ruling,
-    Schedule,
     Scope,
     Segment,
     Target,
@@ -87,9 +87,9 @@ def codes_of(recommender: Recommender, items: list[int], cap: str) -> Counter[in
     return Counter(code for code in codes[items].tolist() if code >= 0)
 
 
-def could_join(recommender: Recommender, held: list[int], item: int, wanted: Caps) -> bool:
+def could_join(recommender: Recommender, already_listed: list[int], item: int, wanted: Caps) -> bool:
     for cap, most in (("category", wanted.per_category), ("brand", wanted.per_brand)):
-        counts = codes_of(recommender, [*held, item], cap)
+        counts = codes_of(recommender, [*already_listed, item], cap)
         if most and any(counts[code] > most for code in codes_of(recommender, [item], cap)):
             return False
     return True
@@ -297,23 +297,23 @@ def test_brands_give_way_before_categories(recommender: Recommender) -> None:
 @pytest.mark.parametrize(
     ("moment", "schedule", "holds"),
     [
-        ("2026-05-04T09:59:59", Schedule(hours=frozenset({10})), False),
-        ("2026-05-04T10:00:00", Schedule(hours=frozenset({10})), True),
-        ("2026-05-04T10:59:59", Schedule(hours=frozenset({10}), weekdays=frozenset({1})), True),
-        ("2026-05-05T10:30:00", Schedule(hours=frozenset({10}), weekdays=frozenset({1})), False),
-        ("2026-05-10T23:59:59", Schedule(weekdays=frozenset({7})), True),
-        ("2026-05-11T00:00:00", Schedule(weekdays=frozenset({7})), False),
-        ("2026-05-11T00:00:00", Schedule(), True),
+        ("2026-05-04T09:59:59", RuleSchedule(hours=frozenset({10})), False),
+        ("2026-05-04T10:00:00", RuleSchedule(hours=frozenset({10})), True),
+        ("2026-05-04T10:59:59", RuleSchedule(hours=frozenset({10}), weekdays=frozenset({1})), True),
+        ("2026-05-05T10:30:00", RuleSchedule(hours=frozenset({10}), weekdays=frozenset({1})), False),
+        ("2026-05-10T23:59:59", RuleSchedule(weekdays=frozenset({7})), True),
+        ("2026-05-11T00:00:00", RuleSchedule(weekdays=frozenset({7})), False),
+        ("2026-05-11T00:00:00", RuleSchedule(), True),
     ],
 )
-def test_days_and_hours_are_in_utc(moment: str, schedule: Schedule, holds: bool) -> None:
+def test_days_and_hours_are_in_utc(moment: str, schedule: RuleSchedule, holds: bool) -> None:
     at = int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
 
     assert schedule.holds(at) is holds
 
 
 def test_a_rule_begins_at_its_start_and_is_over_at_its_end() -> None:
-    schedule = Schedule(starts_at=100, ends_at=200)
+    schedule = RuleSchedule(starts_at=100, ends_at=200)
 
     assert [schedule.holds(now) for now in (99, 100, 199, 200)] == [False, True, True, False]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
 from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
-from workers.llm.breaker import Breaker, BreakerLimits, Lane
+from workers.llm.breaker import Breaker, BreakerLimits, GuardedProvider
 from workers.llm.writer import Writer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ INSIGHT = InsightTask("en", (("Cereal", 42), ("Plant Milk", 30)), (("Kroger", 25
 
 def writer_of(provider: LlmProvider) -> Writer:
     """A writer that asks this provider alone."""
-    return Writer([Lane(provider, Breaker(provider.source, BreakerLimits()), max_concurrency=4)])
+    return Writer([GuardedProvider(provider, Breaker(provider.source, BreakerLimits()), max_concurrency=4)])
 
 
 # One fact of each kind, with all that it can carry.

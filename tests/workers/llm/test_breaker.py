@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shop.entities.explanations import TextSource
-from workers.llm.breaker import Breaker, BreakerLimits, Lane
+from workers.llm.breaker import Breaker, BreakerLimits, GuardedProvider
 from workers.llm.errors import (
     BadKeyError,
     BusyError,
@@ -173,7 +173,7 @@ def test_a_late_success_of_an_older_call_does_not_close_it(breaker: Breaker) -> 
 
 
 async def test_one_who_waits_in_vain_for_a_slot_is_told(breaker: Breaker) -> None:
-    lane = Lane(TemplateProvider(), breaker, max_concurrency=1)
+    lane = GuardedProvider(TemplateProvider(), breaker, max_concurrency=1)
 
     async with lane.entered(1):
         with pytest.raises(BusyError, match="LLM_MAX_CONCURRENCY"):

@@ -14,7 +14,7 @@ from shop.texts.facts import ExplanationTask, InsightTask
 from shop.texts.wording import WORDINGS
 from tests.workers.llm.samples import INSIGHT, TASK
 from workers.llm.errors import OverloadedError
-from workers.llm.evaluation import Case, evaluate, lix, read_cases, summary
+from workers.llm.evaluation import PromptCase, evaluate, lix, read_cases, summary
 from workers.llm.template import TemplateProvider
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def test_the_template_passes_all_of_them() -> None:
 async def test_what_is_not_grounded_is_asked_for_again_and_both_are_counted() -> None:
     provider = Scripted(INVENTED, GOOD, INVENTED, INVENTED, GOOD)
 
-    outcomes = await evaluate(provider, [Case(name, ONE) for name in "abc"])
+    outcomes = await evaluate(provider, [PromptCase(name, ONE) for name in "abc"])
 
     scores = summary(outcomes)
     assert scores["grounded"] == pytest.approx(1 / 3)
@@ -79,7 +79,9 @@ async def test_what_is_not_grounded_is_asked_for_again_and_both_are_counted() ->
 
 
 async def test_an_error_is_counted_and_told() -> None:
-    outcomes = await evaluate(Scripted(OverloadedError(TextSource.LOCAL, 503), GOOD), [Case("a", ONE), Case("b", ONE)])
+    outcomes = await evaluate(
+        Scripted(OverloadedError(TextSource.LOCAL, 503), GOOD), [PromptCase("a", ONE), PromptCase("b", ONE)]
+    )
 
     assert outcomes[0].error is not None
     assert "503" in outcomes[0].error
@@ -87,7 +89,7 @@ async def test_an_error_is_counted_and_told() -> None:
 
 
 async def test_an_attack_that_the_check_lets_through_is_counted() -> None:
-    case = Case("attack", ONE, re.compile("other milk"))
+    case = PromptCase("attack", ONE, re.compile("other milk"))
 
     outcomes = await evaluate(Scripted(GOOD, "It goes with the milk. It is good."), [case, case])
 
@@ -99,7 +101,7 @@ async def test_a_wrong_language_and_a_wrong_length_are_told_apart() -> None:
     german = "Es passt sehr gut zu der Milch und wurde oft mit ihr gekauft. Auch das Brot ist da."
     short = "It goes well with the other milk that you know."
 
-    wrong, brief = await evaluate(Scripted(german, german, short, short), [Case("a", ONE), Case("b", ONE)])
+    wrong, brief = await evaluate(Scripted(german, german, short, short), [PromptCase("a", ONE), PromptCase("b", ONE)])
 
     assert summary([wrong])["right_language"] == 0
     assert summary([wrong])["right_length"] == 1
@@ -128,9 +130,9 @@ def test_an_insight_is_a_case_as_well(tmp_path: Path) -> None:
         ("[{", "cannot be read"),
         (
             '[{"name": "a", "language": "en", "product": {"name": "b"}, "evidence": [{"kind": "LUCK"}]}]',
-            "Case 1 .*LUCK",
+            "PromptCase 1 .*LUCK",
         ),
-        ('[{"name": "a"}]', "Case 1 .*language"),
+        ('[{"name": "a"}]', "PromptCase 1 .*language"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, content: str, message: str) -> None:
