@@ -55,10 +55,10 @@ async def train(settings: Settings, kind: str, seed_: int | None, *, guarded: bo
     Raises StackError when the guard kept the model from being activated.
     """
     from shop.entities.models import TrainingKind
-    from shop.resources import open_resources
+    from shop.resources.training import open_training
     from workers.training.run import train_and_activate
 
-    async with databases(settings) as found, open_resources(found) as resources:
+    async with databases(settings) as found, open_training(found) as resources:
         with progress(together=True) as report:
 
             async def tell(stage: str, share: float) -> None:
@@ -82,10 +82,10 @@ async def models(settings: Settings) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from shop.resources import open_resources
+    from shop.resources.training import open_training
 
-    async with databases(settings) as found, open_resources(found) as resources:
-        snapshots = await resources.model.recent()
+    async with databases(settings) as found, open_training(found) as resources:
+        snapshots = await resources.models.recent()
     table = Table()
     for name in ("version", "status", "kind", "trained"):
         table.add_column(name, no_wrap=True)
@@ -109,10 +109,10 @@ async def models(settings: Settings) -> None:
 
 async def activate(settings: Settings, version: str) -> None:
     """Makes a stored model the current one; running API processes pick it up by themselves. Raises NotFoundError."""
-    from shop.resources import open_resources
+    from shop.resources.training import open_training
 
-    async with databases(settings) as found, open_resources(found) as resources:
-        await resources.model.activate(version)
+    async with databases(settings) as found, open_training(found) as resources:
+        await resources.models.activate(version)
     click.echo(f"model {version} is the current one")
 
 
@@ -137,13 +137,13 @@ def run_part(settings: Settings, part: str, port: int | None) -> None:
 
 async def development_token(settings: Settings, user: str, hours: float | None) -> str:
     """A signed token that names the user. Raises BadInputError when AUTH_SECRET is too weak."""
-    from shop.resources import open_resources
+    from shop.resources.texts import open_texts
 
     settings = with_secret(settings, DataDir(settings.stack.data_dir))
     if hours is not None:
         settings = settings.model_copy(update={"auth": settings.auth.model_copy(update={"token_hours": hours})})
-    async with open_resources(settings) as resources:
-        return resources.accounts.issue_token(user)
+    async with open_texts(settings) as resources:
+        return resources.users.issue_token(user)
 
 
 async def pass_on(settings: Settings, arguments: tuple[str, ...]) -> int:

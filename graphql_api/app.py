@@ -20,7 +20,7 @@ from graphql_api.metrics import Metrics, MetricsMiddleware
 from graphql_api.schema import build_schema
 from graphql_api.view import STATIC, ShopView
 from shop.errors import ShopError
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -35,15 +35,15 @@ def create_app(settings: Settings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_resources(settings, serve=True) as resources:
+        async with open_serving(settings) as resources:
             app.state.resources = resources
             metrics.watch(resources)
-            _log.info("api_ready", model=resources.model.active.version if resources.model.active else None)
+            _log.info("api_ready", model=resources.models.active.version if resources.models.active else None)
             yield
         _log.info("api_stopped")
 
     async def show_metrics(request: Request) -> Response:
-        await request.app.state.resources.llm_usage.refresh_totals()
+        await request.app.state.resources.usage.refresh_totals()
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     middleware = [Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS)]

@@ -14,14 +14,14 @@ from shop.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from shop.entities.users import User, Viewer
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
 
 
 class Context:
     """One request's, or one WebSocket connection's. Loaders do not keep what they loaded, so a subscription that
     lives for days never serves stale rows."""
 
-    def __init__(self, resources: Resources, viewer: Viewer | None, request: Any, response: Any) -> None:
+    def __init__(self, resources: ServingResources, viewer: Viewer | None, request: Any, response: Any) -> None:
         self.resources = resources
         self.viewer = viewer
         self.request = request
@@ -51,7 +51,7 @@ class Context:
             raise ForbiddenError("You may only see your own data.")
 
     async def user(self, user_id: str) -> User | None:
-        return await self.resources.accounts.user(user_id)
+        return await self.resources.users.user(user_id)
 
 
 Info = strawberry.Info[Context, None]

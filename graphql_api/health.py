@@ -15,7 +15,7 @@ from shop.store.redis import ping as ping_redis
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
 
 
 async def live(_request: Request) -> Response:
@@ -24,10 +24,10 @@ async def live(_request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """200 when every part answers, else 503; the body says which part does not and why."""
-    resources: Resources = request.app.state.resources
+    resources: ServingResources = request.app.state.resources
     checks = {
-        "mongodb": ping_mongo(resources.database),
-        "redis": ping_redis(resources.redis),
+        "mongodb": ping_mongo(resources.stores.database),
+        "redis": ping_redis(resources.stores.redis),
         "model": _model(resources),
     }
     answers = await asyncio.gather(*(_state(check) for check in checks.values()))
@@ -44,5 +44,5 @@ async def _state(check: Awaitable[object]) -> str:
     return "ok"
 
 
-async def _model(resources: Resources) -> None:
-    resources.model.require()
+async def _model(resources: ServingResources) -> None:
+    resources.models.require()

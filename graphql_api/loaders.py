@@ -10,7 +10,7 @@ from strawberry.dataloader import DataLoader
 if TYPE_CHECKING:
     from scoring.types import Scenario
     from shop.entities.catalog import Product
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
 
 NeighbourKey = tuple[str, "Scenario", int]  # product id, SIMILAR or BOUGHT_TOGETHER, how many
 
@@ -18,7 +18,7 @@ NeighbourKey = tuple[str, "Scenario", int]  # product id, SIMILAR or BOUGHT_TOGE
 class Loaders:
     """They batch within one turn of the event loop and keep nothing."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: ServingResources) -> None:
         self._resources = resources
         self.products: DataLoader[str, Product | None] = DataLoader(self._load_products, cache=False)
         self.excluded: DataLoader[str, bool] = DataLoader(self._load_excluded, cache=False)
@@ -29,7 +29,7 @@ class Loaders:
         return [products.get(id_) for id_ in ids]
 
     async def _load_excluded(self, interaction_ids: list[str]) -> list[bool]:
-        excluded = await self._resources.exclusions.among(interaction_ids)
+        excluded = await self._resources.stores.exclusions.among(interaction_ids)
         return [id_ in excluded for id_ in interaction_ids]
 
     async def _load_neighbours(self, keys: list[NeighbourKey]) -> list[list[Product]]:

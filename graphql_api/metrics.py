@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
@@ -34,13 +34,18 @@ class Metrics:
         )
         self.sockets = Counter("whybuy_websockets_total", "WebSocket connections opened.", registry=self.registry)
 
-    def watch(self, resources: Resources) -> None:
+    def watch(self, resources: ServingResources) -> None:
+        log = resources.stores.recommendation_log
         gauges = (
-            ("whybuy_log_waiting", "Lists waiting to be logged.", lambda: resources.recommendation_log.waiting),
-            ("whybuy_log_dropped", "Lists that could not be logged.", lambda: resources.recommendation_log.dropped),
+            ("whybuy_log_waiting", "Lists waiting to be logged.", lambda: log.waiting),
+            (
+                "whybuy_log_dropped",
+                "Lists that could not be logged.",
+                lambda: log.dropped,
+            ),
             ("whybuy_clicks_dropped", "Clicks that were not learned from.", lambda: resources.bandit.dropped),
             ("whybuy_subscribers", "Open subscriptions.", lambda: resources.hub.subscribers),
-            ("whybuy_model_loaded", "1 when a model answers.", lambda: int(resources.model.active is not None)),
+            ("whybuy_model_loaded", "1 when a model answers.", lambda: int(resources.models.active is not None)),
         )
         for name, text, read in gauges:
             Gauge(name, text, registry=self.registry).set_function(read)
@@ -53,14 +58,14 @@ class Metrics:
 class _LlmUsage(Collector):
     """Usage of language models is counted by workers: what is shown is the shop's, and the same at every process."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: ServingResources) -> None:
         self._resources = resources
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        usage = self._resources.llm_usage
+        usage = self._resources.usage
         labels = ("provider", "model", "purpose")
         for name, text, field, scale in (
             ("calls", "Answers of language models, usable or not.", "calls", 1),
@@ -87,7 +92,7 @@ class _LlmUsage(Collector):
     def _budgets(self) -> Iterator[Metric]:
         limit = GaugeMetricFamily("whybuy_llm_budget_limit_usd", "Most that a day may cost.", labels=["purpose"])
         used = GaugeMetricFamily("whybuy_llm_budget_used_usd", "What today has cost.", labels=["purpose"])
-        for budget in self._resources.llm_usage.budgets:
+        for budget in self._resources.usage.budgets:
             used.add_metric([budget.purpose], budget.used_micros / 1_000_000)
             if budget.limit_micros is not None:
                 limit.add_metric([budget.purpose], budget.limit_micros / 1_000_000)

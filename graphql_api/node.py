@@ -63,5 +63,5 @@ async def _user(info: Info, id_: str) -> Node | None:
 async def _rule(info: Info, id_: str) -> Node | None:
     """For staff alone; to others it looks as if it were not there."""
     viewer = info.context.viewer
-    found = await info.context.resources.rules.get(id_) if viewer is not None and viewer.is_staff else None
+    found = await info.context.resources.merchandising.get(id_) if viewer is not None and viewer.is_staff else None
     return MerchandisingRule.of(found) if found else None

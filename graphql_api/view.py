@@ -17,7 +17,7 @@ from strawberry.types.unset import UnsetType
 from graphql_api.context import Context
 from graphql_api.schema import ShopSchema
 from shop.errors import UnauthenticatedError
-from shop.resources import Resources
+from shop.resources.serving import ServingResources
 
 STATIC = Path(__file__).parent / "static"
 
@@ -33,11 +33,11 @@ class ShopView(GraphQL[Context, None]):
         )
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        resources: Resources = request.app.state.resources
+        resources: ServingResources = request.app.state.resources
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
             return Context(resources, None, request, response)
         headers = request.headers
-        viewer = await resources.accounts.viewer(headers.get("authorization"), headers.get("x-user"))
+        viewer = await resources.users.viewer(headers.get("authorization"), headers.get("x-user"))
         return Context(resources, viewer, request, response)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
@@ -45,7 +45,7 @@ class ShopView(GraphQL[Context, None]):
         given = {str(name).lower(): value for name, value in (context.connection_params or {}).items()}
         authorization, x_user = given.get("authorization"), given.get("x-user")
         try:
-            context.viewer = await context.resources.accounts.viewer(
+            context.viewer = await context.resources.users.viewer(
                 str(authorization) if authorization else None, str(x_user) if x_user else None
             )
         except UnauthenticatedError as error:

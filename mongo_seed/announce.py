@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shop.errors import UnavailableError
-from shop.resources import open_resources
+from shop.resources.texts import open_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ async def announce_import(settings: Settings, changed_products: Sequence[str]) -
     """False if there is no Redis to tell it through: then nothing that serves is running either, or must restart."""
     if settings.redis.url is None:
         return False
-    async with open_resources(settings) as resources:
+    async with open_texts(settings) as resources:
         try:
             await resources.catalog.announce_import(changed_products)
         except UnavailableError:

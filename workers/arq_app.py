@@ -15,7 +15,7 @@ from arq.constants import in_progress_key_prefix, retry_key_prefix
 from arq.utils import timestamp_ms
 
 from shop.entities.jobs import JobGroup
-from shop.resources import open_resources
+from shop.resources.texts import open_texts
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
 from workers.delivery import Delivery, handle_delivery
@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with open_resources(settings) as resources:
+    async with open_texts(settings) as resources:
         writer = metered_writer(resources)
         context = WorkerContext(resources, writer)
         _log.info(
@@ -149,7 +149,7 @@ def _limits(settings: Settings) -> dict[JobGroup, int]:
 
 
 def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
-    settings, keys = context.resources.settings, context.resources.keys
+    settings, keys = context.resources.settings, context.resources.stores.keys
     worker = Worker(
         functions=[_function(context, keys.job(""))],
         redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shop.resources import Resources
+    from shop.resources.texts import TextResources
     from shop.services.jobs import Run
     from workers.llm.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    resources: Resources
+    resources: TextResources
     writer: Writer
     last_try: bool = False  # whether a retryable error of this run is final
     run: Run | None = None  # of jobs that have a record

@@ -156,7 +156,8 @@ async def run_job(context: WorkerContext, name: str, message: Mapping[str, Any])
     limit = asyncio.timeout(spec.timeout_seconds)
     try:
         async with limit:
-            result = await spec.body(context, job)
+            body = await asyncio.to_thread(spec.load)  # the first import of a training takes seconds
+            result = await body(context, job)
     except TimeoutError as error:
         if not limit.expired():
             raise

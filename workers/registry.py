@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from shop.entities.models import TrainingKind
@@ -17,12 +19,6 @@ from shop.jobs import (
     group_of,
 )
 from workers.schedule import JobSchedule
-from workers.tasks.explanation_stream import stream_explanation
-from workers.tasks.explanations import explain_list
-from workers.tasks.insights import roll_up_session, write_insight
-from workers.tasks.roll_up import roll_up_experiments
-from workers.tasks.sweep import sweep
-from workers.tasks.train import train_model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,13 +27,15 @@ if TYPE_CHECKING:
     from shop.jobs import Job
     from workers.context import WorkerContext
 
+    Body = Callable[[WorkerContext, Any], Awaitable[object]]
+
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """A job's message, body and limits. Retryable errors are tried again, others and time-outs are not."""
 
     message: type[Job]
-    body: Callable[[WorkerContext, Any], Awaitable[object]]
+    load: Callable[[], Body]  # the body; it is imported by the first job that needs it
     timeout_seconds: int
     tries: int = 5
 
@@ -51,16 +49,21 @@ class JobSpec:
         return group_of(self.name)
 
 
+def _body(path: str) -> Callable[[], Body]:
+    """Finds `module:function`. Without an import statement here, a process that runs no training needs no numpy."""
+    return partial(resolve_name, path)
+
+
 JOBS: dict[str, JobSpec] = {
     spec.name: spec
     for spec in (
-        JobSpec(ExplainList, explain_list, timeout_seconds=60),
-        JobSpec(StreamExplanation, stream_explanation, timeout_seconds=60),
-        JobSpec(WriteInsight, write_insight, timeout_seconds=60),
-        JobSpec(RollUpSession, roll_up_session, timeout_seconds=60),
-        JobSpec(TrainModel, train_model, timeout_seconds=3_600),
-        JobSpec(RollUpExperiments, roll_up_experiments, timeout_seconds=600),
-        JobSpec(Sweep, sweep, timeout_seconds=600),
+        JobSpec(ExplainList, _body("workers.tasks.explanations:explain_list"), timeout_seconds=60),
+        JobSpec(StreamExplanation, _body("workers.tasks.explanation_stream:stream_explanation"), timeout_seconds=60),
+        JobSpec(WriteInsight, _body("workers.tasks.insights:write_insight"), timeout_seconds=60),
+        JobSpec(RollUpSession, _body("workers.tasks.insights:roll_up_session"), timeout_seconds=60),
+        JobSpec(TrainModel, _body("workers.tasks.train:train_model"), timeout_seconds=3_600),
+        JobSpec(RollUpExperiments, _body("workers.tasks.roll_up:roll_up_experiments"), timeout_seconds=600),
+        JobSpec(Sweep, _body("workers.tasks.sweep:sweep"), timeout_seconds=600),
     )
 }
 

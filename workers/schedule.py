@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.jobs import FollowedJob
-    from shop.resources import Resources
+    from shop.resources.texts import TextResources
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 1.0
@@ -48,7 +48,7 @@ class JobSchedule:
 class Scheduler:
     """Any number of these may run at once: they start a job once for each time."""
 
-    def __init__(self, resources: Resources, schedules: Sequence[JobSchedule]) -> None:
+    def __init__(self, resources: TextResources, schedules: Sequence[JobSchedule]) -> None:
         self._resources = resources
         self._schedules = schedules
         self._seen: dict[str, datetime] = {}
@@ -79,7 +79,7 @@ class Scheduler:
     async def _start(self, schedule: JobSchedule, due: datetime) -> None:
         """The job's id is made of the time, and the time is marked after the job is in the queue: whatever happens
         between the two, and however many do this at once, there is one job."""
-        times = self._resources.schedules
+        times = self._resources.stores.schedules
         if await times.last(schedule.name, due) >= due:
             return
         record = await self._resources.jobs.start(schedule.job, job_id=f"{schedule.name}:{due:%Y-%m-%dT%H:%MZ}")

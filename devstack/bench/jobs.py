@@ -35,7 +35,7 @@ from shop.entities.events import Topic
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.recommendations import Evidence
 from shop.jobs import ExplainItem, ExplainList
-from shop.resources import Resources, open_resources
+from shop.resources.serving import ServingResources, open_serving
 from shop.settings import LlmSettings, Settings, WorkerSettings
 from shop.store.database import count_documents
 from shop.store.event_log import EventLog
@@ -87,16 +87,18 @@ async def own_databases(settings: Settings, folder: Path) -> AsyncIterator[Setti
         yield connected(plain, DataDir(folder), mongod.url, valkey.url)
 
 
-async def order(resources: Resources, jobs: int) -> None:
+async def order(resources: ServingResources, jobs: int) -> None:
     """Puts the jobs into the queue: one text each, for a shopper of its own."""
-    await migrate(resources.database)
-    await resources.products.upsert(
+    await migrate(resources.stores.database)
+    await resources.stores.catalog.upsert(
         [Product(f"p{number}", f"p{number}", f"Tea {number}") for number in range(_PRODUCTS)]
     )
     with progress() as show:
         for start in range(0, jobs, _AT_ONCE):
             numbers = range(start, min(start + _AT_ONCE, jobs))
-            await asyncio.gather(*(resources.queue.enqueue(_job(one), job_id=f"explain:{one}") for one in numbers))
+            await asyncio.gather(
+                *(resources.stores.queue.enqueue(_job(one), job_id=f"explain:{one}") for one in numbers)
+            )
             show("putting jobs into the queue", numbers.stop, jobs)
 
 
@@ -106,7 +108,7 @@ def _job(number: int) -> ExplainList:
     return ExplainList(f"s:visitor-{number}", "en", (item,))
 
 
-async def follow(resources: Resources, pid: int, jobs: int) -> list[Sample]:
+async def follow(resources: ServingResources, pid: int, jobs: int) -> list[Sample]:
     """Waits until all texts are stored; a sample at every tenth. Raises ClickException when nothing happens."""
     samples: list[Sample] = []
     began = last = time.monotonic()
@@ -114,7 +116,7 @@ async def follow(resources: Resources, pid: int, jobs: int) -> list[Sample]:
     with progress() as show:
         while before < jobs:
             await asyncio.sleep(_LOOK_SECONDS)
-            done = await count_documents(resources.database, "explanations")
+            done = await count_documents(resources.stores.database, "explanations")
             now = time.monotonic()
             if done != before:
                 last = now
@@ -136,17 +138,17 @@ async def _memory_kb(pid: int) -> int:
     return int(output)
 
 
-async def balance(resources: Resources, jobs: int) -> Balance:
+async def balance(resources: ServingResources, jobs: int) -> Balance:
     """Counts what is there once the queues are empty."""
-    queues = [resources.keys.queue_of(group) for group in JobGroup]
+    queues = [resources.stores.keys.queue_of(group) for group in JobGroup]
     for _ in range(_LOOKS_AT_QUEUES):
-        if (waiting := sum([await resources.redis.zcard(queue) for queue in queues])) == 0:
+        if (waiting := sum([await resources.stores.redis.zcard(queue) for queue in queues])) == 0:
             break
         await asyncio.sleep(_LOOK_SECONDS)
     announced = await _announced(resources)
     return Balance(
         ordered=jobs,
-        stored=await count_documents(resources.database, "explanations"),
+        stored=await count_documents(resources.stores.database, "explanations"),
         announced=len(announced),
         twice=sum(times > 1 for times in announced.values()),
         failed=await resources.jobs.count(JobFilter(JobState.FAILED)),
@@ -154,9 +156,9 @@ async def balance(resources: Resources, jobs: int) -> Balance:
     )
 
 
-async def _announced(resources: Resources) -> Counter[str]:
+async def _announced(resources: ServingResources) -> Counter[str]:
     """How often the event log says of each text that it is ready."""
-    log = EventLog(resources.redis, resources.redis, resources.keys)
+    log = EventLog(resources.stores.redis, resources.stores.redis, resources.stores.keys)
     counted: Counter[str] = Counter()
     after = "0-0"
     while page := await log.between(after, "+"):
@@ -167,7 +169,7 @@ async def _announced(resources: Resources) -> Counter[str]:
 
 async def measure(settings: Settings, jobs: int, folder: Path) -> bool:
     """Prints what was measured; whether nothing was lost or done twice."""
-    async with own_databases(settings, folder) as own, open_resources(own) as resources:
+    async with own_databases(settings, folder) as own, open_serving(own, start=False) as resources:
         await order(resources, jobs)
         environment = child_environment(own, DataDir(folder)) | {"LLM_PROVIDER": "template"}
         environment |= {"MONGODB_DATABASE": own.mongo.database, "REDIS_PREFIX": own.redis.prefix}

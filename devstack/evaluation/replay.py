@@ -27,12 +27,12 @@ _NOTHING_CONTESTED = (
 
 async def replayed(settings: Settings, days: float) -> list[ScenarioReplay]:
     """Raises UnavailableError when a database is away."""
-    from shop.resources import open_resources
+    from shop.resources.serving import open_serving
     from shop.services.replay import replay
 
-    async with databases(settings) as found, open_resources(found) as resources:
+    async with databases(settings) as found, open_serving(found, start=False) as resources:
         since = datetime.now(UTC) - timedelta(days=days)
-        return await replay(resources.recommendation_log, await resources.bandit.current(), since)
+        return await replay(resources.stores.recommendation_log, await resources.bandit.current(), since)
 
 
 def as_json(report: list[ScenarioReplay], days: float) -> str:

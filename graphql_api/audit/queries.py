@@ -32,5 +32,5 @@ class AuditQuery:
     ) -> AuditEntryConnection:
         info.context.require_staff()
         request = page_request("NEWEST", first, after, last, before)
-        page = await info.context.resources.audit_log.page(request, action, subject)
+        page = await info.context.resources.stores.audit.page(request, action, subject)
         return AuditEntryConnection.of(page, (action, subject))

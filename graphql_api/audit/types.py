@@ -66,4 +66,4 @@ class AuditEntryConnection:
 
     @strawberry.field(description="All entries that match, over all pages.")
     async def total_count(self, info: Info) -> int:
-        return await info.context.resources.audit_log.count(*self.wanted)
+        return await info.context.resources.stores.audit.count(*self.wanted)

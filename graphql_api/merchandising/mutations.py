@@ -37,7 +37,7 @@ class MerchandisingMutation:
     ) -> SaveMerchandisingRulePayload:
         viewer = info.context.require_staff()
         rule_id = decode_id("MerchandisingRule", input.id) if input.id is not None else ""
-        saved = await info.context.resources.rules.save(input.to_entity(rule_id), viewer.user_id)
+        saved = await info.context.resources.merchandising.save(input.to_entity(rule_id), viewer.user_id)
         if isinstance(saved, list):
             return SaveMerchandisingRulePayload(rule=None, user_errors=[UserError.of(problem) for problem in saved])
         return SaveMerchandisingRulePayload(rule=MerchandisingRule.of(saved), user_errors=[])
@@ -48,7 +48,7 @@ class MerchandisingMutation:
     ) -> DeleteMerchandisingRulePayload:
         viewer = info.context.require_staff()
         rule_id = decode_id("MerchandisingRule", input.id)
-        if await info.context.resources.rules.delete(rule_id, viewer.user_id):
+        if await info.context.resources.merchandising.delete(rule_id, viewer.user_id):
             return DeleteMerchandisingRulePayload(deleted_id=input.id, user_errors=[])
         missing = UserError(field="id", code="NOT_FOUND", message=f"There is no rule {rule_id!r}.")
         return DeleteMerchandisingRulePayload(deleted_id=None, user_errors=[missing])

@@ -24,4 +24,4 @@ class MerchandisingQuery:
     ) -> MerchandisingRuleConnection:
         info.context.require_staff()
         page = page_request("NEWEST", first, after, None, None)
-        return MerchandisingRuleConnection.of(await info.context.resources.rules.page(page, active), active)
+        return MerchandisingRuleConnection.of(await info.context.resources.merchandising.page(page, active), active)

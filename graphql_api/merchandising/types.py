@@ -144,7 +144,7 @@ class MerchandisingRuleConnection:
 
     @strawberry.field(description="All rules that match, over all pages.")
     async def total_count(self, info: Info) -> int:
-        return await info.context.resources.rules.count(self.active)
+        return await info.context.resources.merchandising.count(self.active)
 
 
 @strawberry.input(description="The products that a rule is about: those that are any of these.")

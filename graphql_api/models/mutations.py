@@ -57,7 +57,7 @@ class ModelMutation:
     @strawberry.mutation(description="Makes a stored model the active one, also one that the guard rejected (staff).")
     async def activate_model(self, info: Info, input: Annotated[ActivateModelInput, INPUT]) -> ActivateModelPayload:
         viewer = info.context.require_staff()
-        models = info.context.resources.model
+        models = info.context.resources.models
         try:
             await models.activate(input.version, viewer.user_id)
         except (NotFoundError, BadInputError) as error:

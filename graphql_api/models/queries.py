@@ -14,11 +14,11 @@ from graphql_api.relay import page_request
 class ModelQuery:
     @strawberry.field(description="The model in use, null before the first training.")
     def model(self, info: Info) -> Model | None:
-        active = info.context.resources.model.active
+        active = info.context.resources.models.active
         return Model.of(active.snapshot) if active else None
 
     @strawberry.field(description="Stored models, newest first, to go back to one with `activateModel` (staff).")
     async def models(self, info: Info, first: First = None) -> list[Model]:
         info.context.require_staff()
         size = page_request("NEWEST", first, None, None, None).size
-        return [Model.of(snapshot) for snapshot in await info.context.resources.model.recent(size)]
+        return [Model.of(snapshot) for snapshot in await info.context.resources.models.recent(size)]

@@ -27,7 +27,7 @@ class ModelSubscription:
         resources = info.context.resources
         async with aclosing(resources.hub.subscribe([(Topic.MODEL_ACTIVATED, None)], after)) as events:
             async for event in events:
-                snapshot = await resources.model.get(event.subject)
+                snapshot = await resources.models.get(event.subject)
                 yield ModelActivated(
                     event_id=event.id, version=event.subject, model=Model.of(snapshot) if snapshot else None
                 )

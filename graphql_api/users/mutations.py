@@ -99,7 +99,7 @@ class UserMutation:
         self, info: Info, input: Annotated[TrackInteractionInput, INPUT]
     ) -> TrackInteractionPayload:
         actor = _actor(info, input.session_id)
-        recorded = await info.context.resources.tracking.record([input.interaction.to_entity(actor)])
+        recorded = await info.context.resources.interactions.record([input.interaction.to_entity(actor)])
         stored = [Interaction.of(interaction) for interaction in recorded.accepted]
         errors = [_user_error(refusal, "interaction.") for refusal in recorded.refused]
         return TrackInteractionPayload(interaction=stored[0] if stored else None, user_errors=errors)
@@ -110,7 +110,7 @@ class UserMutation:
     ) -> TrackInteractionsPayload:
         actor = _actor(info, input.session_id)
         batch = [interaction.to_entity(actor) for interaction in input.interactions]
-        recorded = await info.context.resources.tracking.record(batch)
+        recorded = await info.context.resources.interactions.record(batch)
         return TrackInteractionsPayload(
             interactions=[Interaction.of(interaction) for interaction in recorded.accepted],
             user_errors=[_user_error(refusal, f"interactions.{refusal.index}.") for refusal in recorded.refused],
@@ -128,7 +128,7 @@ class UserMutation:
             problem = UserError(field="categories", code="NOT_FOUND", message=error.message)
             return UpdatePreferencesPayload(user=None, user_errors=[problem])
         preferences = Preferences(categories, tuple(input.brands), tuple(input.tags))
-        user = await info.context.resources.accounts.update_preferences(viewer.user_id, preferences)
+        user = await info.context.resources.users.update_preferences(viewer.user_id, preferences)
         return UpdatePreferencesPayload(user=User.of(user), user_errors=[])
 
 

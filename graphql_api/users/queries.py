@@ -36,4 +36,4 @@ class UserQuery:
     ) -> UserConnection:
         info.context.require_staff()
         page = page_request("NEWEST", first, after, last, before)
-        return UserConnection.of(await info.context.resources.users.page(page))
+        return UserConnection.of(await info.context.resources.stores.users.page(page))

@@ -83,7 +83,7 @@ class InteractionConnection:
 
     @strawberry.field(description="All of them, over all pages.")
     async def total_count(self, info: Info) -> int:
-        return await info.context.resources.interactions.count(self.actor)
+        return await info.context.resources.stores.interactions.count(self.actor)
 
 
 @strawberry.type(description="An account.")
@@ -119,7 +119,9 @@ class User(Node):
         before: Before = None,
     ) -> InteractionConnection:
         actor = people.Actor(user_id=self.raw.id)
-        page = await info.context.resources.interactions.page(actor, page_request("NEWEST", first, after, last, before))
+        page = await info.context.resources.stores.interactions.page(
+            actor, page_request("NEWEST", first, after, last, before)
+        )
         nodes = [Interaction.of(interaction) for interaction, _ in page.rows]
         edges = [
             InteractionEdge(cursor=encode_cursor(cursor), node=node)
@@ -165,4 +167,4 @@ class UserConnection:
 
     @strawberry.field(description="All users, over all pages.")
     async def total_count(self, info: Info) -> int:
-        return await info.context.resources.users.count()
+        return await info.context.resources.stores.users.count()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scoring.data.items import ItemIndex
     from scoring.types import History, Query
 
-LAYOUT = 1  # raise it when a feature changes its meaning: sums of another layout are worthless
 _DENSE = 12
 _HASHED = DIMENSION - _DENSE
 _HOURS_PER_PART = 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shop.errors import UnavailableError
-from shop.store.event_log import event_order
+from shop.store.event_log import BLOCK_SECONDS, event_order
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from shop.store.event_log import EventLog
 
 _log = structlog.get_logger(__name__)
-BLOCK_SECONDS = 5
 _RETRY_SECONDS = 0.3
 _BUFFER = 1_000
 

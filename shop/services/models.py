@@ -46,7 +46,10 @@ class ModelService:
         self._active: ActiveModel | None = None
         self._loading = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
-        hub.listen(Topic.MODEL_ACTIVATED, self._on_activated)
+
+    def follow(self) -> None:
+        """Has this process load every model that is activated; call before the hub starts."""
+        self._hub.listen(Topic.MODEL_ACTIVATED, self._on_activated)
 
     @property
     def active(self) -> ActiveModel | None:

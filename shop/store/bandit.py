@@ -10,7 +10,7 @@ import numpy as np
 from pymongo.errors import DuplicateKeyError
 
 from scoring.exploration.bandit import DIMENSION, BanditState
-from scoring.exploration.features import LAYOUT
+from scoring.exploration.layout import LAYOUT
 from shop.store.database import Database, iterate, put_document, store_errors
 from shop.store.redis import redis_errors
 

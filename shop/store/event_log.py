@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
+BLOCK_SECONDS = 5  # for which a read waits for the next event
 _MAX_LENGTH = 100_000
 _TOPICS = {topic.value for topic in Topic}
 _ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")

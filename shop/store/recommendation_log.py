@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from scoring.exploration.features import LAYOUT
+from scoring.exploration.layout import LAYOUT
 from shop.errors import UnavailableError
 from shop.store.database import BulkError, Database, Document, bulk_insert, iterate, store_errors
 

@@ -63,7 +63,7 @@ async def test_prices_come_in_order_and_unpriced_products_at_the_cheap_end(shop:
 
 async def test_a_price_order_walks_through_the_unpriced_ones(shop: Shop) -> None:
     """Null is a sort value too: the pages must not end, or repeat, where the prices begin."""
-    unpriced = await shop.resources.database["products"].count_documents({"price": None})
+    unpriced = await shop.resources.stores.database["products"].count_documents({"price": None})
     seen: list[str] = []
     cursor = None
     while len(seen) < unpriced + 50:
@@ -200,7 +200,7 @@ async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
     node = (await page(shop, first=1, sort="NAME_DESC"))["nodes"][0]
     by_id = "query ($id: ID!) { product(id: $id) { brand } }"
     await shop.data(by_id, {"id": node["id"]})
-    await shop.resources.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
+    await shop.resources.stores.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
 
     async with shop.subscribe("subscription { productUpdated { product { brand } } }", heard=True) as updates:
         assert await announce_import(shop.settings, [decode_id("Product", node["id"])])

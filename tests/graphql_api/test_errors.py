@@ -184,7 +184,7 @@ async def test_nobody_sees_another_shoppers_data(shop: Shop) -> None:
 
 async def test_tokens(shop: Shop) -> None:
     viewer = "{ viewer { displayName } }"
-    token = shop.resources.accounts.issue_token("household-250")
+    token = shop.resources.users.issue_token("household-250")
 
     assert (await shop.ask(viewer, headers={"Authorization": f"Bearer {token}"})).data == {
         "viewer": {"displayName": "Anna"}
@@ -228,7 +228,7 @@ async def test_a_refusal_of_the_database_is_not_shown(shop: Shop, monkeypatch: p
     async def refused(*_: object) -> None:
         raise BulkError([(0, "the document does not fit {'operatorName': '$jsonSchema'}")])
 
-    monkeypatch.setattr(type(shop.resources.interactions), "append", refused)
+    monkeypatch.setattr(type(shop.resources.stores.interactions), "append", refused)
     known = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]["id"]
     track = "mutation ($i: TrackInteractionInput!) { trackInteraction(input: $i) { interaction { id } } }"
 

@@ -19,7 +19,7 @@ INDEXED = {"IXSCAN", "IDHACK", "EXPRESS_IXSCAN", "TEXT_MATCH", "COUNT_SCAN", "DI
 @contextlib.asynccontextmanager
 async def profiled(shop: Shop) -> AsyncIterator[list[dict[str, Any]]]:
     """Commands that reach the database within the block, filled in at its end."""
-    database = shop.resources.database
+    database = shop.resources.stores.database
     await database.command("profile", 0)
     await database["system.profile"].drop()
     await database.command("profile", 2)
@@ -54,7 +54,7 @@ async def explain(shop: Shop, command: dict[str, Any]) -> set[str]:
     plain = {name: value for name, value in command.items() if name not in dropped}
     if "aggregate" in plain:
         plain["cursor"] = {}
-    plan = await shop.resources.database.command({"explain": plain, "verbosity": "queryPlanner"})
+    plan = await shop.resources.stores.database.command({"explain": plain, "verbosity": "queryPlanner"})
     winning = plan.get("queryPlanner", plan)
     return stages(winning.get("winningPlan", winning) if isinstance(winning, dict) else winning)
 

@@ -18,7 +18,7 @@ import pytest
 from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from mongo_seed.migrate import migrate
-from scoring.exploration.features import LAYOUT
+from scoring.exploration.layout import LAYOUT
 from shop.store.database import connect
 from tests.fixtures.shop import Shop, serving
 from tests.fixtures.waiting import until
@@ -118,7 +118,7 @@ async def click_all(shop: Shop, category: str, context: dict[str, Any], visitors
 
 
 async def learnt(shop: Shop) -> None:
-    await shop.resources.recommendation_log.flush()
+    await shop.resources.stores.recommendation_log.flush()
     await shop.resources.bandit.flush()
 
 
@@ -143,11 +143,13 @@ async def test_what_is_clicked_in_a_context_comes_up_there_and_is_remembered(sto
         assert after.chance(category) > 1.5 * before.chance(category)
 
         # and it survives that Redis forgets everything
-        keys = [key async for key in shop.resources.redis.scan_iter(match=f"{shop.resources.keys.prefix}:*")]
-        await shop.resources.redis.delete(*keys)
+        keys = [
+            key async for key in shop.resources.stores.redis.scan_iter(match=f"{shop.resources.stores.keys.prefix}:*")
+        ]
+        await shop.resources.stores.redis.delete(*keys)
 
         async def restored() -> bool:
-            return bool(await shop.resources.redis.exists(shop.resources.keys.bandit(LAYOUT)))
+            return bool(await shop.resources.stores.redis.exists(shop.resources.stores.keys.bandit(LAYOUT)))
 
         await until(restored, "the state to come back", 20)
 

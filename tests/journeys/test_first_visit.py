@@ -188,9 +188,9 @@ async def test_the_list_is_logged_with_scores_and_propensities(shop: Shop) -> No
     answer = await shop.data(LIST, {"input": {"limit": 7}}, "household-250")
     shown = answer["recommendations"]
 
-    await shop.resources.recommendation_log.flush()
+    await shop.resources.stores.recommendation_log.flush()
 
-    logged = await shop.resources.database["recommendations_log"].find_one({"_id": shown["id"]})
+    logged = await shop.resources.stores.database["recommendations_log"].find_one({"_id": shown["id"]})
     assert logged is not None
     assert logged["modelVersion"] == shown["modelVersion"]
     assert [item["propensity"] for item in logged["items"]] == [item["propensity"] for item in shown["items"]]

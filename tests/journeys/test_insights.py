@@ -13,7 +13,7 @@ from mongo_seed.complete_journey import demo
 from shop.entities.explanations import Explanation, Text, TextSource, TextStatus
 from shop.entities.recommendations import RecommendationRequest
 from shop.entities.users import Actor, User
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.services import insights
 from shop.store.database import put_document
 from shop.store.documents import user_to_document
@@ -82,7 +82,9 @@ async def shopper(shop: Shop, locale: str = "en") -> str:
     """An account of its own for one test."""
     user_id = f"shopper-{uuid4().hex[:8]}"
     await put_document(
-        shop.resources.database, "users", user_to_document(User(user_id, locale=locale, created_at=datetime.now(UTC)))
+        shop.resources.stores.database,
+        "users",
+        user_to_document(User(user_id, locale=locale, created_at=datetime.now(UTC))),
     )
     return user_id
 
@@ -223,7 +225,7 @@ async def test_another_process_hears_of_a_correction_before_its_next_list(shop: 
     request = RecommendationRequest(Actor(user_id=user), limit=10)
     own_id = decode_id("Product", product)
 
-    async with open_resources(shop.settings, serve=True) as other:
+    async with open_serving(shop.settings) as other:
 
         async def partners() -> list[str | None]:
             found = await other.recommendations.recommend(request)
@@ -336,17 +338,17 @@ async def test_an_explanation_can_be_asked_for_once_a_list_has_shown_the_product
         return await resources.explanations.by_key(key) is not None
 
     await until(is_stored, "the other one")
-    database = resources.database
+    database = resources.stores.database
     await database["explanations"].update_one(
         {"_id": key}, {"$set": {"status": "FAILED", "text": None, "error": "No."}}
     )
-    await resources.redis.delete(resources.keys.explanation(key))
+    await resources.stores.redis.delete(resources.stores.keys.explanation(key))
     resources.explanations._ready.clear()
 
     assert (await request(second["product"]["id"]))["explanation"]["status"] == "READY", "no model is set"
 
     async def is_written() -> bool:
-        found = (await resources.explanation_store.stored([key])).get(key)
+        found = (await resources.stores.explanations.stored([key])).get(key)
         return found is not None and found.status is TextStatus.READY
 
     await until(is_written, "the one that had failed")
@@ -357,7 +359,7 @@ async def explained(shop: Shop, actor: Actor, product_id: str, prompt: str, mode
     text = Text("It is good.", TextSource.OPENAI, model, prompt, datetime.now(UTC))
     key = uuid4().hex
     explanation = Explanation(key, actor.key, product_id, TextStatus.READY, (), "en", text)
-    await shop.resources.explanation_store.add([explanation], datetime.now(UTC))
+    await shop.resources.stores.explanations.add([explanation], datetime.now(UTC))
     return encode_id("Explanation", key)
 
 
@@ -388,7 +390,9 @@ async def test_a_rating_is_kept_once_and_reported_with_its_interval(shop: Shop) 
     assert (row["ratings"], row["helpful"], row["shown"]) == (4, 3, 0)
     share = row["helpfulShare"]
     assert (share["value"], share["low"], share["high"]) == pytest.approx((0.75, 0.3006, 0.9544), abs=1e-4)
-    stored = await shop.resources.database["explanation_ratings"].find_one({"promptVersion": prompt, "helpful": False})
+    stored = await shop.resources.stores.database["explanation_ratings"].find_one(
+        {"promptVersion": prompt, "helpful": False}
+    )
     assert stored
     assert (stored["source"], stored["model"], stored["language"]) == ("OPENAI", "m-1", "en")
 
@@ -441,7 +445,7 @@ async def test_clicks_are_counted_with_and_without_an_explanation(shop: Shop) ->
     events.append(click(explained, 2, "VIEW"))
     await shop.data(TRACK, {"input": {"interactions": events}}, user)
     await shop.data(TRACK, {"input": {"interactions": [click(explained, 3)]}}, other)
-    await shop.resources.recommendation_log.flush()
+    await shop.resources.stores.recommendation_log.flush()
     end = datetime.now(UTC) + timedelta(seconds=1)
 
     async def rows(since: datetime, until_: datetime, group: str = "SOURCE") -> dict[bool, dict[str, Any]]:

@@ -89,13 +89,14 @@ class Flaky:
 @pytest.fixture
 def flaky(monkeypatch: pytest.MonkeyPatch) -> Flaky:
     written = Flaky(mended=False, release=asyncio.Event())
-    monkeypatch.setitem(JOBS, RollUpSession.name, JobSpec(RollUpSession, written.body, timeout_seconds=60, tries=4))
+    spec = JobSpec(RollUpSession, lambda: written.body, timeout_seconds=60, tries=4)
+    monkeypatch.setitem(JOBS, RollUpSession.name, spec)
     return written
 
 
 async def failed_job(shop: Shop) -> dict[str, Any]:
     """Has a job fail, and returns what staff see of it."""
-    await shop.resources.queue.enqueue(RollUpSession(SHOPPER), job_id=f"rollup:{SHOPPER}")
+    await shop.resources.stores.queue.enqueue(RollUpSession(SHOPPER), job_id=f"rollup:{SHOPPER}")
     wanted = {"filter": {"state": "FAILED", "name": "roll_up_session"}}
     found: list[dict[str, Any]] = []
 

@@ -143,9 +143,9 @@ async def assert_grounded(shop: Shop, told: dict[str, dict[str, Any]]) -> None:
     """No number in a text that is not in its evidence, by a checker that the writer does not know."""
     resources = shop.resources
     labels = {id_: category.name for id_, category in (await resources.catalog.categories()).items()}
-    checker = Checker({product.id: product async for product in resources.products.all()}, labels)
+    checker = Checker({product.id: product async for product in resources.stores.catalog.all()}, labels)
     for id_, text in told.items():
         product_id = decode_id("Product", id_)
-        stored = await resources.explanation_store.latest(f"u:{USER}", product_id)
+        stored = await resources.stores.explanations.latest(f"u:{USER}", product_id)
         assert stored is not None
         assert not checker.strays(text["text"], product_id, stored.evidence, ()).numbers, text

@@ -17,7 +17,7 @@ from scoring.ranking.rules import RuleContext
 from scoring.types import Scenario
 from shop.entities.recommendations import RecommendationRequest
 from shop.entities.users import Actor
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from tests.fixtures.waiting import until
 from tests.journeys.test_outages import shop_on_cables
 
@@ -225,7 +225,7 @@ async def test_every_process_obeys_at_once_and_the_audit_log_knows_who_decided(s
     hidden = ids(await items(shop, scenario="POPULAR"))[0]
     request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=8)
     async with (
-        open_resources(shop.settings, serve=True) as other,
+        open_serving(shop.settings) as other,
         rule(shop, action="EXCLUDE", target={"productIds": [hidden]}) as saved,
     ):
         rule_id = decode_id("MerchandisingRule", saved["id"])
@@ -236,7 +236,7 @@ async def test_every_process_obeys_at_once_and_the_audit_log_knows_who_decided(s
 
         await until(heard, "the rule in the other process", 10)
 
-    log = shop.resources.database["audit_log"].find({"subject": rule_id}).sort("at", 1)
+    log = shop.resources.stores.database["audit_log"].find({"subject": rule_id}).sort("at", 1)
     entries = await log.to_list(10)
     assert [entry["action"] for entry in entries] == ["saveMerchandisingRule", "deleteMerchandisingRule"]
     assert {entry["actorId"] for entry in entries} == {STAFF}
@@ -342,7 +342,7 @@ async def test_a_list_keeps_to_the_caps(shop: Shop) -> None:
 async def test_the_shop_sets_caps_for_all_lists_and_a_request_may_lift_them(stocked: Settings) -> None:
     capped = stocked.model_copy(update={"model": stocked.model.model_copy(update={"max_per_category": 1})})
     request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=20)
-    async with open_resources(capped, serve=True) as resources:
+    async with open_serving(capped) as resources:
         usual = await resources.recommendations.recommend(request)
         lifted = await resources.recommendations.recommend(replace(request, max_per_category=0))
 
@@ -411,7 +411,7 @@ async def test_without_redis_a_rule_holds_here_at_once_and_elsewhere_by_the_poll
 ) -> None:
     monkeypatch.setattr("shop.resources._RULES_POLL_SECONDS", 0.05)
     request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=8)
-    async with shop_on_cables(stocked) as (shop, _, redis), open_resources(stocked, serve=True) as other:
+    async with shop_on_cables(stocked) as (shop, _, redis), open_serving(stocked) as other:
         hidden = ids(await items(shop, scenario="POPULAR"))[0]
         redis.cut()
         async with rule(shop, action="EXCLUDE", target={"productIds": [hidden]}):
@@ -455,7 +455,7 @@ async def test_changes_at_the_same_time_are_all_in_the_audit_log(shop: Shop) -> 
         await asyncio.gather(*(shop.data(SAVE, {"input": input_}, STAFF) for input_ in inputs))
 
         rule_id = decode_id("MerchandisingRule", saved["id"])
-        database = shop.resources.database
+        database = shop.resources.stores.database
         entries = await database["audit_log"].find({"subject": rule_id}).to_list(20)
         left = await database["merchandising_rules"].find_one({"_id": rule_id})
         assert {entry["details"]["after"]["name"] for entry in entries} == {"", *names}
@@ -465,7 +465,7 @@ async def test_changes_at_the_same_time_are_all_in_the_audit_log(shop: Shop) -> 
 
 async def test_rules_are_found_anew_in_a_new_model(shop: Shop) -> None:
     """The same product lies in another row of the next model."""
-    model = shop.resources.model.require()
+    model = shop.resources.models.require()
     turned = copy.copy(model.recommender)
     turned.index = replace(turned.index, ids=turned.index.ids[::-1])
     turned.index_of = {id_: row for row, id_ in enumerate(turned.index.ids)}
@@ -475,7 +475,7 @@ async def test_rules_are_found_anew_in_a_new_model(shop: Shop) -> None:
     async with rule(shop, action="EXCLUDE", target={"productIds": [encode_id("Product", product)]}):
         rows = []
         for one in (model, swapped, model):
-            ruling = shop.resources.rules.apply(one, RuleContext(Scenario.POPULAR)).ruling()
+            ruling = shop.resources.merchandising.apply(one, RuleContext(Scenario.POPULAR)).ruling()
             assert ruling is not None
             rows.append(np.flatnonzero(ruling.excluded).tolist())
 

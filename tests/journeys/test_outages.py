@@ -83,7 +83,7 @@ async def test_without_redis_lists_come_and_events_still_count(stocked: Settings
 async def test_without_mongodb_lists_come_from_memory_and_writes_say_so(stocked: Settings) -> None:
     async with shop_on_cables(stocked) as (shop, mongo, _):
         before = await shown(shop, limit=8)
-        await shop.resources.recommendation_log.flush()
+        await shop.resources.stores.recommendation_log.flush()
 
         mongo.cut()
         away = await shown(shop, limit=8)
@@ -104,8 +104,8 @@ async def test_without_mongodb_lists_come_from_memory_and_writes_say_so(stocked:
 
         await until(accepted, "the write to be taken", 20)
         async with asyncio.timeout(20):
-            await shop.resources.recommendation_log.flush()
-        logged = await shop.resources.database["recommendations_log"].find_one({"_id": away["id"]})
+            await shop.resources.stores.recommendation_log.flush()
+        logged = await shop.resources.stores.database["recommendations_log"].find_one({"_id": away["id"]})
         assert logged is not None, "the list that was shown during the outage is logged after it"
 
 

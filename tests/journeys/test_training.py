@@ -85,11 +85,11 @@ async def test_a_training_is_followed_and_taken_back(shop: Shop) -> None:
     statuses = {one["version"]: one["status"] for one in (await shop.data(MODELS, user=demo.STAFF))["models"]}
     assert taken_back == {"model": {"version": before, "status": "ACTIVE"}, "userErrors": []}
     assert (statuses[before], statuses[version]) == ("ACTIVE", "INACTIVE")
-    await shop.resources.snapshots.reject(version, "It is worse.")
+    await shop.resources.stores.snapshots.reject(version, "It is worse.")
     (rejected,) = (one for one in (await shop.data(MODELS, user=demo.STAFF))["models"] if one["version"] == version)
     assert (rejected["status"], rejected["rejection"]) == ("REJECTED", "It is worse.")
 
-    entry = await shop.resources.database["audit_log"].find_one({"action": "activateModel"}, sort=[("at", -1)])
+    entry = await shop.resources.stores.database["audit_log"].find_one({"action": "activateModel"}, sort=[("at", -1)])
     assert entry
     assert (entry["actorId"], entry["subject"], entry["details"]["previous"]) == (demo.STAFF, before, version)
 

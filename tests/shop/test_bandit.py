@@ -15,7 +15,8 @@ import pytest
 
 from mongo_seed.migrate import migrate
 from scoring.exploration.bandit import DIMENSION, BanditState, update
-from scoring.exploration.features import LAYOUT, impression
+from scoring.exploration.features import impression
+from scoring.exploration.layout import LAYOUT
 from scoring.types import EventType, Scenario
 from shop.entities.catalog import Money, Product
 from shop.entities.explanations import Explanation, TextStatus
@@ -23,7 +24,7 @@ from shop.entities.interactions import Interaction
 from shop.entities.recommendations import Freshness, Recommendation, RecommendationList
 from shop.entities.users import Actor
 from shop.errors import UnavailableError
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.store.bandit import BanditStore, StoredBandit
 from tests.fixtures.cable import cable
 from tests.fixtures.waiting import until
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -78,23 +79,23 @@ def click(shown: RecommendationList, place: int = 0, key: str | None = None, **c
     return Interaction(**{**event, **changed})  # type: ignore[arg-type]
 
 
-def show(resources: Resources, shown: RecommendationList) -> None:
+def show(resources: ServingResources, shown: RecommendationList) -> None:
     """What the recommendation service does with every list."""
     resources.bandit.shown(shown)
-    resources.recommendation_log.append(shown, {}, 1.0)
+    resources.stores.recommendation_log.append(shown, {}, 1.0)
 
 
 @contextlib.asynccontextmanager
-async def process(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+async def process(settings: Settings, database: Database) -> AsyncIterator[ServingResources]:
     """Stores and services as in an API process."""
     await migrate(database)
     forgetful = settings.model_copy(update={"model": settings.model.model_copy(update={"bandit_half_life_days": LONG})})
-    async with open_resources(forgetful, serve=True) as resources:
+    async with open_serving(forgetful) as resources:
         yield resources
 
 
-async def settled(resources: Resources) -> BanditState:
-    await resources.recommendation_log.flush()
+async def settled(resources: ServingResources) -> BanditState:
+    await resources.stores.recommendation_log.flush()
     await resources.bandit.flush()
     assert resources.bandit.state is not None
     return resources.bandit.state
@@ -132,7 +133,7 @@ async def test_only_the_first_click_by_the_one_who_saw_it_counts(settings: Setti
         state = await settled(resources)
 
         # when another process hears of the click again
-        async with open_resources(settings, serve=True) as other:
+        async with open_serving(settings) as other:
             other.bandit.acted([click(shown, 1, "same")])
             again = await settled(other)
 
@@ -156,8 +157,8 @@ async def test_a_click_that_is_faster_than_the_log_waits_for_it(settings: Settin
 async def test_processes_add_at_the_same_time_and_nothing_is_lost(settings: Settings, database: Database) -> None:
     increments = [update(BanditState.empty(), rows(2, seed), np.ones(2)) for seed in range(60)]
     async with contextlib.AsyncExitStack() as stack:
-        opened = [await stack.enter_async_context(open_resources(settings)) for _ in range(3)]
-        stores = [BanditStore(database, one.redis, one.keys) for one in opened]
+        opened = [await stack.enter_async_context(open_serving(settings, start=False)) for _ in range(3)]
+        stores = [BanditStore(database, one.stores.redis, one.stores.keys) for one in opened]
         await stores[0].restore(StoredBandit(BanditState.empty()))
 
         async def add(number: int) -> None:
@@ -176,8 +177,8 @@ async def test_processes_add_at_the_same_time_and_nothing_is_lost(settings: Sett
 
 async def test_what_is_old_weighs_less(settings: Settings, database: Database) -> None:
     """A state that was last changed ten half-lives ago is nearly gone when something is added."""
-    async with open_resources(settings) as resources:
-        store = BanditStore(database, resources.redis, resources.keys)
+    async with open_serving(settings, start=False) as resources:
+        store = BanditStore(database, resources.stores.redis, resources.stores.keys)
         old = update(BanditState.empty(), rows(100), np.ones(100))
         await store.restore(StoredBandit(old, 5, datetime.now(UTC).timestamp() - 10 * DAY))
 
@@ -195,8 +196,8 @@ async def test_the_durable_copy_comes_back_when_redis_has_lost_it(settings: Sett
         resources.bandit.acted([click(shown)])
         learnt = await settled(resources)
 
-    async with open_resources(settings) as idle:
-        await idle.redis.delete(idle.keys.bandit(LAYOUT))
+    async with open_serving(settings, start=False) as idle:
+        await idle.stores.redis.delete(idle.stores.keys.bandit(LAYOUT))
     async with process(settings, database) as resources:
         assert_same(await settled(resources), learnt)
 
@@ -207,8 +208,8 @@ async def test_the_durable_copy_comes_back_when_redis_has_lost_it(settings: Sett
 
 async def test_an_older_copy_never_replaces_a_newer_one(settings: Settings, database: Database) -> None:
     await migrate(database)
-    async with open_resources(settings) as resources:
-        store = BanditStore(database, resources.redis, resources.keys)
+    async with open_serving(settings, start=False) as resources:
+        store = BanditStore(database, resources.stores.redis, resources.stores.keys)
         newer = StoredBandit(update(BanditState.empty(), rows(5), np.ones(5)), 9)
         await store.save(newer)
         await store.save(StoredBandit(BanditState.empty(), 8))
@@ -237,7 +238,7 @@ async def test_without_redis_learning_waits_and_survives_a_stop(settings: Settin
                 show(resources, shown)
                 resources.bandit.acted([click(shown)])
             assert_same(resources.bandit.state or BanditState.empty(), known)
-            await resources.recommendation_log.flush()
+            await resources.stores.recommendation_log.flush()
         line.mend()
 
     # then the next process finds it all

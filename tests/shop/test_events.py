@@ -10,7 +10,7 @@ import pytest
 
 from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, UnavailableError
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def interaction(subject: str, number: int) -> Event:
 
 @pytest.fixture
 async def hub(settings: Settings) -> AsyncIterator[EventHub]:
-    async with open_resources(settings) as resources:
+    async with open_serving(settings, start=False) as resources:
         await resources.hub.start()
         yield resources.hub
         await resources.hub.stop()
@@ -121,8 +121,8 @@ async def test_what_is_not_an_event_id_is_refused(hub: EventHub) -> None:
 async def test_a_topic_of_a_newer_version_does_not_stop_the_rest(hub: EventHub, settings: Settings) -> None:
     reading = asyncio.create_task(take(hub, 1))
     await subscribed(hub, 1)
-    async with open_resources(settings) as newer:
-        await newer.redis.xadd(newer.keys.events, {"t": "something_new", "s": ANNA, "d": "{}"})
+    async with open_serving(settings, start=False) as newer:
+        await newer.stores.redis.xadd(newer.stores.keys.events, {"t": "something_new", "s": ANNA, "d": "{}"})
 
     await hub.publish([interaction(ANNA, 1)])
 

@@ -14,7 +14,7 @@ from shop.entities.catalog import Money, Product
 from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource, TextStatus
 from shop.entities.recommendations import Evidence
 from shop.entities.users import Actor
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
 from shop.store.catalog import CatalogStore
 from tests.fixtures.llm_server import llm_server, truthful_text
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shop.entities.explanations import Explanation
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
     from tests.fixtures.llm_server import LlmServer
@@ -55,22 +55,22 @@ async def stock(database: Database) -> CatalogStore:
 
 
 @pytest.fixture
-async def templates(settings: Settings) -> AsyncIterator[Resources]:
+async def templates(settings: Settings) -> AsyncIterator[ServingResources]:
     """A shop without any model."""
-    async with open_resources(settings) as opened:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
 @pytest.fixture
-async def models(settings: Settings, server: LlmServer) -> AsyncIterator[Resources]:
+async def models(settings: Settings, server: LlmServer) -> AsyncIterator[ServingResources]:
     """A shop whose texts a model writes."""
     llm = LlmSettings(provider="local", local_model="smol", local_base_url=f"{server.url}/v1", max_retries=0)
-    async with open_resources(settings.model_copy(update={"llm": llm})) as opened:
+    async with open_serving(settings.model_copy(update={"llm": llm}), start=False) as opened:
         yield opened
 
 
 async def explained(
-    resources: Resources, evidence: tuple[Evidence, ...] = TOGETHER, language: str = "en", actor: Actor = ANNA
+    resources: ServingResources, evidence: tuple[Evidence, ...] = TOGETHER, language: str = "en", actor: Actor = ANNA
 ) -> Explanation:
     claim = resources.explanations.claim(actor, MILK.id, evidence, language)
     found, ordered = await resources.explanations.lookup(actor, language, [claim])
@@ -78,7 +78,7 @@ async def explained(
     return found[claim.key]
 
 
-async def work(resources: Resources) -> int:
+async def work(resources: ServingResources) -> int:
     """Runs what is on order, with arq's own worker; returns how many jobs were completed."""
     writer = build_writer(resources.settings.llm)
     worker = build_worker(WorkerContext(resources, writer), burst=True)
@@ -89,7 +89,7 @@ async def work(resources: Resources) -> int:
     return done
 
 
-async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: Resources) -> None:
+async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: ServingResources) -> None:
     shown = await explained(templates)
 
     assert (shown.status, shown.evidence) == (TextStatus.READY, TOGETHER)
@@ -110,7 +110,7 @@ async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: 
     ("asked", "written", "said"), [("de", "de", "312-mal"), ("tr-TR", "tr", "312 kez"), ("it", "en", "312 times")]
 )
 async def test_it_is_in_the_shoppers_language_or_in_english(
-    templates: Resources, asked: str, written: str, said: str
+    templates: ServingResources, asked: str, written: str, said: str
 ) -> None:
     shown = await explained(templates, TOGETHER, asked)
 
@@ -119,7 +119,7 @@ async def test_it_is_in_the_shoppers_language_or_in_english(
     assert shown.language == written
 
 
-async def test_with_a_model_it_is_pending_until_the_model_has_written(models: Resources) -> None:
+async def test_with_a_model_it_is_pending_until_the_model_has_written(models: ServingResources) -> None:
     before = await explained(models)
     await work(models)
     after = await explained(models)
@@ -132,7 +132,9 @@ async def test_with_a_model_it_is_pending_until_the_model_has_written(models: Re
     assert after.text.prompt_version == PROMPT_VERSION
 
 
-async def test_one_buyer_more_is_no_new_text_and_the_text_says_what_it_was_written_from(models: Resources) -> None:
+async def test_one_buyer_more_is_no_new_text_and_the_text_says_what_it_was_written_from(
+    models: ServingResources,
+) -> None:
     await explained(models, POPULAR)
     await work(models)
 
@@ -144,7 +146,7 @@ async def test_one_buyer_more_is_no_new_text_and_the_text_says_what_it_was_writt
 
 
 async def test_when_a_number_has_changed_much_the_old_text_is_stale_until_the_new_one_is_there(
-    models: Resources,
+    models: ServingResources,
 ) -> None:
     await explained(models, POPULAR)
     await work(models)
@@ -159,7 +161,7 @@ async def test_when_a_number_has_changed_much_the_old_text_is_stale_until_the_ne
     assert (after.status, after.evidence) == (TextStatus.READY, grown)
 
 
-async def test_a_text_whose_reason_holds_no_more_is_not_shown_again(models: Resources) -> None:
+async def test_a_text_whose_reason_holds_no_more_is_not_shown_again(models: ServingResources) -> None:
     await explained(models, POPULAR)
     await work(models)
 
@@ -169,7 +171,7 @@ async def test_a_text_whose_reason_holds_no_more_is_not_shown_again(models: Reso
 
 
 async def test_a_product_that_was_gone_and_is_back_is_explained_again(
-    models: Resources, stock: CatalogStore, database: Database
+    models: ServingResources, stock: CatalogStore, database: Database
 ) -> None:
     await explained(models)
     await database["products"].delete_one({"_id": MILK.id})
@@ -180,7 +182,7 @@ async def test_a_product_that_was_gone_and_is_back_is_explained_again(
     assert failed.status is TextStatus.FAILED
 
     await stock.upsert([MILK])
-    await models.explanation_store.release([failed.key])  # what a minute does
+    await models.stores.explanations.release([failed.key])  # what a minute does
     again = await explained(models)
     await work(models)
 
@@ -194,7 +196,7 @@ async def test_when_no_model_can_be_asked_the_template_writes(settings: Settings
         "llm": LlmSettings(provider="local"),
         "redis": settings.redis.model_copy(update={"url": "redis://127.0.0.1:1/0"}),
     }
-    async with open_resources(settings.model_copy(update=update)) as resources:
+    async with open_serving(settings.model_copy(update=update), start=False) as resources:
         claim = resources.explanations.claim(ANNA, MILK.id, TOGETHER, "en")
         found, ordered = await resources.explanations.lookup(ANNA, "en", [claim])
 
@@ -244,7 +246,7 @@ def test_the_key_has_all_that_a_text_depends_on(settings: Settings) -> None:
 
 
 async def test_nothing_that_names_the_shopper_reaches_the_model(
-    models: Resources, database: Database, server: LlmServer
+    models: ServingResources, database: Database, server: LlmServer
 ) -> None:
     await database["users"].insert_one(
         {

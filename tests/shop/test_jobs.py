@@ -15,13 +15,13 @@ from shop.entities.models import TrainingKind
 from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.jobs import RollUpSession, Sweep, TrainModel, to_json
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.services.jobs import Run
     from shop.settings import Settings
     from shop.store.database import Database
@@ -30,23 +30,23 @@ NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-async def resources(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, database: Database) -> AsyncIterator[ServingResources]:
     await migrate(database)
-    async with open_resources(settings) as opened:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
-async def fetched(resources: Resources, id_: str) -> JobRecord:
+async def fetched(resources: ServingResources, id_: str) -> JobRecord:
     record = await resources.jobs.get(id_)
     assert record
     return record
 
 
-async def waiting(resources: Resources) -> int:
-    return sum([int(await resources.redis.zcard(resources.keys.queue_of(group))) for group in JobGroup])
+async def waiting(resources: ServingResources) -> int:
+    return sum([int(await resources.stores.redis.zcard(resources.stores.keys.queue_of(group))) for group in JobGroup])
 
 
-async def begun(resources: Resources, id_: str) -> Run:
+async def begun(resources: ServingResources, id_: str) -> Run:
     run = await resources.jobs.begin(id_, 5)
     assert run
     return run
@@ -68,7 +68,7 @@ def failure(id_: str, user_id: str = "anna") -> JobRecord:
     )
 
 
-async def test_of_many_starts_one_counts(resources: Resources) -> None:
+async def test_of_many_starts_one_counts(resources: ServingResources) -> None:
     records = await asyncio.gather(*(resources.jobs.start(TrainModel(seed=number)) for number in range(8)))
 
     assert len({record.id for record in records}) == 1
@@ -76,7 +76,7 @@ async def test_of_many_starts_one_counts(resources: Resources) -> None:
     assert (await fetched(resources, records[0].id)).state is JobState.QUEUED
 
 
-async def test_an_ended_job_makes_room_for_the_next(resources: Resources) -> None:
+async def test_an_ended_job_makes_room_for_the_next(resources: ServingResources) -> None:
     first = await resources.jobs.start(TrainModel())
     run = await begun(resources, first.id)
     await run.succeed("v1")
@@ -90,10 +90,10 @@ async def test_an_ended_job_makes_room_for_the_next(resources: Resources) -> Non
     assert await resources.jobs.begin(first.id, 5) is None, "what has ended is not run again"
 
 
-async def test_what_was_started_under_an_id_is_not_started_again(resources: Resources) -> None:
+async def test_what_was_started_under_an_id_is_not_started_again(resources: ServingResources) -> None:
     first = await resources.jobs.start(Sweep(), job_id="sweep:one")
     await (await begun(resources, first.id)).succeed("done")
-    await resources.redis.flushdb()
+    await resources.stores.redis.flushdb()
 
     again = await resources.jobs.start(Sweep(), job_id="sweep:one")
 
@@ -101,21 +101,21 @@ async def test_what_was_started_under_an_id_is_not_started_again(resources: Reso
     assert await waiting(resources) == 0
 
 
-async def test_a_job_that_the_queue_has_lost_is_put_again(resources: Resources) -> None:
+async def test_a_job_that_the_queue_has_lost_is_put_again(resources: ServingResources) -> None:
     first = await resources.jobs.start(TrainModel(seed=1))
-    await resources.redis.flushdb()
+    await resources.stores.redis.flushdb()
 
     again = await resources.jobs.start(TrainModel(seed=2))
 
     assert again.id == first.id
     assert await waiting(resources) == 1
-    await resources.redis.flushdb()
+    await resources.stores.redis.flushdb()
     assert await resources.jobs.put_lost() == 1
     assert await resources.jobs.put_lost() == 0, "it is there"
     assert await waiting(resources) == 1
 
 
-async def test_progress_never_falls(resources: Resources) -> None:
+async def test_progress_never_falls(resources: ServingResources) -> None:
     job = await resources.jobs.start(TrainModel())
     run = await begun(resources, job.id)
     await run.advance("far", 0.7)
@@ -127,14 +127,14 @@ async def test_progress_never_falls(resources: Resources) -> None:
     assert (now.attempt, now.max_attempts) == (1, 5)
 
 
-async def test_an_unknown_job_is_an_error(resources: Resources) -> None:
+async def test_an_unknown_job_is_an_error(resources: ServingResources) -> None:
     with pytest.raises(NotFoundError):
         await resources.jobs.begin("nonsense", 5)
     with pytest.raises(NotFoundError):
         await resources.jobs.retry("nonsense")
 
 
-async def test_a_failed_job_is_put_again_once(resources: Resources) -> None:
+async def test_a_failed_job_is_put_again_once(resources: ServingResources) -> None:
     await resources.jobs.dead_letter(failure("rollup:anna"))
 
     answers = await asyncio.gather(
@@ -149,7 +149,7 @@ async def test_a_failed_job_is_put_again_once(resources: Resources) -> None:
     assert record.finished_at is None
 
 
-async def test_many_failed_jobs_of_a_name_are_put_again_together(resources: Resources) -> None:
+async def test_many_failed_jobs_of_a_name_are_put_again_together(resources: ServingResources) -> None:
     for number in range(3):
         await resources.jobs.dead_letter(failure(f"rollup:{number}", f"user-{number}"))
     for number in range(3):
@@ -158,7 +158,7 @@ async def test_many_failed_jobs_of_a_name_are_put_again_together(resources: Reso
     assert await waiting(resources) == 3
 
 
-async def test_a_failed_training_waits_for_the_one_that_runs(resources: Resources) -> None:
+async def test_a_failed_training_waits_for_the_one_that_runs(resources: ServingResources) -> None:
     failed = await resources.jobs.start(TrainModel())
     await (await begun(resources, failed.id)).fail("INTERNAL", "It broke.")
     other = await resources.jobs.start(TrainModel())
@@ -172,13 +172,13 @@ async def test_a_failed_training_waits_for_the_one_that_runs(resources: Resource
     assert (await resources.jobs.retry(failed.id)).state is JobState.QUEUED
 
 
-async def test_a_retry_without_redis_leaves_the_job_failed(settings: Settings, resources: Resources) -> None:
+async def test_a_retry_without_redis_leaves_the_job_failed(settings: Settings, resources: ServingResources) -> None:
     await resources.jobs.dead_letter(failure("rollup:anna"))
     async with cable(urlsplit(settings.redis.url or "").port or 0) as redis:
         url = f"redis://127.0.0.1:{redis.port}/0"
         cut = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
         redis.cut()
-        async with open_resources(cut) as without_redis:
+        async with open_serving(cut, start=False) as without_redis:
             with pytest.raises(UnavailableError):
                 await without_redis.jobs.retry("rollup:anna")
 
@@ -187,7 +187,7 @@ async def test_a_retry_without_redis_leaves_the_job_failed(settings: Settings, r
     assert (await resources.jobs.retry("rollup:anna")).state is JobState.QUEUED
 
 
-async def test_records_are_found_by_state_and_name(resources: Resources) -> None:
+async def test_records_are_found_by_state_and_name(resources: ServingResources) -> None:
     training = await resources.jobs.start(TrainModel())
     for number in range(3):
         await resources.jobs.dead_letter(failure(f"rollup:{number}"))
@@ -203,7 +203,7 @@ async def test_records_are_found_by_state_and_name(resources: Resources) -> None
     assert len(await found(JobFilter())) == 4
 
 
-async def test_old_records_of_ended_jobs_are_forgotten(resources: Resources) -> None:
+async def test_old_records_of_ended_jobs_are_forgotten(resources: ServingResources) -> None:
     await resources.jobs.dead_letter(failure("rollup:anna"))
     active = await resources.jobs.start(TrainModel())
 

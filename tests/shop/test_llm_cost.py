@@ -17,7 +17,7 @@ from mongo_seed.migrate import migrate
 from shop.entities.explanations import TextSource
 from shop.entities.usage import Lookups, Purpose, UsageCounts, UsageDimension
 from shop.errors import BadInputError, UnavailableError
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.services.budgets import BudgetService
 from shop.services.usage import UsageService
 from shop.settings import LlmSettings, Price
@@ -28,7 +28,7 @@ from tests.fixtures.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -53,10 +53,10 @@ class Office:
         return await self.budget.reserve(purpose, TextSource.ANTHROPIC, model, **{**CALL, **tokens})
 
 
-def office(resources: Resources, **settings: Any) -> Office:
+def office(resources: ServingResources, **settings: Any) -> Office:
     llm = LlmSettings.model_validate({"provider": "anthropic", **settings})
-    store = UsageStore(resources.database)
-    budget = BudgetService(SpentStore(resources.redis, resources.keys), store, llm, lambda: opened.day)
+    store = UsageStore(resources.stores.database)
+    budget = BudgetService(SpentStore(resources.stores.redis, resources.stores.keys), store, llm, lambda: opened.day)
     opened = Office(UsageService(store, budget, llm, lambda: opened.day), budget)
     return opened
 
@@ -67,13 +67,13 @@ async def migrated(database: Database) -> None:
 
 
 @pytest.fixture
-async def resources(settings: Settings) -> AsyncIterator[Resources]:
-    async with open_resources(settings) as opened:
+async def resources(settings: Settings) -> AsyncIterator[ServingResources]:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
 class TestBooks:
-    async def test_tokens_and_money_add_up_by_day_provider_model_and_purpose(self, resources: Resources) -> None:
+    async def test_tokens_and_money_add_up_by_day_provider_model_and_purpose(self, resources: ServingResources) -> None:
         books = office(resources)
         books.answer(input_tokens=321, output_tokens=45)
         books.answer(input_tokens=1000, output_tokens=200)
@@ -97,7 +97,9 @@ class TestBooks:
         assert cost is not None
         assert (cost.amount, cost.currency) == (Decimal("0.003746"), "USD")
 
-    async def test_rows_are_grouped_as_asked_and_only_from_the_days_asked_for(self, resources: Resources) -> None:
+    async def test_rows_are_grouped_as_asked_and_only_from_the_days_asked_for(
+        self, resources: ServingResources
+    ) -> None:
         books = office(resources)
         books.answer()
         books.answer(Purpose.INSIGHT)
@@ -113,7 +115,7 @@ class TestBooks:
         ]
         assert [row.counts.calls for row in one_day] == [2]
 
-    async def test_a_model_without_a_price_costs_an_unknown_amount(self, resources: Resources) -> None:
+    async def test_a_model_without_a_price_costs_an_unknown_amount(self, resources: ServingResources) -> None:
         books = office(resources)
         books.answer(model="my-own")
 
@@ -125,7 +127,7 @@ class TestBooks:
         assert totals.cost is not None
         assert (totals.cost.amount, totals.priced) == (Decimal("0.0006"), False)
 
-    async def test_recorders_that_race_lose_nothing(self, resources: Resources) -> None:
+    async def test_recorders_that_race_lose_nothing(self, resources: ServingResources) -> None:
         books = [office(resources) for _ in range(3)]
 
         async def work(one: Office) -> None:
@@ -148,7 +150,7 @@ class TestBooks:
             cabled = settings.model_copy(
                 update={"mongo": settings.mongo.model_copy(update={"uri": uri, "timeout_ms": 200})}
             )
-            async with open_resources(cabled) as away:
+            async with open_serving(cabled, start=False) as away:
                 books = office(away)
                 books.answer()
                 books.usage.looked_up(Lookups(redis=3))
@@ -170,29 +172,31 @@ class TestBooks:
         assert (report.totals.calls, report.lookups) == (2, Lookups(redis=3))
 
     async def test_what_was_counted_last_is_written_when_a_process_ends(
-        self, resources: Resources, settings: Settings
+        self, resources: ServingResources, settings: Settings
     ) -> None:
-        async with open_resources(settings) as ending:
-            ending.llm_usage.answered(
+        async with open_serving(settings, start=False) as ending:
+            ending.usage.answered(
                 TextSource.OPENAI, "gpt-5-mini", Purpose.INSIGHT, input_tokens=4, output_tokens=2, seconds=1.0
             )
-            ending.llm_usage.looked_up(Lookups(memory=1))
+            ending.usage.looked_up(Lookups(memory=1))
 
-        report = await resources.llm_usage.report()
+        report = await resources.usage.report()
         assert (report.totals.calls, report.totals.cost_micros, report.lookups.memory) == (1, 5, 1)
 
     @pytest.mark.parametrize(("first", "last"), [(NEXT_DAY, DAY), (date(2024, 1, 1), DAY)])
-    async def test_a_span_that_is_none_is_refused(self, resources: Resources, first: date, last: date) -> None:
+    async def test_a_span_that_is_none_is_refused(self, resources: ServingResources, first: date, last: date) -> None:
         with pytest.raises(BadInputError) as caught:
             await office(resources).usage.report(first, last)
         assert caught.value.field == "from"
 
-    async def test_the_beginning_of_time_is_no_error(self, resources: Resources) -> None:
+    async def test_the_beginning_of_time_is_no_error(self, resources: ServingResources) -> None:
         assert (await office(resources).usage.report(None, date(1, 1, 2))).rows == ()
 
 
 class TestBudgets:
-    async def test_workers_who_ask_at_once_pass_the_limit_by_one_call_at_most(self, resources: Resources) -> None:
+    async def test_workers_who_ask_at_once_pass_the_limit_by_one_call_at_most(
+        self, resources: ServingResources
+    ) -> None:
         workers = [office(resources, daily_budget_explain_usd=0.003) for _ in range(4)]
 
         granted = [one for one in await asyncio.gather(*(worker.reserve() for worker in workers * 5)) if one]
@@ -201,7 +205,7 @@ class TestBudgets:
         (budget, *_) = await workers[0].budget.all()
         assert (budget.used_micros, budget.remaining_micros, budget.exhausted) == (3000, 0, True)
 
-    async def test_what_a_call_did_not_take_is_free_again(self, resources: Resources) -> None:
+    async def test_what_a_call_did_not_take_is_free_again(self, resources: ServingResources) -> None:
         books = office(resources, daily_budget_explain_usd=0.0006)
         first = await books.reserve(output_tokens=10_000)
         assert await books.reserve() is None, "all is set aside"
@@ -212,14 +216,14 @@ class TestBudgets:
         assert (budget.used_micros, budget.remaining_micros) == (60, 540)
         assert await books.reserve() is not None
 
-    async def test_a_purpose_does_not_spend_what_is_anothers(self, resources: Resources) -> None:
+    async def test_a_purpose_does_not_spend_what_is_anothers(self, resources: ServingResources) -> None:
         books = office(resources, daily_budget_explain_usd=0, daily_budget_insight_usd=1)
 
         assert await books.reserve(Purpose.EXPLAIN) is None
         assert await books.reserve(Purpose.INSIGHT) is not None
         assert await books.reserve(Purpose.STREAM) is not None, "no limit was set"
 
-    async def test_a_new_day_has_a_new_budget(self, resources: Resources) -> None:
+    async def test_a_new_day_has_a_new_budget(self, resources: ServingResources) -> None:
         books = office(resources, daily_budget_explain_usd=0.0006)
         await books.reserve()
         await books.budget.refresh()
@@ -233,14 +237,14 @@ class TestBudgets:
         await books.budget.refresh()
         assert books.budget.exhausted(Purpose.EXPLAIN)
 
-    async def test_a_redis_that_forgot_what_was_spent_is_told_by_the_books(self, resources: Resources) -> None:
+    async def test_a_redis_that_forgot_what_was_spent_is_told_by_the_books(self, resources: ServingResources) -> None:
         books = office(resources, daily_budget_explain_usd=0.0006)
         granted = await books.reserve()
         cost = books.answer()
         await books.usage.flush()
         await books.budget.settle(granted, cost)
 
-        await resources.redis.delete(resources.keys.llm_spent("EXPLAIN", DAY.isoformat()))
+        await resources.stores.redis.delete(resources.stores.keys.llm_spent("EXPLAIN", DAY.isoformat()))
         await books.budget.settle(granted, cost)
 
         assert await books.reserve() is None
@@ -251,7 +255,7 @@ class TestBudgets:
         async with cable(urlsplit(settings.redis.url or "").port or 0) as line, contextlib.AsyncExitStack() as stack:
             url = f"redis://127.0.0.1:{line.port}/0"
             cabled = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
-            away = await stack.enter_async_context(open_resources(cabled))
+            away = await stack.enter_async_context(open_serving(cabled, start=False))
             limited, free = office(away, daily_budget_explain_usd=5), office(away)
             line.cut()
 
@@ -263,7 +267,7 @@ class TestBudgets:
             line.mend()
 
     async def test_a_model_without_a_price_is_not_asked_under_a_limit_unless_it_is_ones_own(
-        self, resources: Resources
+        self, resources: ServingResources
     ) -> None:
         books = office(resources, daily_budget_explain_usd=5)
 

@@ -17,7 +17,7 @@ from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, ShopError, UnavailableError
 from shop.jobs import ExplainList, RollUpSession, Sweep, TrainModel, WriteInsight
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import LlmSettings, WorkerSettings
 from shop.store.queue import serialize
 from tests.fixtures.cable import cable
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shop.entities.jobs import JobRecord
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
 
 @pytest.fixture
-async def resources(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, database: Database) -> AsyncIterator[ServingResources]:
     await migrate(database)
-    async with open_resources(settings) as opened:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
@@ -64,7 +64,8 @@ class Script:
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """Replaces the body of RollUpSession; nobody waits between two tries."""
     written = Script()
-    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, written.body, timeout_seconds=30, tries=3))
+    spec = JobSpec(RollUpSession, lambda: written.body, timeout_seconds=30, tries=3)
+    put_script(monkeypatch, RollUpSession.name, spec)
     monkeypatch.setattr(run, "retry_delay_seconds", lambda _attempt: 0.01)
     return written
 
@@ -74,27 +75,27 @@ def put_script(monkeypatch: pytest.MonkeyPatch, name: str, spec: JobSpec) -> Non
 
 
 @contextlib.asynccontextmanager
-async def worker_context(resources: Resources) -> AsyncIterator[WorkerContext]:
+async def worker_context(resources: ServingResources) -> AsyncIterator[WorkerContext]:
     writer = build_writer(resources.settings.llm)
     yield WorkerContext(resources, writer)
     await writer.aclose()
 
 
-async def run_all(resources: Resources) -> None:
+async def run_all(resources: ServingResources) -> None:
     async with worker_context(resources) as context:
         worker = build_worker(context, burst=True)
         await worker.async_run()
         await worker.close()
 
 
-async def failed(resources: Resources) -> list[JobRecord]:
+async def failed(resources: ServingResources) -> list[JobRecord]:
     page = await resources.jobs.page(PageRequest(), JobFilter(JobState.FAILED))
     return [record for record, _ in page.rows]
 
 
-async def test_what_may_pass_is_tried_again(resources: Resources, script: Script) -> None:
+async def test_what_may_pass_is_tried_again(resources: ServingResources, script: Script) -> None:
     script.errors = [UnavailableError("MongoDB"), UnavailableError("Redis")]
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
 
     await run_all(resources)
 
@@ -122,11 +123,11 @@ class Ending:
     ids=["away for good", "bad input", "bug", "foreign time-out"],
 )
 async def test_a_job_that_fails_for_good_is_kept_and_can_be_tried_again(
-    resources: Resources, script: Script, ending: Ending
+    resources: ServingResources, script: Script, ending: Ending
 ) -> None:
     before = datetime.now(UTC)
     script.errors = list(ending.errors)
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
 
     await run_all(resources)
 
@@ -148,11 +149,11 @@ async def test_a_job_that_fails_for_good_is_kept_and_can_be_tried_again(
     assert len(script.seen) == ending.attempts + 1
 
 
-async def test_a_failed_job_does_not_block_the_next_of_its_id(resources: Resources, script: Script) -> None:
+async def test_a_failed_job_does_not_block_the_next_of_its_id(resources: ServingResources, script: Script) -> None:
     script.errors = [BadInputError("No."), BadInputError("No.")]
 
     for _ in range(3):
-        assert await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+        assert await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
         await run_all(resources)
 
     assert len(script.seen) == 3
@@ -160,13 +161,13 @@ async def test_a_failed_job_does_not_block_the_next_of_its_id(resources: Resourc
 
 
 async def test_a_job_that_takes_too_long_is_ended_and_kept(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
+    resources: ServingResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(_context: WorkerContext, _job: RollUpSession) -> None:
         await asyncio.Event().wait()
 
-    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, hang, timeout_seconds=0))
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, lambda: hang, timeout_seconds=0))
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
 
     await run_all(resources)
 
@@ -187,12 +188,12 @@ async def test_a_job_that_takes_too_long_is_ended_and_kept(
     ids=["no JSON", "no call", "no job", "wrong fields", "wrong types"],
 )  # fmt: skip
 async def test_a_worker_survives_what_is_not_a_job(
-    resources: Resources, script: Script, put: bytes, name: str, code: str
+    resources: ServingResources, script: Script, put: bytes, name: str, code: str
 ) -> None:
-    broken = resources.keys.job("broken")
-    await resources.redis.set(f"arq:job:{broken}", put)
-    await resources.redis.zadd(resources.keys.queue, {broken: 1})
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+    broken = resources.stores.keys.job("broken")
+    await resources.stores.redis.set(f"arq:job:{broken}", put)
+    await resources.stores.redis.zadd(resources.stores.keys.queue, {broken: 1})
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
 
     await run_all(resources)
 
@@ -204,7 +205,7 @@ async def test_a_worker_survives_what_is_not_a_job(
     assert [one.id for one in await failed(resources)] == ["broken"]
 
 
-async def test_an_attempt_that_is_handed_back_does_not_count(resources: Resources) -> None:
+async def test_an_attempt_that_is_handed_back_does_not_count(resources: ServingResources) -> None:
     """A worker that stops cancels what it cannot finish."""
     job = await resources.jobs.start(TrainModel())
     begun, cancelled = asyncio.Event(), 0
@@ -214,7 +215,7 @@ async def test_an_attempt_that_is_handed_back_does_not_count(resources: Resource
         await asyncio.Event().wait()
 
     with pytest.MonkeyPatch.context() as patch:
-        put_script(patch, TrainModel.name, JobSpec(TrainModel, never_done, timeout_seconds=60, tries=2))
+        put_script(patch, TrainModel.name, JobSpec(TrainModel, lambda: never_done, timeout_seconds=60, tries=2))
         for _ in range(4):
             begun.clear()
             async with worker_context(resources) as context:
@@ -231,9 +232,11 @@ async def test_an_attempt_that_is_handed_back_does_not_count(resources: Resource
     assert await failed(resources) == []
 
 
-async def test_a_job_that_kills_its_workers_is_given_up(resources: Resources, script: Script) -> None:
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
-    await resources.redis.set(f"arq:retry:{resources.keys.job('rollup')}", 3)  # as three killed workers leave it
+async def test_a_job_that_kills_its_workers_is_given_up(resources: ServingResources, script: Script) -> None:
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+    await resources.stores.redis.set(
+        f"arq:retry:{resources.stores.keys.job('rollup')}", 3
+    )  # as three killed workers leave it
 
     await run_all(resources)
 
@@ -242,12 +245,14 @@ async def test_a_job_that_kills_its_workers_is_given_up(resources: Resources, sc
     assert script.seen == []
 
 
-async def test_a_failure_that_cannot_be_recorded_is_not_forgotten(settings: Settings, resources: Resources) -> None:
+async def test_a_failure_that_cannot_be_recorded_is_not_forgotten(
+    settings: Settings, resources: ServingResources
+) -> None:
     async with cable(urlsplit(settings.mongo.uri or "").port or 0) as mongo:
         uri = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true&heartbeatFrequencyMS=500"
         away = settings.model_copy(update={"mongo": settings.mongo.model_copy(update={"uri": uri, "timeout_ms": 300})})
         delivery = Delivery("x", "nonsense", {}, datetime.now(UTC), attempt=1)
-        async with open_resources(away) as without_mongo, worker_context(without_mongo) as context:
+        async with open_serving(away, start=False) as without_mongo, worker_context(without_mongo) as context:
             mongo.cut()
             outcome = await handle_delivery(context, delivery)
 
@@ -262,13 +267,15 @@ async def test_a_failure_that_cannot_be_recorded_is_not_forgotten(settings: Sett
     assert [record.id for record in await failed(resources)] == ["x"]
 
 
-async def test_a_server_that_says_when_is_asked_then(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_says_when_is_asked_then(
+    resources: ServingResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class BusyError(ShopError):
         retryable = True
         retry_after = 40.0
 
     script = Script([BusyError("Too many requests.")])
-    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, script.body, timeout_seconds=30))
+    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, lambda: script.body, timeout_seconds=30))
     delivery = Delivery("x", RollUpSession.name, {"user_id": "anna"}, datetime.now(UTC), attempt=1)
     async with worker_context(resources) as context:
         outcome = await handle_delivery(context, delivery)
@@ -279,7 +286,7 @@ async def test_a_server_that_says_when_is_asked_then(resources: Resources, monke
 
 
 async def test_a_group_at_its_limit_is_in_nobodys_way(
-    settings: Settings, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, resources: ServingResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"worker": WorkerSettings(llm_concurrency=2), "llm": LlmSettings(provider="local")}
     limited = settings.model_copy(update=limits)
@@ -293,11 +300,11 @@ async def test_a_group_at_its_limit_is_in_nobodys_way(
         running, done = running - 1, done + 1
 
     script = Script()
-    put_script(monkeypatch, WriteInsight.name, JobSpec(WriteInsight, call_provider, timeout_seconds=60))
-    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, script.body, timeout_seconds=60))
+    put_script(monkeypatch, WriteInsight.name, JobSpec(WriteInsight, lambda: call_provider, timeout_seconds=60))
+    put_script(monkeypatch, RollUpSession.name, JobSpec(RollUpSession, lambda: script.body, timeout_seconds=60))
     for number in range(200):
-        await resources.queue.enqueue(WriteInsight(f"user-{number}"), job_id=f"insight:{number}")
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="rollup")
+        await resources.stores.queue.enqueue(WriteInsight(f"user-{number}"), job_id=f"insight:{number}")
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="rollup")
 
     async def both_full_and_passed() -> bool:
         return running == 2 and bool(script.seen)
@@ -307,21 +314,23 @@ async def test_a_group_at_its_limit_is_in_nobodys_way(
 
     async with working(limited):
         await until(both_full_and_passed, "the limit to be reached, and another group's job to be done")
-        tried = [key async for key in resources.redis.scan_iter(f"arq:retry:{resources.keys.prefix}:*")]
+        tried = [key async for key in resources.stores.redis.scan_iter(f"arq:retry:{resources.stores.keys.prefix}:*")]
         assert len(tried) == 2, "those that wait have not begun: neither a try nor their time is used up"
         release.set()
         await until(all_done, "all jobs of the group")
     assert most == 2
 
 
-async def test_the_sweep_puts_lost_jobs_again_and_forgets_old_records(resources: Resources, script: Script) -> None:
+async def test_the_sweep_puts_lost_jobs_again_and_forgets_old_records(
+    resources: ServingResources, script: Script
+) -> None:
     script.errors = [BadInputError("No.")]
-    await resources.queue.enqueue(RollUpSession("anna"), job_id="old")
+    await resources.stores.queue.enqueue(RollUpSession("anna"), job_id="old")
     await run_all(resources)
     long_ago = datetime.now(UTC) - timedelta(days=resources.settings.worker.job_retention_days + 1)
-    await resources.database["jobs"].update_one({"_id": "old"}, {"$set": {"finishedAt": long_ago}})
+    await resources.stores.database["jobs"].update_one({"_id": "old"}, {"$set": {"finishedAt": long_ago}})
     lost = await resources.jobs.start(TrainModel())
-    await resources.redis.flushdb()
+    await resources.stores.redis.flushdb()
 
     swept = await resources.jobs.start(Sweep())
     await run_all(resources)

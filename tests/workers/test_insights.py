@@ -16,7 +16,7 @@ from shop.entities.explanations import TextStatus
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Preferences, User
 from shop.jobs import RollUpSession, WriteInsight
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.services import insights as insight_service
 from shop.store.database import bulk_insert, put_document
 from shop.store.documents import category_to_document, user_to_document
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from shop.entities.explanations import Insight
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
     from workers.llm.protocol import InsightTask, WrittenText
@@ -54,29 +54,31 @@ class ObservedWriter(Writer):
 
 
 @pytest.fixture
-async def resources(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, database: Database) -> AsyncIterator[ServingResources]:
     await migrate(database)
     drinks, cups = Category("drinks", "Drinks", None, ("drinks",)), Category("cups", "Cups", None, ("cups",))
     await bulk_insert(database, "categories", [category_to_document(drinks), category_to_document(cups)])
     await put_document(database, "users", user_to_document(ANNA))
-    async with open_resources(settings) as opened:
-        await opened.products.upsert([Product("tea", "tea", "Tea", category_path=("drinks",))])
-        await opened.products.upsert([Product("cup", "cup", "Cup", category_path=("cups",))])
+    async with open_serving(settings, start=False) as opened:
+        await opened.stores.catalog.upsert([Product("tea", "tea", "Tea", category_path=("drinks",))])
+        await opened.stores.catalog.upsert([Product("cup", "cup", "Cup", category_path=("cups",))])
         yield opened
 
 
-async def did(resources: Resources, product: str, *keys: str, kind: EventType = EventType.PURCHASE) -> None:
+async def did(resources: ServingResources, product: str, *keys: str, kind: EventType = EventType.PURCHASE) -> None:
     now = datetime.now(UTC)
-    await resources.interactions.append([Interaction(key, ACTOR, product, kind, now, order_id=key) for key in keys])
+    await resources.stores.interactions.append(
+        [Interaction(key, ACTOR, product, kind, now, order_id=key) for key in keys]
+    )
 
 
-async def current(resources: Resources) -> Insight:
+async def current(resources: ServingResources) -> Insight:
     found = await resources.insights.current("anna")
     assert found
     return found
 
 
-async def test_it_is_pending_then_ready_and_costs_no_text_while_nothing_is_new(resources: Resources) -> None:
+async def test_it_is_pending_then_ready_and_costs_no_text_while_nothing_is_new(resources: ServingResources) -> None:
     writer = ObservedWriter()
     context = WorkerContext(resources, writer)
     await did(resources, "tea", "1", "2")
@@ -94,7 +96,7 @@ async def test_it_is_pending_then_ready_and_costs_no_text_while_nothing_is_new(r
     assert writer.texts == 1
 
 
-async def test_it_is_ordered_after_enough_events_or_a_material_change(resources: Resources) -> None:
+async def test_it_is_ordered_after_enough_events_or_a_material_change(resources: ServingResources) -> None:
     context = WorkerContext(resources, ObservedWriter())
     await did(resources, "tea", "1")
     assert not await roll_up_session(context, ROLL_UP), "too little for a first one"
@@ -109,14 +111,14 @@ async def test_it_is_ordered_after_enough_events_or_a_material_change(resources:
     await write_insight(context, WRITE)
     assert not await roll_up_session(context, ROLL_UP)
 
-    await resources.users.set_preferences("anna", Preferences(categories=("cups",)))
+    await resources.stores.users.set_preferences("anna", Preferences(categories=("cups",)))
     assert await roll_up_session(context, ROLL_UP), "another stated taste is a material change"
     await write_insight(context, WRITE)
     await did(resources, "cup", "7")
     assert await roll_up_session(context, ROLL_UP), "so is another favourite category"
 
 
-async def test_a_correction_while_it_is_written_voids_the_text(resources: Resources) -> None:
+async def test_a_correction_while_it_is_written_voids_the_text(resources: ServingResources) -> None:
     async def correct() -> None:
         await resources.corrections.edit(ANNA, InsightEdit(exclude_products=("cup",)))
 
@@ -136,7 +138,7 @@ async def test_a_correction_while_it_is_written_voids_the_text(resources: Resour
 
 
 async def test_what_cannot_be_written_has_failed_and_is_tried_again_later(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
+    resources: ServingResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:
         raise RuntimeError("a bug")
@@ -163,7 +165,7 @@ async def test_what_cannot_be_written_has_failed_and_is_tried_again_later(
     assert (await current(resources)).status is TextStatus.READY
 
 
-async def test_nothing_is_written_for_an_account_that_is_gone(resources: Resources, database: Database) -> None:
+async def test_nothing_is_written_for_an_account_that_is_gone(resources: ServingResources, database: Database) -> None:
     await resources.insights.get(ANNA)
     await database["users"].delete_one({"_id": "anna"})
 
@@ -171,7 +173,7 @@ async def test_nothing_is_written_for_an_account_that_is_gone(resources: Resourc
     assert not await roll_up_session(WorkerContext(resources, ObservedWriter()), ROLL_UP)
 
 
-async def test_everyone_who_waits_is_told(resources: Resources) -> None:
+async def test_everyone_who_waits_is_told(resources: ServingResources) -> None:
     await did(resources, "tea", "1")
     await resources.insights.get(ANNA)
     await resources.hub.start()

@@ -14,7 +14,7 @@ from shop.entities.explanations import TextStatus
 from shop.entities.recommendations import Evidence
 from shop.errors import BadInputError
 from shop.jobs import ExplainItem, ExplainList, RollUpSession, TrainModel
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import RedisSettings
 from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
@@ -27,7 +27,7 @@ from workers.llm.writer import build_writer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from tests.fixtures.shop import Shop
 
@@ -41,8 +41,8 @@ def quiet(stocked: Settings) -> Settings:
 
 
 @pytest.fixture
-async def resources(quiet: Settings) -> AsyncIterator[Resources]:
-    async with open_resources(quiet) as opened:
+async def resources(quiet: Settings) -> AsyncIterator[ServingResources]:
+    async with open_serving(quiet, start=False) as opened:
         yield opened
 
 
@@ -51,7 +51,7 @@ def explain(key: str, product_id: str = BANANAS) -> ExplainList:
     return ExplainList("s:jobs", "en", (ExplainItem(key, product_id, evidence),))
 
 
-async def run_all(resources: Resources) -> int:
+async def run_all(resources: ServingResources) -> int:
     """Runs what is in the queue, with arq's own worker; returns how many jobs were completed."""
     writer = build_writer(resources.settings.llm)
     worker = build_worker(WorkerContext(resources, writer), burst=True)
@@ -62,38 +62,38 @@ async def run_all(resources: Resources) -> int:
     return done
 
 
-async def test_a_job_is_put_once_and_can_be_put_again_when_it_is_done(resources: Resources) -> None:
+async def test_a_job_is_put_once_and_can_be_put_again_when_it_is_done(resources: ServingResources) -> None:
     job = explain(uuid4().hex)
 
-    assert await resources.queue.enqueue(job, job_id="same")
-    assert not await resources.queue.enqueue(job, job_id="same")
+    assert await resources.stores.queue.enqueue(job, job_id="same")
+    assert not await resources.stores.queue.enqueue(job, job_id="same")
     assert await run_all(resources) == 1
-    assert await resources.queue.enqueue(job, job_id="same"), "a finished job does not block the next"
+    assert await resources.stores.queue.enqueue(job, job_id="same"), "a finished job does not block the next"
     assert await run_all(resources) == 1
 
 
-async def test_a_text_is_written_once_however_often_it_is_ordered(resources: Resources) -> None:
+async def test_a_text_is_written_once_however_often_it_is_ordered(resources: ServingResources) -> None:
     key = uuid4().hex
     for number in range(3):
-        await resources.queue.enqueue(explain(key), job_id=f"order-{number}")
+        await resources.stores.queue.enqueue(explain(key), job_id=f"order-{number}")
 
     await run_all(resources)
 
-    stored = await resources.explanation_store.stored([key])
-    cached = await resources.explanation_store.cached([key])
+    stored = await resources.stores.explanations.stored([key])
+    cached = await resources.stores.explanations.cached([key])
     assert stored[key].status is TextStatus.READY
     assert stored[key].text
     assert cached[key] == stored[key]
-    assert await resources.database["explanations"].count_documents({"_id": key}) == 1
+    assert await resources.stores.database["explanations"].count_documents({"_id": key}) == 1
 
 
-async def test_the_explanation_of_a_product_that_is_gone_fails_and_says_so(resources: Resources) -> None:
+async def test_the_explanation_of_a_product_that_is_gone_fails_and_says_so(resources: ServingResources) -> None:
     key = uuid4().hex
-    await resources.queue.enqueue(explain(key, "no-such-product"), job_id=key)
+    await resources.stores.queue.enqueue(explain(key, "no-such-product"), job_id=key)
 
     await run_all(resources)
 
-    failed = (await resources.explanation_store.stored([key]))[key]
+    failed = (await resources.stores.explanations.stored([key]))[key]
     assert failed.status is TextStatus.FAILED
     assert failed.error is not None
     assert "no longer in the catalogue" in failed.error
@@ -105,23 +105,23 @@ async def test_a_job_waits_for_a_database_that_is_away(quiet: Settings) -> None:
     async with cable(port) as mongo:
         uri = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true"
         settings = quiet.model_copy(update={"mongo": quiet.mongo.model_copy(update={"uri": uri, "timeout_ms": 200})})
-        async with open_resources(quiet) as outside, contextlib.AsyncExitStack() as stack:
+        async with open_serving(quiet, start=False) as outside, contextlib.AsyncExitStack() as stack:
             mongo.cut()
             await stack.enter_async_context(working(settings))
-            await outside.queue.enqueue(explain(key), job_id=key)
+            await outside.stores.queue.enqueue(explain(key), job_id=key)
 
             async def tried() -> bool:
-                return bool(await outside.redis.exists(f"arq:retry:{outside.keys.prefix}:{key}"))
+                return bool(await outside.stores.redis.exists(f"arq:retry:{outside.stores.keys.prefix}:{key}"))
 
             async def written() -> bool:
-                return key in await outside.explanation_store.stored([key])
+                return key in await outside.stores.explanations.stored([key])
 
             await until(tried, "the first try")
             mongo.mend()
             await until(written, "the text after the database came back")
 
 
-async def test_what_is_not_a_job_is_refused_with_a_reason(resources: Resources) -> None:
+async def test_what_is_not_a_job_is_refused_with_a_reason(resources: ServingResources) -> None:
     context = WorkerContext(resources, build_writer(resources.settings.llm))
 
     with pytest.raises(BadInputError, match="no job 'nonsense'"):
@@ -130,12 +130,12 @@ async def test_what_is_not_a_job_is_refused_with_a_reason(resources: Resources) 
         await run_job(context, "explain_list", {"wrong": 1})
 
 
-async def test_a_profile_adds_up_what_a_shopper_did(resources: Resources) -> None:
-    await resources.queue.enqueue(RollUpSession("household-391"), job_id="rollup")
+async def test_a_profile_adds_up_what_a_shopper_did(resources: ServingResources) -> None:
+    await resources.stores.queue.enqueue(RollUpSession("household-391"), job_id="rollup")
 
     await run_all(resources)
 
-    profile = await resources.users.profile("household-391")
+    profile = await resources.stores.users.profile("household-391")
     assert profile is not None
     assert profile.purchase_count > 100
     assert profile.order_count > 1
@@ -155,5 +155,5 @@ async def test_a_new_model_is_swapped_in_while_the_api_serves(shop: Shop) -> Non
     await until(swapped, "another seed's model", 180)
     following = await shop.data(version, user="household-82")
     assert following["recommendations"]["modelVersion"] == following["model"]["version"]
-    current = await shop.resources.database["model_snapshots"].count_documents({"current": True})
+    current = await shop.resources.stores.database["model_snapshots"].count_documents({"current": True})
     assert current == 1

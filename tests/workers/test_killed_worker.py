@@ -21,7 +21,7 @@ from shop.entities.explanations import TextStatus
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.recommendations import Evidence
 from shop.jobs import ExplainItem, ExplainList
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import RedisSettings
 from shop.store.event_log import EventLog
 from tests.fixtures.llm_server import SLOW, LlmServer, llm_server
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.stack.process import Program
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -52,8 +52,8 @@ async def own(settings: Settings, database: Database, valkey: Program) -> Settin
     """A shop with one product."""
     await migrate(database)
     own = settings.model_copy(update={"redis": RedisSettings(url=valkey.url, prefix=settings.redis.prefix)})
-    async with open_resources(own) as resources:
-        await resources.products.upsert([Product("tea", "tea", "Tea")])
+    async with open_serving(own, start=False) as resources:
+        await resources.stores.catalog.upsert([Product("tea", "tea", "Tea")])
     return own
 
 
@@ -79,12 +79,12 @@ async def worker(settings: Settings, llm: LlmServer) -> AsyncIterator[Process]:
         await process.wait()
 
 
-async def order(resources: Resources, count: int) -> list[str]:
+async def order(resources: ServingResources, count: int) -> list[str]:
     """Orders texts, one in each job; returns their keys."""
     keys = [f"text-{number}" for number in range(count)]
     for key in keys:
         item = ExplainItem(key, "tea", (Evidence(ReasonKind.POPULAR, count=12),))
-        await resources.queue.enqueue(ExplainList("s:killed", "en", (item,)), job_id=f"explain:{key}")
+        await resources.stores.queue.enqueue(ExplainList("s:killed", "en", (item,)), job_id=f"explain:{key}")
     return keys
 
 
@@ -95,16 +95,16 @@ async def in_hand(llm: LlmServer) -> None:
     await until(all_asked, "the worker to be in the middle of its jobs")
 
 
-async def all_written(resources: Resources, keys: list[str]) -> None:
+async def all_written(resources: ServingResources, keys: list[str]) -> None:
     async def written() -> bool:
-        return len(await resources.explanation_store.stored(keys)) == len(keys)
+        return len(await resources.stores.explanations.stored(keys)) == len(keys)
 
     await until(written, "all texts", 120)
 
 
-async def told(resources: Resources) -> Counter[str]:
+async def told(resources: ServingResources) -> Counter[str]:
     """How often the log says of each text that it is ready."""
-    log = EventLog(resources.redis, resources.redis, resources.keys)
+    log = EventLog(resources.stores.redis, resources.stores.redis, resources.stores.keys)
     counted: Counter[str] = Counter()
     after = "0-0"
     while page := await log.between(after, "+"):
@@ -113,16 +113,18 @@ async def told(resources: Resources) -> Counter[str]:
     return counted
 
 
-async def nothing_is_left(resources: Resources) -> None:
+async def nothing_is_left(resources: ServingResources) -> None:
     async def empty() -> bool:
-        return not any([await resources.redis.zcard(resources.keys.queue_of(group)) for group in JobGroup])
+        return not any(
+            [await resources.stores.redis.zcard(resources.stores.keys.queue_of(group)) for group in JobGroup]
+        )
 
     await until(empty, "empty queues")
     assert await resources.jobs.count(JobFilter(JobState.FAILED)) == 0
 
 
 async def test_killed_workers_and_a_killed_redis_lose_no_job(own: Settings, valkey: Program, tmp_path: Path) -> None:
-    async with llm_server() as llm, open_resources(own) as resources:
+    async with llm_server() as llm, open_serving(own, start=False) as resources:
         llm.script(*[SLOW] * IN_HAND)
         async with running(valkey, tmp_path / "valkey.log") as server:
             keys = await order(resources, 120)
@@ -130,14 +132,14 @@ async def test_killed_workers_and_a_killed_redis_lose_no_job(own: Settings, valk
                 await in_hand(llm)
                 first.kill()
                 await first.wait()
-            assert await resources.explanation_store.stored(keys) == {}
+            assert await resources.stores.explanations.stored(keys) == {}
             server.kill()
             await server.wait()
 
         async with running(valkey, tmp_path / "valkey.log") as server, worker(own, llm), worker(own, llm) as second:
 
             async def half() -> bool:
-                return len(await resources.explanation_store.stored(keys)) >= 30
+                return len(await resources.stores.explanations.stored(keys)) >= 30
 
             await until(half, "a part of the texts")
             server.kill()
@@ -148,9 +150,9 @@ async def test_killed_workers_and_a_killed_redis_lose_no_job(own: Settings, valk
                 await nothing_is_left(resources)
                 events = await told(resources)
 
-        stored = await resources.explanation_store.stored(keys)
+        stored = await resources.stores.explanations.stored(keys)
         assert {text.status for text in stored.values()} == {TextStatus.READY}
-        assert await resources.database["explanations"].count_documents({}) == len(keys)
+        assert await resources.stores.database["explanations"].count_documents({}) == len(keys)
         assert set(events) == set(keys)
 
 
@@ -159,20 +161,22 @@ async def test_a_stopped_worker_hands_its_jobs_to_the_next_at_once(
 ) -> None:
     async with (
         llm_server() as llm,
-        open_resources(own) as resources,
+        open_serving(own, start=False) as resources,
         running(valkey, tmp_path / "valkey.log"),
     ):
         llm.script(*[SLOW] * IN_HAND)
         keys = await order(resources, IN_HAND)
         async with worker(own, llm) as first:
             await in_hand(llm)
-            assert await resources.redis.exists(resources.keys.worker_health(JobGroup.LLM))
+            assert await resources.stores.redis.exists(resources.stores.keys.worker_health(JobGroup.LLM))
             first.terminate()
             assert await asyncio.wait_for(first.wait(), 30) == 0
 
-        assert await resources.redis.zcard(resources.keys.queue_of(JobGroup.LLM)) == IN_HAND
-        locks = [key async for key in resources.redis.scan_iter("arq:in-progress:*")]
-        tries = {await resources.redis.get(f"arq:retry:{resources.keys.job(f'explain:{key}')}") for key in keys}
+        assert await resources.stores.redis.zcard(resources.stores.keys.queue_of(JobGroup.LLM)) == IN_HAND
+        locks = [key async for key in resources.stores.redis.scan_iter("arq:in-progress:*")]
+        tries = {
+            await resources.stores.redis.get(f"arq:retry:{resources.stores.keys.job(f'explain:{key}')}") for key in keys
+        }
         assert (locks, tries) == ([], {b"0"})
 
         async with worker(own, llm):

@@ -12,7 +12,7 @@ from scoring.types import EventType
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
 from shop.jobs import RollUpExperiments
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.store.database import bulk_insert
 from workers.context import WorkerContext
 from workers.delivery import run_job
@@ -22,7 +22,7 @@ from workers.tasks.roll_up import days_between
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -33,9 +33,9 @@ Counted = tuple[int, int, int, int]
 
 
 @pytest.fixture
-async def resources(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, database: Database) -> AsyncIterator[ServingResources]:
     await migrate(database)
-    async with open_resources(settings) as opened:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
@@ -64,27 +64,27 @@ def acted(
     return Interaction(f"{list_id}-{product}-{type_}-{key}", actor, product, type_, at, recommendation_id=list_id)
 
 
-async def rolled_up(resources: Resources) -> None:
+async def rolled_up(resources: ServingResources) -> None:
     writer = build_writer(resources.settings.llm)
     await run_job(WorkerContext(resources, writer), RollUpExperiments.name, {})
     await writer.aclose()
 
 
-async def counters(resources: Resources) -> dict[tuple[str, str, str], Counted]:
+async def counters(resources: ServingResources) -> dict[tuple[str, str, str], Counted]:
     """(lists, items, clicks, purchases) by day, variant and model version."""
     return {
         (f"{row['day']:%Y-%m-%d}", str(row["variant"]), row["modelVersion"]): (
             row["lists"], row["items"], row["clicks"], row["purchases"]
         )
-        async for row in resources.database["experiment_rollups"].find({})
+        async for row in resources.stores.database["experiment_rollups"].find({})
     }  # fmt: skip
 
 
-async def log(resources: Resources, *lists: dict[str, Any]) -> None:
-    await bulk_insert(resources.database, "recommendations_log", lists)
+async def log(resources: ServingResources, *lists: dict[str, Any]) -> None:
+    await bulk_insert(resources.stores.database, "recommendations_log", lists)
 
 
-async def test_what_came_of_lists_is_counted_where_it_belongs(resources: Resources) -> None:
+async def test_what_came_of_lists_is_counted_where_it_belongs(resources: ServingResources) -> None:
     await log(
         resources,
         shown("l1", ANNA, variant="a"),
@@ -93,7 +93,7 @@ async def test_what_came_of_lists_is_counted_where_it_belongs(resources: Resourc
         shown("l4", ANNA, variant="a", model="m2"),
         shown("l5", ANNA, at=EARLIER + timedelta(days=1), variant="a"),
     )
-    await resources.interactions.append(
+    await resources.stores.interactions.append(
         [
             acted("l1", ANNA, "p1"),
             acted("l1", ANNA, "p1", key="again"),
@@ -121,7 +121,7 @@ async def test_what_came_of_lists_is_counted_where_it_belongs(resources: Resourc
     }
 
 
-async def test_counting_again_changes_only_what_has_changed(resources: Resources) -> None:
+async def test_counting_again_changes_only_what_has_changed(resources: ServingResources) -> None:
     await log(resources, shown("l1", ANNA), shown("l2", BEN, variant={"experiment": "x", "arm": "b"}))
     await rolled_up(resources)
     once = await counters(resources)
@@ -130,28 +130,28 @@ async def test_counting_again_changes_only_what_has_changed(resources: Resources
     assert set(once.values()) == {(1, 3, 0, 0)}
 
     # A shopper is erased, another comes, and what happens today is counted today.
-    await resources.database["recommendations_log"].delete_one({"_id": "l2"})
+    await resources.stores.database["recommendations_log"].delete_one({"_id": "l2"})
     await log(resources, shown("l3", ANNA, at=datetime.now(UTC)))
-    await resources.database["experiment_rollups"].update_many({}, {"$set": {"countedAt": EARLIER}})
+    await resources.stores.database["experiment_rollups"].update_many({}, {"$set": {"countedAt": EARLIER}})
     await rolled_up(resources)
 
     assert sorted((await counters(resources)).values()) == [(1, 3, 0, 0), (1, 3, 0, 0)]
     assert f"{TODAY:%Y-%m-%d}" in {day for day, _, _ in await counters(resources)}
 
 
-async def test_days_that_cannot_change_are_left_alone(resources: Resources) -> None:
+async def test_days_that_cannot_change_are_left_alone(resources: ServingResources) -> None:
     await log(resources, shown("l1", ANNA), shown("l2", ANNA, at=datetime.now(UTC)))
     await rolled_up(resources)
-    before = await resources.database["experiment_rollups"].find_one({"day": {"$lt": TODAY}})
+    before = await resources.stores.database["experiment_rollups"].find_one({"day": {"$lt": TODAY}})
 
     await rolled_up(resources)
 
-    after = await resources.database["experiment_rollups"].find_one({"day": {"$lt": TODAY}})
+    after = await resources.stores.database["experiment_rollups"].find_one({"day": {"$lt": TODAY}})
     assert before
     assert after == before
 
 
-async def test_an_empty_shop_has_nothing_to_count(resources: Resources) -> None:
+async def test_an_empty_shop_has_nothing_to_count(resources: ServingResources) -> None:
     await rolled_up(resources)
 
     assert await counters(resources) == {}

@@ -15,7 +15,7 @@ from shop.entities.models import TrainingKind
 from shop.entities.paging import PageRequest
 from shop.errors import UnavailableError
 from shop.jobs import Sweep, TrainModel
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
 from tests.workers.test_delivery import failed, run_all
 from workers.registry import SCHEDULES
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shop.entities.jobs import JobRecord
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -36,28 +36,28 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def resources(settings: Settings, database: Database) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, database: Database) -> AsyncIterator[ServingResources]:
     await migrate(database)
-    async with open_resources(settings) as opened:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
-async def records(resources: Resources) -> list[JobRecord]:
+async def records(resources: ServingResources) -> list[JobRecord]:
     return [record for record, _ in (await resources.jobs.page(PageRequest(), JobFilter())).rows]
 
 
-async def look(resources: Resources, now: datetime) -> None:
+async def look(resources: ServingResources, now: datetime) -> None:
     """As a worker does that has just been started."""
     await Scheduler(resources, [HOURLY]).look(now)
 
 
-async def test_a_new_shop_has_nothing_to_make_up_for(resources: Resources) -> None:
+async def test_a_new_shop_has_nothing_to_make_up_for(resources: ServingResources) -> None:
     await look(resources, BEFORE)
 
     assert await records(resources) == []
 
 
-async def test_a_time_starts_one_job(resources: Resources) -> None:
+async def test_a_time_starts_one_job(resources: ServingResources) -> None:
     scheduler = Scheduler(resources, [HOURLY])
     await scheduler.look(BEFORE)
 
@@ -69,7 +69,7 @@ async def test_a_time_starts_one_job(resources: Resources) -> None:
     assert (record.state, record.requested_by) == (JobState.QUEUED, None)
 
 
-async def test_the_times_that_nobody_saw_are_made_up_for_once(resources: Resources) -> None:
+async def test_the_times_that_nobody_saw_are_made_up_for_once(resources: ServingResources) -> None:
     await look(resources, BEFORE)
 
     for _ in range(3):
@@ -80,9 +80,9 @@ async def test_the_times_that_nobody_saw_are_made_up_for_once(resources: Resourc
     assert (record.id, record.state) == ("hourly:2026-11-26T14:17Z", JobState.SUCCEEDED)
 
 
-async def test_workers_that_look_at_once_start_one_job(settings: Settings, resources: Resources) -> None:
+async def test_workers_that_look_at_once_start_one_job(settings: Settings, resources: ServingResources) -> None:
     await look(resources, BEFORE)
-    async with open_resources(settings) as others:
+    async with open_serving(settings, start=False) as others:
         await asyncio.gather(*(look(one, DUE) for one in (resources, others) * 5))
     await run_all(resources)
 
@@ -95,10 +95,10 @@ async def test_workers_that_look_at_once_start_one_job(settings: Settings, resou
     assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
 
 
-async def test_a_worker_killed_between_two_steps_leaves_nothing_undone(resources: Resources) -> None:
+async def test_a_worker_killed_between_two_steps_leaves_nothing_undone(resources: ServingResources) -> None:
     await look(resources, BEFORE)
     await resources.jobs.start(Sweep(), job_id="hourly:2026-11-26T09:17Z")
-    await resources.redis.flushdb()  # it was killed before the job was in the queue, and the time not marked
+    await resources.stores.redis.flushdb()  # it was killed before the job was in the queue, and the time not marked
 
     await look(resources, DUE + timedelta(minutes=1))
     await run_all(resources)
@@ -107,11 +107,11 @@ async def test_a_worker_killed_between_two_steps_leaves_nothing_undone(resources
     assert record.state is JobState.SUCCEEDED
 
 
-async def test_a_time_without_redis_is_made_up_for(settings: Settings, resources: Resources) -> None:
+async def test_a_time_without_redis_is_made_up_for(settings: Settings, resources: ServingResources) -> None:
     async with cable(urlsplit(settings.redis.url or "").port or 0) as redis:
         url = f"redis://127.0.0.1:{redis.port}/0"
         cut = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
-        async with open_resources(cut) as without_redis:
+        async with open_serving(cut, start=False) as without_redis:
             scheduler = Scheduler(without_redis, [HOURLY])
             await scheduler.look(BEFORE)
             redis.cut()
@@ -125,7 +125,7 @@ async def test_a_time_without_redis_is_made_up_for(settings: Settings, resources
     assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
 
 
-async def test_two_workers_start_one_training_at_a_time(resources: Resources) -> None:
+async def test_two_workers_start_one_training_at_a_time(resources: ServingResources) -> None:
     (full,) = (one for one in SCHEDULES if one.name == "train_full")
     now = datetime(2026, 11, 26, 3, 0, 1, tzinfo=UTC)
     for moment in (now - timedelta(days=1), now, now):

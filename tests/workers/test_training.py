@@ -21,7 +21,7 @@ from shop.entities.jobs import JobState
 from shop.entities.models import SnapshotStatus, TrainingKind
 from shop.errors import BadInputError
 from shop.jobs import TrainModel
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.services.models import TRAINING_FOLDER
 from tests.fixtures.shop import working
 from tests.fixtures.small_shop import product, purchase, stock
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from scoring.data.dataset import Dataset
     from shop.entities.jobs import JobRecord
     from shop.entities.models import ModelSnapshot
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
 
@@ -48,9 +48,9 @@ async def stored(database: Database) -> Dataset:
 
 
 @pytest.fixture
-async def resources(settings: Settings, stored: Dataset) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, stored: Dataset) -> AsyncIterator[ServingResources]:
     assert stored
-    async with open_resources(settings) as opened:
+    async with open_serving(settings, start=False) as opened:
         yield opened
 
 
@@ -92,13 +92,15 @@ def kept(logs: Sequence[Mapping[str, Any]]) -> set[str]:
     return {log["stage"] for log in logs if log["event"] == "training_stage_kept"}
 
 
-async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(resources: Resources, tmp_path: Path) -> None:
+async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
+    resources: ServingResources, tmp_path: Path
+) -> None:
     settings = resources.settings
-    async with open_resources(with_model(settings, cache_dir=tmp_path / "undisturbed")) as undisturbed:
-        expected = await train_and_activate(undisturbed, seed=3, guarded=False)
+    async with open_serving(with_model(settings, cache_dir=tmp_path / "undisturbed"), start=False) as undisturbed:
+        expected = await train_and_activate(undisturbed.training, seed=3, guarded=False)
 
     with pytest.raises(TrainingInterruptedError, match="goes on from its last finished stage"):
-        await train_and_activate(resources, seed=3, progress=killing(settings), guarded=False)
+        await train_and_activate(resources.training, seed=3, progress=killing(settings), guarded=False)
     finished = files(settings)
     told: list[str] = []
     seen: dict[str, tuple[int, int]] = {}
@@ -109,7 +111,7 @@ async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(resour
             seen.update(files(settings))
 
     with capture_logs() as logs:
-        snapshot = await train_and_activate(resources, seed=3, progress=tell, guarded=False)
+        snapshot = await train_and_activate(resources.training, seed=3, progress=tell, guarded=False)
 
     assert snapshot.version == expected.version
     assert {"export/interactions-000000.npz", "export/columns/users.npy", "stage-neural.npz"} <= set(finished)
@@ -119,67 +121,71 @@ async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(resour
     assert folders(settings) == [], "nothing is left behind"
 
 
-async def test_a_training_that_only_had_to_be_stored_is_not_trained_again(resources: Resources) -> None:
+async def test_a_training_that_only_had_to_be_stored_is_not_trained_again(resources: ServingResources) -> None:
     with pytest.raises(TrainingInterruptedError):
-        await train_and_activate(resources, progress=killing(resources.settings, "comparing with the model in use"))
+        await train_and_activate(
+            resources.training, progress=killing(resources.settings, "comparing with the model in use")
+        )
 
     with capture_logs() as logs:
-        snapshot = await train_and_activate(resources)
+        snapshot = await train_and_activate(resources.training)
 
     assert snapshot.status is SnapshotStatus.ACTIVE
     assert kept(logs) == {"pack"}
 
 
-async def test_work_on_other_data_is_not_gone_on_with(resources: Resources, stored: Dataset) -> None:
+async def test_work_on_other_data_is_not_gone_on_with(resources: ServingResources, stored: Dataset) -> None:
     with pytest.raises(TrainingInterruptedError):
-        await train_and_activate(resources, progress=killing(resources.settings))
+        await train_and_activate(resources.training, progress=killing(resources.settings))
     (stale,) = folders(resources.settings)
-    await resources.interactions.append([purchase("shopper-1", "sku-0003", int(stored.interactions.times.max()), "x")])
+    await resources.stores.interactions.append(
+        [purchase("shopper-1", "sku-0003", int(stored.interactions.times.max()), "x")]
+    )
 
     with pytest.raises(TrainingInterruptedError):
-        await train_and_activate(resources, progress=killing(resources.settings))
+        await train_and_activate(resources.training, progress=killing(resources.settings))
 
     (fresh,) = folders(resources.settings)
     assert fresh != stale
 
 
-async def test_damaged_work_is_thrown_away(resources: Resources) -> None:
+async def test_damaged_work_is_thrown_away(resources: ServingResources) -> None:
     with pytest.raises(TrainingInterruptedError):
-        await train_and_activate(resources, progress=killing(resources.settings))
+        await train_and_activate(resources.training, progress=killing(resources.settings))
     (folder,) = folders(resources.settings)
     (folder / "stage-neural.npz").write_bytes(b"half of a file")
 
     with pytest.raises(TrainingError, match="The current model stays"):
-        await train_and_activate(resources)
+        await train_and_activate(resources.training)
 
-    assert (await train_and_activate(resources)).status is SnapshotStatus.ACTIVE
+    assert (await train_and_activate(resources.training)).status is SnapshotStatus.ACTIVE
 
 
-async def test_events_of_the_future_wait(resources: Resources, stored: Dataset) -> None:
-    before = await data_mark(resources)
-    await resources.interactions.append([purchase("shopper-1", "sku-0001", 4_000_000_000, "typo")])
+async def test_events_of_the_future_wait(resources: ServingResources, stored: Dataset) -> None:
+    before = await data_mark(resources.training)
+    await resources.stores.interactions.append([purchase("shopper-1", "sku-0001", 4_000_000_000, "typo")])
 
-    assert await data_mark(resources) == before
+    assert await data_mark(resources.training) == before
     assert before.interactions == len(stored.interactions.users)
 
 
 async def test_an_empty_shop_is_told_to_import(settings: Settings, database: Database) -> None:
     assert database is not None
-    async with open_resources(settings) as resources:
+    async with open_serving(settings, start=False) as resources:
         with pytest.raises(BadInputError, match="no products to train on"):
-            await train_and_activate(resources)
+            await train_and_activate(resources.training)
 
 
-async def test_a_refresh_needs_a_model(resources: Resources) -> None:
+async def test_a_refresh_needs_a_model(resources: ServingResources) -> None:
     with pytest.raises(BadInputError, match="train one in full first"):
-        await train_and_activate(resources, kind=TrainingKind.EMBEDDINGS)
+        await train_and_activate(resources.training, kind=TrainingKind.EMBEDDINGS)
 
 
-async def trained(resources: Resources) -> ModelSnapshot:
-    return await train_and_activate(resources)
+async def trained(resources: ServingResources) -> ModelSnapshot:
+    return await train_and_activate(resources.training)
 
 
-async def buy_more(resources: Resources, stored: Dataset) -> None:
+async def buy_more(resources: ServingResources, stored: Dataset) -> None:
     """A week in which everybody buys three products of one category."""
     time = int(stored.interactions.times.max())
     bought = [
@@ -189,47 +195,47 @@ async def buy_more(resources: Resources, stored: Dataset) -> None:
         for user in range(stored.interactions.n_users)
         for step in range(3)
     ]
-    await resources.interactions.append(bought)
+    await resources.stores.interactions.append(bought)
 
 
-async def test_embeddings_learn_from_new_events_alone(resources: Resources, stored: Dataset) -> None:
+async def test_embeddings_learn_from_new_events_alone(resources: ServingResources, stored: Dataset) -> None:
     first = await trained(resources)
 
-    unchanged = await train_and_activate(resources, kind=TrainingKind.EMBEDDINGS)
+    unchanged = await train_and_activate(resources.training, kind=TrainingKind.EMBEDDINGS)
     await buy_more(resources, stored)
-    refreshed = await train_and_activate(resources, kind=TrainingKind.EMBEDDINGS)
+    refreshed = await train_and_activate(resources.training, kind=TrainingKind.EMBEDDINGS)
 
     assert unchanged.version == first.version, "there was nothing to learn"
     assert refreshed.version != first.version
     assert (refreshed.kind, refreshed.parent, refreshed.current) == (TrainingKind.EMBEDDINGS, first.version, True)
-    manifest = load(await resources.model.fetch(refreshed.version)).manifest
+    manifest = load(await resources.models.fetch(refreshed.version)).manifest
     assert manifest["parent"] == first.version
-    again = await train_and_activate(resources, kind=TrainingKind.EMBEDDINGS)
+    again = await train_and_activate(resources.training, kind=TrainingKind.EMBEDDINGS)
     assert again.version == refreshed.version
 
 
-async def test_new_products_appear_with_a_content_refresh(resources: Resources, stored: Dataset) -> None:
+async def test_new_products_appear_with_a_content_refresh(resources: ServingResources, stored: Dataset) -> None:
     first = await trained(resources)
     newcomer = replace(product(stored.catalogue, 8), id="newcomer", sku="newcomer")
-    await resources.products.upsert([newcomer])
+    await resources.stores.catalog.upsert([newcomer])
 
-    refreshed = await train_and_activate(resources, kind=TrainingKind.CONTENT)
+    refreshed = await train_and_activate(resources.training, kind=TrainingKind.CONTENT)
 
     assert (refreshed.products, refreshed.parent, refreshed.current) == (first.products + 1, first.version, True)
-    await resources.model.refresh()
+    await resources.models.refresh()
     alike = await resources.recommendations.neighbours([newcomer.id], Scenario.SIMILAR, 5)
     assert stored.catalogue.ids[8] in [one.id for one in alike[0]]
 
 
-async def test_a_worse_model_is_kept_inactive_and_says_why(resources: Resources) -> None:
+async def test_a_worse_model_is_kept_inactive_and_says_why(resources: ServingResources) -> None:
     good = await trained(resources)
     blind = with_model(
         resources.settings, weight_collaborative=0.0, weight_content=0.0, weight_neural=0.0, weight_contextual=1.0
     )
 
-    async with open_resources(blind) as worse:
-        rejected = await train_and_activate(worse)
-        current = await worse.snapshots.current()
+    async with open_serving(blind, start=False) as worse:
+        rejected = await train_and_activate(worse.training)
+        current = await worse.stores.snapshots.current()
 
     assert rejected.status is SnapshotStatus.REJECTED
     assert rejected.rejection
@@ -237,7 +243,7 @@ async def test_a_worse_model_is_kept_inactive_and_says_why(resources: Resources)
     assert rejected.metrics["guard.ndcg@10"] < rejected.metrics["guard.current.ndcg@10"]
     assert current
     assert current.version == good.version
-    listed = {one.version: one for one in await resources.model.recent()}
+    listed = {one.version: one for one in await resources.models.recent()}
     assert listed[rejected.version].rejection == rejected.rejection
     assert listed[good.version].status is SnapshotStatus.ACTIVE
 
@@ -264,7 +270,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 @pytest.mark.slow
-async def test_the_command_line_trains_lists_and_goes_back(resources: Resources) -> None:
+async def test_the_command_line_trains_lists_and_goes_back(resources: ServingResources) -> None:
     settings = resources.settings
     good = await trained(resources)
     blind = {f"MODEL_WEIGHT_{name}": "0" for name in ("COLLABORATIVE", "CONTENT", "NEURAL")}
@@ -276,12 +282,12 @@ async def test_the_command_line_trains_lists_and_goes_back(resources: Resources)
     assert "REJECTED" in listed
     assert "ACTIVE" in listed
     status, _ = await whybuy(settings, "train", "--no-guard", **blind)
-    current = await resources.snapshots.current()
+    current = await resources.stores.snapshots.current()
     assert status == 0
     assert current
     assert current.version != good.version
     status, said = await whybuy(settings, "activate", good.version)
-    current = await resources.snapshots.current()
+    current = await resources.stores.snapshots.current()
     assert (status, current.version if current else None) == (0, good.version)
     status, said = await whybuy(settings, "activate", "nonsense")
     assert status == 1
@@ -304,7 +310,7 @@ def command_of(pid: int) -> bytes:
         return b""
 
 
-async def interrupted(resources: Resources, number: signal.Signals) -> list[int]:
+async def interrupted(resources: ServingResources, number: signal.Signals) -> list[int]:
     """Has a worker train until a stage is done, ends it by the signal, and returns its training processes."""
     settings = resources.settings
     worker = await asyncio.create_subprocess_exec(
@@ -331,7 +337,7 @@ async def interrupted(resources: Resources, number: signal.Signals) -> list[int]
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_training_outlives_its_worker(settings: Settings, database: Database, number: signal.Signals) -> None:
     await stock(database, SLOW_SHAPE)
-    async with open_resources(settings) as resources:
+    async with open_serving(settings, start=False) as resources:
         job = await resources.jobs.start(TrainModel(TrainingKind.FULL, seed=5))
 
         async def record() -> JobRecord:

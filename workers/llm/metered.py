@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from shop.entities.explanations import TextSource
-    from shop.resources import Resources
+    from shop.resources.texts import TextResources
     from shop.services.budgets import BudgetService, Reservation
     from shop.services.usage import UsageService
     from workers.llm.prompts import Prompt
@@ -31,10 +31,10 @@ _PURPOSES = {"explain": Purpose.EXPLAIN, "explain_stream": Purpose.STREAM, "insi
 _BYTES_PER_TOKEN = 3  # fewer than any model's tokenizer takes on average, in any script
 
 
-def metered_writer(resources: Resources) -> Writer:
+def metered_writer(resources: TextResources) -> Writer:
     """The writer that the settings choose, within its budgets and with everything it costs in the books."""
     settings = resources.settings.llm
-    meter = Meter(resources.llm_usage, resources.llm_budget, settings.max_output_tokens)
+    meter = Meter(resources.usage, resources.budgets, settings.max_output_tokens)
     return build_writer(settings, on_usage=meter.answered, metered=meter.over)
 
 

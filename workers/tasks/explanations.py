@@ -28,7 +28,7 @@ async def write_missing(
     context: WorkerContext, job: ExplainList, write: Callable[[ExplanationTask], Awaitable[list[WrittenText]]]
 ) -> int:
     """Has `write` write the texts that are not there yet, stores them, and tells of all. Returns how many it wrote."""
-    store = context.resources.explanation_store
+    store = context.resources.stores.explanations
     stored = await store.stored([item.key for item in job.items])
     done = {key: text for key, text in stored.items() if text.status is not TextStatus.FAILED}
     todo = [item for item in job.items if item.key not in done]
@@ -68,8 +68,8 @@ async def _shopper(context: WorkerContext, actor_key: str, labels: Mapping[str, 
     if not actor_key.startswith("u:"):
         return ShopperFacts()
     user_id = actor_key.removeprefix("u:")
-    profile = await context.resources.users.profile(user_id)
-    user = await context.resources.users.get(user_id)
+    profile = await context.resources.stores.users.profile(user_id)
+    user = await context.resources.stores.users.get(user_id)
     return ShopperFacts(
         recent_categories=tuple(labels.get(id_, id_) for id_, _ in profile.categories) if profile else (),
         tastes=taste_names(user, labels),

@@ -24,7 +24,7 @@ async def write_insight(context: WorkerContext, job: WriteInsight) -> bool:
     insights = context.resources.insights
     # Read before the profile: what is withdrawn from here on makes the text void.
     ordered = await insights.current(job.user_id)
-    user = await context.resources.users.get(job.user_id)
+    user = await context.resources.stores.users.get(job.user_id)
     if ordered is None or user is None:
         return False
     profile = await insights.roll_up(user.id)
@@ -47,7 +47,7 @@ async def roll_up_session(context: WorkerContext, job: RollUpSession) -> bool:
     """Folds new events into the profile; True if that called for a new insight."""
     insights = context.resources.insights
     profile = await insights.roll_up(job.user_id)
-    user = await context.resources.users.get(job.user_id)
+    user = await context.resources.stores.users.get(job.user_id)
     return user is not None and await insights.after_roll_up(user, profile)
 
 

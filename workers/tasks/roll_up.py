@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 async def roll_up_experiments(context: WorkerContext, _job: RollUpExperiments) -> str:
     """Counts every day anew that may have changed since it was counted last. Returns which."""
-    rollups = context.resources.rollups
+    rollups = context.resources.stores.rollups
     now = datetime.now(UTC)
     counted = await rollups.last_counted()
     days = days_between(counted - ATTRIBUTION if counted else await rollups.first_shown(), now)

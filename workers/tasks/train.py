@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shop.resources.training import training_resources
 from workers.training.run import Mark, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from shop.jobs import TrainModel
+    from shop.resources.training import TrainingResources
     from workers.context import WorkerContext
 
 
 async def train_model(context: WorkerContext, job: TrainModel) -> str:
     """Returns the new version."""
-    mark = await _mark(context)
-    snapshot = await train_and_activate(context.resources, job.seed, context.advance, kind=job.kind, mark=mark)
+    own = context.resources
+    resources = training_resources(own.settings, own.stores, own.hub)
+    mark = await _mark(context, resources)
+    snapshot = await train_and_activate(resources, job.seed, context.advance, kind=job.kind, mark=mark)
     ending = f"kept inactive: {snapshot.rejection}" if snapshot.rejection else "done"
     await context.advance(ending, 1.0)
     return snapshot.version
 
 
-async def _mark(context: WorkerContext) -> Mark:
+async def _mark(context: WorkerContext, resources: TrainingResources) -> Mark:
     """That of the first attempt: new events must not make a job that was interrupted begin again."""
     noted = context.run.record.notes.get("mark") if context.run else None
     if noted is not None:
         return Mark(**noted)
-    mark = await data_mark(context.resources)
+    mark = await data_mark(resources)
     if context.run is not None:
         await context.run.note({"mark": {name: getattr(mark, name) for name in Mark.__slots__}})
     return mark

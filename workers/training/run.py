@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from shop.resources import Resources
+    from shop.resources.training import TrainingResources
     from shop.settings import ModelSettings
 
     ReportProgress = Callable[[str, float], Awaitable[None]]
@@ -64,21 +64,22 @@ class Mark:
     exclusions_changed: datetime | None = None
 
 
-async def data_mark(resources: Resources) -> Mark:
+async def data_mark(resources: TrainingResources) -> Mark:
     """The data as they are now, without events that are dated in the future.
 
     Raises BadInputError when there is nothing to train on.
     """
-    until, interactions = await resources.interactions.newest(datetime.now(UTC))
-    products = await resources.products.size()
+    stores = resources.stores
+    until, interactions = await stores.interactions.newest(datetime.now(UTC))
+    products = await stores.catalog.size()
     if products == 0:
         raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
-    products_changed, corrected = await resources.products.newest_change(), await resources.exclusions.newest_change()
+    products_changed, corrected = await stores.catalog.newest_change(), await stores.exclusions.newest_change()
     return Mark(until, interactions, products, products_changed, corrected)
 
 
 async def train_and_activate(
-    resources: Resources,
+    resources: TrainingResources,
     seed: int | None = None,
     progress: ReportProgress | None = None,
     *,
@@ -107,8 +108,8 @@ async def train_and_activate(
     name = _fingerprint(plan, mark, current[0].version if current and kind is not TrainingKind.FULL else None)
     async with work_folder(root, name, lambda: tell("waiting for another training to end", 0.0)) as folder:
         await export(
-            resources.products,
-            resources.interactions,
+            resources.stores.catalog,
+            resources.stores.interactions,
             folder / EXPORT,
             mark.until,
             lambda stage, done: tell(stage, done * _EXPORT_SHARE),
@@ -123,9 +124,9 @@ async def train_and_activate(
             raise
         await tell("storing", _TRAINED_SHARE)
         snapshot = _snapshot(trained, kind, started)
-        await resources.snapshots.save(snapshot, folder / PACK)
+        await resources.stores.snapshots.save(snapshot, folder / PACK)
         snapshot = await _activated(resources, snapshot, trained)
-    await resources.model.prune(resources.settings.model.snapshots_kept)
+    await resources.models.prune(resources.settings.model.snapshots_kept)
     await tell("done", 1.0)
     return snapshot
 
@@ -143,12 +144,12 @@ async def _nobody(_stage: str, _fraction: float) -> None:
     """ReportProgress that nobody follows."""
 
 
-async def _current(resources: Resources, kind: TrainingKind) -> tuple[ModelSnapshot, Path] | None:
+async def _current(resources: TrainingResources, kind: TrainingKind) -> tuple[ModelSnapshot, Path] | None:
     """The model in use and its folder; None when there is none that this version can read."""
-    snapshot = await resources.snapshots.current()
+    snapshot = await resources.stores.snapshots.current()
     if snapshot is not None and snapshot.format == FORMAT_VERSION:
         try:
-            return snapshot, await resources.model.fetch(snapshot.version)
+            return snapshot, await resources.models.fetch(snapshot.version)
         except (SnapshotError, BrokenSnapshotError) as error:
             _log.warning("current_model_unusable", version=snapshot.version, reason=str(error))
     if kind is not TrainingKind.FULL:
@@ -208,13 +209,13 @@ def _snapshot(trained: Trained, kind: TrainingKind, started: datetime) -> ModelS
     )
 
 
-async def _activated(resources: Resources, snapshot: ModelSnapshot, trained: Trained) -> ModelSnapshot:
+async def _activated(resources: TrainingResources, snapshot: ModelSnapshot, trained: Trained) -> ModelSnapshot:
     verdict = trained.verdict
     if not verdict.accepted:
-        await resources.snapshots.reject(snapshot.version, verdict.reason)
+        await resources.stores.snapshots.reject(snapshot.version, verdict.reason)
         _log.warning("model_rejected", version=snapshot.version, reason=verdict.reason)
         return replace(snapshot, rejection=verdict.reason)
-    await resources.model.activate(snapshot.version)
+    await resources.models.activate(snapshot.version)
     _log.info(
         "model_trained",
         version=snapshot.version,

@@ -181,12 +181,12 @@ def _show_samples(texts: list[Explanation], strays: list[Strays]) -> None:
 async def _strays(front: Front, texts: list[Explanation], known: list[Explanation]) -> list[Strays]:
     """What each text mentions beyond the evidence of the one at its place in `known`."""
     resources = front.resources
-    products = {product.id: product async for product in resources.products.all()}
+    products = {product.id: product async for product in resources.stores.catalog.all()}
     labels = {id_: category.name for id_, category in (await resources.catalog.categories()).items()}
     checker = Checker(products, labels)
     found = []
     for text, facts in zip(texts, known, strict=True):
-        profile = await resources.users.profile(facts.actor_key.removeprefix("u:"))
+        profile = await resources.stores.users.profile(facts.actor_key.removeprefix("u:"))
         shopper = [labels.get(id_, id_) for id_, _ in profile.categories] if profile else []
         found.append(checker.strays(text.text.text if text.text else "", facts.product_id, facts.evidence, shopper))
     return found

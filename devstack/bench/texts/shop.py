@@ -23,7 +23,7 @@ from devstack.stack.process import running
 from devstack.stack.servers import mongo_server, valkey_server
 from graphql_api.relay import decode_id, encode_id
 from shop.entities.events import Topic
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import MongoSettings, RedisSettings, Settings
 from shop.store.database import iterate
 from shop.store.event_log import EventLog
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from shop.entities.explanations import Explanation
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
 
 QUERY = """
 query ($input: RecommendationInput) {
@@ -69,17 +69,19 @@ class BenchShop:
 
     async def shoppers(self, count: int) -> list[str]:
         """Shoppers of the demo data, always the same ones. Raises ClickException when there are not as many."""
-        async with open_resources(self.settings) as resources:
+        async with open_serving(self.settings, start=False) as resources:
             query = {"role": "shopper"}
-            found = sorted([row["_id"] async for row in iterate(resources.database, "users", query, fields=["_id"])])
+            found = sorted(
+                [row["_id"] async for row in iterate(resources.stores.database, "users", query, fields=["_id"])]
+            )
         if len(found) < count:
             raise click.ClickException(f"There are {len(found)} shoppers only; --households makes more.")
         return found[:count]
 
     async def favourites(self, count: int) -> list[str]:
         """Products that most shoppers have bought."""
-        async with open_resources(self.settings) as resources:
-            return [product.id async for product in resources.products.most_popular(count)]
+        async with open_serving(self.settings, start=False) as resources:
+            return [product.id async for product in resources.stores.catalog.most_popular(count)]
 
     @contextlib.asynccontextmanager
     async def serving(self, name: str, writer: Mapping[str, str]) -> AsyncIterator[Front]:
@@ -99,7 +101,7 @@ class BenchShop:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(running(api, self.data.logs / f"{name}-api.log"))
             await stack.enter_async_context(running(worker_program(environment), log))
-            resources = await stack.enter_async_context(open_resources(settings))
+            resources = await stack.enter_async_context(open_serving(settings, start=False))
             connection = await Connection.open(api.port or 0)
             stack.push_async_callback(connection.close)
             yield Front(connection, resources, log)
@@ -110,7 +112,7 @@ class Front:
     """A served shop: where lists are asked for, and where their texts are found."""
 
     connection: Connection
-    resources: Resources
+    resources: ServingResources
     worker_log: Path
 
     async def ask(self, ask: Ask) -> tuple[list[tuple[str, str]], float]:
@@ -125,7 +127,7 @@ class Front:
 
     async def announced(self) -> Counter[str]:
         """How often each text, by its key, was announced as ready."""
-        log = EventLog(self.resources.redis, self.resources.redis, self.resources.keys)
+        log = EventLog(self.resources.stores.redis, self.resources.stores.redis, self.resources.stores.keys)
         newest, at, keys = await log.newest_id(), "0-0", Counter[str]()
         while events := await log.between(at, newest):
             keys.update(event.data["key"] for event in events if event.topic is Topic.EXPLANATION_READY)
@@ -134,7 +136,7 @@ class Front:
 
     async def texts(self, keys: Iterable[str]) -> dict[str, Explanation]:
         """The stored texts of these keys."""
-        return await self.resources.explanation_store.stored(list(keys))
+        return await self.resources.stores.explanations.stored(list(keys))
 
     def said(self) -> Counter[str]:
         """What the worker said about the provider, counted: failures by their error, texts that were not proved."""
@@ -168,8 +170,8 @@ async def _fill(settings: Settings, households: int) -> None:
     from mongo_seed.seed import seed
     from workers.training.run import train_and_activate
 
-    async with open_resources(settings) as resources:
+    async with open_serving(settings, start=False) as resources:
         click.echo(f"seeding {households} households", err=True)
-        await seed(resources.database, sample=households)
+        await seed(resources.stores.database, sample=households)
         click.echo("training", err=True)
-        await train_and_activate(resources, guarded=False)
+        await train_and_activate(resources.training, guarded=False)

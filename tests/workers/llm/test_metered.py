@@ -13,7 +13,7 @@ import pytest
 from mongo_seed.migrate import migrate
 from shop.entities.explanations import TextSource
 from shop.entities.usage import Budget, Purpose, UsageCounts
-from shop.resources import open_resources
+from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
 from tests.fixtures import llm_server
 from tests.fixtures.cable import cable
@@ -26,7 +26,7 @@ from workers.llm.template import TemplateProvider
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shop.resources import Resources
+    from shop.resources.serving import ServingResources
     from shop.settings import Settings
     from shop.store.database import Database
     from tests.fixtures.llm_server import LlmServer
@@ -49,8 +49,8 @@ def paid(settings: Settings, server: LlmServer, **others: Any) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def worker(settings: Settings) -> AsyncIterator[tuple[Writer, Resources]]:
-    async with open_resources(settings) as resources:
+async def worker(settings: Settings) -> AsyncIterator[tuple[Writer, ServingResources]]:
+    async with open_serving(settings, start=False) as resources:
         writer = metered_writer(resources)
         yield writer, resources
         await writer.aclose()
@@ -63,12 +63,12 @@ async def written(settings: Settings, *, times: int = 1) -> list[WrittenText]:
 
 
 async def books(settings: Settings) -> UsageCounts:
-    async with open_resources(settings) as resources:
-        return (await resources.llm_usage.report()).totals
+    async with open_serving(settings, start=False) as resources:
+        return (await resources.usage.report()).totals
 
 
-async def budget(resources: Resources, purpose: Purpose = Purpose.EXPLAIN) -> Budget:
-    (found,) = [one for one in await resources.llm_budget.all() if one.purpose is purpose]
+async def budget(resources: ServingResources, purpose: Purpose = Purpose.EXPLAIN) -> Budget:
+    (found,) = [one for one in await resources.budgets.all() if one.purpose is purpose]
     return found
 
 
@@ -83,8 +83,8 @@ async def test_every_call_is_in_the_books_with_its_tokens_and_cost(settings: Set
         await writer.insight(INSIGHT)
         await writer.explain(replace(TASK, items=()))
 
-    async with open_resources(settings) as later:
-        rows = (await later.llm_usage.report()).rows
+    async with open_serving(settings, start=False) as later:
+        rows = (await later.usage.report()).rows
     assert [(row.purpose, row.source, row.model) for row in rows] == [
         (Purpose.EXPLAIN, TextSource.ANTHROPIC, "claude-haiku-4-5"),
         (Purpose.INSIGHT, TextSource.ANTHROPIC, "claude-haiku-4-5"),
@@ -222,7 +222,7 @@ async def test_a_streamed_text_is_counted_and_paid_however_it_ends(settings: Set
         await anext(left)
         await left.aclose()
         spent = await budget(resources, Purpose.STREAM)
-        (row,) = (await resources.llm_usage.report()).rows
+        (row,) = (await resources.usage.report()).rows
 
     assert isinstance(whole[-1], TextChecked)
     assert whole[-1].written.source is TextSource.ANTHROPIC

@@ -1,0 +1,137 @@
+"""Everything that the API answers with: the model in memory, and whatever ranks, records and corrects."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from shop.resources.stores import open_stores
+from shop.resources.texts import TextResources, text_resources
+from shop.resources.training import TrainingResources
+from shop.services.bandit import BanditService
+from shop.services.corrections import CorrectionService
+from shop.services.explanation_stream import ExplanationStream
+from shop.services.feedback import FeedbackService
+from shop.services.history import HistoryService
+from shop.services.interactions import InteractionService
+from shop.services.merchandising import MerchandisingService
+from shop.services.models import ModelService
+from shop.services.recommendations import RecommendationService
+from shop.store.bandit import BanditStore
+from shop.store.merchandising import MerchandisingStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.settings import Settings
+
+_MODEL_POLL_SECONDS = 30
+_MERCHANDISING_POLL_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ServingResources(TextResources):
+    """The services of a process that serves lists."""
+
+    models: ModelService
+    history: HistoryService
+    merchandising: MerchandisingService
+    bandit: BanditService
+    recommendations: RecommendationService
+    interactions: InteractionService
+    corrections: CorrectionService
+    feedback: FeedbackService
+    explanation_stream: ExplanationStream
+
+    @property
+    def training(self) -> TrainingResources:
+        """The part of it that a training in the same process would use."""
+        return TrainingResources(self.settings, self.stores, self.models)
+
+
+def _over(texts: TextResources) -> ServingResources:
+    settings, stores, hub, catalog = texts.settings, texts.stores, texts.hub, texts.catalog
+    models = ModelService(stores.snapshots, hub, settings.model.cache_dir)
+    models.follow()
+    history = HistoryService(stores.interactions, stores.exclusions, stores.sessions, hub, settings.model.history_limit)
+    merchandising = MerchandisingService(MerchandisingStore(stores.database), catalog, hub)
+    bandit = BanditService(
+        BanditStore(stores.database, stores.redis, stores.keys),
+        stores.recommendation_log,
+        settings.model.bandit_half_life_days,
+    )
+    return ServingResources(
+        **{field.name: getattr(texts, field.name) for field in fields(texts)},
+        models=models,
+        history=history,
+        merchandising=merchandising,
+        bandit=bandit,
+        recommendations=RecommendationService(
+            models,
+            history,
+            catalog,
+            merchandising,
+            texts.explanations,
+            stores.recommendation_log,
+            bandit,
+            texts.budgets,
+            settings.model,
+        ),
+        interactions=InteractionService(
+            stores.interactions, stores.sessions, history, catalog, texts.insights, bandit, hub
+        ),
+        corrections=CorrectionService(
+            stores.interactions, stores.exclusions, stores.sessions, history, texts.explanations, texts.insights, hub
+        ),
+        feedback=FeedbackService(stores.feedback, texts.explanations),
+        explanation_stream=ExplanationStream(texts.explanations, hub),
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_serving(settings: Settings, *, start: bool = True) -> AsyncIterator[ServingResources]:
+    """Connected lazily. `start` also loads the model, follows the event log and fills the catalogue's cache."""
+    async with open_stores(settings) as stores, contextlib.AsyncExitStack() as closing:
+        resources = _over(text_resources(settings, stores))
+        closing.push_async_callback(resources.usage.stop)
+        if start:
+            await _start(resources, closing)
+        yield resources
+
+
+async def _start(resources: ServingResources, closing: contextlib.AsyncExitStack) -> None:
+    resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
+    closing.push_async_callback(resources.bandit.stop)
+    log = resources.stores.recommendation_log
+    log.start()
+    closing.push_async_callback(log.stop)
+    resources.usage.start()
+    resources.budgets.start()
+    closing.push_async_callback(resources.budgets.stop)
+    await resources.hub.start()
+    closing.push_async_callback(resources.hub.stop)
+    await resources.models.try_refresh()
+    await resources.merchandising.try_refresh()
+    for work in (resources.catalog.warm(), _poll_model(resources), _poll_merchandising(resources)):
+        closing.push_async_callback(_cancel, asyncio.create_task(work))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _poll_model(resources: ServingResources) -> None:
+    """The event log announces a new model at once; this catches what it could not deliver."""
+    while True:
+        await asyncio.sleep(_MODEL_POLL_SECONDS if resources.models.active else 2)
+        await resources.models.try_refresh()
+
+
+async def _poll_merchandising(resources: ServingResources) -> None:
+    """As with the model: for what the event log could not deliver."""
+    while True:
+        await asyncio.sleep(_MERCHANDISING_POLL_SECONDS)
+        await resources.merchandising.try_refresh()

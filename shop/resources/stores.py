@@ -1,0 +1,102 @@
+"""Connections to MongoDB and Redis, and the repositories over them that every role may use."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shop.store import database as mongo
+from shop.store import redis
+from shop.store.audit import AuditStore
+from shop.store.catalog import CatalogStore
+from shop.store.event_log import BLOCK_SECONDS, EventLog
+from shop.store.exclusions import ExclusionStore
+from shop.store.explanations import ExplanationStore, InsightStore
+from shop.store.feedback import FeedbackStore
+from shop.store.interactions import InteractionStore
+from shop.store.jobs import JobStore
+from shop.store.keys import Keys
+from shop.store.models import SnapshotStore
+from shop.store.queue import ArqQueue
+from shop.store.recommendation_log import RecommendationLog
+from shop.store.rollups import RollupStore
+from shop.store.schedules import ScheduleStore
+from shop.store.sessions import SessionStore
+from shop.store.usage import SpentStore, UsageStore
+from shop.store.users import UserStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.jobs import JobQueue
+    from shop.settings import Settings
+    from shop.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Repositories over one pair of connections."""
+
+    database: Database
+    redis: redis.Redis
+    keys: Keys
+    queue: JobQueue
+    event_log: EventLog
+    users: UserStore
+    catalog: CatalogStore
+    interactions: InteractionStore
+    exclusions: ExclusionStore
+    sessions: SessionStore
+    explanations: ExplanationStore
+    insights: InsightStore
+    feedback: FeedbackStore
+    snapshots: SnapshotStore
+    jobs: JobStore
+    schedules: ScheduleStore
+    recommendation_log: RecommendationLog
+    rollups: RollupStore
+    usage: UsageStore
+    spent: SpentStore
+    audit: AuditStore
+
+
+@contextlib.asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """All of them; nothing is sent before it is needed."""
+    client, database = mongo.connect(settings.mongo)
+    cache = redis.connect(settings.redis)
+    reader = redis.connect(settings.redis, patience_seconds=BLOCK_SECONDS)
+    async with contextlib.AsyncExitStack() as closing:  # each part is closed, even if another cannot be
+        closing.callback(client.close)
+        for connections in (cache, reader):
+            closing.push_async_callback(connections.connection_pool.disconnect)
+            closing.push_async_callback(connections.aclose)
+        yield _over(database, cache, reader, Keys(settings.redis.prefix))
+
+
+def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Keys) -> Stores:
+    insights, audit = InsightStore(database), AuditStore(database)
+    return Stores(
+        database=database,
+        redis=client,
+        keys=keys,
+        queue=ArqQueue(client, keys),
+        event_log=EventLog(client, reader, keys),
+        users=UserStore(database),
+        catalog=CatalogStore(database),
+        interactions=InteractionStore(database),
+        exclusions=ExclusionStore(database, insights, audit),
+        sessions=SessionStore(client, keys),
+        explanations=ExplanationStore(database, client, keys),
+        insights=insights,
+        feedback=FeedbackStore(database),
+        snapshots=SnapshotStore(database),
+        jobs=JobStore(database),
+        schedules=ScheduleStore(database),
+        recommendation_log=RecommendationLog(database),
+        rollups=RollupStore(database),
+        usage=UsageStore(database),
+        spent=SpentStore(client, keys),
+        audit=audit,
+    )

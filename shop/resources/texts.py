@@ -1,0 +1,79 @@
+"""What writes texts: explanations and insights, their budgets, and the jobs that order them. Imports no numerics."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shop.resources.stores import open_stores
+from shop.services.budgets import BudgetService
+from shop.services.catalog import CatalogService
+from shop.services.events import EventHub
+from shop.services.explanations import ExplanationService
+from shop.services.insights import InsightService
+from shop.services.jobs import JobService
+from shop.services.usage import UsageService
+from shop.services.users import UserService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.resources.stores import Stores
+    from shop.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TextResources:
+    """The services of a process that writes texts, and the base of what any other one has."""
+
+    settings: Settings
+    stores: Stores
+    hub: EventHub
+    users: UserService
+    catalog: CatalogService
+    jobs: JobService
+    explanations: ExplanationService
+    insights: InsightService
+    budgets: BudgetService
+    usage: UsageService
+
+
+def text_resources(settings: Settings, stores: Stores) -> TextResources:
+    """Composed; nothing runs yet."""
+    hub = EventHub(stores.event_log)
+    catalog = CatalogService(stores.catalog, hub, settings.api.product_cache_size)
+    budgets = BudgetService(stores.spent, stores.usage, settings.llm)
+    usage = UsageService(stores.usage, budgets, settings.llm)
+    return TextResources(
+        settings=settings,
+        stores=stores,
+        hub=hub,
+        users=UserService(stores.users, hub, settings),
+        catalog=catalog,
+        jobs=JobService(stores.jobs, stores.queue, hub),
+        explanations=ExplanationService(stores.explanations, stores.queue, catalog, settings.llm, usage),
+        insights=InsightService(
+            stores.insights,
+            stores.users,
+            stores.interactions,
+            stores.exclusions,
+            catalog,
+            stores.queue,
+            hub,
+            settings.llm.insight_refresh_events,
+        ),
+        budgets=budgets,
+        usage=usage,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_texts(settings: Settings) -> AsyncIterator[TextResources]:
+    """Connected lazily. At the end the usage that was counted and not yet stored is stored."""
+    async with open_stores(settings) as stores:
+        resources = text_resources(settings, stores)
+        try:
+            yield resources
+        finally:
+            await resources.usage.stop()
