@@ -184,8 +184,10 @@ class BanditService:
         self._sending = None
 
     async def _add(self, batch_id: str, increment: BanditState) -> None:
-        while not await self._store.add(batch_id, increment, self._half_life):
+        """What Redis has acknowledged is known here from then on, so that it can be put back if Redis loses it."""
+        while (stored := await self._store.add(batch_id, increment, self._half_life)) is None:
             await self._restore()
+        self._known = stored
 
     async def _restore(self) -> None:
         """Redis is new or has lost the state: the one with the most updates goes in, durable copy or own."""

@@ -205,6 +205,25 @@ async def test_the_durable_copy_comes_back_when_redis_has_lost_it(settings: Sett
         assert (await settled(resources)).weight == pytest.approx(learnt.weight + 3)
 
 
+async def test_what_redis_has_acknowledged_survives_that_it_forgets(settings: Settings, database: Database) -> None:
+    async with process(settings, database) as resources:
+        store, key = BanditStore(database, resources.redis, resources.keys), resources.keys.bandit(LAYOUT)
+        show(resources, a_list())
+        await settled(resources)
+
+        # when Redis loses a list before this process reads the state again
+        show(resources, a_list(seed=1))
+
+        async def acknowledged() -> bool:
+            stored = await store.read()
+            return stored is not None and stored.batches == 2
+
+        await until(acknowledged, "the list to be sent")
+        await resources.redis.delete(key)
+
+        assert (await settled(resources)).weight == pytest.approx(6)
+
+
 async def test_an_older_copy_never_replaces_a_newer_one(settings: Settings, database: Database) -> None:
     await migrate(database)
     async with open_resources(settings) as resources:
