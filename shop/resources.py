@@ -184,7 +184,7 @@ async def open_resources(settings: Settings, *, serve: bool = False) -> AsyncIte
 
 
 async def _serve(resources: Resources, closing: contextlib.AsyncExitStack) -> None:
-    resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
+    await resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
     closing.push_async_callback(resources.bandit.stop)
     resources.recommendation_log.start()
     closing.push_async_callback(resources.recommendation_log.stop)

@@ -103,7 +103,9 @@ class BanditService:
         stored = await self._store.read() or await self._store.load()
         return stored.state if stored else BanditState.empty()
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        """Reads the state before the first list is drawn; while a database is away, the worker goes on trying."""
+        await self._attempt([self._read])
         self._worker = asyncio.create_task(self._run(), name="bandit")
 
     async def flush(self) -> None:

@@ -224,6 +224,24 @@ async def test_what_redis_has_acknowledged_survives_that_it_forgets(settings: Se
         assert (await settled(resources)).weight == pytest.approx(6)
 
 
+async def test_once_started_it_knows_what_was_learnt_before(settings: Settings, database: Database) -> None:
+    async with process(settings, database) as resources:
+        shown = a_list()
+        show(resources, shown)
+        resources.bandit.acted([click(shown)])
+        await settled(resources)
+
+    async with open_resources(settings) as resources:
+        await resources.redis.delete(resources.keys.bandit(LAYOUT))
+        await resources.bandit.start()
+        state = resources.bandit.state
+        await resources.bandit.stop()
+
+    assert state is not None
+    assert state.weight == pytest.approx(3, rel=1e-3)
+    assert state.squares == pytest.approx(1, rel=1e-3)
+
+
 async def test_an_older_copy_never_replaces_a_newer_one(settings: Settings, database: Database) -> None:
     await migrate(database)
     async with open_resources(settings) as resources:
