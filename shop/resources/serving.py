@@ -102,7 +102,7 @@ async def open_serving(settings: Settings, *, start: bool = True) -> AsyncIterat
 
 
 async def _start(resources: ServingResources, closing: contextlib.AsyncExitStack) -> None:
-    resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
+    await resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
     closing.push_async_callback(resources.bandit.stop)
     log = resources.stores.recommendation_log
     log.start()

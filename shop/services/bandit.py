@@ -103,7 +103,9 @@ class BanditService:
         stored = await self._store.read() or await self._store.load()
         return stored.state if stored else BanditState.empty()
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        """Reads the state before the first list is drawn; while a database is away, the worker goes on trying."""
+        await self._attempt([self._read])
         self._worker = asyncio.create_task(self._run(), name="bandit")
 
     async def flush(self) -> None:
@@ -184,8 +186,10 @@ class BanditService:
         self._sending = None
 
     async def _add(self, batch_id: str, increment: BanditState) -> None:
-        while not await self._store.add(batch_id, increment, self._half_life):
+        """What Redis has acknowledged is known here from then on, so that it can be put back if Redis loses it."""
+        while (stored := await self._store.add(batch_id, increment, self._half_life)) is None:
             await self._restore()
+        self._known = stored
 
     async def _restore(self) -> None:
         """Redis is new or has lost the state: the one with the most updates goes in, durable copy or own."""

@@ -32,8 +32,8 @@ _NUMBERS = _HEADER + len(_UPPER[0]) + DIMENSION + 2
 # lost is not added twice. What is there fades by its age, so that the sums are those of discounted least squares.
 _ADD = """
 local old = redis.call('GET', KEYS[1])
-if not old or #old ~= #ARGV[1] then return 0 end
-if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3]) then return 1 end
+if not old or #old ~= #ARGV[1] then return false end
+if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3]) then return old end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local batches, at = struct.unpack('<dd', old)
@@ -43,8 +43,9 @@ for place = 17, #old, 8 do
   local before, more = struct.unpack('<d', old, place), struct.unpack('<d', ARGV[1], place)
   parts[#parts + 1] = struct.pack('<d', before * keep + more)
 end
-redis.call('SET', KEYS[1], table.concat(parts))
-return 1
+local new = table.concat(parts)
+redis.call('SET', KEYS[1], new)
+return new
 """
 
 
@@ -72,12 +73,12 @@ class BanditStore:
             data = await cast("Awaitable[bytes | None]", self._redis.get(self._keys.bandit(LAYOUT)))
         return _unpack(data) if data is not None and len(data) == 8 * _NUMBERS else None
 
-    async def add(self, batch_id: str, increment: BanditState, half_life_seconds: float) -> bool:
-        """Adds to the shared state, once for each batch id; False if Redis does not hold a state to add to."""
+    async def add(self, batch_id: str, increment: BanditState, half_life_seconds: float) -> StoredBandit | None:
+        """Adds to the shared state, once for each batch id, and returns it; None if Redis holds no state to add to."""
         keys = [self._keys.bandit(LAYOUT), self._keys.bandit_batch(batch_id)]
         with redis_errors():
-            added = await self._add(keys=keys, args=[_pack(StoredBandit(increment)), half_life_seconds, _BATCH_SECONDS])
-        return bool(added)
+            data = await self._add(keys=keys, args=[_pack(StoredBandit(increment)), half_life_seconds, _BATCH_SECONDS])
+        return _unpack(data) if data is not None else None
 
     async def restore(self, stored: StoredBandit) -> None:
         """Puts a state where Redis has none; one that is there stays."""

@@ -206,6 +206,46 @@ async def test_the_durable_copy_comes_back_when_redis_has_lost_it(settings: Sett
         assert (await settled(resources)).weight == pytest.approx(learnt.weight + 3)
 
 
+async def test_what_redis_has_acknowledged_survives_that_it_forgets(settings: Settings, database: Database) -> None:
+    async with process(settings, database) as resources:
+        store, key = (
+            BanditStore(database, resources.stores.redis, resources.stores.keys),
+            resources.stores.keys.bandit(LAYOUT),
+        )
+        show(resources, a_list())
+        await settled(resources)
+
+        # when Redis loses a list before this process reads the state again
+        show(resources, a_list(seed=1))
+
+        async def acknowledged() -> bool:
+            stored = await store.read()
+            return stored is not None and stored.batches == 2
+
+        await until(acknowledged, "the list to be sent")
+        await resources.stores.redis.delete(key)
+
+        assert (await settled(resources)).weight == pytest.approx(6)
+
+
+async def test_once_started_it_knows_what_was_learnt_before(settings: Settings, database: Database) -> None:
+    async with process(settings, database) as resources:
+        shown = a_list()
+        show(resources, shown)
+        resources.bandit.acted([click(shown)])
+        await settled(resources)
+
+    async with open_serving(settings, start=False) as resources:
+        await resources.stores.redis.delete(resources.stores.keys.bandit(LAYOUT))
+        await resources.bandit.start()
+        state = resources.bandit.state
+        await resources.bandit.stop()
+
+    assert state is not None
+    assert state.weight == pytest.approx(3, rel=1e-3)
+    assert state.squares == pytest.approx(1, rel=1e-3)
+
+
 async def test_an_older_copy_never_replaces_a_newer_one(settings: Settings, database: Database) -> None:
     await migrate(database)
     async with open_serving(settings, start=False) as resources:
