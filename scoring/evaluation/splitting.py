@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.data.interactions import DAY, PURCHASE, Pairs, fold
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
 from scoring.types import History
 
 if TYPE_CHECKING:

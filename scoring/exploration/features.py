@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.data.interactions import EVENT_STRENGTHS
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
 from scoring.exploration.bandit import DIMENSION
 from scoring.types import Impression, Scenario
 
