@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from scoring.data.dataset import Dataset
     from scoring.data.profile import Profile
-    from scoring.evaluation.splitting import EvaluationCase, EvaluationProtocol
+    from scoring.evaluation.protocol import EvaluationProtocol
+    from scoring.evaluation.splitting import EvaluationCase
 
 
 class Product:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from scoring.evaluation.splitting import EvaluationProtocol
+from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.ranking.calibration import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:

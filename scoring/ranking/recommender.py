@@ -18,7 +18,7 @@ from scoring.data.interactions import DAY
 from scoring.data.items import ItemIndex
 from scoring.data.profile import Profile, View, fold_history, last_viewed, seeds_profile, session_profile
 from scoring.data.state import BrokenSnapshotError
-from scoring.evaluation.splitting import EvaluationProtocol
+from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.exploration.bandit import bandit_scores, draw_probabilities
 from scoring.exploration.features import Traits, encode, impression
 from scoring.ranking.calibration import SHOWN, level_of
