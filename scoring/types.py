@@ -1,17 +1,14 @@
-"""The vocabulary of scoring: enums, queries and results that every other module shares. Arrays only, no I/O."""
+"""The vocabulary of scoring: enums and values that every other module shares. A leaf: it imports nothing of scoring."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from scoring.exploration.bandit import BanditState
-    from scoring.ranking.rules import Ruling
 
 
 class Scenario(StrEnum):
@@ -126,28 +123,12 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One request to the recommender. `now` is unix seconds; `seed` makes exploration reproducible."""
+class Ruling:
+    """What the rules that apply come to, over the whole catalogue."""
 
-    scenario: Scenario
-    history: History
-    now: int
-    limit: int
-    seeds: tuple[int, ...] = ()  # the products of SIMILAR, BOUGHT_TOGETHER and CART, as indexes
-    exclude: tuple[int, ...] = ()
-    include_purchased: bool = False
-    diversity: float = 0.2  # 0 to 1
-    filter: ItemFilter = field(default_factory=ItemFilter)
-    available: NDArray[np.bool_] | None = None  # (items,): what may be shown as things stand, say by stock
-    rules: Ruling | None = None  # what the shop's rules come to
-    caps: Caps = Caps()
-    tastes: Tastes = field(default_factory=Tastes)
-    local_hour: int | None = None  # 0 to 23
-    device: str | None = None
-    exploration_share: float = 0.0  # the part of the list that may be exploration, 0 to 1
-    seed: int = 0
-    weights: dict[Component, float] | None = None  # None: the snapshot's own
-    bandit: BanditState | None = None  # what clicks taught; None: exploration draws evenly
+    excluded: NDArray[np.bool_]  # (items,)
+    factors: NDArray[np.float32]  # (items,), 1 where no rule says anything
+    pins: tuple[tuple[int, int], ...]  # (item, wished position from 1), the one that decides first
 
 
 @dataclass(frozen=True, slots=True)

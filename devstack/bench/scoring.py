@@ -72,8 +72,9 @@ def _milliseconds(recommender: Recommender, dataset: Dataset) -> tuple[list[floa
     """Of whole lists, and of scoring and finding the best hundred alone."""
     from scoring.data.profile import fold_history
     from scoring.evaluation.splitting import Histories
+    from scoring.ranking.query import Query
     from scoring.ranking.slate import best_first
-    from scoring.types import Query, Scenario
+    from scoring.types import Scenario
 
     histories = Histories(dataset.interactions)
     now = int(dataset.interactions.times.max())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from scoring.components.demand import Demand
     from scoring.data.items import ItemIndex
-    from scoring.types import History, Query
+    from scoring.types import History
 
 LAYOUT = 1  # raise it when a feature changes its meaning: sums of another layout are worthless
 _DENSE = 12
@@ -66,8 +66,20 @@ def _levels(prices: NDArray[np.float32], groups: NDArray[np.int32]) -> NDArray[n
     return levels
 
 
-def encode(query: Query, traits: Traits, items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Features of some products for a query, shape (products, DIMENSION), each in [-1, 1].
+@dataclass(frozen=True, slots=True)
+class BanditContext:
+    """What the bandit knows about a request."""
+
+    scenario: Scenario
+    history: History
+    device: str | None = None
+    local_hour: int | None = None  # 0 to 23
+
+
+def encode(
+    context: BanditContext, traits: Traits, items: NDArray[np.int32], scores: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Features of some products in a context, shape (products, DIMENSION), each in [-1, 1].
 
     scores: calibrated scores of the hybrid model. Categories are crossed with device, part of the day and scenario by
     feature hashing with signs (Weinberger et al. 2009), which keeps expected products of two rows unchanged. Values
@@ -79,15 +91,15 @@ def encode(query: Query, traits: Traits, items: NDArray[np.int32], scores: NDArr
     rows[:, 2] = traits.demand[items]
     rows[:, 3] = traits.newness[items]
     rows[:, 4] = traits.price_level[items]
-    rows[:, 5] = _affinity(query.history, traits.leaf)[traits.leaf[items]]
-    device, part = device_class(query.device), 0
-    if query.local_hour is not None:
-        turn = 2 * np.pi * (query.local_hour % 24) / 24
+    rows[:, 5] = _affinity(context.history, traits.leaf)[traits.leaf[items]]
+    device, part = device_class(context.device), 0
+    if context.local_hour is not None:
+        turn = 2 * np.pi * (context.local_hour % 24) / 24
         rows[:, 6], rows[:, 7] = np.sin(turn), np.cos(turn)
-        part = 1 + query.local_hour % 24 // _HOURS_PER_PART
+        part = 1 + context.local_hour % 24 // _HOURS_PER_PART
     if device:
         rows[:, 7 + device] = 1.0
-    scenario = next((place for place, kinds in enumerate(_SCENARIO_CLASSES, 1) if query.scenario in kinds), 0)
+    scenario = next((place for place, kinds in enumerate(_SCENARIO_CLASSES, 1) if context.scenario in kinds), 0)
     if scenario:
         rows[:, 9 + scenario] = 1.0
     everyone = np.arange(len(items))

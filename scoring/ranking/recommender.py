@@ -20,26 +20,18 @@ from scoring.data.profile import Profile, View, fold_history, last_viewed, seeds
 from scoring.data.state import BrokenSnapshotError
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.exploration.bandit import bandit_scores, draw_probabilities
-from scoring.exploration.features import Traits, encode, impression
+from scoring.exploration.features import BanditContext, Traits, encode, impression
 from scoring.ranking.calibration import SHOWN, level_of
 from scoring.ranking.ensemble import COMPONENTS, breakdowns, score_all, shares, signal_weights
+from scoring.ranking.pins import place_pins
 from scoring.ranking.plans import FusionPlan, FusionPlans
+from scoring.ranking.query import Query
 from scoring.ranking.reasons import Facts, Sources, Witness, due_again
 from scoring.ranking.repeats import repeats
 from scoring.ranking.rerank import Slot, diversify, explore, relaxations, within_caps
-from scoring.ranking.rules import place_pins
 from scoring.ranking.scenarios import Scenarios
 from scoring.ranking.slate import Slate, best_first
-from scoring.types import (
-    Component,
-    History,
-    ItemFilter,
-    Query,
-    RankedItem,
-    Reason,
-    ReasonKind,
-    Scenario,
-)
+from scoring.types import Component, History, ItemFilter, RankedItem, Reason, ReasonKind, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,7 +322,12 @@ class Recommender:
         return self._for_you(query, session_profile(profile, query.history), allowed)
 
     def _arrange(self, slate: Slate, query: Query, profile: Profile) -> tuple[Slate, list[Slot]]:
-        rows = encode(query, self.traits, slate.items, slate.scores)
+        rows = encode(
+            BanditContext(query.scenario, query.history, query.device, query.local_hour),
+            self.traits,
+            slate.items,
+            slate.scores,
+        )
         if query.bandit is not None and query.bandit.weight > 0 and query.scenario in _PERSONAL:
             fused = (slate.parts * slate.weights).sum(axis=1)
             level = level_of(np.sort(fused)[::-1])

@@ -12,13 +12,14 @@ from scoring.data.profile import last_viewed
 from scoring.ranking.ensemble import COMPONENTS, squash, weight_vector
 from scoring.ranking.repeats import repeats
 from scoring.ranking.slate import Slate, best_first, by_one
-from scoring.types import Component, ItemFilter, Query
+from scoring.types import Component, ItemFilter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.components.content import Content
     from scoring.data.items import ItemIndex
+    from scoring.ranking.query import Query
     from scoring.ranking.reasons import Facts
 
 _POOL = 100

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.ranking.query import Query
 from scoring.ranking.rules import RuleContext, Segment
-from scoring.types import Caps, Query, Reason, Scenario, Tastes
+from scoring.types import Caps, Reason, Scenario, Tastes
 from shop.bounded import BoundedDict
 from shop.entities.recommendations import (
     Degradation,

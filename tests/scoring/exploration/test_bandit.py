@@ -22,9 +22,10 @@ from scoring.exploration.bandit import (
     merge,
     update,
 )
-from scoring.exploration.features import Traits, device_class, encode, unpack_rows
+from scoring.exploration.features import BanditContext, Traits, device_class, encode, unpack_rows
+from scoring.ranking.query import Query
 from scoring.ranking.rerank import explore, inclusion
-from scoring.types import Component, Query, Scenario
+from scoring.types import Component, Scenario
 from tests.scoring.synthetic import START, history_of
 
 if TYPE_CHECKING:
@@ -209,10 +210,14 @@ def query(dataset: Dataset, **changed: object) -> Query:
     return replace(base, **changed)  # type: ignore[arg-type]
 
 
+def context_of(asked: Query) -> BanditContext:
+    return BanditContext(asked.scenario, asked.history, asked.device, asked.local_hour)
+
+
 def taught(recommender: Recommender, asked: Query, liked: NDArray[np.bool_], rounds: int = 30) -> BanditState:
     """What is learnt when every product is shown in this context and the liked ones are always clicked."""
     items = np.arange(recommender.n_items, dtype=np.int32)
-    rows = encode(asked, recommender.traits, items, np.full(len(items), 0.5, np.float32))
+    rows = encode(context_of(asked), recommender.traits, items, np.full(len(items), 0.5, np.float32))
     state = BanditState.empty()
     for _ in range(rounds):
         state = update(state, rows, liked.astype(np.float64))
@@ -276,7 +281,7 @@ def test_features_tell_contexts_apart_but_not_snapshots(recommender: Recommender
     items, scores = np.arange(20, dtype=np.int32), np.linspace(1, 0, 20, dtype=np.float32)
 
     def rows(**changed: object) -> NDArray[np.float64]:
-        return encode(query(dataset, **changed), recommender.traits, items, scores)
+        return encode(context_of(query(dataset, **changed)), recommender.traits, items, scores)
 
     base = rows()
     for changed in ({"device": "desktop"}, {"local_hour": 20}, {"local_hour": None}, {"scenario": Scenario.SIMILAR}):
@@ -284,7 +289,7 @@ def test_features_tell_contexts_apart_but_not_snapshots(recommender: Recommender
     assert (rows(local_hour=8 + 24) == base).all()
     assert (rows(device="Android phone") == base).all()
     again = Traits.of(recommender.index, recommender.facts.demand)
-    np.testing.assert_array_equal(encode(query(dataset), again, items, scores), base)
+    np.testing.assert_array_equal(encode(context_of(query(dataset)), again, items, scores), base)
 
 
 @pytest.mark.parametrize(

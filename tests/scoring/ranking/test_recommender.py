@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scoring.ranking.query import Query
 from scoring.types import (
     EVENT_CODES,
     Component,
     EventType,
     History,
     ItemFilter,
-    Query,
     RankedItem,
     Reason,
     ReasonKind,

@@ -12,20 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoring.learning.training import train
+from scoring.ranking.compiled_rules import CompiledRules
+from scoring.ranking.pins import place_pins
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
 from scoring.ranking.rules import (
-    CompiledRules,
     Rule,
     RuleAction,
     RuleContext,
     RuleSchedule,
-    Ruling,
     Scope,
     Segment,
     Target,
-    place_pins,
 )
-from scoring.types import Caps, Component, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario
+from scoring.types import Caps, Component, ItemFilter, RankedItem, Reason, ReasonKind, Ruling, Scenario
 from tests.scoring.ranking.test_recommender import BUY, NOBODY, NOW, SEEDED, admitted, items_of, queries
 from tests.scoring.synthetic import Shape, history_of, permuted, shop
 
