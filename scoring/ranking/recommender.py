@@ -21,14 +21,16 @@ from scoring.data.state import BrokenSnapshotError
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.exploration.bandit import bandit_scores, draw_probabilities
 from scoring.exploration.features import BanditContext, Traits, encode, impression
+from scoring.exploration.sampling import Slot, explore
 from scoring.ranking.calibration import SHOWN, level_of
+from scoring.ranking.caps import relaxations, within_caps
+from scoring.ranking.diversity import diversify
 from scoring.ranking.ensemble import COMPONENTS, breakdowns, score_all, shares, signal_weights
 from scoring.ranking.pins import place_pins
 from scoring.ranking.plans import FusionPlan, FusionPlans
 from scoring.ranking.query import Query
 from scoring.ranking.reasons import Facts, Sources, Witness, due_again
 from scoring.ranking.repeats import repeats
-from scoring.ranking.rerank import Slot, diversify, explore, relaxations, within_caps
 from scoring.ranking.scenarios import Scenarios
 from scoring.ranking.slate import Slate, best_first
 from scoring.types import Component, History, ItemFilter, RankedItem, Reason, ReasonKind, Scenario

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ from scoring.exploration.bandit import (
 )
 from scoring.exploration.features import BanditContext, Traits, device_class, encode, unpack_rows
 from scoring.ranking.query import Query
-from scoring.ranking.rerank import explore, inclusion
 from scoring.types import Component, Scenario
 from tests.scoring.synthetic import START, history_of
 
@@ -146,63 +144,6 @@ def test_arrays_of_another_shape_or_with_nan_are_refused() -> None:
         BanditState.from_arrays({**good, "gram": np.eye(3)})
     with pytest.raises(ValueError, match="not finite"):
         BanditState.from_arrays({**good, "response": np.full(DIMENSION, np.nan)})
-
-
-@given(arrays(np.float64, st.integers(1, 40), elements=st.floats(1e-6, 1e3)), st.floats(0, 1))
-def test_inclusion_probabilities_are_proportional_and_sum_up(odds: NDArray[np.float64], part: float) -> None:
-    chances = odds / odds.sum()
-    needed = max(int(part * len(odds)), 1)
-
-    included = inclusion(chances, needed)
-
-    assert included.sum() == pytest.approx(needed)
-    assert ((included > 0) & (included <= 1 + 1e-9)).all()
-    open_ = included < 1 - 1e-9
-    if open_.any():
-        ratio = included[open_] / chances[open_]
-        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
-
-
-@pytest.mark.parametrize(("limit", "share"), [(5, 0.1), (5, 0.3), (4, 0.5), (10, 0.25), (3, 1.0), (6, 0.75)])
-def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share: float) -> None:
-    runs, size = 6_000, 15
-    odds = np.geomspace(1, 60, size)[::-1]
-    seen: Counter[tuple[int, int]] = Counter()
-    logged: dict[tuple[int, int], float] = {}
-    most = 0
-    for seed in range(runs):
-        slots = explore(np.arange(size), size, limit, share, seed, lambda places: odds[places] / odds[places].sum())
-        most = max(most, sum(slot.exploration for slot in slots))
-        for position, slot in enumerate(slots):
-            seen[position, slot.place] += 1
-            logged[position, slot.place] = slot.propensity
-
-    for key, propensity in logged.items():
-        error = np.sqrt(propensity * (1 - propensity) / runs)
-        assert abs(seen[key] / runs - propensity) <= 5 * error, key
-    for position in range(limit):
-        assert sum(chance for (slot, _), chance in logged.items() if slot == position) == pytest.approx(1.0, abs=0.01)
-    assert most == int(np.ceil(share * limit - 1e-9)), "the share bounds what is explored"
-
-
-@given(st.integers(0, 60), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32), st.floats(0, 20))
-def test_uneven_slots_keep_the_contract(size: int, limit: int, share: float, seed: int, slope: float) -> None:
-    odds = np.exp(-slope * np.arange(size) / max(size, 1))
-
-    def chances(places: NDArray[np.int64]) -> NDArray[np.float64]:
-        even = np.full(len(places), 1 / max(len(places), 1))
-        return np.asarray(0.8 * odds[places] / odds[places].sum() + 0.2 * even)
-
-    slots = explore(np.arange(size), size, limit, share, seed, chances)
-
-    assert slots == explore(np.arange(size), size, limit, share, seed, chances)
-    assert len({slot.place for slot in slots}) == len(slots) == min(size, limit)
-    assert sum(slot.exploration for slot in slots) <= np.ceil(share * len(slots))
-    for position, slot in enumerate(slots):
-        assert 0 < slot.propensity <= 1 + 1e-9
-        assert slot.exploration or slot.place == position
-        assert not slot.rivals or (slot.rivals[0] == position and slot.place in slot.rivals)
-        assert bool(slot.rivals) or slot.propensity == 1.0
 
 
 def query(dataset: Dataset, **changed: object) -> Query:

@@ -11,7 +11,7 @@ import pytest
 from scoring.exploration.bandit import DIMENSION, BanditState, draw_probabilities, update
 from scoring.exploration.features import impression
 from scoring.exploration.off_policy import Replayed, bandit_policy, evaluate, exploit, explore_all, replay_slot
-from scoring.ranking.rerank import explore
+from scoring.exploration.sampling import explore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
