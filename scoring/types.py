@@ -25,6 +25,10 @@ class Scenario(StrEnum):
     NEXT_IN_SESSION = "NEXT_IN_SESSION"
 
 
+PERSONAL_SCENARIOS = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})  # rank the catalogue for one shopper
+SEEDED_SCENARIOS = frozenset({Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART})  # start from products
+
+
 class EventType(StrEnum):
     """What a shopper did with a product. The order of the members is the code used in arrays."""
 

@@ -11,14 +11,14 @@ import numpy as np
 from scoring.data.interactions import EVENT_STRENGTHS
 from scoring.data.ties import tie_breaker
 from scoring.exploration.bandit import DIMENSION
-from scoring.types import Impression, Scenario
+from scoring.types import PERSONAL_SCENARIOS, SEEDED_SCENARIOS, Impression
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.components.demand import Demand
     from scoring.data.items import ItemIndex
-    from scoring.types import History
+    from scoring.types import History, Scenario
 
 LAYOUT = 1  # raise it when a feature changes its meaning: sums of another layout are worthless
 _DENSE = 12
@@ -26,10 +26,7 @@ _HASHED = DIMENSION - _DENSE
 _HOURS_PER_PART = 4
 _DEVICES = {"tablet": ("tablet", "ipad"), "mobile": ("mobile", "phone", "android", "ios")}
 _DEVICE_CLASSES = ("other", *_DEVICES)
-_SCENARIO_CLASSES = (
-    frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION}),
-    frozenset({Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART}),
-)
+_SCENARIO_CLASSES = (PERSONAL_SCENARIOS, SEEDED_SCENARIOS)
 
 
 @dataclass(frozen=True, slots=True)

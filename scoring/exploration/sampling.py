@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place of the final list: which candidate, whether it was drawn, and the exact chance of it being here."""
+    """A position of the list: which candidate it shows, whether that was drawn, and its exact propensity there."""
 
-    place: int
+    candidate: int  # its row among the candidates
     exploration: bool
     propensity: float
     rivals: tuple[int, ...] = ()  # candidates that might have been here, the list's own first; none where it is fixed
     impression: Impression | None = None
+
+
+def fixed_slots(count: int) -> list[Slot]:
+    """The first `count` candidates in order, with nothing drawn."""
+    return [Slot(row, exploration=False, propensity=1.0) for row in range(count)]
 
 
 def explore(

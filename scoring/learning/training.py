@@ -24,8 +24,8 @@ from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, hold_out, split
 from scoring.learning.selection import FEWEST_CASES, choose, gather
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
+from scoring.ranking.model import Scorers
 from scoring.ranking.plans import Choice, FusionPlan, FusionPlans
-from scoring.ranking.recommender import Scorers
 from scoring.ranking.repeats import repeat_share, usual_gap
 from scoring.ranking.slate import best_first
 from scoring.types import DEFAULT_WEIGHTS, Component

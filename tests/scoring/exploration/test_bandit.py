@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from scoring.data.items import ItemIndex
 from scoring.exploration.bandit import (
     DIMENSION,
     BanditState,
@@ -151,6 +152,10 @@ def query(dataset: Dataset, **changed: object) -> Query:
     return replace(base, **changed)  # type: ignore[arg-type]
 
 
+def traits_of(recommender: Recommender) -> Traits:
+    return Traits.of(recommender.index, recommender.facts.demand)
+
+
 def context_of(asked: Query) -> BanditContext:
     return BanditContext(asked.scenario, asked.history, asked.device, asked.local_hour)
 
@@ -158,7 +163,7 @@ def context_of(asked: Query) -> BanditContext:
 def taught(recommender: Recommender, asked: Query, liked: NDArray[np.bool_], rounds: int = 30) -> BanditState:
     """What is learnt when every product is shown in this context and the liked ones are always clicked."""
     items = np.arange(recommender.n_items, dtype=np.int32)
-    rows = encode(context_of(asked), recommender.traits, items, np.full(len(items), 0.5, np.float32))
+    rows = encode(context_of(asked), traits_of(recommender), items, np.full(len(items), 0.5, np.float32))
     state = BanditState.empty()
     for _ in range(rounds):
         state = update(state, rows, liked.astype(np.float64))
@@ -222,15 +227,20 @@ def test_features_tell_contexts_apart_but_not_snapshots(recommender: Recommender
     items, scores = np.arange(20, dtype=np.int32), np.linspace(1, 0, 20, dtype=np.float32)
 
     def rows(**changed: object) -> NDArray[np.float64]:
-        return encode(context_of(query(dataset, **changed)), recommender.traits, items, scores)
+        return encode(context_of(query(dataset, **changed)), traits_of(recommender), items, scores)
 
     base = rows()
     for changed in ({"device": "desktop"}, {"local_hour": 20}, {"local_hour": None}, {"scenario": Scenario.SIMILAR}):
         assert (rows(**changed) != base).any(axis=1).all(), changed
     assert (rows(local_hour=8 + 24) == base).all()
     assert (rows(device="Android phone") == base).all()
-    again = Traits.of(recommender.index, recommender.facts.demand)
-    np.testing.assert_array_equal(encode(context_of(query(dataset)), again, items, scores), base)
+    # another catalogue, in which every category has another code
+    categories = [*dataset.catalogue.categories[:-1], ("aaa",)]
+    other = ItemIndex.of(replace(dataset.catalogue, categories=categories))
+    same = items % 8 != 119 % 8  # the price levels of the last product's category change
+    again = encode(context_of(query(dataset)), Traits.of(other, recommender.facts.demand), items, scores)
+    assert (other.leaf[items] != recommender.index.leaf[items]).all()
+    np.testing.assert_array_equal(again[same], base[same])
 
 
 @pytest.mark.parametrize(

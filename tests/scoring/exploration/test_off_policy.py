@@ -62,12 +62,12 @@ def simulated(seed: int, state: BanditState | None = None, lists: int = LISTS) -
         slots = explore(np.arange(CANDIDATES), CANDIDATES, LIMIT, SHARE, int(rng.integers(2**31)), chances)
         for slot in slots:
             if slot.rivals:
-                impressions.append(impression(rows, slot.place, slot.rivals))
+                impressions.append(impression(rows, slot.candidate, slot.rivals))
                 propensities.append(slot.propensity)
                 truths.append(truth[list(slot.rivals)])
                 rivals.append(rows[list(slot.rivals)])
                 owners.append(number)
-                features.append(rows[slot.place])
+                features.append(rows[slot.candidate])
     shown = np.array([truth[one.shown] for truth, one in zip(truths, impressions, strict=True)])
     rewards = (rng.random(len(shown)) < shown).astype(np.float64)
     return Log(

@@ -25,7 +25,7 @@ def test_slots_are_distinct_and_propensities_are_chances(size: int, limit: int, 
 
     assert slots == explore(order, size, limit, share, seed)
     assert len(slots) == min(size, limit)
-    assert len({slot.place for slot in slots}) == len(slots)
+    assert len({slot.candidate for slot in slots}) == len(slots)
     assert all(0 < slot.propensity <= 1 for slot in slots)
     assert all(slot.propensity < 1 or len(slots) + 1 >= size for slot in slots if slot.exploration)
 
@@ -39,8 +39,8 @@ def test_logged_propensities_agree_with_what_happens(limit: int, share: float) -
     explored = 0
     for seed in range(runs):
         for position, slot in enumerate(explore(np.arange(size), size, limit, share, seed)):
-            seen[position, slot.place] += 1
-            logged[position, slot.place] = slot.propensity
+            seen[position, slot.candidate] += 1
+            logged[position, slot.candidate] = slot.propensity
             explored += slot.exploration
 
     for key, propensity in logged.items():
@@ -77,8 +77,8 @@ def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share
         slots = explore(np.arange(size), size, limit, share, seed, lambda places: odds[places] / odds[places].sum())
         most = max(most, sum(slot.exploration for slot in slots))
         for position, slot in enumerate(slots):
-            seen[position, slot.place] += 1
-            logged[position, slot.place] = slot.propensity
+            seen[position, slot.candidate] += 1
+            logged[position, slot.candidate] = slot.propensity
 
     for key, propensity in logged.items():
         error = np.sqrt(propensity * (1 - propensity) / runs)
@@ -99,10 +99,10 @@ def test_uneven_slots_keep_the_contract(size: int, limit: int, share: float, see
     slots = explore(np.arange(size), size, limit, share, seed, chances)
 
     assert slots == explore(np.arange(size), size, limit, share, seed, chances)
-    assert len({slot.place for slot in slots}) == len(slots) == min(size, limit)
+    assert len({slot.candidate for slot in slots}) == len(slots) == min(size, limit)
     assert sum(slot.exploration for slot in slots) <= np.ceil(share * len(slots))
     for position, slot in enumerate(slots):
         assert 0 < slot.propensity <= 1 + 1e-9
-        assert slot.exploration or slot.place == position
-        assert not slot.rivals or (slot.rivals[0] == position and slot.place in slot.rivals)
+        assert slot.exploration or slot.candidate == position
+        assert not slot.rivals or (slot.rivals[0] == position and slot.candidate in slot.rivals)
         assert bool(slot.rivals) or slot.propensity == 1.0

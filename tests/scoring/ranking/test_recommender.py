@@ -49,6 +49,10 @@ def items_of(ranked: list[RankedItem]) -> list[int]:
     return [one.item for one in ranked]
 
 
+def neighbours(recommender: Recommender, scenario: Scenario, item: int) -> list[RankedItem]:
+    return recommender.recommend(Query(scenario, NOBODY, NOW, 5, seeds=(item,)))
+
+
 def reasons_of(ranked: list[RankedItem], kind: ReasonKind) -> list[Reason]:
     return [reason for one in ranked for reason in one.reasons if reason.kind is kind]
 
@@ -193,26 +197,26 @@ def test_numbers_of_reasons_are_true(recommender: Recommender, dataset: Dataset)
 
 def test_bought_together_finds_the_planted_partner(recommender: Recommender) -> None:
     """The made-up shop puts product i + 8 into 70 % of the baskets whose highest product is i."""
-    hits = [item + 8 in items_of(recommender.bought_together(item, 5)) for item in range(40, 80)]
+    hits = [item + 8 in items_of(neighbours(recommender, Scenario.BOUGHT_TOGETHER, item)) for item in range(40, 80)]
 
     assert np.mean(hits) > 0.5
 
 
 def test_bought_together_is_not_just_popular(recommender: Recommender) -> None:
     best_sellers = set(items_of(recommender.recommend(Query(Scenario.POPULAR, NOBODY, NOW, 5))))
-    lists = [set(items_of(recommender.bought_together(item, 5))) for item in range(50, 90)]
+    lists = [set(items_of(neighbours(recommender, Scenario.BOUGHT_TOGETHER, item))) for item in range(50, 90)]
 
     assert np.mean([len(best_sellers & one) for one in lists]) < 2
 
 
 def test_similar_products_share_the_category(recommender: Recommender) -> None:
-    shared = [one.item % 8 == item % 8 for item in range(60) for one in recommender.similar(item, 5)]
+    shared = [one.item % 8 == item % 8 for item in range(60) for one in neighbours(recommender, Scenario.SIMILAR, item)]
 
     assert np.mean(shared) > 0.8
 
 
 def test_a_product_that_nobody_bought_has_similar_ones(recommender: Recommender) -> None:
-    ranked = recommender.similar(115, 5)
+    ranked = neighbours(recommender, Scenario.SIMILAR, 115)
 
     assert [one.item % 8 for one in ranked].count(115 % 8) >= 4
     assert ranked[0].reasons[0].kind is ReasonKind.SIMILAR_TO
