@@ -60,7 +60,7 @@ DEFAULT_WEIGHTS: dict[Component, float] = {
 
 
 class ReasonKind(StrEnum):
-    """Why a product is in the list. What `count` and `value` of a Reason mean is said at each member."""
+    """Why a product is in the list. Each member gives the meaning of `count` and `value` of its Reason."""
 
     BOUGHT_TOGETHER = "BOUGHT_TOGETHER"  # item: the partner; count: baskets (or shoppers) with both; value: lift
     SIMILAR_TO = "SIMILAR_TO"  # item: the product it resembles; value: cosine of their content, 0 to 1
@@ -73,8 +73,8 @@ class ReasonKind(StrEnum):
     DUE_AGAIN = "DUE_AGAIN"  # count: days from one purchase to the next, as a rule; value: days until the next is due
     RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
     STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
-    EXPLORATION = "EXPLORATION"  # value: the chance with which it was picked
-    PROMOTED = "PROMOTED"  # the shop itself put it there; says nothing of the shopper
+    EXPLORATION = "EXPLORATION"  # value: the propensity, the probability with which it was drawn
+    PROMOTED = "PROMOTED"  # the shop itself put it there: no evidence on the shopper
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +128,10 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the rules that apply come to, over the whole catalogue."""
+    """The effect of all rules that apply, over the whole catalogue."""
 
     excluded: NDArray[np.bool_]  # (items,)
-    factors: NDArray[np.float32]  # (items,), 1 where no rule says anything
+    factors: NDArray[np.float32]  # (items,), 1 where no rule has one
     pins: tuple[tuple[int, int], ...]  # (item, wished position from 1), the one that decides first
 
 
@@ -146,16 +146,16 @@ class ComponentScore:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """What a bandit can learn from one place of a list: half-precision rows of scoring.exploration.features."""
+    """What a bandit can learn from one position of a list: half-precision rows of scoring.exploration.features."""
 
     features: bytes  # one row: the product shown
-    rivals: bytes = b""  # compressed rows: all that might have been here, the list's own product first; b"" if fixed
+    rivals: bytes = b""  # compressed rows: all that could be drawn here, the list's own product first; b"" if fixed
     shown: int = 0  # the row of `rivals` that was shown
 
 
 @dataclass(frozen=True, slots=True)
 class RankedItem:
-    """One place of a list. `score` is calibrated to [0, 1]; `propensity` is the exact chance of this item here."""
+    """One position of a list. `score` is calibrated to [0, 1]; `propensity` is the exact probability of that item."""
 
     item: int
     score: float

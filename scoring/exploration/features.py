@@ -1,4 +1,4 @@
-"""What the bandit sees of a candidate: the model's opinion of it, the context, and hashed crosses of both."""
+"""The bandit's features of a candidate: its hybrid score and attributes, the context, and hashed crosses of both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SCENARIO_CLASSES = (PERSONAL_SCENARIOS, SEEDED_SCENARIOS)
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What does not depend on shopper or context; arrays of shape (items,)."""
+    """Features that depend on the product alone; arrays of shape (items,)."""
 
     demand: NDArray[np.float32]  # standardised log demand over 3, in [-1, 1]
     newness: NDArray[np.float32]  # 1 for a product that nobody has bought yet, falling to 0
@@ -96,14 +96,14 @@ def encode(
         part = 1 + context.local_hour % 24 // _HOURS_PER_PART
     if device:
         rows[:, 7 + device] = 1.0
-    scenario = next((place for place, kinds in enumerate(_SCENARIO_CLASSES, 1) if context.scenario in kinds), 0)
+    scenario = next((number for number, kinds in enumerate(_SCENARIO_CLASSES, 1) if context.scenario in kinds), 0)
     if scenario:
         rows[:, 9 + scenario] = 1.0
-    everyone = np.arange(len(items))
+    all_rows = np.arange(len(items))
     for salt in (0, 1 + device, 10 + part, 20 + scenario):
-        mixed = tie_breaker(salt, traits.category[items])
-        signs = 1.0 - 2.0 * ((mixed >> np.uint64(32)) & np.uint64(1)).astype(np.float64)
-        rows[everyone, _DENSE + (mixed % np.uint64(_HASHED)).astype(np.int64)] += 0.5 * signs
+        hashed = tie_breaker(salt, traits.category[items])
+        signs = 1.0 - 2.0 * ((hashed >> np.uint64(32)) & np.uint64(1)).astype(np.float64)
+        rows[all_rows, _DENSE + (hashed % np.uint64(_HASHED)).astype(np.int64)] += 0.5 * signs
     return _rounded(rows)
 
 
@@ -125,7 +125,7 @@ def _affinity(history: History, leaf: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def impression(rows: NDArray[np.float64], shown: int, rivals: tuple[int, ...]) -> Impression:
-    """What has to be kept of a place of a list. rows: features of all candidates; shown and rivals: rows of it."""
+    """What the log keeps of a position of a list. rows: features of all candidates; shown, rivals: indexes of rows."""
     if not rivals:
         return Impression(_bytes(rows[shown]))
     return Impression(_bytes(rows[shown]), zlib.compress(_bytes(rows[list(rivals)]), 1), rivals.index(shown))

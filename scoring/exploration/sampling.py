@@ -23,7 +23,7 @@ class Slot:
     candidate: int  # its row among the candidates
     exploration: bool
     propensity: float
-    rivals: tuple[int, ...] = ()  # candidates that might have been here, the list's own first; none where it is fixed
+    rivals: tuple[int, ...] = ()  # candidates that could be drawn here, the list's own first; none where it is fixed
     impression: Impression | None = None
 
 
@@ -38,58 +38,58 @@ def explore(
     limit: int,
     share: float,
     seed: int,
-    chances: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None,
+    draw_probabilities: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None,
 ) -> list[Slot]:
     """Gives on average `share` of the slots to candidates outside the list.
 
-    order: places of candidates, best first. chances: of some places, how likely one draw should pick each (sums to 1);
-    None draws evenly. The drawn slots are the last ones. Their number is share * limit, rounded up with the chance that
-    makes it right on average, so one slot may be either: there, the chance that it was the list's own item is part of
-    its propensity.
+    order: candidates of the list, best first. draw_probabilities: of some candidates, with which one draw should pick
+    each (sums to 1); None draws evenly. The drawn slots are the last ones. Their number is share * limit, rounded up
+    with the probability that makes it right on average, so one slot may be either: there, the probability that it
+    shows the list's own item is part of its propensity.
 
     The draws are one systematic sample (Madow 1949) with given inclusion probabilities, dealt to the slots in random
-    order. So the chance of a candidate in a drawn slot is its inclusion probability over the number of draws: exact for
-    any number of draws, where draws one after the other would have to sum over all that might have been drawn before.
+    order. So the probability of a candidate in a drawn slot is its inclusion probability over the number of draws:
+    exact for any number of draws, where draws one after the other would have to sum over all that might have been
+    drawn before.
     """
     kept = order[:limit]
     wanted = min(max(share, 0.0), 1.0) * len(kept)
-    sure, chance = int(wanted), wanted - int(wanted)
-    fixed = len(kept) - sure
+    always, sometimes = int(wanted), wanted - int(wanted)  # slots that are drawn, and the probability of one more
+    fixed = len(kept) - always
     outside = np.setdiff1d(np.arange(n_candidates), kept[:fixed], assume_unique=True)
-    needed = sure + (1 if chance > 0 else 0)
+    needed = always + (1 if sometimes > 0 else 0)
     if needed == 0 or len(outside) < needed:
-        return [Slot(int(place), exploration=False, propensity=1.0) for place in kept]
+        return [Slot(int(candidate), exploration=False, propensity=1.0) for candidate in kept]
     generator = np.random.default_rng(seed)
     even = np.full(len(outside), 1.0 / len(outside))
-    included = inclusion(even if chances is None else chances(outside), needed)
+    included = inclusion(even if draw_probabilities is None else draw_probabilities(outside), needed)
     drawn = _systematic(included, needed, generator)
-    here = (included / needed).tolist()
+    per_slot = (included / needed).tolist()
     others = outside.tolist()
 
-    def explored(draw: int, own: int, share_of_slot: float) -> Slot:
-        place = others[draw]
+    def explored(draw: int, own: int, probability: float) -> Slot:
         rivals = (own, *(other for other in others if other != own))
-        return Slot(place, exploration=True, propensity=share_of_slot * here[draw], rivals=rivals)
+        return Slot(others[draw], exploration=True, propensity=probability * per_slot[draw], rivals=rivals)
 
-    slots = [Slot(int(place), exploration=False, propensity=1.0) for place in kept[: len(kept) - needed]]
-    if chance > 0:
+    slots = [Slot(int(candidate), exploration=False, propensity=1.0) for candidate in kept[: len(kept) - needed]]
+    if sometimes > 0:
         own = int(kept[fixed - 1])
-        if generator.random() < chance:
-            slots.append(explored(int(drawn[sure]), own, chance))
+        if generator.random() < sometimes:
+            slots.append(explored(int(drawn[always]), own, sometimes))
         else:
-            slots.append(Slot(own, exploration=False, propensity=1.0 - chance, rivals=(own, *others)))
-    slots += [explored(int(draw), int(own), 1.0) for draw, own in zip(drawn[:sure], kept[fixed:], strict=True)]
+            slots.append(Slot(own, exploration=False, propensity=1.0 - sometimes, rivals=(own, *others)))
+    slots += [explored(int(draw), int(own), 1.0) for draw, own in zip(drawn[:always], kept[fixed:], strict=True)]
     return slots
 
 
-def inclusion(chances: NDArray[np.float64], needed: int) -> NDArray[np.float64]:
-    """The probability of each candidate to be among `needed` different ones: proportional to chances, at most 1, and
-    `needed` in sum. chances: (n,) > 0, n >= needed."""
-    included = np.zeros(len(chances))
-    free = np.ones(len(chances), dtype=bool)
+def inclusion(probabilities: NDArray[np.float64], needed: int) -> NDArray[np.float64]:
+    """The probability of each candidate to be among `needed` different ones: proportional to the probabilities of one
+    draw, at most 1, and `needed` in sum. probabilities: (n,) > 0, n >= needed."""
+    included = np.zeros(len(probabilities))
+    free = np.ones(len(probabilities), dtype=bool)
     for _ in range(needed + 1):
         rest = needed - (len(free) - int(free.sum()))
-        included[free] = rest * chances[free] / max(float(chances[free].sum()), 1e-300)
+        included[free] = rest * probabilities[free] / max(float(probabilities[free].sum()), 1e-300)
         over = free & (included >= 1.0)
         if not over.any():
             break

@@ -28,13 +28,13 @@ class Query:
     include_purchased: bool = False
     diversity: float = 0.2  # 0 to 1
     filter: ItemFilter = field(default_factory=ItemFilter)
-    available: NDArray[np.bool_] | None = None  # (items,): what may be shown as things stand, say by stock
-    rules: Ruling | None = None  # what the shop's rules come to
+    available: NDArray[np.bool_] | None = None  # (items,): what may be shown, say by stock
+    rules: Ruling | None = None  # of the shop's rules that apply
     caps: Caps = field(default_factory=Caps)
     tastes: Tastes = field(default_factory=Tastes)
     local_hour: int | None = None  # 0 to 23
     device: str | None = None
-    exploration_share: float = 0.0  # the part of the list that may be exploration, 0 to 1
+    exploration_share: float = 0.0  # of the list's positions, 0 to 1
     seed: int = 0
     weights: dict[Component, float] | None = None  # None: the snapshot's own
-    bandit: BanditState | None = None  # what clicks taught; None: exploration draws evenly
+    bandit: BanditState | None = None  # learned from clicks; None: exploration draws evenly

@@ -1,4 +1,4 @@
-"""The trained model at work: one query in, one list out. Pure, deterministic, and safe to share between threads."""
+"""The pipeline from a query to a ranked list, over one trained model. Pure, deterministic, safe to share by threads."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Recommender:
         """The list for a query, best first: `limit` products, fewer only where the filters leave fewer.
 
         What the scenario itself cannot fill, popular products fill, scored below the rest and with that reason. Only
-        FOR_YOU, NEXT_IN_SESSION and CART are diversified and explored. Pinned products are laid over all that.
+        FOR_YOU, NEXT_IN_SESSION and CART are diversified and explored. Pinned products are inserted last.
         """
         if query.limit < 1 or not self.n_items:
             return []

@@ -1,4 +1,4 @@
-"""A list in the making: chosen products, best first, with what is known about each."""
+"""An unfinished list: candidates, best first, with the scores of each."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Slate:
 def by_one_component(
     component: Component, items: NDArray[np.int32], scores: NDArray[np.float32], values: NDArray[np.float32]
 ) -> Slate:
-    """A slate that one component decides alone: `values` are its own, its share is all."""
+    """A slate scored by one component: `values` are its own, and its share is 1."""
     alone = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
     alone[:, COMPONENTS.index(component)] = 1.0
     return Slate(items.astype(np.int32), scores.astype(np.float32), alone * values[:, None], alone)

@@ -1,4 +1,4 @@
-"""The bandit learns what is clicked in a context, draws with exact chances, and never breaks on odd numbers."""
+"""The bandit learns what is clicked in a context, draws with exact probabilities, and never breaks on odd numbers."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ def test_any_finite_input_gives_finite_numbers(
     state = update(BanditState.empty(), seen, np.full(count, reward), np.full(count, weight))
     state = forget(merge(state, credit(state, seen, np.full(count, reward))), keep)
 
-    chances, scores = draw_probabilities(state, asked), bandit_scores(state, asked)
+    probabilities, scores = draw_probabilities(state, asked), bandit_scores(state, asked)
 
     assert np.isfinite(sums(state)).all()
     assert np.isfinite(scores).all()
-    assert np.isfinite(chances).all()
-    assert len(asked) == 0 or chances.sum() == pytest.approx(1.0)
-    assert (chances > 0).all()
+    assert np.isfinite(probabilities).all()
+    assert len(asked) == 0 or probabilities.sum() == pytest.approx(1.0)
+    assert (probabilities > 0).all()
 
 
-def test_order_and_place_of_updates_do_not_matter() -> None:
+def test_order_and_process_of_updates_do_not_matter() -> None:
     """What two processes saw adds up to what one would have seen, and a late click to one that came at once."""
     rows, rewards = some_rows(40), (np.arange(40) % 3 == 0).astype(np.float64)
     whole = update(BanditState.empty(), rows, rewards)
@@ -116,15 +116,15 @@ def test_it_follows_a_change_after_forgetting() -> None:
     assert later(forget(stuck, 0.02))[0] < later(forget(stuck, 0.02))[1]
 
 
-def test_clicks_raise_the_chance_of_what_was_clicked() -> None:
+def test_clicks_raise_the_probability_of_what_was_clicked() -> None:
     rows = some_rows(30)
-    state, chances = BanditState.empty(), []
+    state, probabilities = BanditState.empty(), []
     for _ in range(6):
-        chances.append(draw_probabilities(state, rows)[4])
+        probabilities.append(draw_probabilities(state, rows)[4])
         state = update(state, rows, (np.arange(30) == 4).astype(np.float64))
 
-    assert chances == sorted(chances)
-    assert chances[-1] > 3 * chances[0]
+    assert probabilities == sorted(probabilities)
+    assert probabilities[-1] > 3 * probabilities[0]
     assert bandit_scores(state, rows).argmax() == 4
 
 
@@ -132,8 +132,8 @@ def test_without_experience_draws_are_nearly_even_and_nothing_is_reordered() -> 
     rows = some_rows(50)
 
     assert (draw_probabilities(None, rows) == 1 / 50).all()
-    chances = draw_probabilities(BanditState.empty(), rows)
-    assert chances.max() < 2.5 * chances.min()
+    probabilities = draw_probabilities(BanditState.empty(), rows)
+    assert probabilities.max() < 2.5 * probabilities.min()
     assert (bandit_scores(BanditState.empty(), rows) == 0).all()
 
 
@@ -184,7 +184,7 @@ def test_a_category_that_is_clicked_in_a_context_comes_up_there(recommender: Rec
     assert part(replace(morning, bandit=bandit)) > part(morning) + 1
 
 
-def test_the_list_says_what_the_bandit_added(recommender: Recommender, dataset: Dataset) -> None:
+def test_the_breakdown_holds_what_the_bandit_added(recommender: Recommender, dataset: Dataset) -> None:
     """The contextual component carries it, so scores still follow the weighted sum, and the order follows scores."""
     asked = query(dataset, diversity=0.0)
     liked = np.random.default_rng(1).random(recommender.n_items) < 0.5

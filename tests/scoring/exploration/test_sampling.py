@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @given(st.integers(0, 60), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32))
-def test_slots_are_distinct_and_propensities_are_chances(size: int, limit: int, share: float, seed: int) -> None:
+def test_slots_are_distinct_and_propensities_are_probabilities(size: int, limit: int, share: float, seed: int) -> None:
     order = np.arange(size)
 
     slots = explore(order, size, limit, share, seed)
@@ -32,7 +32,7 @@ def test_slots_are_distinct_and_propensities_are_chances(size: int, limit: int, 
 
 @pytest.mark.parametrize(("limit", "share"), [(5, 0.1), (5, 0.3), (4, 0.5), (10, 0.25), (3, 1.0)])
 def test_logged_propensities_agree_with_what_happens(limit: int, share: float) -> None:
-    """Over many seeds, each product is in a slot as often as its propensity there says."""
+    """Over many seeds, each product is in a slot as often as its propensity there."""
     runs, size = 6_000, 15
     seen: Counter[tuple[int, int]] = Counter()
     logged: dict[tuple[int, int], float] = {}
@@ -46,35 +46,37 @@ def test_logged_propensities_agree_with_what_happens(limit: int, share: float) -
     for key, propensity in logged.items():
         error = np.sqrt(propensity * (1 - propensity) / runs)
         assert abs(seen[key] / runs - propensity) <= 5 * error, key
-    for position in range(limit):  # weighting by 1 / propensity is only right when the chances of a slot sum to 1
-        assert sum(chance for (slot, _), chance in logged.items() if slot == position) == pytest.approx(1.0)
+    for position in range(limit):  # weighting by 1 / propensity is only right when the probabilities of a slot sum to 1
+        assert sum(probability for (slot, _), probability in logged.items() if slot == position) == pytest.approx(1.0)
     assert explored / runs == pytest.approx(share * limit, abs=0.05)
 
 
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(1e-6, 1e3)), st.floats(0, 1))
 def test_inclusion_probabilities_are_proportional_and_sum_up(odds: NDArray[np.float64], part: float) -> None:
-    chances = odds / odds.sum()
+    probabilities = odds / odds.sum()
     needed = max(int(part * len(odds)), 1)
 
-    included = inclusion(chances, needed)
+    included = inclusion(probabilities, needed)
 
     assert included.sum() == pytest.approx(needed)
     assert ((included > 0) & (included <= 1 + 1e-9)).all()
     open_ = included < 1 - 1e-9
     if open_.any():
-        ratio = included[open_] / chances[open_]
+        ratio = included[open_] / probabilities[open_]
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("limit", "share"), [(5, 0.1), (5, 0.3), (4, 0.5), (10, 0.25), (3, 1.0), (6, 0.75)])
-def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share: float) -> None:
+def test_uneven_draws_are_as_frequent_as_their_propensity(limit: int, share: float) -> None:
     runs, size = 6_000, 15
     odds = np.geomspace(1, 60, size)[::-1]
     seen: Counter[tuple[int, int]] = Counter()
     logged: dict[tuple[int, int], float] = {}
     most = 0
     for seed in range(runs):
-        slots = explore(np.arange(size), size, limit, share, seed, lambda places: odds[places] / odds[places].sum())
+        slots = explore(
+            np.arange(size), size, limit, share, seed, lambda candidates: odds[candidates] / odds[candidates].sum()
+        )
         most = max(most, sum(slot.exploration for slot in slots))
         for position, slot in enumerate(slots):
             seen[position, slot.candidate] += 1
@@ -84,7 +86,8 @@ def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share
         error = np.sqrt(propensity * (1 - propensity) / runs)
         assert abs(seen[key] / runs - propensity) <= 5 * error, key
     for position in range(limit):
-        assert sum(chance for (slot, _), chance in logged.items() if slot == position) == pytest.approx(1.0, abs=0.01)
+        total = sum(probability for (slot, _), probability in logged.items() if slot == position)
+        assert total == pytest.approx(1.0, abs=0.01)
     assert most == int(np.ceil(share * limit - 1e-9)), "the share bounds what is explored"
 
 
@@ -92,13 +95,13 @@ def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share
 def test_uneven_slots_keep_the_contract(size: int, limit: int, share: float, seed: int, slope: float) -> None:
     odds = np.exp(-slope * np.arange(size) / max(size, 1))
 
-    def chances(places: NDArray[np.int64]) -> NDArray[np.float64]:
-        even = np.full(len(places), 1 / max(len(places), 1))
-        return np.asarray(0.8 * odds[places] / odds[places].sum() + 0.2 * even)
+    def probabilities(candidates: NDArray[np.int64]) -> NDArray[np.float64]:
+        even = np.full(len(candidates), 1 / max(len(candidates), 1))
+        return np.asarray(0.8 * odds[candidates] / odds[candidates].sum() + 0.2 * even)
 
-    slots = explore(np.arange(size), size, limit, share, seed, chances)
+    slots = explore(np.arange(size), size, limit, share, seed, probabilities)
 
-    assert slots == explore(np.arange(size), size, limit, share, seed, chances)
+    assert slots == explore(np.arange(size), size, limit, share, seed, probabilities)
     assert len({slot.candidate for slot in slots}) == len(slots) == min(size, limit)
     assert sum(slot.exploration for slot in slots) <= np.ceil(share * len(slots))
     for position, slot in enumerate(slots):

@@ -132,7 +132,7 @@ def test_the_score_follows_the_fused_score(recommender: Recommender, dataset: Da
     ranked = recommender.recommend(Query(scenario, history_of(dataset, 4), NOW, 50, diversity=0.7))
 
     fused = [sum(part.value * part.weight for part in one.breakdown.values()) for one in ranked]
-    by_fused = [ranked[place].score for place in np.argsort(fused)]
+    by_fused = [ranked[row].score for row in np.argsort(fused)]
     assert all(low <= high + 1e-5 for low, high in pairwise(by_fused))
 
 
@@ -163,7 +163,7 @@ def test_a_stranger_gets_popular_products_and_is_told_so(recommender: Recommende
     assert all(one.breakdown[Component.CONTEXTUAL].share == pytest.approx(1.0) for one in ranked)
 
 
-def test_stated_tastes_are_heard(recommender: Recommender, dataset: Dataset) -> None:
+def test_stated_tastes_lead_the_list(recommender: Recommender, dataset: Dataset) -> None:
     ranked = recommender.recommend(Query(Scenario.FOR_YOU, NOBODY, NOW, 5, tastes=Tastes(categories=("cat-5",))))
 
     stated = [one for one in ranked if "cat-5" in dataset.catalogue.categories[one.item]]
