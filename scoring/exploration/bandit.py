@@ -108,16 +108,6 @@ def credit(state: BanditState, features: NDArray[np.float64], rewards: NDArray[n
     return BanditState(state.gram, response, state.weight, state.squares + float(gained @ gained))
 
 
-def merge(one: BanditState, other: BanditState) -> BanditState:
-    """The state after the impressions of both; exact, in any order."""
-    return BanditState(
-        one.gram + other.gram,
-        one.response + other.response,
-        one.weight + other.weight,
-        one.squares + other.squares,
-    )
-
-
 def forget(state: BanditState, keep: float) -> BanditState:
     """The state with its sums at `keep` (0 to 1) of their weight: discounted least squares, which follows a change."""
     keep = min(max(keep, 0.0), 1.0)

@@ -31,13 +31,11 @@ def fill_by_caps(request: Request, list_within: Callable[[Request], list[RankedI
         if missing < 1:
             break
         query = replace(request.query, limit=missing, caps=caps)
-        if not found:
-            found = list_within(replace(request, query=query))
-            continue
-        rest = replace(request, query=replace(query, diversity=0.0, exploration_share=0.0))
-        ceiling = min(one.score for one in found)
-        more = list_within(rest.after([one.item for one in found]))
-        found = found + [replace(one, score=one.score * ceiling) for one in more]
+        if found:
+            query = replace(query, diversity=0.0, exploration_share=0.0)
+        more = list_within(replace(request, query=query).after([one.item for one in found]))
+        ceiling = min((one.score for one in found), default=1.0)
+        found = found + [replace(one, score=one.score * ceiling) for one in more] if found else more
     return found
 
 

@@ -94,11 +94,11 @@ class EvidenceFinder:
         """One to three reasons for each product, the strongest first. shares: (items, 4), of the components."""
         cooccurrence, similar = self._facts.cooccurrence, self._facts.similar
         partners = self._sources.strongest(cooccurrence.items, cooccurrence.affinities, items)
-        models = self._sources.strongest(similar.items, similar.cosines, items)
+        resembled = self._sources.strongest(similar.items, similar.cosines, items)
         reasons = []
         for row, item in enumerate(items.tolist()):
             share = dict(zip(COMPONENTS, shares[row].tolist(), strict=True))
-            found = [*self._stated_label(item), *self._bought_together(*partners[row]), *self._similar(*models[row])]
+            found = [*self._stated_label(item), *self._bought_together(*partners[row]), *self._similar(*resembled[row])]
             reasons.append(self._rank(item, [*found, *self._habits(item)], share))
         return reasons
 

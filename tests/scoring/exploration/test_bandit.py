@@ -19,7 +19,6 @@ from scoring.exploration.bandit import (
     credit,
     draw_probabilities,
     forget,
-    merge,
     update,
 )
 from scoring.exploration.features import BanditContext, Traits, device_class, encode, unpack_rows
@@ -46,6 +45,12 @@ def sums(state: BanditState) -> NDArray[np.float64]:
     return np.concatenate([array.ravel() for array in state.to_arrays().values()])
 
 
+def added(one: BanditState, other: BanditState) -> BanditState:
+    """The sums of both, as the shared store adds them up."""
+    arrays = other.to_arrays()
+    return BanditState.from_arrays({name: array + arrays[name] for name, array in one.to_arrays().items()})
+
+
 @settings(max_examples=60)
 @given(seen=matrices, asked=matrices, reward=finite, weight=finite, keep=finite)
 def test_any_finite_input_gives_finite_numbers(
@@ -53,7 +58,7 @@ def test_any_finite_input_gives_finite_numbers(
 ) -> None:
     count = len(seen)
     state = update(BanditState.empty(), seen, np.full(count, reward), np.full(count, weight))
-    state = forget(merge(state, credit(state, seen, np.full(count, reward))), keep)
+    state = forget(added(state, credit(state, seen, np.full(count, reward))), keep)
 
     probabilities, scores = draw_probabilities(state, asked), bandit_scores(state, asked)
 
@@ -69,7 +74,7 @@ def test_order_and_process_of_updates_do_not_matter() -> None:
     rows, rewards = some_rows(40), (np.arange(40) % 3 == 0).astype(np.float64)
     whole = update(BanditState.empty(), rows, rewards)
 
-    halves = merge(
+    halves = added(
         update(BanditState.empty(), rows[25:], rewards[25:]), update(BanditState.empty(), rows[:25], rewards[:25])
     )
     late = credit(update(BanditState.empty(), rows, np.zeros(40)), rows[rewards > 0], rewards[rewards > 0])
