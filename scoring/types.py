@@ -1,17 +1,14 @@
-"""The vocabulary of scoring: enums, queries and results that every other module shares. Arrays only, no I/O."""
+"""The vocabulary of scoring: enums and values that every other module shares. A leaf: it imports nothing of scoring."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from scoring.exploration.bandit import BanditState
-    from scoring.ranking.rules import Ruling
 
 
 class Scenario(StrEnum):
@@ -26,6 +23,10 @@ class Scenario(StrEnum):
     BUY_AGAIN = "BUY_AGAIN"
     RECENTLY_VIEWED = "RECENTLY_VIEWED"
     NEXT_IN_SESSION = "NEXT_IN_SESSION"
+
+
+PERSONAL_SCENARIOS = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})  # rank the catalogue for one shopper
+SEEDED_SCENARIOS = frozenset({Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART})  # start from products
 
 
 class EventType(StrEnum):
@@ -59,7 +60,7 @@ DEFAULT_WEIGHTS: dict[Component, float] = {
 
 
 class ReasonKind(StrEnum):
-    """Why a product is in the list. What `count` and `value` of a Reason mean is said at each member."""
+    """Why a product is in the list. Each member gives the meaning of `count` and `value` of its Reason."""
 
     BOUGHT_TOGETHER = "BOUGHT_TOGETHER"  # item: the partner; count: baskets (or shoppers) with both; value: lift
     SIMILAR_TO = "SIMILAR_TO"  # item: the product it resembles; value: cosine of their content, 0 to 1
@@ -72,8 +73,8 @@ class ReasonKind(StrEnum):
     DUE_AGAIN = "DUE_AGAIN"  # count: days from one purchase to the next, as a rule; value: days until the next is due
     RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
     STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
-    EXPLORATION = "EXPLORATION"  # value: the chance with which it was picked
-    PROMOTED = "PROMOTED"  # the shop itself put it there; says nothing of the shopper
+    EXPLORATION = "EXPLORATION"  # value: the propensity, the probability with which it was drawn
+    PROMOTED = "PROMOTED"  # the shop itself put it there: no evidence on the shopper
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +127,12 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One request to the recommender. `now` is unix seconds; `seed` makes exploration reproducible."""
+class Ruling:
+    """The effect of all rules that apply, over the whole catalogue."""
 
-    scenario: Scenario
-    history: History
-    now: int
-    limit: int
-    seeds: tuple[int, ...] = ()  # the products of SIMILAR, BOUGHT_TOGETHER and CART, as indexes
-    exclude: tuple[int, ...] = ()
-    include_purchased: bool = False
-    diversity: float = 0.2  # 0 to 1
-    filter: ItemFilter = field(default_factory=ItemFilter)
-    available: NDArray[np.bool_] | None = None  # (items,): what may be shown as things stand, say by stock
-    rules: Ruling | None = None  # what the shop's rules come to
-    caps: Caps = Caps()
-    tastes: Tastes = field(default_factory=Tastes)
-    local_hour: int | None = None  # 0 to 23
-    device: str | None = None
-    exploration_share: float = 0.0  # the part of the list that may be exploration, 0 to 1
-    seed: int = 0
-    weights: dict[Component, float] | None = None  # None: the snapshot's own
-    bandit: BanditState | None = None  # what clicks taught; None: exploration draws evenly
+    excluded: NDArray[np.bool_]  # (items,)
+    factors: NDArray[np.float32]  # (items,), 1 where no rule has one
+    pins: tuple[tuple[int, int], ...]  # (item, wished position from 1), the one that decides first
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +146,16 @@ class ComponentScore:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """What a bandit can learn from one place of a list: half-precision rows of scoring.exploration.features."""
+    """What a bandit can learn from one position of a list: half-precision rows of scoring.exploration.features."""
 
     features: bytes  # one row: the product shown
-    rivals: bytes = b""  # compressed rows: all that might have been here, the list's own product first; b"" if fixed
+    rivals: bytes = b""  # compressed rows: all that could be drawn here, the list's own product first; b"" if fixed
     shown: int = 0  # the row of `rivals` that was shown
 
 
 @dataclass(frozen=True, slots=True)
 class RankedItem:
-    """One place of a list. `score` is calibrated to [0, 1]; `propensity` is the exact chance of this item here."""
+    """One position of a list. `score` is calibrated to [0, 1]; `propensity` is the exact probability of that item."""
 
     item: int
     score: float

@@ -70,10 +70,11 @@ def _dataset(products: int | None, users: int | None, interactions: int | None) 
 
 def _milliseconds(recommender: Recommender, dataset: Dataset) -> tuple[list[float], list[float]]:
     """Of whole lists, and of scoring and finding the best hundred alone."""
-    from scoring.data.profile import fold_history
     from scoring.evaluation.splitting import Histories
+    from scoring.ranking.query import Query
+    from scoring.ranking.request import Request
     from scoring.ranking.slate import best_first
-    from scoring.types import Query, Scenario
+    from scoring.types import Scenario
 
     histories = Histories(dataset.interactions)
     now = int(dataset.interactions.times.max())
@@ -81,9 +82,10 @@ def _milliseconds(recommender: Recommender, dataset: Dataset) -> tuple[list[floa
     whole, scoring = [], []
     for user in drawn.tolist():
         query = Query(Scenario.FOR_YOU, histories.of(user), now + 86_400, 10)
-        profile = fold_history(query.history, recommender.n_items, query.now)
+        request = Request.of(query, recommender.index)
         began = time.perf_counter()
-        best_first(recommender.fusion(profile, recommender.plan_of(query, profile)).fused, recommender.index.ties, 100)
+        fusion = recommender.personal.fusion(request.profile, recommender.personal.plan_of(request))
+        best_first(fusion.fused, recommender.index.ties, 100)
         scored = time.perf_counter()
         recommender.recommend(query)
         scoring.append(1_000 * (scored - began))

@@ -91,7 +91,7 @@ def _evaluate(  # noqa: PLR0913
     from threadpoolctl import threadpool_limits
 
     from devstack.evaluation.run import Plan
-    from scoring.evaluation.splitting import EvaluationProtocol
+    from scoring.evaluation.protocol import EvaluationProtocol
 
     chosen = [] if no_baselines else _models(only)
     plan = Plan(EvaluationProtocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only)

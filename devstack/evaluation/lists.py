@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from scoring.data.dataset import Dataset
     from scoring.data.profile import Profile
-    from scoring.evaluation.splitting import EvaluationCase, EvaluationProtocol
+    from scoring.evaluation.protocol import EvaluationProtocol
+    from scoring.evaluation.splitting import EvaluationCase
 
 
 class Product:
@@ -28,7 +29,7 @@ class Product:
     def __init__(self, recommender: Recommender, protocol: EvaluationProtocol) -> None:
         self._recommender = recommender
         self._protocol = protocol
-        self._scorers = recommender.scorers.by_component()
+        self._scorers = recommender.model.scorers.by_component()
 
     @classmethod
     def fit(cls, data: Dataset, protocol: EvaluationProtocol, seed: int, tell: Callable[[str, float], None]) -> Product:
@@ -40,7 +41,8 @@ class Product:
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
         """Fused scores of all items; the caller may overwrite them."""
-        return self._recommender.fusion(profile, self._recommender.plans.of(self._protocol, len(profile))).fused
+        plan = self._recommender.model.plans.of(self._protocol, len(profile))
+        return self._recommender.personal.fusion(profile, plan).fused
 
     def components(self, profile: Profile) -> dict[str, NDArray[np.float32]]:
         """Each component's own verdict on all items; the caller may overwrite them."""
@@ -48,5 +50,5 @@ class Product:
 
     def chances(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
         """The calibrated scores that are shown for fused ones of a list, best first."""
-        plan = self._recommender.plans.of(self._protocol, len(profile))
+        plan = self._recommender.model.plans.of(self._protocol, len(profile))
         return plan.calibration(fused, level_of(fused), len(profile))

@@ -17,7 +17,8 @@ from devstack.evaluation.tuning import Tuned, Tuner
 from scoring.data.interactions import TrainingSet
 from scoring.data.items import ItemIndex
 from scoring.evaluation.baselines.baseline import NothingToLearnError
-from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationProtocol, Split, split
+from scoring.evaluation.protocol import EvaluationProtocol
+from scoring.evaluation.splitting import VALIDATION_SHARE, Split, split
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from scoring.components.component import mixed
 from scoring.components.head import Head
 from scoring.data.interactions import DAY
 from scoring.data.profile import View
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

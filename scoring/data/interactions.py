@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.data.items import tie_hashes
+from scoring.data.ties import tie_hashes
 from scoring.types import EVENT_CODES, EventType
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from scoring.data.ties import tie_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,11 +144,6 @@ class ItemIndex:
             brands=brands,
             tags=Labels.of(catalogue.tags),
         )
-
-
-def tie_hashes(ids: Sequence[str]) -> NDArray[np.uint32]:
-    """A hash of each id: an order among equals that does not depend on the catalogue's."""
-    return np.array([zlib.crc32(one.encode()) for one in ids], dtype=np.uint32)
 
 
 def top_categories(catalogue: Catalogue) -> NDArray[np.int32]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.data.ties import tie_breaker
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,16 +19,6 @@ def rank_of(scores: NDArray[np.float32], item: int, user: int, ties: NDArray[np.
     equals = ties[scores == own]
     before = int((tie_breaker(user, equals) < tie_breaker(user, ties[item : item + 1])).sum()) if len(equals) > 1 else 0
     return 1 + int((scores > own).sum()) + before
-
-
-def tie_breaker(user: int | NDArray[np.int64], items: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """A hash of user and product (splitmix64), shape of `items`: an order that differs from user to user."""
-    with np.errstate(over="ignore"):
-        salt = (np.asarray(user, dtype=np.int64).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed: NDArray[np.uint64] = items.astype(np.uint64) + salt
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def ndcg(ranks: NDArray[np.int64], k: int) -> float:

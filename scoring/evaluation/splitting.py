@@ -8,13 +8,13 @@ product and seed, never by their order in the data, which a model could learn.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scoring.data.interactions import DAY, PURCHASE, Pairs, fold
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
+from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.types import History
 
 if TYPE_CHECKING:
@@ -32,21 +32,6 @@ _COLD_USERS = 0.2
 _COLD_GIVEN = 3
 _COLD_HELD = 5
 _FEWEST_BASKETS = 100
-
-
-class EvaluationProtocol(StrEnum):
-    """What is hidden, and what is to be found."""
-
-    LEAVE_LAST_OUT = "leave-last-out"  # the last newly met product of each user with five or more
-    NEXT_BASKET = "next-basket"  # all products of each user's last shopping day, with repeats
-    TEMPORAL = "temporal"  # products new to the user in the last fifth of the time
-    COLD_USERS = "cold-users"  # the next five products of users of whom only the first three are known
-    NEW_ITEMS = "new-items"  # products first met in the last fifth of the time, ranked among themselves
-
-    @property
-    def repeats(self) -> bool:
-        """Whether products that the user has met before may be found again."""
-        return self is EvaluationProtocol.NEXT_BASKET
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""A linear contextual bandit: what clicks taught about products in a context, and whom to show in order to learn.
+"""A linear contextual bandit: the expected reward of products in a context, and which of them to show to learn more.
 
 The reward is regressed on the features of product and context, with one weight vector for all products, as in LinUCB
 (Li, Chu, Langford and Schapire 2010, "A Contextual-Bandit Approach to Personalized News Article Recommendation",
-section 3.1): the state is the sums A = sum x x' and b = sum r x, which processes can add to in any order. Whom to show
-follows the upper confidence bound of that section, but through a Boltzmann distribution: LinUCB's own argmax explores
-without chances, and those of Thompson sampling (Agrawal and Goyal 2013) are integrals without a closed form, while
+section 3.1): the state is the sums A = sum x x' and b = sum r x, which processes can add to in any order. Exploration
+follows the upper confidence bound of that section, but through a Boltzmann distribution: LinUCB's own argmax has no
+probabilities, and those of Thompson sampling (Agrawal and Goyal 2013) are integrals without a closed form, while
 off-policy evaluation needs the exact propensity of everything shown.
 """
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DIMENSION = 32
-_LARGEST = 8.0  # a feature beyond this is a fault of its source; it must not outweigh all others
+_LARGEST = 8.0  # a feature beyond this is a fault of its source and must not outweigh all others
 _PRIOR = 1.0  # precision of each weight before any impression: the prior is N(0, noise / _PRIOR)
 _PRIOR_NOISE = 0.05  # variance of a reward: that of a click on every twentieth impression
 _PRIOR_IMPRESSIONS = 20.0
 _OPTIMISM = 1.0  # alpha of LinUCB
-_FLOOR = 0.2  # part of the draws that is even: no candidate's chance is below _FLOOR / candidates
+_FLOOR = 0.2  # part of the draws that is even: no candidate's probability is below _FLOOR / candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Posterior:
 
     def predict(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Expected reward of each row of features (n, d), and its standard deviation; both (n,)."""
-        rows = _tamed(features)
+        rows = _clipped(features)
         projected = rows @ self.axes
         return rows @ self.mean, np.sqrt(self.noise * np.einsum("ij,ij->i", projected, projected))
 
@@ -87,7 +87,7 @@ def update(
     weights: NDArray[np.float64] | None = None,
 ) -> BanditState:
     """The state after some impressions: features (n, d), rewards (n,) in [0, 1], weights (n,) >= 0 or all 1."""
-    rows, gained = _tamed(features), np.clip(rewards, 0.0, 1.0)
+    rows, gained = _clipped(features), np.clip(rewards, 0.0, 1.0)
     scale = np.ones(len(rows)) if weights is None else np.clip(weights, 0.0, 1e6)
     weighted = rows * scale[:, None]
     return BanditState(
@@ -104,28 +104,18 @@ def credit(state: BanditState, features: NDArray[np.float64], rewards: NDArray[n
     For a linear regression this is exact: the gram matrix does not depend on the rewards.
     """
     gained = np.clip(rewards, 0.0, 1.0)
-    response = state.response + _tamed(features).T @ gained
+    response = state.response + _clipped(features).T @ gained
     return BanditState(state.gram, response, state.weight, state.squares + float(gained @ gained))
 
 
-def merge(one: BanditState, other: BanditState) -> BanditState:
-    """The state that saw the impressions of both; exact, in any order."""
-    return BanditState(
-        one.gram + other.gram,
-        one.response + other.response,
-        one.weight + other.weight,
-        one.squares + other.squares,
-    )
-
-
 def forget(state: BanditState, keep: float) -> BanditState:
-    """The same experience at `keep` (0 to 1) of its weight: discounted least squares, which follows a change."""
+    """The state with its sums at `keep` (0 to 1) of their weight: discounted least squares, which follows a change."""
     keep = min(max(keep, 0.0), 1.0)
     return BanditState(state.gram * keep, state.response * keep, state.weight * keep, state.squares * keep)
 
 
 def bandit_scores(state: BanditState, features: NDArray[np.float64]) -> NDArray[np.float32]:
-    """How much better than its rivals a candidate is expected to do, in standard deviations; features (n, d).
+    """How far each candidate's expected reward is above that of its rivals, in standard deviations; features (n, d).
 
     A z-score of the posterior mean whose scale also holds the posterior's own uncertainty: no experience gives zeros,
     and little of it cannot reorder a list by noise.
@@ -140,7 +130,7 @@ def bandit_scores(state: BanditState, features: NDArray[np.float64]) -> NDArray[
 
 
 def draw_probabilities(state: BanditState | None, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The chance with which one draw picks each candidate, features (n, d); sums to 1, and none is zero.
+    """The probability with which one draw picks each candidate, features (n, d); sums to 1, and none is zero.
 
     softmax((mean + alpha * deviation) / heat), mixed with an even floor. The heat is the candidates' typical standard
     deviation, so that a lead counts by how sure it is: without experience all are nearly even, and with much of it the
@@ -154,10 +144,10 @@ def draw_probabilities(state: BanditState | None, features: NDArray[np.float64])
     heat = max(float(np.sqrt(deviation @ deviation / count)), 1e-9)
     logits = (mean + _OPTIMISM * deviation) / heat
     odds = np.exp(np.maximum(logits - logits.max(), -700.0))
-    chances: NDArray[np.float64] = (1 - _FLOOR) * odds / odds.sum() + _FLOOR * even
-    return chances
+    probabilities: NDArray[np.float64] = (1 - _FLOOR) * odds / odds.sum() + _FLOOR * even
+    return probabilities
 
 
-def _tamed(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def _clipped(features: NDArray[np.float64]) -> NDArray[np.float64]:
     rows: NDArray[np.float64] = np.clip(features, -_LARGEST, _LARGEST).astype(np.float64)
     return rows

@@ -1,4 +1,4 @@
-"""What the bandit sees of a candidate: the model's opinion of it, the context, and hashed crosses of both."""
+"""The bandit's features of a candidate: its hybrid score and attributes, the context, and hashed crosses of both."""
 
 from __future__ import annotations
 
@@ -9,31 +9,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.data.interactions import EVENT_STRENGTHS
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
 from scoring.exploration.bandit import DIMENSION
-from scoring.types import Impression, Scenario
+from scoring.types import PERSONAL_SCENARIOS, SEEDED_SCENARIOS, Impression
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.components.demand import Demand
     from scoring.data.items import ItemIndex
-    from scoring.types import History, Query
+    from scoring.types import History, Scenario
 
 _DENSE = 12
 _HASHED = DIMENSION - _DENSE
 _HOURS_PER_PART = 4
 _DEVICES = {"tablet": ("tablet", "ipad"), "mobile": ("mobile", "phone", "android", "ios")}
 _DEVICE_CLASSES = ("other", *_DEVICES)
-_SCENARIO_CLASSES = (
-    frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION}),
-    frozenset({Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART}),
-)
+_SCENARIO_CLASSES = (PERSONAL_SCENARIOS, SEEDED_SCENARIOS)
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What does not depend on shopper or context; arrays of shape (items,)."""
+    """Features that depend on the product alone; arrays of shape (items,)."""
 
     demand: NDArray[np.float32]  # standardised log demand over 3, in [-1, 1]
     newness: NDArray[np.float32]  # 1 for a product that nobody has bought yet, falling to 0
@@ -65,8 +62,20 @@ def _levels(prices: NDArray[np.float32], groups: NDArray[np.int32]) -> NDArray[n
     return levels
 
 
-def encode(query: Query, traits: Traits, items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Features of some products for a query, shape (products, DIMENSION), each in [-1, 1].
+@dataclass(frozen=True, slots=True)
+class BanditContext:
+    """What the bandit knows about a request."""
+
+    scenario: Scenario
+    history: History
+    device: str | None = None
+    local_hour: int | None = None  # 0 to 23
+
+
+def encode(
+    context: BanditContext, traits: Traits, items: NDArray[np.int32], scores: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Features of some products in a context, shape (products, DIMENSION), each in [-1, 1].
 
     scores: calibrated scores of the hybrid model. Categories are crossed with device, part of the day and scenario by
     feature hashing with signs (Weinberger et al. 2009), which keeps expected products of two rows unchanged. Values
@@ -78,22 +87,22 @@ def encode(query: Query, traits: Traits, items: NDArray[np.int32], scores: NDArr
     rows[:, 2] = traits.demand[items]
     rows[:, 3] = traits.newness[items]
     rows[:, 4] = traits.price_level[items]
-    rows[:, 5] = _affinity(query.history, traits.leaf)[traits.leaf[items]]
-    device, part = device_class(query.device), 0
-    if query.local_hour is not None:
-        turn = 2 * np.pi * (query.local_hour % 24) / 24
+    rows[:, 5] = _affinity(context.history, traits.leaf)[traits.leaf[items]]
+    device, part = device_class(context.device), 0
+    if context.local_hour is not None:
+        turn = 2 * np.pi * (context.local_hour % 24) / 24
         rows[:, 6], rows[:, 7] = np.sin(turn), np.cos(turn)
-        part = 1 + query.local_hour % 24 // _HOURS_PER_PART
+        part = 1 + context.local_hour % 24 // _HOURS_PER_PART
     if device:
         rows[:, 7 + device] = 1.0
-    scenario = next((place for place, kinds in enumerate(_SCENARIO_CLASSES, 1) if query.scenario in kinds), 0)
+    scenario = next((number for number, kinds in enumerate(_SCENARIO_CLASSES, 1) if context.scenario in kinds), 0)
     if scenario:
         rows[:, 9 + scenario] = 1.0
-    everyone = np.arange(len(items))
+    all_rows = np.arange(len(items))
     for salt in (0, 1 + device, 10 + part, 20 + scenario):
-        mixed = tie_breaker(salt, traits.category[items])
-        signs = 1.0 - 2.0 * ((mixed >> np.uint64(32)) & np.uint64(1)).astype(np.float64)
-        rows[everyone, _DENSE + (mixed % np.uint64(_HASHED)).astype(np.int64)] += 0.5 * signs
+        hashed = tie_breaker(salt, traits.category[items])
+        signs = 1.0 - 2.0 * ((hashed >> np.uint64(32)) & np.uint64(1)).astype(np.float64)
+        rows[all_rows, _DENSE + (hashed % np.uint64(_HASHED)).astype(np.int64)] += 0.5 * signs
     return _rounded(rows)
 
 
@@ -115,7 +124,7 @@ def _affinity(history: History, leaf: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def impression(rows: NDArray[np.float64], shown: int, rivals: tuple[int, ...]) -> Impression:
-    """What has to be kept of a place of a list. rows: features of all candidates; shown and rivals: rows of it."""
+    """What the log keeps of a position of a list. rows: features of all candidates; shown, rivals: indexes of rows."""
     if not rivals:
         return Impression(_bytes(rows[shown]))
     return Impression(_bytes(rows[shown]), zlib.compress(_bytes(rows[list(rivals)]), 1), rivals.index(shown))

@@ -1,10 +1,11 @@
-"""What another policy would have earned, from logged slots and their propensities, without showing it to anyone.
+"""Off-policy evaluation: the value of a target policy, estimated from slots that another policy logged.
 
-Inverse propensity scoring, unbiased where each choice of the policy had a chance to be logged (its case of an even log
-is Li et al. 2011, "Unbiased Offline Evaluation of Contextual-bandit-based News Article Recommendation Algorithms");
-self-normalised (Swaminathan and Joachims 2015, "The Self-Normalized Estimator for Counterfactual Learning", section 4),
-which trades a vanishing bias for less variance; and doubly robust (Dudík, Langford and Li 2011, "Doubly Robust Policy
-Evaluation and Learning", section 2), which is right when either propensities or reward model are.
+Inverse propensity scoring (IPS) is unbiased where the logging policy could have shown whatever the target policy shows
+(its case of a uniform log is Li et al. 2011, "Unbiased Offline Evaluation of Contextual-bandit-based News Article
+Recommendation Algorithms"); self-normalised IPS (SNIPS; Swaminathan and Joachims 2015, "The Self-Normalized Estimator
+for Counterfactual Learning", section 4) trades a vanishing bias for less variance; and the doubly robust estimate
+(Dudík, Langford and Li 2011, "Doubly Robust Policy Evaluation and Learning", section 2) is right when either the
+propensities or the reward model are.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class PolicyValue:
-    """Reward per slot that a policy is estimated to earn. `effective` is Kish's effective sample size of its weights:
-    how many slots of its own the estimate is worth."""
+    """Estimated reward per slot of a target policy. `effective` is Kish's effective sample size of its importance
+    weights: as many slots logged by the target policy itself would give an estimate as sure."""
 
     ips: Estimate
     snips: Estimate
@@ -53,68 +54,68 @@ class PolicyValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
-    """Logged slots seen through one policy; arrays of shape (slots,)."""
+class LoggedSlots:
+    """Logged slots with the terms of one target policy; arrays of shape (slots,)."""
 
     rewards: NDArray[np.float64]
-    propensities: NDArray[np.float64]  # with which what is there was shown
-    chances: NDArray[np.float64]  # with which the policy would have shown it
-    modelled: NDArray[np.float64]  # reward that a model expects of what was shown
-    expected: NDArray[np.float64]  # reward that the model expects of the policy's own choice
+    propensities: NDArray[np.float64]  # of what was shown, under the logging policy
+    target_propensities: NDArray[np.float64]  # of what was shown, under the target policy
+    predicted: NDArray[np.float64]  # the reward model's prediction for what was shown
+    expected: NDArray[np.float64]  # its prediction for the target policy: the mean over what that would show
 
 
-def exploit(rivals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The list's own product, always: row 0 of rivals (n, d)."""
-    chances = np.zeros(len(rivals))
-    chances[0] = 1.0
-    return chances
+def greedy_policy(rivals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Always the list's own product: row 0 of rivals (n, d)."""
+    probabilities = np.zeros(len(rivals))
+    probabilities[0] = 1.0
+    return probabilities
 
 
-def explore_all(rivals: NDArray[np.float64]) -> NDArray[np.float64]:
+def uniform_policy(rivals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Every rival evenly."""
     return np.full(len(rivals), 1.0 / len(rivals))
 
 
 def bandit_policy(state: BanditState) -> Policy:
-    """What the bandit would draw if the slot were its own."""
+    """The bandit's draw for the slot."""
     return lambda rivals: draw_probabilities(state, rivals)
 
 
 def replay_slot(
     impression: Impression, propensity: float, policies: Sequence[Policy | None], model: BanditState
 ) -> NDArray[np.float64]:
-    """(chances, modelled, expected) of `Replayed` for each policy and one slot that had rivals, shape (policies, 3).
+    """(target_propensities, predicted, expected) of one slot that had rivals, for each policy, shape (policies, 3).
 
-    None among the policies is the one that logged. model: expects rewards; for unbiased estimates it must not have
+    None among the policies is the logging policy. model: the reward model; for unbiased estimates it must not have
     learned from this slot.
     """
     rivals = unpack_rows(impression.rivals, compressed=True)
     outcomes, _ = model.posterior.predict(rivals)
-    modelled = float(outcomes[impression.shown])
-    seen = np.empty((len(policies), 3))
-    for place, policy in enumerate(policies):
+    predicted = float(outcomes[impression.shown])
+    terms = np.empty((len(policies), 3))
+    for row, policy in enumerate(policies):
         if policy is None:
-            seen[place] = propensity, modelled, modelled
+            terms[row] = propensity, predicted, predicted
         else:
-            chances = policy(rivals)
-            seen[place] = chances[impression.shown], modelled, chances @ outcomes
-    return seen
+            probabilities = policy(rivals)
+            terms[row] = probabilities[impression.shown], predicted, probabilities @ outcomes
+    return terms
 
 
-def evaluate(slots: Replayed, groups: NDArray[np.int64], rng: Generator) -> PolicyValue | None:
+def evaluate(slots: LoggedSlots, groups: NDArray[np.int64], rng: Generator) -> PolicyValue | None:
     """The three estimates; None without a slot.
 
     groups: (slots,), from 0: slots of one shopper, which are not independent and are resampled together.
     """
     if not len(slots.rewards):
         return None
-    ratios = slots.chances / slots.propensities
+    importance = slots.target_propensities / slots.propensities
     columns = np.stack(
         [
-            np.ones(len(ratios)),
-            ratios,
-            ratios * slots.rewards,
-            slots.expected + ratios * (slots.rewards - slots.modelled),
+            np.ones(len(importance)),
+            importance,
+            importance * slots.rewards,
+            slots.expected + importance * (slots.rewards - slots.predicted),
         ]
     )
     n_groups = int(groups.max()) + 1
@@ -123,8 +124,8 @@ def evaluate(slots: Replayed, groups: NDArray[np.int64], rng: Generator) -> Poli
     point, resampled = _estimates(sums.sum(axis=0)[None]), _estimates(drawn)
     lows, highs = np.quantile(resampled, [(1 - _COVERED) / 2, (1 + _COVERED) / 2], axis=0)
     ips, snips, robust = (Estimate(*map(float, row)) for row in zip(point[0], lows, highs, strict=True))
-    squared = float(ratios @ ratios)
-    return PolicyValue(ips, snips, robust, float(ratios.sum()) ** 2 / squared if squared > 0 else 0.0)
+    squared = float(importance @ importance)
+    return PolicyValue(ips, snips, robust, float(importance.sum()) ** 2 / squared if squared > 0 else 0.0)
 
 
 def _estimates(sums: NDArray[np.float64]) -> NDArray[np.float64]:

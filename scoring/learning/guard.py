@@ -14,10 +14,11 @@ import numpy as np
 
 from scoring.data.interactions import PURCHASE, fold
 from scoring.data.state import ModelState
-from scoring.evaluation.metrics import tie_breaker
+from scoring.data.ties import tie_breaker
 from scoring.evaluation.splitting import Histories, select
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
-from scoring.types import History, Query, Scenario
+from scoring.types import History, Scenario
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

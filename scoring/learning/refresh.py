@@ -18,7 +18,7 @@ from scoring.data.state import ModelState, digest
 from scoring.evaluation.splitting import select
 from scoring.learning.training import model_arrays
 from scoring.ranking.ensemble import weight_vector
-from scoring.ranking.recommender import Scorers
+from scoring.ranking.model import Scorers
 from scoring.types import Component
 
 if TYPE_CHECKING:

@@ -20,11 +20,12 @@ from scoring.data.items import ItemIndex
 from scoring.data.profile import fold_history
 from scoring.data.state import ModelState, prefixed
 from scoring.evaluation.metrics import list_ndcg
-from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, EvaluationProtocol, hold_out, split
+from scoring.evaluation.protocol import EvaluationProtocol
+from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, hold_out, split
 from scoring.learning.selection import FEWEST_CASES, choose, gather
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
+from scoring.ranking.model import Scorers
 from scoring.ranking.plans import Choice, FusionPlan, FusionPlans
-from scoring.ranking.recommender import Scorers
 from scoring.ranking.repeats import repeat_share, usual_gap
 from scoring.ranking.slate import best_first
 from scoring.types import DEFAULT_WEIGHTS, Component

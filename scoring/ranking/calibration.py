@@ -1,7 +1,7 @@
-"""From a fused score to the chance that the shopper takes the product: Platt scaling (Platt 1999) with two more terms.
+"""From a fused score to the probability that the shopper takes the product: Platt scaling (Platt 1999), two terms more.
 
 z-scores compare products for one shopper, not shoppers with each other: the same score means more in the list of
-someone who buys a lot. So the level of the whole list and the length of the history have a say beside the score.
+someone who buys a lot. So the level of the whole list and the length of the history are terms beside the score.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHOWN = 20  # first places of a list, which its level is the mean of and which calibration is fitted to
+SHOWN = 20  # first positions of a list: its level is their mean, and calibration is fitted to them
 _FEWEST = 200
 _LEAST_STEP = 0.05  # a higher fused score is never a lower calibrated one
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic model, strictly rising in the fused score, so that no order is lost. Scores have long tails: they go
-    in as their inverse hyperbolic sine."""
+    """A logistic model, strictly rising in the fused score, so that no order is lost. The coefficients of scores are
+    for their inverse hyperbolic sine, because scores have long tails."""
 
-    score: float  # what a step of the fused score is worth, above 0
-    level: float  # and of the mean fused score of the list's first places
-    length: float  # and of log(1 + products in the history)
+    score: float  # of the fused score, above 0
+    level: float  # of the mean fused score of the list's first positions
+    length: float  # of log(1 + products in the history)
     offset: float
 
     def __call__(self, fused: NDArray[np.float32], level: float, n_products: int) -> NDArray[np.float32]:
-        """The chances of products of one list, in (0, 1), shape of `fused`."""
+        """The probabilities of products of one list, in (0, 1), shape of `fused`."""
         common = self.level * np.arcsinh(level) + self.length * np.log1p(n_products) + self.offset
-        index = np.clip(self.score * np.arcsinh(fused.astype(np.float64)) + common, -30.0, 30.0)
-        chances: NDArray[np.float32] = (1 / (1 + np.exp(-index))).astype(np.float32)
-        return chances
+        logits = np.clip(self.score * np.arcsinh(fused.astype(np.float64)) + common, -30.0, 30.0)
+        probabilities: NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        return probabilities
 
 
 def level_of(fused: NDArray[np.float32]) -> float:
@@ -48,7 +48,7 @@ UNCALIBRATED = Calibration(score=1.0, level=0.0, length=0.0, offset=-3.0)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The first places of validation lists; arrays of shape (places,)."""
+    """The first positions of validation lists; arrays of shape (positions,)."""
 
     fused: NDArray[np.float64]
     level: NDArray[np.float64]
@@ -57,18 +57,18 @@ class Shown:
 
 
 def fit_calibration(shown: Shown) -> Calibration:
-    """Too little evidence gives a guess."""
+    """UNCALIBRATED where there is too little evidence."""
     if len(shown.fused) < _FEWEST or not shown.taken.any() or shown.taken.all():
         return UNCALIBRATED
     from sklearn.linear_model import LogisticRegression
 
     features = np.stack([np.arcsinh(shown.fused), np.arcsinh(shown.level), np.log1p(shown.n_products)], axis=1)
     centre, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread < 1e-6] = np.inf  # what is the same everywhere explains nothing
+    spread[spread < 1e-6] = np.inf  # a constant feature gets no weight
     fitted = LogisticRegression(C=1.0).fit((features - centre) / spread, shown.taken)
     steps = fitted.coef_[0] / spread
     offset = float(fitted.intercept_[0] - steps @ centre)
-    if steps[0] < _LEAST_STEP:  # the mean chance stays
+    if steps[0] < _LEAST_STEP:  # the mean logit stays
         offset -= float((_LEAST_STEP - steps[0]) * centre[0])
         steps[0] = _LEAST_STEP
     score, level, length = steps.round(6).tolist()

@@ -30,7 +30,7 @@ KINDS: dict[Component, type[Scorer]] = {
 }
 COMPONENT_OF = {signal: component for component, kind in KINDS.items() for signal in kind.SIGNALS}
 SIGNALS = tuple(COMPONENT_OF)
-_PLACE = {component: place for place, component in enumerate(COMPONENTS)}
+_COLUMN = {component: column for column, component in enumerate(COMPONENTS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Fusion:
         """Each component's z-value for some items, shape (items, 4): parts @ weights is the fused score."""
         parts = np.zeros((len(items), len(COMPONENTS)), dtype=np.float32)
         for component, values in self.own.items():
-            parts[:, _PLACE[component]] = values[items]
+            parts[:, _COLUMN[component]] = values[items]
         parts /= np.where(self.weights > 0, self.weights, np.float32(1))
         return parts
 
@@ -62,7 +62,7 @@ def component_weights(signal_weights: Mapping[str, float]) -> NDArray[np.float32
     """The sum of each component's signals, shape (4,)."""
     totals = np.zeros(len(COMPONENTS), dtype=np.float32)
     for name, weight in signal_weights.items():
-        totals[_PLACE[COMPONENT_OF[name]]] += np.float32(weight)
+        totals[_COLUMN[COMPONENT_OF[name]]] += np.float32(weight)
     return totals
 
 
@@ -99,7 +99,7 @@ def score_all(scorers: Mapping[Component, Scorer], profile: Profile, weights: Ma
 def shares(parts: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each component's part of the positive evidence, shape (items, 4), rows sum to 1.
 
-    A component that speaks against the item has no share. Where none speaks for it, the weights are the shares.
+    A component whose weighted value is negative has no share. Where none is positive, the weights are the shares.
     """
     positive = np.maximum(parts * weights, 0.0)
     total = positive.sum(axis=1, keepdims=True)

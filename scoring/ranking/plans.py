@@ -1,4 +1,4 @@
-"""Which signals a list listens to, and how much: chosen on validation, for each kind of question and of history."""
+"""The weights of signals in a list: chosen on validation, for each evaluation protocol and length of history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from scoring.evaluation.splitting import EvaluationProtocol
+from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.ranking.calibration import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ class HistoryLength(StrEnum):
 class Choice(StrEnum):
     DEFAULT = "default"  # the shop's four weights
     SINGLE = "single"  # the best signal alone
-    LEARNED = "learned"  # a mixture learned on validation
+    LEARNED = "learned"  # a weighted sum of several, learned on validation
 
 
 @dataclass(frozen=True, slots=True)
 class FusionPlan:
-    """Weights of signals that sum to 1, what their fused score means, and why they were chosen."""
+    """Weights of signals that sum to 1, the calibration of their fused score, and why they were chosen."""
 
     weights: dict[str, float]
     choice: Choice

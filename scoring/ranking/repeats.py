@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_GAP = 30.0 * DAY
 _MEMORY = 2.0  # half-life of a habit, in usual gaps
-_TIMING = 0.25  # how much being due counts: shoppers keep habits better than dates, so most of it is the habit
+_TIMING = 0.25  # weight of being due; that of the habit is larger, because shoppers keep habits better than dates
 
 
 def usual_gap(data: TrainingSet) -> float:

@@ -13,14 +13,16 @@ from uuid import uuid4
 
 import structlog
 
-from scoring.ranking.rules import CompiledRules, RuleAction
+from scoring.ranking.compiled_rules import CompiledRules
+from scoring.ranking.rules import RuleAction
 from shop.entities.events import Event, Topic
 from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scoring.ranking.rules import Rule, RuleContext, Ruling
+    from scoring.ranking.rules import Rule, RuleContext
+    from scoring.types import Ruling
     from shop.entities.merchandising import MerchandisingRule
     from shop.entities.paging import Page, PageRequest
     from shop.services.catalog import CatalogService

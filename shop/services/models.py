@@ -14,8 +14,9 @@ import numpy as np
 import structlog
 
 from scoring.data.state import FORMAT_VERSION, BrokenSnapshotError, load, unpack
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
-from scoring.types import History, Query, Scenario
+from scoring.types import History, Scenario
 from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, SnapshotError, UnavailableError
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.ranking.query import Query
 from scoring.ranking.rules import RuleContext, Segment
-from scoring.types import Caps, Query, Reason, Scenario, Tastes
+from scoring.types import Caps, Reason, Scenario, Tastes
 from shop.bounded import BoundedDict
 from shop.entities.recommendations import (
     Degradation,
@@ -138,7 +139,7 @@ class RecommendationService:
         index_of, ids, facts = model.recommender.index_of, model.recommender.catalogue_ids, model.recommender.facts
         if product_id not in index_of:
             return []
-        near = (facts.similar if scenario is Scenario.SIMILAR else facts.together).items[index_of[product_id]]
+        near = (facts.similar if scenario is Scenario.SIMILAR else facts.cooccurrence).items[index_of[product_id]]
         seed = self._catalog.in_memory((product_id,)).get(product_id)
         context = RuleContext(scenario, frozenset(seed.category_path if seed else ()))
         ruling = self._rules.apply(model, context).ruling()

@@ -11,7 +11,14 @@ import numpy as np
 
 from scoring.exploration.bandit import BanditState, update
 from scoring.exploration.features import unpack_rows
-from scoring.exploration.off_policy import Replayed, bandit_policy, evaluate, exploit, explore_all, replay_slot
+from scoring.exploration.off_policy import (
+    LoggedSlots,
+    bandit_policy,
+    evaluate,
+    greedy_policy,
+    replay_slot,
+    uniform_policy,
+)
 from scoring.types import Impression
 
 if TYPE_CHECKING:
@@ -67,7 +74,7 @@ async def replay(log: RecommendationLog, bandit: BanditState, since: datetime) -
         tally.lists += 1
         actor = zlib.crc32(shown["actorKey"].encode())
         model = models[1 - actor % _HALVES]
-        policies = (None, exploit, explore_all, bandit_policy(bandit), bandit_policy(model))
+        policies = (None, greedy_policy, uniform_policy, bandit_policy(bandit), bandit_policy(model))
         for item in shown["items"]:
             if "impression" not in item:
                 continue
@@ -117,7 +124,9 @@ def _judged(scenario: str, tally: _Tally) -> ScenarioReplay:
         rewards, propensities, seen = np.array(tally.rewards), np.array(tally.propensities), np.stack(tally.seen)
         _, groups = np.unique(tally.actors, return_inverse=True)
         for place, name in enumerate(POLICIES):
-            value = evaluate(Replayed(rewards, propensities, *seen[:, place].T), groups, np.random.default_rng(place))
+            value = evaluate(
+                LoggedSlots(rewards, propensities, *seen[:, place].T), groups, np.random.default_rng(place)
+            )
             if value is not None:
                 values[name] = value
     return ScenarioReplay(scenario, tally.lists, tally.impressions, tally.clicks, len(tally.rewards), values)

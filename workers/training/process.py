@@ -94,8 +94,8 @@ def _end_with_parent() -> None:
 
 
 def _trained(plan: TrainingRequest, folder: Path, send: Callable[[object], None]) -> Trained:
-    from scoring.data.items import tie_hashes
     from scoring.data.state import load, pack, unpack
+    from scoring.data.ties import tie_hashes
     from scoring.learning.guard import hide_cases, judge, marked
     from shop.services.export import read_export
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from devstack.evaluation.lists import Lists, Selector
 from devstack.evaluation.measures import Bootstrap, Marks, chance_marks, interval, mark, ratio, self_information
-from scoring.evaluation.metrics import list_ndcg, rank_of, recall, tie_breaker
-from scoring.evaluation.splitting import EvaluationCase, EvaluationCases, EvaluationProtocol, Histories
+from scoring.data.ties import tie_breaker
+from scoring.evaluation.metrics import list_ndcg, rank_of, recall
+from scoring.evaluation.protocol import EvaluationProtocol
+from scoring.evaluation.splitting import EvaluationCase, EvaluationCases, Histories
 from scoring.types import History
 from tests.scoring.synthetic import shop
 

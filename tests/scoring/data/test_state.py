@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from scoring.data.state import BrokenSnapshotError, ModelState, digest, load, pack, save, unpack
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
-from scoring.types import Query, Scenario
+from scoring.types import Scenario
 from tests.scoring.synthetic import DAY, START, history_of
 
 if TYPE_CHECKING:

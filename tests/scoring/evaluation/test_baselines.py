@@ -16,7 +16,8 @@ from scoring.evaluation.baselines.baskets import TifuSetting, personal_frequenci
 from scoring.evaluation.baselines.histories import training_rows
 from scoring.evaluation.baselines.linear import Ease
 from scoring.evaluation.baselines.neighbours import ItemKnn, ItemKnnSetting
-from scoring.evaluation.splitting import EvaluationCase, EvaluationProtocol, split
+from scoring.evaluation.protocol import EvaluationProtocol
+from scoring.evaluation.splitting import EvaluationCase, split
 from scoring.types import EventType, History
 from tests.scoring.synthetic import Shape, bare, ease_scores, fitted_ease, shop, with_events
 

@@ -7,7 +7,8 @@ import pytest
 
 from scoring.data.items import ItemIndex
 from scoring.evaluation.metrics import coverage, hit_rate, list_ndcg, mean_reciprocal_rank, ndcg, rank_of, recall
-from scoring.evaluation.splitting import EvaluationProtocol, hold_out, split
+from scoring.evaluation.protocol import EvaluationProtocol
+from scoring.evaluation.splitting import hold_out, split
 from tests.scoring.synthetic import shop
 
 SHOP = shop()

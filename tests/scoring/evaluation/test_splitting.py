@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from scoring.data.dataset import Dataset, Interactions
 from scoring.data.interactions import DAY
-from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationProtocol, Split, split
+from scoring.evaluation.protocol import EvaluationProtocol
+from scoring.evaluation.splitting import VALIDATION_SHARE, Split, split
 from tests.scoring.synthetic import Shape, catalogue, shop
 
 ITEMS = 30

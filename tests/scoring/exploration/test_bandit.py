@@ -1,8 +1,7 @@
-"""The bandit learns what is clicked in a context, draws with exact chances, and never breaks on odd numbers."""
+"""The bandit learns what is clicked in a context, draws with exact probabilities, and never breaks on odd numbers."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from scoring.data.items import ItemIndex
 from scoring.exploration.bandit import (
     DIMENSION,
     BanditState,
@@ -19,12 +19,11 @@ from scoring.exploration.bandit import (
     credit,
     draw_probabilities,
     forget,
-    merge,
     update,
 )
-from scoring.exploration.features import Traits, device_class, encode, unpack_rows
-from scoring.ranking.rerank import explore, inclusion
-from scoring.types import Component, Query, Scenario
+from scoring.exploration.features import BanditContext, Traits, device_class, encode, unpack_rows
+from scoring.ranking.query import Query
+from scoring.types import Component, Scenario
 from tests.scoring.synthetic import START, history_of
 
 if TYPE_CHECKING:
@@ -46,6 +45,12 @@ def sums(state: BanditState) -> NDArray[np.float64]:
     return np.concatenate([array.ravel() for array in state.to_arrays().values()])
 
 
+def added(one: BanditState, other: BanditState) -> BanditState:
+    """The sums of both, as the shared store adds them up."""
+    arrays = other.to_arrays()
+    return BanditState.from_arrays({name: array + arrays[name] for name, array in one.to_arrays().items()})
+
+
 @settings(max_examples=60)
 @given(seen=matrices, asked=matrices, reward=finite, weight=finite, keep=finite)
 def test_any_finite_input_gives_finite_numbers(
@@ -53,23 +58,23 @@ def test_any_finite_input_gives_finite_numbers(
 ) -> None:
     count = len(seen)
     state = update(BanditState.empty(), seen, np.full(count, reward), np.full(count, weight))
-    state = forget(merge(state, credit(state, seen, np.full(count, reward))), keep)
+    state = forget(added(state, credit(state, seen, np.full(count, reward))), keep)
 
-    chances, scores = draw_probabilities(state, asked), bandit_scores(state, asked)
+    probabilities, scores = draw_probabilities(state, asked), bandit_scores(state, asked)
 
     assert np.isfinite(sums(state)).all()
     assert np.isfinite(scores).all()
-    assert np.isfinite(chances).all()
-    assert len(asked) == 0 or chances.sum() == pytest.approx(1.0)
-    assert (chances > 0).all()
+    assert np.isfinite(probabilities).all()
+    assert len(asked) == 0 or probabilities.sum() == pytest.approx(1.0)
+    assert (probabilities > 0).all()
 
 
-def test_order_and_place_of_updates_do_not_matter() -> None:
+def test_order_and_process_of_updates_do_not_matter() -> None:
     """What two processes saw adds up to what one would have seen, and a late click to one that came at once."""
     rows, rewards = some_rows(40), (np.arange(40) % 3 == 0).astype(np.float64)
     whole = update(BanditState.empty(), rows, rewards)
 
-    halves = merge(
+    halves = added(
         update(BanditState.empty(), rows[25:], rewards[25:]), update(BanditState.empty(), rows[:25], rewards[:25])
     )
     late = credit(update(BanditState.empty(), rows, np.zeros(40)), rows[rewards > 0], rewards[rewards > 0])
@@ -116,15 +121,15 @@ def test_it_follows_a_change_after_forgetting() -> None:
     assert later(forget(stuck, 0.02))[0] < later(forget(stuck, 0.02))[1]
 
 
-def test_clicks_raise_the_chance_of_what_was_clicked() -> None:
+def test_clicks_raise_the_probability_of_what_was_clicked() -> None:
     rows = some_rows(30)
-    state, chances = BanditState.empty(), []
+    state, probabilities = BanditState.empty(), []
     for _ in range(6):
-        chances.append(draw_probabilities(state, rows)[4])
+        probabilities.append(draw_probabilities(state, rows)[4])
         state = update(state, rows, (np.arange(30) == 4).astype(np.float64))
 
-    assert chances == sorted(chances)
-    assert chances[-1] > 3 * chances[0]
+    assert probabilities == sorted(probabilities)
+    assert probabilities[-1] > 3 * probabilities[0]
     assert bandit_scores(state, rows).argmax() == 4
 
 
@@ -132,8 +137,8 @@ def test_without_experience_draws_are_nearly_even_and_nothing_is_reordered() -> 
     rows = some_rows(50)
 
     assert (draw_probabilities(None, rows) == 1 / 50).all()
-    chances = draw_probabilities(BanditState.empty(), rows)
-    assert chances.max() < 2.5 * chances.min()
+    probabilities = draw_probabilities(BanditState.empty(), rows)
+    assert probabilities.max() < 2.5 * probabilities.min()
     assert (bandit_scores(BanditState.empty(), rows) == 0).all()
 
 
@@ -147,72 +152,23 @@ def test_arrays_of_another_shape_or_with_nan_are_refused() -> None:
         BanditState.from_arrays({**good, "response": np.full(DIMENSION, np.nan)})
 
 
-@given(arrays(np.float64, st.integers(1, 40), elements=st.floats(1e-6, 1e3)), st.floats(0, 1))
-def test_inclusion_probabilities_are_proportional_and_sum_up(odds: NDArray[np.float64], part: float) -> None:
-    chances = odds / odds.sum()
-    needed = max(int(part * len(odds)), 1)
-
-    included = inclusion(chances, needed)
-
-    assert included.sum() == pytest.approx(needed)
-    assert ((included > 0) & (included <= 1 + 1e-9)).all()
-    open_ = included < 1 - 1e-9
-    if open_.any():
-        ratio = included[open_] / chances[open_]
-        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
-
-
-@pytest.mark.parametrize(("limit", "share"), [(5, 0.1), (5, 0.3), (4, 0.5), (10, 0.25), (3, 1.0), (6, 0.75)])
-def test_uneven_draws_happen_as_often_as_their_propensity_says(limit: int, share: float) -> None:
-    runs, size = 6_000, 15
-    odds = np.geomspace(1, 60, size)[::-1]
-    seen: Counter[tuple[int, int]] = Counter()
-    logged: dict[tuple[int, int], float] = {}
-    most = 0
-    for seed in range(runs):
-        slots = explore(np.arange(size), size, limit, share, seed, lambda places: odds[places] / odds[places].sum())
-        most = max(most, sum(slot.exploration for slot in slots))
-        for position, slot in enumerate(slots):
-            seen[position, slot.place] += 1
-            logged[position, slot.place] = slot.propensity
-
-    for key, propensity in logged.items():
-        error = np.sqrt(propensity * (1 - propensity) / runs)
-        assert abs(seen[key] / runs - propensity) <= 5 * error, key
-    for position in range(limit):
-        assert sum(chance for (slot, _), chance in logged.items() if slot == position) == pytest.approx(1.0, abs=0.01)
-    assert most == int(np.ceil(share * limit - 1e-9)), "the share bounds what is explored"
-
-
-@given(st.integers(0, 60), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32), st.floats(0, 20))
-def test_uneven_slots_keep_the_contract(size: int, limit: int, share: float, seed: int, slope: float) -> None:
-    odds = np.exp(-slope * np.arange(size) / max(size, 1))
-
-    def chances(places: NDArray[np.int64]) -> NDArray[np.float64]:
-        even = np.full(len(places), 1 / max(len(places), 1))
-        return np.asarray(0.8 * odds[places] / odds[places].sum() + 0.2 * even)
-
-    slots = explore(np.arange(size), size, limit, share, seed, chances)
-
-    assert slots == explore(np.arange(size), size, limit, share, seed, chances)
-    assert len({slot.place for slot in slots}) == len(slots) == min(size, limit)
-    assert sum(slot.exploration for slot in slots) <= np.ceil(share * len(slots))
-    for position, slot in enumerate(slots):
-        assert 0 < slot.propensity <= 1 + 1e-9
-        assert slot.exploration or slot.place == position
-        assert not slot.rivals or (slot.rivals[0] == position and slot.place in slot.rivals)
-        assert bool(slot.rivals) or slot.propensity == 1.0
-
-
 def query(dataset: Dataset, **changed: object) -> Query:
     base = Query(Scenario.FOR_YOU, history_of(dataset, 1), NOW, 10, device="mobile", local_hour=8)
     return replace(base, **changed)  # type: ignore[arg-type]
 
 
+def traits_of(recommender: Recommender) -> Traits:
+    return Traits.of(recommender.index, recommender.facts.demand)
+
+
+def context_of(asked: Query) -> BanditContext:
+    return BanditContext(asked.scenario, asked.history, asked.device, asked.local_hour)
+
+
 def taught(recommender: Recommender, asked: Query, liked: NDArray[np.bool_], rounds: int = 30) -> BanditState:
     """What is learnt when every product is shown in this context and the liked ones are always clicked."""
     items = np.arange(recommender.n_items, dtype=np.int32)
-    rows = encode(asked, recommender.traits, items, np.full(len(items), 0.5, np.float32))
+    rows = encode(context_of(asked), traits_of(recommender), items, np.full(len(items), 0.5, np.float32))
     state = BanditState.empty()
     for _ in range(rounds):
         state = update(state, rows, liked.astype(np.float64))
@@ -233,7 +189,7 @@ def test_a_category_that_is_clicked_in_a_context_comes_up_there(recommender: Rec
     assert part(replace(morning, bandit=bandit)) > part(morning) + 1
 
 
-def test_the_list_says_what_the_bandit_added(recommender: Recommender, dataset: Dataset) -> None:
+def test_the_breakdown_holds_what_the_bandit_added(recommender: Recommender, dataset: Dataset) -> None:
     """The contextual component carries it, so scores still follow the weighted sum, and the order follows scores."""
     asked = query(dataset, diversity=0.0)
     liked = np.random.default_rng(1).random(recommender.n_items) < 0.5
@@ -276,15 +232,20 @@ def test_features_tell_contexts_apart_but_not_snapshots(recommender: Recommender
     items, scores = np.arange(20, dtype=np.int32), np.linspace(1, 0, 20, dtype=np.float32)
 
     def rows(**changed: object) -> NDArray[np.float64]:
-        return encode(query(dataset, **changed), recommender.traits, items, scores)
+        return encode(context_of(query(dataset, **changed)), traits_of(recommender), items, scores)
 
     base = rows()
     for changed in ({"device": "desktop"}, {"local_hour": 20}, {"local_hour": None}, {"scenario": Scenario.SIMILAR}):
         assert (rows(**changed) != base).any(axis=1).all(), changed
     assert (rows(local_hour=8 + 24) == base).all()
     assert (rows(device="Android phone") == base).all()
-    again = Traits.of(recommender.index, recommender.facts.demand)
-    np.testing.assert_array_equal(encode(query(dataset), again, items, scores), base)
+    # another catalogue, in which every category has another code
+    categories = [*dataset.catalogue.categories[:-1], ("aaa",)]
+    other = ItemIndex.of(replace(dataset.catalogue, categories=categories))
+    same = items % 8 != 119 % 8  # the price levels of the last product's category change
+    again = encode(context_of(query(dataset)), Traits.of(other, recommender.facts.demand), items, scores)
+    assert (other.leaf[items] != recommender.index.leaf[items]).all()
+    np.testing.assert_array_equal(again[same], base[same])
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,15 @@ import pytest
 
 from scoring.exploration.bandit import DIMENSION, BanditState, draw_probabilities, update
 from scoring.exploration.features import impression
-from scoring.exploration.off_policy import Replayed, bandit_policy, evaluate, exploit, explore_all, replay_slot
-from scoring.ranking.rerank import explore
+from scoring.exploration.off_policy import (
+    LoggedSlots,
+    bandit_policy,
+    evaluate,
+    greedy_policy,
+    replay_slot,
+    uniform_policy,
+)
+from scoring.exploration.sampling import explore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +32,7 @@ LISTS = 3_000
 
 @dataclass(frozen=True)
 class Log:
-    """Contested slots as they were shown, and for each the true chance of a click on every rival."""
+    """Contested slots as they were shown, and for each the true probability of a click on every rival."""
 
     impressions: list[Impression]
     propensities: NDArray[np.float64]
@@ -45,7 +52,7 @@ def candidates(rng: np.random.Generator) -> NDArray[np.float64]:
     return rows.astype("<f2").astype(np.float64)
 
 
-def click_chances(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def click_probabilities(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(0.15 + 0.05 * rows[:, 1] + 0.12 * rows[:, 2] - 0.03 * rows[:, 3], 0.0, 1.0)
 
 
@@ -54,20 +61,20 @@ def simulated(seed: int, state: BanditState | None = None, lists: int = LISTS) -
     impressions, propensities, truths, rivals, owners, features = [], [], [], [], [], []
     for number in range(lists):
         rows = candidates(rng)
-        truth = click_chances(rows)
+        truth = click_probabilities(rows)
 
-        def chances(places: NDArray[np.int64], rows: NDArray[np.float64] = rows) -> NDArray[np.float64]:
-            return draw_probabilities(state, rows[places])
+        def probabilities(chosen: NDArray[np.int64], rows: NDArray[np.float64] = rows) -> NDArray[np.float64]:
+            return draw_probabilities(state, rows[chosen])
 
-        slots = explore(np.arange(CANDIDATES), CANDIDATES, LIMIT, SHARE, int(rng.integers(2**31)), chances)
+        slots = explore(np.arange(CANDIDATES), CANDIDATES, LIMIT, SHARE, int(rng.integers(2**31)), probabilities)
         for slot in slots:
             if slot.rivals:
-                impressions.append(impression(rows, slot.place, slot.rivals))
+                impressions.append(impression(rows, slot.candidate, slot.rivals))
                 propensities.append(slot.propensity)
                 truths.append(truth[list(slot.rivals)])
                 rivals.append(rows[list(slot.rivals)])
                 owners.append(number)
-                features.append(rows[slot.place])
+                features.append(rows[slot.candidate])
     shown = np.array([truth[one.shown] for truth, one in zip(truths, impressions, strict=True)])
     rewards = (rng.random(len(shown)) < shown).astype(np.float64)
     return Log(
@@ -84,7 +91,7 @@ def replayed(log: Log, policy: Policy | None, model: BanditState, seed: int = 0)
         replay_slot(one, propensity, [policy], model)[0]
         for one, propensity in zip(log.impressions, log.propensities, strict=True)
     ])  # fmt: skip
-    slots = Replayed(log.rewards, log.propensities, *seen.T)
+    slots = LoggedSlots(log.rewards, log.propensities, *seen.T)
     value = evaluate(slots, log.lists, np.random.default_rng(seed))
     assert value is not None
     return value
@@ -103,7 +110,7 @@ def learnt() -> BanditState:
 
 
 def test_estimates_cover_the_truth(log: Log, learnt: BanditState) -> None:
-    for policy in (exploit, explore_all, bandit_policy(learnt)):
+    for policy in (greedy_policy, uniform_policy, bandit_policy(learnt)):
         truth = truth_of(log, policy)
         value = replayed(log, policy, learnt)
         for estimate in (value.ips, value.snips, value.doubly_robust):
@@ -117,47 +124,47 @@ def test_ips_is_unbiased_over_many_logs() -> None:
     errors = []
     for seed in range(30):
         small = simulated(100 + seed, lists=150)
-        errors.append(replayed(small, explore_all, model).ips.value - truth_of(small, explore_all))
+        errors.append(replayed(small, uniform_policy, model).ips.value - truth_of(small, uniform_policy))
 
     assert abs(np.mean(errors)) <= 3 * np.std(errors) / np.sqrt(len(errors))
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     model = BanditState.empty()
     covered = 0
     for seed in range(30):
         small = simulated(300 + seed, lists=150)
-        value = replayed(small, exploit, model, seed).snips
-        covered += value.low <= truth_of(small, exploit) <= value.high
+        value = replayed(small, greedy_policy, model, seed).snips
+        covered += value.low <= truth_of(small, greedy_policy) <= value.high
 
     assert covered >= 25
 
 
 def test_the_bandit_beats_even_draws_and_does_not_lose_to_the_list(log: Log, learnt: BanditState) -> None:
     bandit, even, own = (
-        replayed(log, policy, learnt).doubly_robust for policy in (bandit_policy(learnt), explore_all, exploit)
+        replayed(log, policy, learnt).doubly_robust for policy in (bandit_policy(learnt), uniform_policy, greedy_policy)
     )
 
     assert bandit.low > even.value
     assert bandit.value >= own.value
-    assert truth_of(log, bandit_policy(learnt)) > truth_of(log, exploit)
+    assert truth_of(log, bandit_policy(learnt)) > truth_of(log, greedy_policy)
 
 
 def test_a_log_of_the_bandit_itself_is_judged_as_well(learnt: BanditState) -> None:
     """Uneven propensities: what the bandit rarely shows weighs more."""
     log = simulated(5, learnt)
 
-    for policy in (exploit, explore_all):
+    for policy in (greedy_policy, uniform_policy):
         value = replayed(log, policy, learnt)
         assert value.ips.low <= truth_of(log, policy) <= value.ips.high
 
 
 def test_doubly_robust_is_narrower_with_a_good_model_and_right_with_a_bad_one(log: Log, learnt: BanditState) -> None:
     absurd = update(BanditState.empty(), log.features[::-1], 1 - log.rewards)
-    good, bad = (replayed(log, explore_all, model) for model in (learnt, absurd))
+    good, bad = (replayed(log, uniform_policy, model) for model in (learnt, absurd))
 
     assert good.doubly_robust.high - good.doubly_robust.low < good.ips.high - good.ips.low
-    assert bad.doubly_robust.low <= truth_of(log, explore_all) <= bad.doubly_robust.high
+    assert bad.doubly_robust.low <= truth_of(log, uniform_policy) <= bad.doubly_robust.high
 
 
 def test_the_logging_policy_is_judged_by_what_it_earned(log: Log, learnt: BanditState) -> None:
@@ -171,4 +178,4 @@ def test_the_logging_policy_is_judged_by_what_it_earned(log: Log, learnt: Bandit
 def test_nothing_logged_gives_no_estimate() -> None:
     none = np.zeros(0)
 
-    assert evaluate(Replayed(none, none, none, none, none), np.zeros(0, np.int64), np.random.default_rng(0)) is None
+    assert evaluate(LoggedSlots(none, none, none, none, none), np.zeros(0, np.int64), np.random.default_rng(0)) is None

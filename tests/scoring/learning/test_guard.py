@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scoring.data.dataset import Dataset
-from scoring.data.items import tie_hashes
 from scoring.data.state import ModelState
+from scoring.data.ties import tie_hashes
 from scoring.evaluation.splitting import select
 from scoring.learning.guard import MIN_CASES, EvaluationCases, hide_cases, judge, marked
 from scoring.learning.training import train

@@ -13,8 +13,9 @@ from scoring.data.state import ModelState, digest
 from scoring.evaluation.splitting import select
 from scoring.learning.refresh import learned_until, refresh_content, refresh_embeddings
 from scoring.learning.training import train
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
-from scoring.types import History, Query, Scenario
+from scoring.types import History, Scenario
 from tests.scoring.synthetic import DAY, START, Shape, history_of, shop
 
 if TYPE_CHECKING:

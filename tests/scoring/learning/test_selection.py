@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from scoring.evaluation.splitting import EvaluationProtocol
+from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.learning.selection import FEWEST_CASES, Pool, choose
 from scoring.ranking.ensemble import COMPONENT_OF, SIGNALS, signal_weights
 from scoring.ranking.plans import Choice, FusionPlan, FusionPlans, HistoryLength

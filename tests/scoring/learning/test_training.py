@@ -11,8 +11,9 @@ import pytest
 
 from scoring.data.state import ModelState, digest
 from scoring.learning.training import train
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
-from scoring.types import Component, EventType, Query, Scenario
+from scoring.types import Component, EventType, Scenario
 from tests.scoring.synthetic import (
     DAY,
     START,

@@ -1,4 +1,4 @@
-"""Scores that are chances."""
+"""Calibrated scores are probabilities."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from hypothesis import strategies as st
 
 from scoring.ranking.calibration import UNCALIBRATED, Calibration, Shown, fit_calibration, level_of
 
-LISTS, PLACES = 2_000, 10
+LISTS, POSITIONS = 2_000, 10
 
 
 def shown(seed: int = 0) -> Shown:
     """Lists of shoppers with histories of two lengths; those with the longer ones take more at the same score."""
     rng = np.random.default_rng(seed)
-    fused = np.sort(rng.normal(2, 1, (LISTS, PLACES)), axis=1)[:, ::-1]
+    fused = np.sort(rng.normal(2, 1, (LISTS, POSITIONS)), axis=1)[:, ::-1]
     length = rng.choice([10, 200], LISTS)
-    chance = 1 / (1 + np.exp(-(np.arcsinh(fused) * 1.5 + 0.5 * np.log1p(length)[:, None] - 6)))
-    level = np.repeat(fused.mean(axis=1), PLACES)
-    return Shown(fused.ravel(), level, np.repeat(length, PLACES), rng.random(fused.size) < chance.ravel())
+    probability = 1 / (1 + np.exp(-(np.arcsinh(fused) * 1.5 + 0.5 * np.log1p(length)[:, None] - 6)))
+    level = np.repeat(fused.mean(axis=1), POSITIONS)
+    return Shown(fused.ravel(), level, np.repeat(length, POSITIONS), rng.random(fused.size) < probability.ravel())
 
 
 def test_a_calibrated_score_is_the_share_that_is_taken() -> None:
     calibration, fresh = fit_calibration(shown(0)), shown(1)
-    chances = np.array(
+    probabilities = np.array(
         [
             calibration(np.array([fused], np.float32), level, length)[0]
             for fused, level, length in zip(fresh.fused, fresh.level, fresh.n_products.tolist(), strict=True)
         ]
     )
 
-    for part in np.array_split(np.argsort(chances), 8):
-        taken, expected = fresh.taken[part].mean(), chances[part].mean()
+    for part in np.array_split(np.argsort(probabilities), 8):
+        taken, expected = fresh.taken[part].mean(), probabilities[part].mean()
         assert abs(taken - expected) < 4 * np.sqrt(expected * (1 - expected) / len(part))
 
 
@@ -42,7 +42,7 @@ def test_the_same_score_is_worth_more_in_the_list_of_a_heavy_shopper() -> None:
     assert calibration(fused, 2.0, 200)[0] > calibration(fused, 2.0, 10)[0]
 
 
-def test_scores_that_say_the_opposite_still_rise() -> None:
+def test_a_calibration_rises_even_where_lower_scores_are_taken_more_often() -> None:
     """Where validation found lower scores taken more often, order is kept all the same."""
     lists = shown()
     calibration = fit_calibration(Shown(-lists.fused, -lists.level, lists.n_products, lists.taken))
@@ -66,7 +66,7 @@ def test_a_calibration_keeps_the_order(fused: list[float], score: float, level: 
     calibration = Calibration(score, level, 0.3, -4.0)
     ordered = np.sort(np.array(fused, np.float32))[::-1].copy()
 
-    chances = calibration(ordered, level_of(ordered), n_products)
+    probabilities = calibration(ordered, level_of(ordered), n_products)
 
-    assert (np.diff(chances) <= 0).all()
-    assert ((chances > 0) & (chances < 1) | np.isin(chances, [0, 1])).all()
+    assert (np.diff(probabilities) <= 0).all()
+    assert ((probabilities > 0) & (probabilities < 1) | np.isin(probabilities, [0, 1])).all()

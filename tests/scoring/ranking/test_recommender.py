@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scoring.ranking.query import Query
 from scoring.types import (
     EVENT_CODES,
     Component,
     EventType,
     History,
     ItemFilter,
-    Query,
     RankedItem,
     Reason,
     ReasonKind,
@@ -47,6 +47,10 @@ NOBODY = made()
 
 def items_of(ranked: list[RankedItem]) -> list[int]:
     return [one.item for one in ranked]
+
+
+def neighbours(recommender: Recommender, scenario: Scenario, item: int) -> list[RankedItem]:
+    return recommender.recommend(Query(scenario, NOBODY, NOW, 5, seeds=(item,)))
 
 
 def reasons_of(ranked: list[RankedItem], kind: ReasonKind) -> list[Reason]:
@@ -128,7 +132,7 @@ def test_the_score_follows_the_fused_score(recommender: Recommender, dataset: Da
     ranked = recommender.recommend(Query(scenario, history_of(dataset, 4), NOW, 50, diversity=0.7))
 
     fused = [sum(part.value * part.weight for part in one.breakdown.values()) for one in ranked]
-    by_fused = [ranked[place].score for place in np.argsort(fused)]
+    by_fused = [ranked[row].score for row in np.argsort(fused)]
     assert all(low <= high + 1e-5 for low, high in pairwise(by_fused))
 
 
@@ -159,7 +163,7 @@ def test_a_stranger_gets_popular_products_and_is_told_so(recommender: Recommende
     assert all(one.breakdown[Component.CONTEXTUAL].share == pytest.approx(1.0) for one in ranked)
 
 
-def test_stated_tastes_are_heard(recommender: Recommender, dataset: Dataset) -> None:
+def test_stated_tastes_lead_the_list(recommender: Recommender, dataset: Dataset) -> None:
     ranked = recommender.recommend(Query(Scenario.FOR_YOU, NOBODY, NOW, 5, tastes=Tastes(categories=("cat-5",))))
 
     stated = [one for one in ranked if "cat-5" in dataset.catalogue.categories[one.item]]
@@ -193,26 +197,26 @@ def test_numbers_of_reasons_are_true(recommender: Recommender, dataset: Dataset)
 
 def test_bought_together_finds_the_planted_partner(recommender: Recommender) -> None:
     """The made-up shop puts product i + 8 into 70 % of the baskets whose highest product is i."""
-    hits = [item + 8 in items_of(recommender.bought_together(item, 5)) for item in range(40, 80)]
+    hits = [item + 8 in items_of(neighbours(recommender, Scenario.BOUGHT_TOGETHER, item)) for item in range(40, 80)]
 
     assert np.mean(hits) > 0.5
 
 
 def test_bought_together_is_not_just_popular(recommender: Recommender) -> None:
     best_sellers = set(items_of(recommender.recommend(Query(Scenario.POPULAR, NOBODY, NOW, 5))))
-    lists = [set(items_of(recommender.bought_together(item, 5))) for item in range(50, 90)]
+    lists = [set(items_of(neighbours(recommender, Scenario.BOUGHT_TOGETHER, item))) for item in range(50, 90)]
 
     assert np.mean([len(best_sellers & one) for one in lists]) < 2
 
 
 def test_similar_products_share_the_category(recommender: Recommender) -> None:
-    shared = [one.item % 8 == item % 8 for item in range(60) for one in recommender.similar(item, 5)]
+    shared = [one.item % 8 == item % 8 for item in range(60) for one in neighbours(recommender, Scenario.SIMILAR, item)]
 
     assert np.mean(shared) > 0.8
 
 
 def test_a_product_that_nobody_bought_has_similar_ones(recommender: Recommender) -> None:
-    ranked = recommender.similar(115, 5)
+    ranked = neighbours(recommender, Scenario.SIMILAR, 115)
 
     assert [one.item % 8 for one in ranked].count(115 % 8) >= 4
     assert ranked[0].reasons[0].kind is ReasonKind.SIMILAR_TO

@@ -1,4 +1,4 @@
-"""The shop's word in a list: rules, pins, caps and availability, whatever else is asked for."""
+"""Rules, pins, caps and availability hold in a list, whatever else is asked for."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoring.learning.training import train
+from scoring.ranking.compiled_rules import CompiledRules
+from scoring.ranking.pins import place_pins
+from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
 from scoring.ranking.rules import (
-    CompiledRules,
     Rule,
     RuleAction,
     RuleContext,
     RuleSchedule,
-    Ruling,
     Scope,
     Segment,
     Target,
-    place_pins,
 )
-from scoring.types import Caps, Component, ItemFilter, Query, RankedItem, Reason, ReasonKind, Scenario
+from scoring.types import Caps, Component, ItemFilter, RankedItem, Reason, ReasonKind, Ruling, Scenario
 from tests.scoring.ranking.test_recommender import BUY, NOBODY, NOW, SEEDED, admitted, items_of, queries
 from tests.scoring.synthetic import Shape, history_of, permuted, shop
 
@@ -97,7 +97,7 @@ def could_join(recommender: Recommender, already_listed: list[int], item: int, w
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=queries, rules=rule_sets, wanted=caps, sold_out=masks)
-def test_whatever_is_asked_the_shops_word_holds(
+def test_whatever_is_asked_rules_caps_and_stock_hold(
     recommender: Recommender, query: Query, rules: list[Rule], wanted: Caps, sold_out: frozenset[int] | None
 ) -> None:
     ruling = ruling_of(recommender, *rules)
@@ -115,7 +115,7 @@ def test_whatever_is_asked_the_shops_word_holds(
     assert set(chosen) <= set(open_items)
     assert len(set(chosen)) == len(chosen) == min(query.limit, len(open_items))
     assert ranked == recommender.recommend(query)
-    # pins stand where they belong, are sure, and say who put them there
+    # pins are at their positions, with certainty and the reason PROMOTED
     expected = expected_pins(query, open_items)
     for position, item in expected.items():
         pin = ranked[min(position, len(ranked) - sum(later > position for later in expected)) - 1]
@@ -186,10 +186,10 @@ def test_the_order_of_the_catalogue_does_not_matter(
 ) -> None:
     """The same shop with its products in other rows gives the same list of product ids. (Embeddings start from random
     numbers by row; what they decide, and so the neighbours of SIMILAR, is left out.)"""
-    places = np.argsort(ORDER).astype(np.int32)
+    row_of = np.argsort(ORDER).astype(np.int32)
     history = history_of(SHOP, user)
     query = Query(scenario, history, NOW, 12, seeds=(3, 44), caps=wanted, diversity=0.0, weights=WITHOUT_NEURAL)
-    there = replace(query, history=replace(history, items=places[history.items]), seeds=tuple(places[[3, 44]].tolist()))
+    there = replace(query, history=replace(history, items=row_of[history.items]), seeds=tuple(row_of[[3, 44]].tolist()))
 
     here = recommender.recommend(replace(query, rules=ruling_of(recommender, *rules)))
     elsewhere = moved.recommend(replace(there, rules=ruling_of(moved, *rules)))
@@ -264,7 +264,7 @@ def test_a_purchase_ends_a_pin_unless_it_is_asked_for(recommender: Recommender) 
     assert first(replace(query, scenario=Scenario.BUY_AGAIN)).reasons == (Reason(ReasonKind.PROMOTED),)
 
 
-def test_exploration_keeps_off_pinned_places(recommender: Recommender) -> None:
+def test_exploration_keeps_off_pinned_positions(recommender: Recommender) -> None:
     pin = Rule("a", RuleAction.PIN, Target(products=("sku-0110",)), position=5)
     query = Query(Scenario.FOR_YOU, NOBODY, NOW, 5, exploration_share=1.0, rules=ruled(recommender, pin))
 
