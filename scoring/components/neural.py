@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.components.component import mixed
-from scoring.components.head import Head
+from scoring.components.head import PopularityHead
 from scoring.data.interactions import DAY
 from scoring.data.profile import View
 from scoring.evaluation.metrics import tie_breaker
@@ -60,7 +60,7 @@ class Neural:
     inner: Floats  # (dimensions, hidden)
     inner_bias: Floats  # (hidden,)
     outer: Floats  # (hidden, dimensions)
-    head: Head
+    head: PopularityHead
 
     @classmethod
     def fit(cls, data: TrainingSet, config: NeuralConfig, rng: Generator) -> Neural:
@@ -82,21 +82,21 @@ class Neural:
         if not len(profile):
             return {name: np.zeros(len(self.embeddings), dtype=np.float32) for name in names}
         popular = np.float32(self.config.popularity) * self.bias
-        tastes = {name: self.taste(*profile.seen(View(name.partition(".")[2]))) for name in names}
-        return {name: self.head.dot(taste, popular) for name, taste in tastes.items()}
+        tastes = {name: self.user_vector(*profile.seen(View(name.partition(".")[2]))) for name in names}
+        return {name: self.head.inner_products(user_vector, popular) for name, user_vector in tastes.items()}
 
-    def taste(self, items: NDArray[np.int32], weights: Floats) -> Floats:
+    def user_vector(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """The taste vector of a weighted history, shape (dimensions,)."""
         mean = (weights @ self.embeddings[items]) / np.float32(max(float(weights.sum()), 1e-12))
-        taste = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
-        return taste.astype(np.float32, copy=False)
+        user_vector = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
+        return user_vector.astype(np.float32, copy=False)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in ("embeddings", "bias", "inner", "inner_bias", "outer")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: NeuralConfig) -> Neural:
-        return cls(config=config, **arrays, head=Head.of(arrays["embeddings"], arrays["bias"]))
+        return cls(config=config, **arrays, head=PopularityHead.of(arrays["embeddings"], arrays["bias"]))
 
 
 def _features(catalogue: Catalogue, order: Ints) -> Any:
@@ -210,9 +210,9 @@ class _Trainer:
         bags = sparse.csr_matrix((weights, (rows, context)), shape=(int(rows.max()) + 1, len(local)))
         mean = bags @ vectors
         active = np.tanh(mean @ self.net["inner"] + self.net["inner_bias"])
-        taste = (mean + active @ self.net["outer"])[target_rows]
-        own = np.einsum("ij,ij->i", taste, vectors[target])
-        others = taste @ vectors[negative].T
+        user_vector = (mean + active @ self.net["outer"])[target_rows]
+        own = np.einsum("ij,ij->i", user_vector, vectors[target])
+        others = user_vector @ vectors[negative].T
         others[targets[:, None] == negatives[None, :]] = -1e4  # a negative that is the target says nothing
         top = np.maximum(own, others.max(axis=1))
         mass, rest = np.exp(own - top), np.exp(others - top[:, None])
@@ -227,7 +227,7 @@ class _Trainer:
             "bags": bags,
             "mean": mean,
             "active": active,
-            "taste": taste,
+            "taste": user_vector,
             "places": (target_rows, target, negative),
         }
 

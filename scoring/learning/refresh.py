@@ -254,7 +254,7 @@ def _draw(pairs: Pairs, contexts: _Contexts, rng: Generator) -> _Batch:
 def _gradients(neural: Neural, batch: _Batch) -> tuple[float, Ints, Floats]:
     """Mean loss, the products it depends on, and its gradient by their vectors."""
     vectors = neural.embeddings
-    tastes = np.stack([neural.taste(items, weights) for items, weights in batch.histories])[batch.rows]
+    tastes = np.stack([neural.user_vector(items, weights) for items, weights in batch.histories])[batch.rows]
     own = np.einsum("ij,ij->i", tastes, vectors[batch.targets])
     others = tastes @ vectors[batch.negatives].T
     others[batch.targets[:, None] == batch.negatives[None, :]] = -1e4  # a negative that is the target says nothing

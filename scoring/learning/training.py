@@ -13,7 +13,7 @@ from scoring.components.content import Content, ContentConfig
 from scoring.components.contextual import Contextual, ContextualConfig
 from scoring.components.demand import measure_demand
 from scoring.components.factors import Method
-from scoring.components.neighbours import Sides, similar
+from scoring.components.neighbours import SimilarityInputs, similar
 from scoring.components.neural import Neural, NeuralConfig
 from scoring.data.interactions import TrainingSet
 from scoring.data.items import ItemIndex
@@ -283,11 +283,11 @@ def model_arrays(
     data: TrainingSet, index: ItemIndex, scorers: Scorers, weights: NDArray[np.float32], rng: Generator
 ) -> dict[str, NDArray[Any]]:
     """All arrays of a state, from fitted components. weights: of the components in likeness, shape (4,)."""
-    sides = Sides(
+    sides = SimilarityInputs(
         content=scorers.content.matrix(),
         embeddings=scorers.neural.embeddings,
         demand=scorers.contextual.demand,
-        together=scorers.collaborative.together,
+        cooccurrence=scorers.collaborative.cooccurrence,
     )
     near = similar(sides, weights, rng)
     brands = index.brand[data.interactions.items]

@@ -137,7 +137,7 @@ class Recommender:
         scorers = Scorers.from_state(state)
         facts = Facts(
             index=ItemIndex.from_arrays(state.part("items")),
-            together=scorers.collaborative.together,
+            together=scorers.collaborative.cooccurrence,
             similar=Similar(**state.part("similar")),
             demand=Demand.from_arrays(state.part("demand")),
             brand_share=state.arrays["brand_share"],

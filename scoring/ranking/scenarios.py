@@ -56,7 +56,7 @@ class Scenarios:
 
     def _lookalikes(self, slate: Slate, query: Query, seeds: NDArray[np.int32], allowed: NDArray[np.bool_]) -> Slate:
         """Where a filter leaves too few listed neighbours: all that it admits, by likeness of content."""
-        likeness = self._content.likeness(seeds)
+        likeness = self._content.similarity(seeds)
         outside = allowed.copy()
         outside[slate.items] = False
         likeness = np.where(outside & (likeness > 0), likeness, -np.inf).astype(np.float32)
