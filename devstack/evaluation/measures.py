@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from devstack.evaluation.lists import SHOWN
+from scoring.evaluation.metrics import discounts, hit_rate, ideal_gains, ndcg, recall, reciprocal_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ class Interval:
 
 
 def hits(lists: Lists, cases: EvaluationCases) -> NDArray[np.bool_]:
-    """Which places of the lists hold a held product, shape of `Lists.items`."""
+    """Which positions of the lists hold a held-out product, shape of `Lists.items`."""
     width = np.int64(max(int(lists.items.max(initial=0)), int(cases.held_out.max(initial=0))) + 2)
     rows = np.repeat(np.arange(len(cases)), np.diff(cases.held_out_starts))
     wanted = rows * width + cases.held_out
@@ -56,19 +57,14 @@ def mark(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64])
     """Metrics by user. information: bits that each product's popularity carries, shape (items,)."""
     found = hits(lists, cases)
     held_out = np.diff(cases.held_out_starts)
-    first, places = found[:, :SHOWN], np.arange(1, SHOWN + 1)
-    discount = 1.0 / np.log2(places + 1.0)
-    ideal = np.cumsum(discount)[np.minimum(held_out, SHOWN) - 1]
-    width = first.shape[1]
-    hit = first.any(axis=1)
     shown = lists.items[:, :SHOWN]
     listed = shown >= 0
     novelty = np.where(listed, information[shown], 0.0).sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
     values = {
-        "ndcg@10": first @ discount[:width] / ideal,
-        "hr@10": hit.astype(np.float64),
-        "recall@20": found[:, :20].sum(axis=1) / held_out,
-        "mrr@10": np.where(hit, 1.0 / (1 + first.argmax(axis=1)), 0.0),
+        "ndcg@10": ndcg(found, held_out, SHOWN),
+        "hr@10": hit_rate(found, SHOWN),
+        "recall@20": recall(found, held_out, 20),
+        "mrr@10": reciprocal_rank(found, SHOWN),
         "novelty@10": novelty,
     }
     return Marks(cases.users, values, shown, _coverage(shown, len(information)))
@@ -79,17 +75,16 @@ def chance_marks(cases: EvaluationCases, information: NDArray[np.float64]) -> Ma
     candidates = np.ones(len(information), dtype=bool) if cases.candidates is None else cases.candidates
     among, held_out = int(candidates.sum()), np.diff(cases.held_out_starts)
     length = min(SHOWN, among)
-    places = np.arange(1, length + 1)
-    discount = 1.0 / np.log2(places + 1.0)
-    # Chance that none of the first r places holds one of the held_out: hypergeometric.
-    steps = np.maximum(among - held_out[:, None] - (places - 1), 0) / (among - (places - 1))
+    ranks = np.arange(1, length + 1)
+    # Probability that none of the first r positions holds a held-out product: hypergeometric.
+    steps = np.maximum(among - held_out[:, None] - (ranks - 1), 0) / (among - (ranks - 1))
     none = np.cumprod(steps, axis=1)
     first_at = np.c_[np.ones(len(held_out)), none[:, :-1]] - none
     values = {
-        "ndcg@10": held_out / among * discount.sum() / np.cumsum(discount)[np.minimum(held_out, length) - 1],
+        "ndcg@10": held_out / among * discounts(length).sum() / ideal_gains(held_out, length),
         "hr@10": 1.0 - none[:, -1],
         "recall@20": np.full(len(held_out), min(20, among) / among),
-        "mrr@10": first_at @ (1.0 / places),
+        "mrr@10": first_at @ (1.0 / ranks),
         "novelty@10": np.full(len(held_out), information[candidates].mean()),
     }
     covered = among * (1 - (1 - length / among) ** len(held_out)) / len(information)

@@ -15,6 +15,7 @@ import numpy as np
 
 from scoring.components.component import moments
 from scoring.data.profile import fold_history
+from scoring.evaluation.metrics import hit_rate, ndcg, recall, reciprocal_rank
 from scoring.ranking.calibration import SHOWN, Shown, fit_calibration
 from scoring.ranking.ensemble import COMPONENT_OF, SIGNALS, signal_weights
 from scoring.ranking.plans import Choice, FusionPlan, HistoryLength
@@ -68,17 +69,16 @@ class Pool:
 
     def ndcg(self, fused: Floats, k: int = 10) -> NDArray[np.float64]:
         """NDCG@k of each case, shape (cases,)."""
-        return np.asarray(self._gains(fused, k).sum(axis=1) / _ideal(self.n_held, k))
+        return ndcg(self._hits(fused, k), self.n_held, k)
 
     def metrics(self, fused: Floats) -> dict[str, float]:
         """Means over cases."""
         hits = self._hits(fused, 20)
-        first = (hits[:, :10] / np.arange(1, hits[:, :10].shape[1] + 1)).max(axis=1, initial=0.0)
         return {
             "ndcg@10": float(self.ndcg(fused).mean()),
-            "hit_rate@10": float(hits[:, :10].any(axis=1).mean()),
-            "recall@20": float((hits.sum(axis=1) / self.n_held).mean()),
-            "mrr@10": float(first.mean()),
+            "hit_rate@10": float(hit_rate(hits, 10).mean()),
+            "recall@20": float(recall(hits, self.n_held, 20).mean()),
+            "mrr@10": float(reciprocal_rank(hits, 10).mean()),
         }
 
     def fuse(self, weights: Mapping[str, float]) -> Floats:
@@ -108,16 +108,6 @@ class Pool:
         order = np.argsort(-np.take_along_axis(fused, best, 1), axis=1, kind="stable")
         hits: NDArray[np.bool_] = np.take_along_axis(self.taken, np.take_along_axis(best, order, 1), 1)
         return hits
-
-    def _gains(self, fused: Floats, k: int) -> NDArray[np.float64]:
-        hits = self._hits(fused, k)
-        gains: NDArray[np.float64] = hits / np.log2(np.arange(2, hits.shape[1] + 2))
-        return gains
-
-
-def _ideal(n_held: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    ideal: NDArray[np.float64] = np.cumsum(1 / np.log2(np.arange(2, k + 2)))[np.minimum(n_held, k) - 1]
-    return ideal
 
 
 def gather(cases: EvaluationCases, scorers: Mapping[Component, Scorer], tell: Callable[[float], None]) -> Pool:

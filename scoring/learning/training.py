@@ -19,7 +19,7 @@ from scoring.data.interactions import TrainingSet
 from scoring.data.items import ItemIndex
 from scoring.data.profile import fold_history
 from scoring.data.state import ModelState, prefixed
-from scoring.evaluation.metrics import list_ndcg
+from scoring.evaluation.metrics import ndcg
 from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, EvaluationProtocol, hold_out, split
 from scoring.learning.selection import FEWEST_CASES, choose, gather
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
@@ -49,6 +49,7 @@ _MOST_CASES_EACH = 400
 _FEWEST_KEPT = 100
 _SCORE_BUDGET = 1e8  # products scored for validation, per signal: large catalogues are validated on fewer users
 _TUNING_CASES = 400
+_TUNING_DEPTH = 100  # NDCG@100 moves more smoothly than NDCG@10
 _REGULARISATIONS = (50.0, 800.0, 3_200.0)  # of EASE, tried beside the default
 _METHODS = (Method.ALS, Method.NMF)
 _LARGEST_FACTORED = 6_000_000  # events and 20 for each product; beyond it the default method stands
@@ -186,7 +187,7 @@ def _tuned(part: TrainingSet, cases: list[EvaluationCases], rng: Generator) -> C
 def _gains(
     signals: dict[str, NDArray[np.float32]], case: EvaluationCase, profile: Profile, cases: EvaluationCases
 ) -> list[float]:
-    """NDCG@100 of one case by each signal: moves more smoothly than NDCG@10."""
+    """NDCG@100 of one case by each signal."""
     gains = []
     for values in signals.values():
         ranked = values.copy()
@@ -194,7 +195,8 @@ def _gains(
             ranked[profile.items] = -np.inf
         if cases.candidates is not None:
             ranked[~cases.candidates] = -np.inf
-        gains.append(list_ndcg(best_first(ranked, cases.ties, 100).astype(np.int64), case.held_out, 100))
+        found = np.isin(best_first(ranked, cases.ties, _TUNING_DEPTH), case.held_out)
+        gains.append(float(ndcg(found[None], np.array([len(case.held_out)]), _TUNING_DEPTH)[0]))
     return gains
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ir_measures import RR, R, Success, iter_calc, nDCG
 
 from devstack.evaluation.lists import Lists, Selector
 from devstack.evaluation.measures import Bootstrap, Marks, chance_marks, interval, mark, ratio, self_information
-from scoring.evaluation.metrics import list_ndcg, rank_of, recall, tie_breaker
+from scoring.evaluation.metrics import tie_breaker
 from scoring.evaluation.splitting import EvaluationCase, EvaluationCases, EvaluationProtocol, Histories
 from scoring.types import History
 from tests.scoring.synthetic import shop
@@ -67,12 +69,19 @@ def test_more_products_to_be_found_than_places_still_allow_a_perfect_list() -> N
     assert marks.values["ndcg@10"].tolist() == pytest.approx([1.0])
 
 
-@given(st.permutations(range(25)), st.sets(st.integers(0, 24), min_size=1, max_size=24))
-def test_lists_are_measured_as_one_by_one(order: list[int], held_out: set[int]) -> None:
-    ranked, relevant = np.array(order), np.array(sorted(held_out))
-    marks = mark(lists_of([order]), cases_of([sorted(held_out)]), np.ones(25))
-    assert marks.values["ndcg@10"][0] == pytest.approx(list_ndcg(ranked, relevant, 10))
-    assert marks.values["recall@20"][0] == pytest.approx(recall(ranked, relevant, 20))
+@given(
+    st.lists(st.permutations(range(25)), min_size=1, max_size=4),
+    st.lists(st.sets(st.integers(0, 29), min_size=1, max_size=24), min_size=4, max_size=4),
+)
+def test_users_are_measured_as_ir_measures_does(orders: list[list[int]], held_out: list[set[int]]) -> None:
+    """A held-out product above 24 is in nobody's list."""
+    held_out = held_out[: len(orders)]
+    marks = mark(lists_of(orders), cases_of([sorted(own) for own in held_out]), np.ones(30))
+    judgements = {str(user): {str(item): 1 for item in own} for user, own in enumerate(held_out)}
+    run = {str(user): {str(item): -float(rank) for rank, item in enumerate(own)} for user, own in enumerate(orders)}
+    names = {nDCG @ 10: "ndcg@10", Success @ 10: "hr@10", R @ 20: "recall@20", RR @ 10: "mrr@10"}
+    for expected in iter_calc(names, judgements, run):
+        assert marks.values[names[expected.measure]][int(expected.query_id)] == pytest.approx(expected.value), expected
 
 
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=12, max_size=12), st.integers(0, 1000), st.integers(1, 12))
@@ -80,8 +89,22 @@ def test_equal_scores_are_ordered_by_user_and_product(values: list[float], user:
     scores = np.array(values, dtype=np.float32)
     ties = np.arange(100, 112, dtype=np.uint32)
     items, kept = Selector(cases_of([[0]]), ties, depth).best(scores.copy(), a_case([], user))
-    assert [rank_of(scores, item, user, ties) for item in items.tolist()] == list(range(1, depth + 1))
+    assert items.tolist() == np.lexsort((tie_breaker(user, ties), -scores))[:depth].tolist()
     assert kept.tolist() == scores[items].tolist()
+
+
+def test_a_constant_scorer_ranks_at_random() -> None:
+    """Ties are broken by shopper and product: over shoppers, each product is in the middle on average."""
+    ties = np.array([zlib.crc32(str(item).encode()) for item in range(40)], dtype=np.uint32)
+    selector = Selector(cases_of([[0]]), ties, 40)
+
+    ranks = [
+        1 + selector.best(np.zeros(40, dtype=np.float32), a_case([], user))[0].tolist().index(0)
+        for user in range(2_000)
+    ]
+
+    assert (min(ranks), max(ranks)) == (1, 40)
+    assert np.mean(ranks) == pytest.approx(41 / 2, rel=0.05)
 
 
 @given(st.integers(0, 2**31))
