@@ -20,7 +20,7 @@ _IMPOSSIBLE = -1e4  # logit of a negative that is the target: it carries no info
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TrainingBatch:
     """Contexts as weighted entries, the targets that follow each of them, and the negatives that all targets share."""
 
     rows: Ints  # (entries,): the context of each entry
@@ -50,7 +50,7 @@ class Activations:
     negative: Ints
 
 
-def forward(features: Any, parameters: Parameters, batch: Batch) -> Activations:
+def forward(features: Any, parameters: Parameters, batch: TrainingBatch) -> Activations:
     """features: CSR (products, features)."""
     from scipy import sparse
 

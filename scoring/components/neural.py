@@ -15,7 +15,7 @@ import numpy as np
 
 from scoring.components.component import mixed
 from scoring.components.head import PopularityHead
-from scoring.components.network import Batch, forward, gradients
+from scoring.components.network import TrainingBatch, forward, gradients
 from scoring.data.interactions import DAY
 from scoring.data.profile import View
 from scoring.evaluation.metrics import tie_breaker
@@ -184,7 +184,7 @@ class _Trainer:
         weights = np.sqrt(self.sizes[self.able])
         return self.rng.choice(self.able, self.config.batch, p=weights / weights.sum())
 
-    def _batch(self, users: Ints) -> Batch:
+    def _batch(self, users: Ints) -> TrainingBatch:
         """One context of each of these users, cut at random."""
         config = self.config
         cuts = self.starts[users] + self.rng.integers(1, self.sizes[users])
@@ -197,14 +197,14 @@ class _Trainer:
         target_rows, target_entries = _ranges(cuts, np.minimum(cuts + config.targets, self.starts[users + 1]))
         drawn = np.searchsorted(self.popularity, self.rng.random(config.negatives), side="right")
         negatives = np.minimum(drawn, len(self.popularity) - 1)
-        return Batch(
+        return TrainingBatch(
             rows, self.items[entries], weights.astype(np.float32), target_rows, self.items[target_entries], negatives
         )
 
-    def _loss(self, batch: Batch) -> float:
+    def _loss(self, batch: TrainingBatch) -> float:
         return forward(self.features, self.net, batch).loss
 
-    def _step(self, batch: Batch, pace: float) -> None:
+    def _step(self, batch: TrainingBatch, pace: float) -> None:
         state = forward(self.features, self.net, batch)
         found = gradients(self.net, state)
         for name in ("outer", "inner", "inner_bias"):

@@ -22,7 +22,7 @@ def ndcg(hits: NDArray[np.bool_], n_relevant: NDArray[np.integer], k: int) -> ND
 
 def hit_rate(hits: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
     """1 where any of the first k is relevant, else 0; shape (lists,)."""
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def recall(hits: NDArray[np.bool_], n_relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:

@@ -56,17 +56,17 @@ def refresh_embeddings(
     Products that the state does not know stay unknown until the next content refresh. The embeddings are left as they
     were when the new ones predict held-out baskets no better. now: unix seconds up to which the data goes.
     """
-    tell = progress or (lambda _stage, _fraction: None)
-    tell("reading", 0.0)
+    report = progress or (lambda _stage, _fraction: None)
+    report("reading", 0.0)
     rng = np.random.default_rng(seed)
     neural = Scorers.from_state(state).neural
     ids = unpack_strings(state.part("items"), "ids")
     data = TrainingSet(dataset, now)
     pairs = fold(_mapped(dataset, ids), len(ids))
-    tell("embeddings", 0.2)
+    report("embeddings", 0.2)
     vectors = _tuned(neural, _contexts(pairs, int(pairs.first.max(initial=0)) - _RECENT, rng), pairs, rng)
     arrays = state.arrays | {f"{Component.NEURAL}.{_VECTORS}": vectors}
-    tell("done", 1.0)
+    report("done", 1.0)
     return ModelState(arrays, _manifest(state, "embeddings", seed, {"embeddings_now": data.now}))
 
 
@@ -82,22 +82,22 @@ def refresh_content(
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot refresh onto an empty catalogue: import products first.")
-    tell = progress or (lambda _stage, _fraction: None)
-    tell("reading", 0.0)
+    report = progress or (lambda _stage, _fraction: None)
+    report("reading", 0.0)
     rng = np.random.default_rng(seed)
     old, data = Scorers.from_state(state), TrainingSet(dataset, now)
     ids = unpack_strings(state.part("items"), "ids")
     index = ItemIndex.of(dataset.catalogue)
-    tell("content", 0.1)
+    report("content", 0.1)
     content = type(old.content).fit(data, old.content.config, rng)
-    tell("collaborative", 0.3)
+    report("collaborative", 0.3)
     scorers = Scorers(
         collaborative=type(old.collaborative).fit(data, old.collaborative.config, rng),
         content=content,
         neural=_extended(old.neural, ids, dataset.catalogue),
         contextual=type(old.contextual).fit(data, old.contextual.config, rng),
     )
-    tell("neighbours", 0.6)
+    report("neighbours", 0.6)
     fresh = model_arrays(data, index, scorers, _weights(state), rng)
     parts = {name.split(".")[0] for name in fresh}
     carried = {name: array for name, array in state.arrays.items() if name.split(".")[0] not in parts}
@@ -108,7 +108,7 @@ def refresh_content(
         "interactions": len(data.interactions.users),
         "now": data.now,
     }
-    tell("done", 1.0)
+    report("done", 1.0)
     return ModelState(carried | fresh, _manifest(state, "content", seed, counts))
 
 

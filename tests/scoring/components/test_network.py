@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scoring.components.network import Batch, forward, gradients
+from scoring.components.network import TrainingBatch, forward, gradients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,9 +33,9 @@ def some_parameters() -> dict[str, NDArray[np.float64]]:
     }
 
 
-def some_batch() -> Batch:
+def some_batch() -> TrainingBatch:
     """Three contexts, the second with two targets; product 9 is a negative twice and a target."""
-    return Batch(
+    return TrainingBatch(
         rows=np.array([0, 0, 1, 2, 2, 2]),
         items=np.array([0, 1, 4, 0, 5, 10]),
         weights=np.array([0.6, 0.4, 1.0, 0.5, 0.25, 0.25]),
