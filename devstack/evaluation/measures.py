@@ -26,7 +26,7 @@ _CHUNK = 50_000_000  # entries of a matrix of resampled users
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class ListMetrics:
     """The metrics of one model on the cases of one seed."""
 
     users: NDArray[np.int32]  # (cases,)
@@ -53,7 +53,7 @@ def hits(lists: Lists, cases: EvaluationCases) -> NDArray[np.bool_]:
     return found & (lists.items >= 0)
 
 
-def mark(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64]) -> Marks:
+def measure(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64]) -> ListMetrics:
     """Metrics by user. information: bits that each product's popularity carries, shape (items,)."""
     found = hits(lists, cases)
     held_out = np.diff(cases.held_out_starts)
@@ -67,10 +67,10 @@ def mark(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64])
         "mrr@10": reciprocal_rank(found, SHOWN),
         "novelty@10": novelty,
     }
-    return Marks(cases.users, values, shown, _coverage(shown, len(information)))
+    return ListMetrics(cases.users, values, shown, _coverage(shown, len(information)))
 
 
-def chance_marks(cases: EvaluationCases, information: NDArray[np.float64]) -> Marks:
+def random_metrics(cases: EvaluationCases, information: NDArray[np.float64]) -> ListMetrics:
     """What lists drawn at random from the candidates get on average, by user."""
     candidates = np.ones(len(information), dtype=bool) if cases.candidates is None else cases.candidates
     among, held_out = int(candidates.sum()), np.diff(cases.held_out_starts)
@@ -88,7 +88,7 @@ def chance_marks(cases: EvaluationCases, information: NDArray[np.float64]) -> Ma
         "novelty@10": np.full(len(held_out), information[candidates].mean()),
     }
     covered = among * (1 - (1 - length / among) ** len(held_out)) / len(information)
-    return Marks(cases.users, values, None, float(covered))
+    return ListMetrics(cases.users, values, None, float(covered))
 
 
 def self_information(shoppers: NDArray[np.integer], n_users: int) -> NDArray[np.float64]:
@@ -115,20 +115,20 @@ class Bootstrap:
         self._codes = np.split(codes, np.cumsum([len(run) for run in runs])[:-1])
         self._cases = np.bincount(codes, minlength=len(self._users)).astype(np.float64)
 
-    def averages(self, marks: Sequence[Marks], metric: str) -> NDArray[np.float64]:
+    def averages(self, metrics: Sequence[ListMetrics], metric: str) -> NDArray[np.float64]:
         """The metric over all seeds: first as measured, then in each resample."""
         if metric == "coverage@10":
-            return self._coverages(marks)
+            return self._coverages(metrics)
         sums = np.zeros(len(self._users))
-        for codes, run in zip(self._codes, marks, strict=True):
+        for codes, run in zip(self._codes, metrics, strict=True):
             sums += np.bincount(codes, run.values[metric], len(self._users))
         resampled = [counts @ sums / (counts @ self._cases) for counts in self._draws(RESAMPLES)]
         return np.concatenate([[sums.sum() / self._cases.sum()], *resampled])
 
-    def _coverages(self, marks: Sequence[Marks]) -> NDArray[np.float64]:
-        measured = float(np.mean([run.coverage for run in marks]))
-        shown = [run.shown for run in marks if run.shown is not None]
-        if len(shown) < len(marks):
+    def _coverages(self, metrics: Sequence[ListMetrics]) -> NDArray[np.float64]:
+        measured = float(np.mean([run.coverage for run in metrics]))
+        shown = [run.shown for run in metrics if run.shown is not None]
+        if len(shown) < len(metrics):
             return np.full(_COVERAGE_RESAMPLES + 1, measured)
         values = []
         for counts in self._draws(_COVERAGE_RESAMPLES):

@@ -41,7 +41,7 @@ class Tuner:
         self._ties = ties
         self._seed = seed
 
-    def tune(self, kind: type[Baseline], tell: Callable[[str], None]) -> Tuned:
+    def tune(self, kind: type[Baseline], progress: Callable[[str], None]) -> Tuned:
         """Raises NothingToLearnError when the model cannot be fitted to this data."""
         if not len(self._cases):
             return Tuned(kind.default(), float("nan"), 0)
@@ -52,7 +52,7 @@ class Tuner:
                 setting = replace(best.setting, **{field: value})
                 if setting == best.setting or value == values[0]:
                     continue
-                tell(f"{field} {value}")
+                progress(f"{field} {value}")
                 candidate = self._changed(best, setting) if field in kind.at_request else self._fit(kind, setting)
                 ndcg, tried = self._ndcg(candidate), tried + 1
                 if ndcg > most:

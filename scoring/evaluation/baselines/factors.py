@@ -43,7 +43,7 @@ class Nmf:
         "regularisation": (0.0, 0.001),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
-    by_chance: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
@@ -119,7 +119,7 @@ class PureSvd:
         "half_life": (None, 7.0, 30.0, 180.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"factors", "half_life"})
-    by_chance: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 

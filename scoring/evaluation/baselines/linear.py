@@ -44,7 +44,7 @@ class Ease:
         "log": (False, True),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "exponent"})
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
