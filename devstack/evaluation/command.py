@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from devstack.evaluation.report import Report
-    from devstack.evaluation.run import Plan, Results
+    from devstack.evaluation.run import EvaluationConfig, Results
     from mongo_seed.dataset_files import FileData
     from scoring.evaluation.baselines import Baseline
 
@@ -90,15 +90,17 @@ def _evaluate(  # noqa: PLR0913
     import sklearn.decomposition  # noqa: F401
     from threadpoolctl import threadpool_limits
 
-    from devstack.evaluation.run import Plan
+    from devstack.evaluation.run import EvaluationConfig
     from scoring.evaluation.protocol import EvaluationProtocol
 
     chosen = [] if no_baselines else _models(only)
-    plan = Plan(EvaluationProtocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only)
+    config = EvaluationConfig(
+        EvaluationProtocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only
+    )
     folder = _folder(out or Path("evaluation") / protocol)
     with threadpool_limits(limits=threads):
         data = _read(interactions, products, err=as_json)
-        results = _results(data, plan, dump, dump_all=dump_all, err=as_json)
+        results = _results(data, config, dump, dump_all=dump_all, err=as_json)
         report = _report(results, data, folder)
     _print(report, folder, as_json=as_json, full=full)
 
@@ -132,7 +134,7 @@ def _read(interactions: Path | None, products: Path | None, *, err: bool) -> Fil
         return read_files(interactions, products, report)
 
 
-def _results(data: FileData, plan: Plan, dump: Path | None, *, dump_all: bool, err: bool) -> Results:
+def _results(data: FileData, config: EvaluationConfig, dump: Path | None, *, dump_all: bool, err: bool) -> Results:
     from devstack.evaluation.dump import Dump
     from devstack.evaluation.product import Product
     from devstack.evaluation.run import evaluate as run
@@ -143,14 +145,14 @@ def _results(data: FileData, plan: Plan, dump: Path | None, *, dump_all: bool, e
         report = stack.enter_context(progress(together=True, err=err))
         file = stack.enter_context(Dump(dump, data.users, data.dataset.catalogue.ids)) if dump else None
 
-        def tell(stage: str, detail: str, done: int, total: int) -> None:
+        def show(stage: str, detail: str, done: int, total: int) -> None:
             report(f"{stage}: {detail}" if watched and detail else stage, done, total)
 
         def keep(model: str, *rest: Any) -> None:
             if file is not None and (dump_all or model == Product.name):
                 file.add(model, *rest)
 
-        return run(data.dataset, plan, tell, keep)
+        return run(data.dataset, config, show, keep)
 
 
 def _report(results: Results, data: FileData, folder: Path) -> Report:

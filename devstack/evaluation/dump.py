@@ -34,16 +34,16 @@ class Dump:
 
     def add(self, model: str, seed: int, cases: EvaluationCases, lists: Lists) -> None:
         products = self._products
-        for place, user in enumerate(cases.users.tolist()):
-            kept = lists.items[place] >= 0
-            held_out = cases.held_out[cases.held_out_starts[place] : cases.held_out_starts[place + 1]]
+        for row, user in enumerate(cases.users.tolist()):
+            kept = lists.items[row] >= 0
+            held_out = cases.held_out[cases.held_out_starts[row] : cases.held_out_starts[row + 1]]
             line = {
                 "model": model,
                 "seed": seed,
                 "user": self._users[user],
                 "held": [products[item] for item in held_out.tolist()],
-                "ranked": [products[item] for item in lists.items[place][kept].tolist()],
-                "scores": lists.scores[place][kept].tolist(),
+                "ranked": [products[item] for item in lists.items[row][kept].tolist()],
+                "scores": lists.scores[row][kept].tolist(),
             }
             self._file.write(orjson.dumps(line) + b"\n")
 

@@ -44,7 +44,7 @@ class Als:
         "regularisation": (10.0, 100.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
-    by_chance: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
@@ -106,7 +106,7 @@ class Bpr:
         "learning_rate": (0.05, 0.01),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
-    by_chance: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 

@@ -27,7 +27,7 @@ class Lists:
     items: NDArray[np.int32]
     scores: NDArray[np.float32]
     milliseconds: NDArray[np.float64]  # scoring and ranking, by case; empty where it was not measured
-    chances: NDArray[np.float32] | None = None  # (cases, SHOWN): calibrated scores of the first
+    calibrated: NDArray[np.float32] | None = None  # (cases, SHOWN): calibrated scores of the first
 
 
 class Ranker(Protocol):
@@ -36,8 +36,8 @@ class Ranker(Protocol):
     @property
     def name(self) -> str: ...
 
-    def rank(self, cases: EvaluationCases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
-        """`tell` is told how many cases are done."""
+    def rank(self, cases: EvaluationCases, depth: int, progress: Callable[[int], None]) -> dict[str, Lists]:
+        """progress: called with how many cases are done."""
         ...
 
 
@@ -56,10 +56,10 @@ class Selector:
             scores[case.history.items] = -np.inf
         if self._excluded is not None:
             scores[self._excluded] = -np.inf
-        places = self._top(scores, case.user)
+        top = self._top(scores, case.user)
         items = np.full(self._depth, -1, dtype=np.int32)
         values = np.full(self._depth, -np.inf, dtype=np.float32)
-        items[: len(places)], values[: len(places)] = places, scores[places]
+        items[: len(top)], values[: len(top)] = top, scores[top]
         return items, values
 
     def _top(self, scores: NDArray[np.float32], user: int) -> NDArray[np.int64]:
@@ -71,5 +71,5 @@ class Selector:
         if len(level) > missing:  # only the equals at the edge need the hash to see who is in
             hashes = tie_breaker(user, self._ties[level])
             level = level[np.argpartition(hashes, missing - 1)[:missing]] if missing else level[:0]
-        places = np.concatenate([above, level])
-        return places[np.lexsort((tie_breaker(user, self._ties[places]), -scores[places]))]
+        top = np.concatenate([above, level])
+        return top[np.lexsort((tie_breaker(user, self._ties[top]), -scores[top]))]

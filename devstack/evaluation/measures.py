@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from devstack.evaluation.lists import SHOWN
+from scoring.evaluation.metrics import discounts, hit_rate, ideal_gains, ndcg, recall, reciprocal_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ _CHUNK = 50_000_000  # entries of a matrix of resampled users
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class ListMetrics:
     """The metrics of one model on the cases of one seed."""
 
     users: NDArray[np.int32]  # (cases,)
@@ -44,7 +45,7 @@ class Interval:
 
 
 def hits(lists: Lists, cases: EvaluationCases) -> NDArray[np.bool_]:
-    """Which places of the lists hold a held product, shape of `Lists.items`."""
+    """Which positions of the lists hold a held-out product, shape of `Lists.items`."""
     width = np.int64(max(int(lists.items.max(initial=0)), int(cases.held_out.max(initial=0))) + 2)
     rows = np.repeat(np.arange(len(cases)), np.diff(cases.held_out_starts))
     wanted = rows * width + cases.held_out
@@ -52,48 +53,42 @@ def hits(lists: Lists, cases: EvaluationCases) -> NDArray[np.bool_]:
     return found & (lists.items >= 0)
 
 
-def mark(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64]) -> Marks:
+def measure(lists: Lists, cases: EvaluationCases, information: NDArray[np.float64]) -> ListMetrics:
     """Metrics by user. information: bits that each product's popularity carries, shape (items,)."""
     found = hits(lists, cases)
     held_out = np.diff(cases.held_out_starts)
-    first, places = found[:, :SHOWN], np.arange(1, SHOWN + 1)
-    discount = 1.0 / np.log2(places + 1.0)
-    ideal = np.cumsum(discount)[np.minimum(held_out, SHOWN) - 1]
-    width = first.shape[1]
-    hit = first.any(axis=1)
     shown = lists.items[:, :SHOWN]
     listed = shown >= 0
     novelty = np.where(listed, information[shown], 0.0).sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
     values = {
-        "ndcg@10": first @ discount[:width] / ideal,
-        "hr@10": hit.astype(np.float64),
-        "recall@20": found[:, :20].sum(axis=1) / held_out,
-        "mrr@10": np.where(hit, 1.0 / (1 + first.argmax(axis=1)), 0.0),
+        "ndcg@10": ndcg(found, held_out, SHOWN),
+        "hr@10": hit_rate(found, SHOWN),
+        "recall@20": recall(found, held_out, 20),
+        "mrr@10": reciprocal_rank(found, SHOWN),
         "novelty@10": novelty,
     }
-    return Marks(cases.users, values, shown, _coverage(shown, len(information)))
+    return ListMetrics(cases.users, values, shown, _coverage(shown, len(information)))
 
 
-def chance_marks(cases: EvaluationCases, information: NDArray[np.float64]) -> Marks:
+def random_metrics(cases: EvaluationCases, information: NDArray[np.float64]) -> ListMetrics:
     """What lists drawn at random from the candidates get on average, by user."""
     candidates = np.ones(len(information), dtype=bool) if cases.candidates is None else cases.candidates
     among, held_out = int(candidates.sum()), np.diff(cases.held_out_starts)
     length = min(SHOWN, among)
-    places = np.arange(1, length + 1)
-    discount = 1.0 / np.log2(places + 1.0)
-    # Chance that none of the first r places holds one of the held_out: hypergeometric.
-    steps = np.maximum(among - held_out[:, None] - (places - 1), 0) / (among - (places - 1))
+    ranks = np.arange(1, length + 1)
+    # Probability that none of the first r positions holds a held-out product: hypergeometric.
+    steps = np.maximum(among - held_out[:, None] - (ranks - 1), 0) / (among - (ranks - 1))
     none = np.cumprod(steps, axis=1)
     first_at = np.c_[np.ones(len(held_out)), none[:, :-1]] - none
     values = {
-        "ndcg@10": held_out / among * discount.sum() / np.cumsum(discount)[np.minimum(held_out, length) - 1],
+        "ndcg@10": held_out / among * discounts(length).sum() / ideal_gains(held_out, length),
         "hr@10": 1.0 - none[:, -1],
         "recall@20": np.full(len(held_out), min(20, among) / among),
-        "mrr@10": first_at @ (1.0 / places),
+        "mrr@10": first_at @ (1.0 / ranks),
         "novelty@10": np.full(len(held_out), information[candidates].mean()),
     }
     covered = among * (1 - (1 - length / among) ** len(held_out)) / len(information)
-    return Marks(cases.users, values, None, float(covered))
+    return ListMetrics(cases.users, values, None, float(covered))
 
 
 def self_information(shoppers: NDArray[np.integer], n_users: int) -> NDArray[np.float64]:
@@ -120,20 +115,20 @@ class Bootstrap:
         self._codes = np.split(codes, np.cumsum([len(run) for run in runs])[:-1])
         self._cases = np.bincount(codes, minlength=len(self._users)).astype(np.float64)
 
-    def averages(self, marks: Sequence[Marks], metric: str) -> NDArray[np.float64]:
+    def averages(self, metrics: Sequence[ListMetrics], metric: str) -> NDArray[np.float64]:
         """The metric over all seeds: first as measured, then in each resample."""
         if metric == "coverage@10":
-            return self._coverages(marks)
+            return self._coverages(metrics)
         sums = np.zeros(len(self._users))
-        for codes, run in zip(self._codes, marks, strict=True):
+        for codes, run in zip(self._codes, metrics, strict=True):
             sums += np.bincount(codes, run.values[metric], len(self._users))
         resampled = [counts @ sums / (counts @ self._cases) for counts in self._draws(RESAMPLES)]
         return np.concatenate([[sums.sum() / self._cases.sum()], *resampled])
 
-    def _coverages(self, marks: Sequence[Marks]) -> NDArray[np.float64]:
-        measured = float(np.mean([run.coverage for run in marks]))
-        shown = [run.shown for run in marks if run.shown is not None]
-        if len(shown) < len(marks):
+    def _coverages(self, metrics: Sequence[ListMetrics]) -> NDArray[np.float64]:
+        measured = float(np.mean([run.coverage for run in metrics]))
+        shown = [run.shown for run in metrics if run.shown is not None]
+        if len(shown) < len(metrics):
             return np.full(_COVERAGE_RESAMPLES + 1, measured)
         values = []
         for counts in self._draws(_COVERAGE_RESAMPLES):

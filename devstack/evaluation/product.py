@@ -32,9 +32,11 @@ class Product:
         self._scorers = recommender.model.scorers.by_component()
 
     @classmethod
-    def fit(cls, data: Dataset, protocol: EvaluationProtocol, seed: int, tell: Callable[[str, float], None]) -> Product:
-        """`tell` is told each stage and the share of the whole that is done."""
-        return cls(Recommender.from_state(train(data, seed=seed, progress=tell, protocol=protocol)), protocol)
+    def fit(
+        cls, data: Dataset, protocol: EvaluationProtocol, seed: int, progress: Callable[[str, float], None]
+    ) -> Product:
+        """progress: called with each stage and the share of the whole that is done."""
+        return cls(Recommender.from_state(train(data, seed=seed, progress=progress, protocol=protocol)), protocol)
 
     def profile(self, case: EvaluationCase) -> Profile:
         return fold_history(case.history, self._recommender.n_items, case.now)
@@ -48,7 +50,7 @@ class Product:
         """Each component's own verdict on all items; the caller may overwrite them."""
         return {component.value: scorer.blend(profile, scorer.DEFAULTS) for component, scorer in self._scorers.items()}
 
-    def chances(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
+    def calibrated(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:
         """The calibrated scores that are shown for fused ones of a list, best first."""
         plan = self._recommender.model.plans.of(self._protocol, len(profile))
         return plan.calibration(fused, level_of(fused), len(profile))

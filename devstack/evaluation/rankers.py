@@ -32,7 +32,7 @@ class BaselineRanker:
         self._baseline = baseline
         self._ties = ties
 
-    def rank(self, cases: EvaluationCases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+    def rank(self, cases: EvaluationCases, depth: int, progress: Callable[[int], None]) -> dict[str, Lists]:
         selector = Selector(cases, self._ties, depth)
         rows, milliseconds = [], []
         for batch in _batches(cases, len(self._ties)):
@@ -40,7 +40,7 @@ class BaselineRanker:
             scores = self._baseline.scores(Batch.of(batch, len(self._ties)))
             rows += [selector.best(row, case) for row, case in zip(scores, batch, strict=True)]
             milliseconds += [1_000 * (time.perf_counter() - began) / len(batch)] * len(batch)
-            tell(len(rows))
+            progress(len(rows))
         return {self.name: _lists(rows, milliseconds)}
 
 
@@ -52,30 +52,30 @@ class ProductRanker:
         self._product = product
         self._ties = ties
 
-    def rank(self, cases: EvaluationCases, depth: int, tell: Callable[[int], None]) -> dict[str, Lists]:
+    def rank(self, cases: EvaluationCases, depth: int, progress: Callable[[int], None]) -> dict[str, Lists]:
         selector = Selector(cases, self._ties, depth)
-        whole, milliseconds, chances = [], [], []
+        whole, milliseconds, calibrated = [], [], []
         parts: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {}
         for done, case in enumerate(cases, start=1):
             began = time.perf_counter()
             profile = self._product.profile(case)
             whole.append(selector.best(self._product.scores(profile), case))
             milliseconds.append(1_000 * (time.perf_counter() - began))
-            chances.append(self._product.chances(profile, whole[-1][1])[:SHOWN])
+            calibrated.append(self._product.calibrated(profile, whole[-1][1])[:SHOWN])
             for name, scores in self._product.components(profile).items():
                 parts.setdefault(f"{self.name}: {name}", []).append(selector.best(scores, case))
-            tell(done)
-        lists = {self.name: _lists(whole, milliseconds, np.stack(chances))}
+            progress(done)
+        lists = {self.name: _lists(whole, milliseconds, np.stack(calibrated))}
         return lists | {name: _lists(rows, []) for name, rows in parts.items()}
 
 
 def _lists(
     rows: list[tuple[NDArray[np.int32], NDArray[np.float32]]],
     milliseconds: list[float],
-    chances: NDArray[np.float32] | None = None,
+    calibrated: NDArray[np.float32] | None = None,
 ) -> Lists:
     items = np.stack([items for items, _ in rows])
-    return Lists(items, np.stack([values for _, values in rows]), np.array(milliseconds), chances)
+    return Lists(items, np.stack([values for _, values in rows]), np.array(milliseconds), calibrated)
 
 
 def _batches(cases: EvaluationCases, n_items: int) -> Iterator[list[EvaluationCase]]:

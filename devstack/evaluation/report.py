@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from devstack.evaluation.run import Outcome, Results, Shown
+    from devstack.evaluation.run import CalibrationSample, Outcome, Results
     from mongo_seed.dataset_files import FileData
 
 Report = dict[str, Any]
@@ -42,20 +42,20 @@ def build(results: Results, data: FileData) -> Report:
     """The report as JSON-ready values; NaN becomes null when it is written."""
     bootstrap = Bootstrap(results.runs, results.n_items)
     averages = {
-        name: {metric: bootstrap.averages(outcome.marks, metric) for metric in METRICS}
+        name: {metric: bootstrap.averages(outcome.metrics, metric) for metric in METRICS}
         for name, outcome in results.outcomes.items()
     }
     best = _best(results, averages)
     return {
-        "protocol": results.plan.protocol.value,
+        "protocol": results.config.protocol.value,
         "data": _data(results, data),
-        "seeds": list(range(results.plan.seeds)),
+        "seeds": list(range(results.config.seeds)),
         "best_baseline": best,
         "models": [_model(outcome, averages[name]) for name, outcome in results.outcomes.items()],
         "comparisons": _comparisons(results, averages),
         "skipped": results.skipped,
-        "reliability": reliability(results.shown),
-        "calibration_error": calibration_error(results.shown),
+        "reliability": reliability(results.calibration),
+        "calibration_error": calibration_error(results.calibration),
         "by_history_length": _by_length(results, best),
         "notes": list(NOTES),
     }
@@ -119,12 +119,12 @@ def _comparisons(results: Results, averages: dict[str, dict[str, Any]]) -> list[
     return found
 
 
-def reliability(shown: Sequence[Shown]) -> list[Report]:
+def reliability(samples: Sequence[CalibrationSample]) -> list[Report]:
     """Calibrated scores of shown products against observed hits, in ten equally large parts by score."""
-    if not shown:
+    if not samples:
         return []
-    scores = np.concatenate([one.scores.ravel() for one in shown])
-    hits = np.concatenate([one.hits.ravel() for one in shown])
+    scores = np.concatenate([one.scores.ravel() for one in samples])
+    hits = np.concatenate([one.hits.ravel() for one in samples])
     order = np.argsort(scores, kind="stable")
     return [
         {
@@ -139,9 +139,9 @@ def reliability(shown: Sequence[Shown]) -> list[Report]:
     ]
 
 
-def calibration_error(shown: Sequence[Shown]) -> float | None:
+def calibration_error(samples: Sequence[CalibrationSample]) -> float | None:
     """Mean distance of score and share taken over the parts of `reliability`, weighted by size."""
-    parts = reliability(shown)
+    parts = reliability(samples)
     if not parts:
         return None
     weights = [part["shown"] for part in parts]
@@ -155,7 +155,7 @@ def _by_length(results: Results, best: str | None) -> list[Report]:
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, 6)).astype(np.int64))
     parts = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(len(edges) - 2, 0))
     values = {
-        name: np.concatenate([run.values["ndcg@10"] for run in results.outcomes[str(name)].marks]) for name in names
+        name: np.concatenate([run.values["ndcg@10"] for run in results.outcomes[str(name)].metrics]) for name in names
     }
     return [
         {
@@ -180,7 +180,7 @@ def save(report: Report, folder: Path) -> None:
 
 
 def result_rows(report: Report) -> tuple[list[str], list[list[str]]]:
-    """How much of the hidden each model found, best first; a star marks the best baseline."""
+    """How many of the held-out products each model found, best first; a star marks the best baseline."""
     against = {row["against"]: row["ndcg@10"] for row in report["comparisons"]}
     metrics = ("ndcg@10", "hr@10", "recall@20", "mrr@10")
     header = ["model", *(_HEADERS[metric] for metric in metrics), "whybuy ÷ it"]
@@ -339,8 +339,8 @@ def show(report: Report, *, every: bool = False) -> None:
             pad_edge=False,
             collapse_padding=True,
         )
-        for place, name in enumerate(header):
-            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+        for column, name in enumerate(header):
+            table.add_column(name, justify="left" if column == 0 else "right", no_wrap=True)
         for row in rows:
             ours = row[0].split(" ")[0].rstrip(":") == Product.name
             table.add_row(*row, style="bold" if ours else None)

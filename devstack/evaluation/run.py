@@ -1,4 +1,4 @@
-"""One evaluation: the splits of each seed, every model tuned, fitted and ranked, and what came of it."""
+"""One evaluation: the splits of each seed, every model tuned, fitted and ranked, and the results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from devstack.evaluation.lists import DEPTH, SHOWN
-from devstack.evaluation.measures import Marks, chance_marks, hits, mark, self_information
+from devstack.evaluation.measures import ListMetrics, hits, measure, random_metrics, self_information
 from devstack.evaluation.phases import Phase, phase
 from devstack.evaluation.product import Product
 from devstack.evaluation.rankers import BaselineRanker, ProductRanker
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from scoring.evaluation.baselines import Baseline
     from scoring.evaluation.splitting import EvaluationCases
 
-    Tell = Callable[[str, str, int, int], None]  # stage, detail, steps done, steps in all
+    Progress = Callable[[str, str, int, int], None]  # stage, detail, steps done, steps in all
     Keep = Callable[[str, int, EvaluationCases, Lists], None]
 
 MAX_VALIDATION_USERS = 1_000
-CHANCE = "random (expected)"
+RANDOM = "random (expected)"
 _NEEDS = {
     EvaluationProtocol.LEAVE_LAST_OUT: "users with at least five different products",
     EvaluationProtocol.NEXT_BASKET: "users with at least three shopping days",
@@ -48,8 +48,8 @@ _DRAWN = frozenset({EvaluationProtocol.LEAVE_LAST_OUT, EvaluationProtocol.COLD_U
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is asked for."""
+class EvaluationConfig:
+    """What is to be evaluated, and how."""
 
     protocol: EvaluationProtocol
     seeds: int = 3
@@ -63,8 +63,8 @@ class Outcome:
     """One model under all seeds."""
 
     name: str
-    kind: str  # product, component, baseline or chance
-    marks: list[Marks] = field(default_factory=list)
+    kind: str  # product, component, baseline or chance (random lists)
+    metrics: list[ListMetrics] = field(default_factory=list)
     setting: dict[str, Any] = field(default_factory=dict)
     tuned: Tuned | None = None
     fit_seconds: list[float] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class CalibrationSample:
     """The product's first ten of every case: calibrated scores, and whether the user took the product."""
 
     scores: NDArray[np.float32]
@@ -84,7 +84,7 @@ class Shown:
 class Results:
     """All that a report is made of."""
 
-    plan: Plan
+    config: EvaluationConfig
     n_items: int
     runs: list[NDArray[np.int32]] = field(default_factory=list)  # users of the cases of each seed
     lengths: list[NDArray[np.int64]] = field(default_factory=list)  # events in the history of each case
@@ -92,20 +92,20 @@ class Results:
     candidates: int = 0
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    shown: list[Shown] = field(default_factory=list)
+    calibration: list[CalibrationSample] = field(default_factory=list)
     validation_users: int = 0
 
 
-def evaluate(dataset: Dataset, plan: Plan, tell: Tell, keep: Keep) -> Results:
-    """Runs the plan. `keep` is given every model's lists as they come: (model, seed, cases, lists).
+def evaluate(dataset: Dataset, config: EvaluationConfig, progress: Progress, keep: Keep) -> Results:
+    """Runs an evaluation. `keep` is given every model's lists as they come: (model, seed, cases, lists).
 
     Settings are chosen on the validation split of the first seed. Raises BadInputError where nobody can be tested.
     """
-    return _Run(dataset, plan, tell, keep).all()
+    return _Run(dataset, config, progress, keep).all()
 
 
 def _check_suited(kind: type[Baseline], protocol: EvaluationProtocol) -> None:
-    """Raises NothingToLearnError for a model that could only give chance lists."""
+    """Raises NothingToLearnError for a model that could only give random lists."""
     if kind.for_repeats and not protocol.repeats:
         raise NothingToLearnError("it ranks what the user had before, which is not asked for here")
     if protocol is EvaluationProtocol.NEW_ITEMS and not kind.knows_new:
@@ -113,46 +113,46 @@ def _check_suited(kind: type[Baseline], protocol: EvaluationProtocol) -> None:
 
 
 class _Run:
-    def __init__(self, dataset: Dataset, plan: Plan, tell: Tell, keep: Keep) -> None:
+    def __init__(self, dataset: Dataset, config: EvaluationConfig, progress: Progress, keep: Keep) -> None:
         self._dataset = dataset
-        self._plan = plan
+        self._config = config
         self._ties = ItemIndex.of(dataset.catalogue).ties
         self._keep = keep
-        self._results = Results(plan, len(dataset.catalogue))
-        self._tell = tell
+        self._results = Results(config, len(dataset.catalogue))
+        self._progress = progress
         self._done = 0
-        self._steps = len(plan.baselines) * (1 + plan.seeds) + plan.seeds * plan.product
+        self._steps = len(config.baselines) * (1 + config.seeds) + config.seeds * config.product
 
     def all(self) -> Results:
         first = self._split(0)
-        settings = self._tune(first) if self._plan.baselines else {}
-        for seed in range(self._plan.seeds):
-            self._seed(seed, first if seed == 0 or self._plan.protocol not in _DRAWN else self._split(seed), settings)
+        settings = self._tune(first) if self._config.baselines else {}
+        for seed in range(self._config.seeds):
+            self._seed(seed, first if seed == 0 or self._config.protocol not in _DRAWN else self._split(seed), settings)
         self._at("done")
         return self._results
 
     def _split(self, seed: int) -> Split:
-        whole = split(self._dataset, self._plan.protocol, self._ties, seed)
+        whole = split(self._dataset, self._config.protocol, self._ties, seed)
         if not len(whole.cases):
-            needs = _NEEDS[self._plan.protocol]
-            raise BadInputError(f"Nobody can be tested: the protocol {self._plan.protocol} needs {needs}.")
-        most = self._plan.max_users or len(whole.cases)
+            needs = _NEEDS[self._config.protocol]
+            raise BadInputError(f"Nobody can be tested: the protocol {self._config.protocol} needs {needs}.")
+        most = self._config.max_users or len(whole.cases)
         return replace(whole, cases=whole.cases.some(most, 0))
 
     def _tune(self, first: Split) -> dict[type[Baseline], Any]:
-        protocol = self._plan.protocol
+        protocol = self._config.protocol
         validation = split(first.train, protocol, self._ties, 0, VALIDATION_SHARE)
         validation = replace(validation, cases=validation.cases.some(MAX_VALIDATION_USERS, 0))
         self._results.validation_users = len(validation.cases)
         tuner = Tuner(validation, self._ties, 0)
         settings = {}
-        for kind in self._plan.baselines:
+        for kind in self._config.baselines:
             try:
                 _check_suited(kind, protocol)
                 tuned = tuner.tune(kind, partial(self._at, f"tuning {kind.name}"))
             except NothingToLearnError as error:
                 self._results.skipped[kind.name] = str(error)
-                self._done += 1 + self._plan.seeds
+                self._done += 1 + self._config.seeds
                 continue
             self._outcome(kind.name, "baseline").tuned = tuned
             self._results.outcomes[kind.name].setting = asdict(tuned.setting)
@@ -168,12 +168,12 @@ class _Run:
         results.lengths.append(np.array([len(case.history.items) for case in cases]))
         results.held_out += len(cases.held_out)
         results.candidates = len(self._ties) if cases.candidates is None else int(cases.candidates.sum())
-        if self._plan.protocol is EvaluationProtocol.NEW_ITEMS:
-            self._outcome(CHANCE, "chance").marks.append(chance_marks(cases, information))
+        if self._config.protocol is EvaluationProtocol.NEW_ITEMS:
+            self._outcome(RANDOM, "chance").metrics.append(random_metrics(cases, information))
         for kind, setting in settings.items():
             self._baseline(kind, setting, seed, data, cases, information)
             self._done += 1
-        if self._plan.product:
+        if self._config.product:
             self._product(seed, drawn, information)
             self._done += 1
 
@@ -186,7 +186,7 @@ class _Run:
         cases: EvaluationCases,
         information: NDArray[np.float64],
     ) -> None:
-        once = not kind.by_chance and self._plan.protocol not in _DRAWN  # the same under every seed
+        once = not kind.stochastic and self._config.protocol not in _DRAWN  # the same under every seed
         if once and seed > 0:
             return
         self._at(f"seed {seed}: {kind.name}", "fitting")
@@ -197,13 +197,16 @@ class _Run:
             self._results.skipped[kind.name] = str(error)
             self._results.outcomes.pop(kind.name, None)
             return
-        seeds = range(self._plan.seeds) if once else (seed,)
+        seeds = range(self._config.seeds) if once else (seed,)
         self._measure(BaselineRanker(fitted, self._ties), seeds, cases, information, fitting)
 
     def _product(self, seed: int, drawn: Split, information: NDArray[np.float64]) -> None:
         with phase() as fitting:
             product = Product.fit(
-                drawn.train, self._plan.protocol, seed, lambda stage, _: self._at(f"seed {seed}: {Product.name}", stage)
+                drawn.train,
+                self._config.protocol,
+                seed,
+                lambda stage, _: self._at(f"seed {seed}: {Product.name}", stage),
             )
         self._measure(ProductRanker(product, self._ties), (seed,), drawn.cases, information, fitting)
 
@@ -225,14 +228,14 @@ class _Run:
         for name, own in lists.items():
             kind = "baseline" if isinstance(ranker, BaselineRanker) else "product"
             outcome = self._outcome(name, kind if name == ranker.name else "component")
-            outcome.marks += [mark(own, cases, information)] * len(seeds)
+            outcome.metrics += [measure(own, cases, information)] * len(seeds)
             if len(own.milliseconds):
                 outcome.milliseconds.append(float(np.median(own.milliseconds)))
             if name == ranker.name:
                 outcome.fit_seconds.append(fitting.seconds)
                 outcome.peak_mib = max(outcome.peak_mib, fitting.peak_mib, ranking.peak_mib)
-            if own.chances is not None:
-                self._results.shown.append(Shown(own.chances, hits(own, cases)[:, :SHOWN]))
+            if own.calibrated is not None:
+                self._results.calibration.append(CalibrationSample(own.calibrated, hits(own, cases)[:, :SHOWN]))
             for seed in seeds:
                 self._keep(name, seed, cases, own)
 
@@ -240,4 +243,4 @@ class _Run:
         return self._results.outcomes.setdefault(name, Outcome(name, kind))
 
     def _at(self, stage: str, detail: str = "") -> None:
-        self._tell(stage, detail, self._done, self._steps)
+        self._progress(stage, detail, self._done, self._steps)

@@ -1,6 +1,6 @@
-"""A made-up shop of any size as products.csv and interactions.csv: seeded, streamed, a million rows in seconds.
+"""A synthetic shop of any size as products.csv and interactions.csv: seeded, streamed, a million rows in seconds.
 
-Products have a popularity of their own (a power law) and a place in a tree of departments and categories; each goes
+Products have a popularity of their own (a power law) and a position in a tree of departments and categories; each goes
 well with the next ones of its category. A user loves a few categories and a brand. A basket (a session, for clicks) is
 drawn around one of the loved categories; some of a user's baskets repeat an earlier product. Some products come into
 the shop only later.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    Told = Callable[[str, int, int], None]
+    Progress = Callable[[str, int, int], None]
 
 _START = 1_735_689_600  # 2025-01-01
 _DAY = 86_400
@@ -60,15 +60,15 @@ class _Shelf:
     def __init__(self, shape: Shape, rng: Generator) -> None:
         count, categories = shape.products, shape.n_categories
         self.category = np.sort(rng.integers(0, categories, count))
-        fame = 1.0 / (1.0 + rng.permutation(count)) ** 0.8
+        popularity = 1.0 / (1.0 + rng.permutation(count)) ** 0.8
         debut = rng.uniform(0.2, 0.98, count) * shape.days * _DAY
         self.from_start = rng.random(count) >= _NEW
         self.debut = np.where(self.from_start, 0, _START + debut.astype(np.int64))
         self.brand = rng.integers(0, max(5, count // 100), count)
         self.price = np.round(rng.gamma(2.0, 6.0, count) + 0.5, 2)
         self.bounds = np.searchsorted(self.category, np.arange(categories + 1))
-        self.cumulative = np.r_[0.0, np.cumsum(fame)]
-        self.renown = np.diff(self.cumulative[self.bounds])
+        self.cumulative = np.r_[0.0, np.cumsum(popularity)]
+        self.category_popularity = np.diff(self.cumulative[self.bounds])
 
     def draw(self, categories: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
         """One product for each entry, by its popularity within the category; an empty category gives any product."""
@@ -80,12 +80,12 @@ class _Shelf:
         return drawn
 
 
-def write(shape: Shape, seed: int, folder: Path, tell: Told) -> None:
+def write(shape: Shape, seed: int, folder: Path, progress: Progress) -> None:
     """Writes both files; each takes its name when it is complete. Raises BadInputError where that is not possible."""
     rng = np.random.default_rng(seed)
     shelf = _Shelf(shape, rng)
-    _write(folder / "products.csv", _product_rows(shape, shelf, rng, tell))
-    _write(folder / "interactions.csv", _interaction_rows(shape, shelf, rng, tell))
+    _write(folder / "products.csv", _product_rows(shape, shelf, rng, progress))
+    _write(folder / "interactions.csv", _interaction_rows(shape, shelf, rng, progress))
 
 
 def _write(path: Path, pieces: Iterator[str]) -> None:
@@ -100,7 +100,7 @@ def _write(path: Path, pieces: Iterator[str]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _product_rows(shape: Shape, shelf: _Shelf, rng: Generator, tell: Told) -> Iterator[str]:
+def _product_rows(shape: Shape, shelf: _Shelf, rng: Generator, progress: Progress) -> Iterator[str]:
     header = ["id"]
     header += ["name", "description"] if shape.text else []
     header += ["category", "brand", "tags"] if shape.categories else []
@@ -124,14 +124,14 @@ def _product_rows(shape: Shape, shelf: _Shelf, rng: Generator, tell: Told) -> It
                 ["EUR"] * len(numbers),
             ]
         yield _lines(columns)
-        tell("products", numbers.stop, shape.products)
+        progress("products", numbers.stop, shape.products)
 
 
 def _product_id(number: int) -> str:
     return f"p{number:07d}"
 
 
-def _interaction_rows(shape: Shape, shelf: _Shelf, rng: Generator, tell: Told) -> Iterator[str]:
+def _interaction_rows(shape: Shape, shelf: _Shelf, rng: Generator, progress: Progress) -> Iterator[str]:
     who = "session_id" if shape.kind == "clicks" else "user_id"
     yield f"{who},product_id,type,timestamp,{_LAST[shape.kind]}\n"
     activity = rng.gamma(0.8, 1.0, shape.users) + 0.05
@@ -141,7 +141,7 @@ def _interaction_rows(shape: Shape, shelf: _Shelf, rng: Generator, tell: Told) -
         counts = events[start : start + _USERS_AT_ONCE]
         yield from _users(shape, shelf, start, counts, rng)
         done += int(counts.sum())
-        tell("interactions", done, shape.interactions)
+        progress("interactions", done, shape.interactions)
 
 
 _LAST = {"purchases": "quantity,order_id", "clicks": "order_id", "ratings": "rating"}
@@ -153,15 +153,15 @@ def _users(shape: Shape, shelf: _Shelf, start: int, counts: NDArray[np.int64], r
     total = int(counts.sum())
     users = np.repeat(np.arange(len(counts)), counts)
     first = np.r_[0, np.cumsum(counts)[:-1]]
-    place = np.arange(total) - first[users]
+    position = np.arange(total) - first[users]
     size = rng.integers(2, 10, len(counts))[users]  # events of a basket: a habit of the user
-    opens = place % size == 0
+    opens = position % size == 0
     basket = np.cumsum(opens) - 1
     n_baskets = int(opens.sum())
     times = _times(shape, users[opens], rng)
     order = np.lexsort((times, users[opens]))  # each user's baskets in time order
     times = times[order][basket]
-    items = _items(shelf, users, basket, n_baskets, place, first, rng)
+    items = _items(shelf, users, basket, n_baskets, position, first, rng)
     items = _not_yet(shelf, items, times)
     names = [f"u{start + user:07d}" for user in users.tolist()]
     last: list[list[Any]]
@@ -189,12 +189,12 @@ def _items(
     users: NDArray[np.int64],
     basket: NDArray[np.int64],
     n_baskets: int,
-    place: NDArray[np.int64],
+    position: NDArray[np.int64],
     first: NDArray[np.int64],
     rng: Generator,
 ) -> NDArray[np.int64]:
-    categories, total = len(shelf.renown), len(users)
-    cumulative = np.cumsum(shelf.renown / shelf.renown.sum())
+    categories, total = len(shelf.category_popularity), len(users)
+    cumulative = np.cumsum(shelf.category_popularity / shelf.category_popularity.sum())
     loved = np.searchsorted(cumulative, rng.random((len(first), _LOVED)) * cumulative[-1])
     loved = np.minimum(loved, categories - 1)
     theme = rng.integers(0, _LOVED, n_baskets)[basket]
@@ -203,12 +203,12 @@ def _items(
     chosen[anywhere] = np.minimum(np.searchsorted(cumulative, rng.random(int(anywhere.sum()))), categories - 1)
     items = shelf.draw(chosen, rng)
     # Within a basket, the product after one on the shelf often comes with it.
-    partner = (rng.random(total) < 0.3) & (place > 0)
+    partner = (rng.random(total) < 0.3) & (position > 0)
     partner[1:] &= basket[1:] == basket[:-1]
     follow = np.flatnonzero(partner)
     items[follow] = np.minimum(items[follow - 1] + 1, len(shelf.category) - 1)
-    again = np.flatnonzero((rng.random(total) < _REPEATED) & (place > 4))
-    earlier = first[users[again]] + (rng.random(len(again)) * place[again]).astype(np.int64)
+    again = np.flatnonzero((rng.random(total) < _REPEATED) & (position > 4))
+    earlier = first[users[again]] + (rng.random(len(again)) * position[again]).astype(np.int64)
     items[again] = items[earlier]
     return items
 

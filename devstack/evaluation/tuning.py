@@ -10,6 +10,7 @@ import numpy as np
 from devstack.evaluation.measures import hits
 from devstack.evaluation.rankers import BaselineRanker
 from scoring.data.interactions import TrainingSet
+from scoring.evaluation.metrics import ndcg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ class Tuner:
         self._ties = ties
         self._seed = seed
 
-    def tune(self, kind: type[Baseline], tell: Callable[[str], None]) -> Tuned:
+    def tune(self, kind: type[Baseline], progress: Callable[[str], None]) -> Tuned:
         """Raises NothingToLearnError when the model cannot be fitted to this data."""
         if not len(self._cases):
             return Tuned(kind.default(), float("nan"), 0)
@@ -51,7 +52,7 @@ class Tuner:
                 setting = replace(best.setting, **{field: value})
                 if setting == best.setting or value == values[0]:
                     continue
-                tell(f"{field} {value}")
+                progress(f"{field} {value}")
                 candidate = self._changed(best, setting) if field in kind.at_request else self._fit(kind, setting)
                 ndcg, tried = self._ndcg(candidate), tried + 1
                 if ndcg > most:
@@ -66,7 +67,4 @@ class Tuner:
 
     def _ndcg(self, fitted: Baseline) -> float:
         lists = BaselineRanker(fitted, self._ties).rank(self._cases, _K, lambda _done: None)[fitted.name]
-        discount = 1.0 / np.log2(np.arange(2, lists.items.shape[1] + 2))
-        ideal = np.cumsum(1.0 / np.log2(np.arange(2, _K + 2)))
-        held_out = np.diff(self._cases.held_out_starts)
-        return float((hits(lists, self._cases) @ discount / ideal[np.minimum(held_out, _K) - 1]).mean())
+        return float(ndcg(hits(lists, self._cases), np.diff(self._cases.held_out_starts), _K).mean())

@@ -1,22 +1,22 @@
-"""Collaborative component: what shoppers with a like history took, with fold-in of any history at request time.
+"""Collaborative component: what shoppers with a similar history took, with fold-in of any history at request time.
 
-Five models that fail in different places: EASE (linear, strong on the well known), basket neighbours (strong on what
-completes a visit), the nearest shoppers (strong on short histories), factors (smooth tastes), and a shopper's own
-habits (strong where people buy the same again). Validation decides which of their signals a list listens to.
+Five models that fail in different cases: EASE (linear, strong on popular products), co-occurrence in baskets (strong on
+what completes a visit), user neighbours (strong on short histories), matrix factors (smooth preferences), and a
+shopper's own habits (strong where people buy the same again). Validation decides which of their signals a list uses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from scoring.components.component import mixed
-from scoring.components.cooccurrence import Cooccurrence, bought_together
-from scoring.components.ease import Crowd, DualEase, PrimalEase, fit_ease, from_arrays, to_arrays
+from scoring.components.cooccurrence import Cooccurrence, count_cooccurrences
+from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers, fit_ease, from_arrays, to_arrays
 from scoring.components.factors import Factors, FactorsConfig, Method
-from scoring.components.head import MOST
+from scoring.components.head import HEAD_SIZE
 from scoring.components.user_knn import UserNeighbours
 from scoring.data.profile import View
 
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from scoring.data.interactions import TrainingSet
     from scoring.data.profile import Habits, Profile
 
-_EASE = {f"ease.{view}": view for view in View}
-_KIN = {"kin.season": UserNeighbours.taken, "kin.habit": UserNeighbours.habits}
-_HABITS = {"habit.4": 4.0, "habit.12": 12.0, "habit.36": 36.0}  # half-life in shopping days
+# Snapshots and plans hold the signals under these names: `together` and `follow` are the two lists of co-occurrence,
+# `kin` are user neighbours.
+_EASE_VIEWS = {f"ease.{view}": view for view in View}
+_NEIGHBOUR_SIGNALS = {"kin.season": UserNeighbours.taken, "kin.habit": UserNeighbours.habits}
+_HABIT_HALF_LIVES = {"habit.4": 4.0, "habit.12": 12.0, "habit.36": 36.0}  # half-life in shopping days
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +53,23 @@ class CollaborativeConfig:
 @dataclass(frozen=True, slots=True)
 class Collaborative:
     SIGNALS: ClassVar[tuple[str, ...]] = (
-        *_EASE,
+        *_EASE_VIEWS,
         "together.session",
         "together.recent",
         "follow.session",
         "follow.season",
-        *_KIN,
+        *_NEIGHBOUR_SIGNALS,
         "factors.season",
         "factors.whole",
-        *_HABITS,
+        *_HABIT_HALF_LIVES,
     )
     DEFAULTS: ClassVar[dict[str, float]] = {"ease.recent": 0.5, "together.session": 0.5}
 
     config: CollaborativeConfig
     ease: DualEase | PrimalEase
-    crowd: Crowd
-    kin: UserNeighbours  # of the crowd
-    together: Cooccurrence
+    reference: ReferenceUsers
+    neighbours: UserNeighbours  # among the reference users
+    cooccurrence: Cooccurrence
     factors: Factors
 
     @classmethod
@@ -76,7 +78,12 @@ class Collaborative:
         factors = Factors.fit(data.matrix, data.ties, config.factors, rng)
         rows = data.matrix[users]
         return cls(
-            config, ease, Crowd.of(rows, MOST), UserNeighbours.of(rows, users, data), bought_together(data), factors
+            config,
+            ease,
+            ReferenceUsers.of(rows, HEAD_SIZE),
+            UserNeighbours.of(rows, users, data),
+            count_cooccurrences(data),
+            factors,
         )
 
     def refitted(self, data: TrainingSet, regularisation: float) -> Collaborative:
@@ -98,61 +105,62 @@ class Collaborative:
         return mixed(self.signals(profile, weights), weights)
 
     def signals(self, profile: Profile, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        found = self._linear(profile, [name for name in _EASE if name in wanted])
-        found |= self._of_kin(profile, [name for name in _KIN if name in wanted])
+        found = self._ease_signals(profile, [name for name in _EASE_VIEWS if name in wanted])
+        found |= self._neighbour_signals(profile, [name for name in _NEIGHBOUR_SIGNALS if name in wanted])
         for name in self.SIGNALS:
             if name not in wanted or name in found:
                 continue
             kind, _, depth = name.partition(".")
             if kind == "habit":
-                found[name] = _habit(profile.habits, _HABITS[name], len(self.together.items))
+                found[name] = _habit(profile.habits, _HABIT_HALF_LIVES[name], len(self.cooccurrence.items))
                 continue
             items, weights = profile.seen(View(depth))
-            by = {"together": self.together.scores, "follow": self.together.follow_scores}.get(
+            by = {"together": self.cooccurrence.scores, "follow": self.cooccurrence.follow_scores}.get(
                 kind, self.factors.scores
             )
             found[name] = by(items, weights)
         return found
 
-    def _linear(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
+    def _ease_signals(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
         if not names:
             return {}
-        histories = [profile.seen(_EASE[name]) for name in names]
+        histories = [profile.seen(_EASE_VIEWS[name]) for name in names]
         if isinstance(self.ease, PrimalEase):
             rows = self.ease.predict(histories)
         else:
-            pulls = self.ease.pulls(self.crowd.kinship(histories))
-            rows = self.ease.finish(self.crowd.spread(pulls), histories)
+            dual_weights = self.ease.dual_weights(self.reference.inner_products(histories))
+            rows = self.ease.finish(self.reference.to_items(dual_weights), histories)
         return dict(zip(names, rows, strict=True))
 
-    def _of_kin(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
+    def _neighbour_signals(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
         if not names:
             return {}
-        (kinship,) = self.crowd.kinship([profile.seen(View.SEASON)])
-        near, likeness = self.kin.nearest(kinship, self.config.neighbours)
-        return {name: _KIN[name](self.kin, near, likeness, len(self.together.items)) for name in names}
+        (inner_products,) = self.reference.inner_products([profile.seen(View.SEASON)])
+        near, similarities = self.neighbours.nearest(inner_products, self.config.neighbours)
+        n_items = len(self.cooccurrence.items)
+        return {name: _NEIGHBOUR_SIGNALS[name](self.neighbours, near, similarities, n_items) for name in names}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        together = {f"together_{one.name}": getattr(self.together, one.name) for one in fields(Cooccurrence)}
-        return to_arrays(self.ease) | self.kin.to_arrays() | together | {"factors_products": self.factors.products}
+        factors = {"factors_products": self.factors.products}
+        return to_arrays(self.ease) | self.neighbours.to_arrays() | self.cooccurrence.to_arrays() | factors
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: CollaborativeConfig) -> Collaborative:
-        together = Cooccurrence(**{one.name: arrays[f"together_{one.name}"] for one in fields(Cooccurrence)})
-        kin = UserNeighbours.from_arrays(arrays)
-        crowd = Crowd.of(kin.rows.matrix(len(together.items)), MOST)
+        cooccurrence = Cooccurrence.from_arrays(arrays)
+        neighbours = UserNeighbours.from_arrays(arrays)
+        reference = ReferenceUsers.of(neighbours.rows.matrix(len(cooccurrence.items)), HEAD_SIZE)
         products = arrays["factors_products"]
-        factors = Factors.over(products, np.diff(crowd.rows.starts), config.factors)
-        return cls(config, from_arrays(arrays), crowd, kin, together, factors)
+        factors = Factors.over(products, np.diff(reference.rows.starts), config.factors)
+        return cls(config, from_arrays(arrays), reference, neighbours, cooccurrence, factors)
 
 
 def _habit(habits: Habits, half_life: float, n_items: int) -> NDArray[np.float32]:
     """How often each product was bought, halved every `half_life` shopping days, shape (items,).
 
     The personal frequency of Hu et al., "Modeling Personalized Item Frequency Information for Next-basket
-    Recommendation" (SIGIR 2020, TIFU-KNN), with exponential fading instead of steps; like theirs it counts visits, so
-    that who comes daily and who comes monthly are told apart by what they take, not by how often they come.
+    Recommendation" (SIGIR 2020, TIFU-KNN), with exponential decay instead of steps; like theirs it counts visits, so
+    that daily and monthly shoppers differ by what they take, not by how often they come.
     """
     faded = np.exp2(-habits.visits / np.float32(half_life))
-    # The root changes no order, and leaves room for the other signals beside a strong habit.
+    # The root changes no order, and keeps a strong habit from outweighing the other signals.
     return np.sqrt(np.bincount(habits.items, faded, n_items)).astype(np.float32)

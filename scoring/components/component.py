@@ -1,4 +1,4 @@
-"""The seam between the ensemble and its components."""
+"""The interface between the ensemble and its components."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A fitted component. It speaks in one or more signals, each on a scale of its own: the ensemble standardises them
-    and decides which to listen to.
+    """A fitted component. It gives one or more signals, each on a scale of its own: the ensemble standardises them and
+    weights them.
 
-    A signal that knows nothing about a profile is equal for all items.
+    A signal without information about a profile is equal for all items.
     """
 
     SIGNALS: ClassVar[tuple[str, ...]]  # names, `what.view`

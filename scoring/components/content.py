@@ -30,10 +30,10 @@ _WORD = re.compile(r"[^\W_]+")
 class ContentConfig:
     max_features: int = 50_000
     max_per_item: int = 32  # the strongest features of a product are kept: bounds memory and time
-    max_taste: int = 256  # the strongest features of a history that likeness is judged by,
-    max_entries: int = 150_000  # and how many products they may have between them
+    max_taste: int = 256  # strongest features of a history that similarity is computed from
+    max_entries: int = 150_000  # products that these features may have in all
     price_buckets: int = 8
-    taste_weight: float = 0.5  # likeness that a stated taste adds, where 1 is a perfect match with the history
+    taste_weight: float = 0.5  # similarity that a stated taste adds, where 1 is a perfect match with the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Content:
 
     config: ContentConfig
     described: Postings  # keys are descriptions, ids are features
-    having: Postings  # the same entries the other way round
+    having: Postings  # the same entries by feature
     row: NDArray[np.int32]  # (items,): the description of each product
     appeal: NDArray[np.float32]  # (items,): log(e + shoppers); orders products of the same description, 1 for a new one
 
@@ -68,24 +68,24 @@ class Content:
         found = {}
         for name in self.SIGNALS:
             if name in wanted:
-                likeness = self._likeness(*profile.seen(View(name.partition(".")[2])))
-                found[name] = ((likeness + stated if len(stated) else likeness) * self.appeal).astype(np.float32)
+                similarity = self._similarity(*profile.seen(View(name.partition(".")[2])))
+                found[name] = ((similarity + stated if len(stated) else similarity) * self.appeal).astype(np.float32)
         return found
 
-    def likeness(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+    def similarity(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Cosine of every product to the sum of some, shape (items,)."""
-        return self._likeness(items, np.ones(len(items), dtype=np.float32))
+        return self._similarity(items, np.ones(len(items), dtype=np.float32))
 
-    def _likeness(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `likeness`, by the taste's strongest features alone: a long history has thousands that hardly count, and
-        what half the catalogue has tells little."""
+    def _similarity(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `similarity`, by the strongest features alone: a long history has thousands of small weight, and what half
+        the catalogue has carries little information."""
         taste = self.taste(items, weights)
-        features = self._telling(taste)
+        features = self._informative(taste)
         by_row = self.having.combine(features, taste[features], len(self.described.starts) - 1)
         return by_row[self.row]
 
-    def _telling(self, taste: NDArray[np.float32]) -> NDArray[np.int32]:
-        """The strongest features, without those whose products would be too many on top of the stronger ones'."""
+    def _informative(self, taste: NDArray[np.float32]) -> NDArray[np.int32]:
+        """The strongest features whose products do not exceed `max_entries` in all."""
         features = np.flatnonzero(taste)
         strongest = features[np.argsort(-taste[features], kind="stable")[: self.config.max_taste]]
         sizes = self.having.starts[strongest + 1] - self.having.starts[strongest]
@@ -194,8 +194,8 @@ def _strongest(matrix: Any, config: ContentConfig) -> Any:
 
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     order = np.lexsort((-matrix.data, rows))
-    places = np.arange(len(rows)) - matrix.indptr[rows]
-    kept = order[places < config.max_per_item]
+    positions = np.arange(len(rows)) - matrix.indptr[rows]
+    kept = order[positions < config.max_per_item]
     return sparse.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
 
 

@@ -1,4 +1,4 @@
-"""What is bought with what: for every product, the products that share its baskets more often than chance."""
+"""Co-occurrence: for every product, the products that share its baskets more often than chance."""
 
 from __future__ import annotations
 
@@ -20,29 +20,48 @@ _LIST_LENGTH = 50
 _LIST_ENTRIES = 10_000_000  # of all lists: those of a larger catalogue are shorter
 _LARGEST_BASKET = 60  # what is longer is cut into windows of this many events, in the order of time
 _MIN_TOGETHER = 2
-_MAX_SOURCES = 200  # products of a history that count, the weightiest: older ones add next to nothing
-_OWN = 0.8  # exponent of a product's own frequency in its followers' chances; the follower's has the rest
-_PRIOR = 5.0  # baskets added to both products, so that two chance meetings are no strong bond
+_MAX_SOURCES = 200  # products of a history that count, those of the greatest weight: older ones add next to nothing
+_OWN = 0.8  # exponent of a product's own baskets in a conditional frequency; the follower's baskets have the rest
+_PRIOR = 5.0  # baskets added to both products, so that two chance meetings are no strong association
+
+
+# Snapshots hold co-occurrence as `together`, and its conditional frequencies as `chances`.
+_STORED_NAMES = {
+    "items": "together_items",
+    "counts": "together_counts",
+    "lifts": "together_lifts",
+    "affinities": "together_affinities",
+    "followers": "together_followers",
+    "conditional_frequencies": "together_chances",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Cooccurrence:
-    """Lists of partners, best first; arrays of shape (items, length), padded with item -1."""
+    """Lists of co-occurring products, best first; arrays of shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
     counts: NDArray[np.int32]  # baskets with both
     lifts: NDArray[np.float32]  # over what independence would give; above 1
     affinities: NDArray[np.float32]  # cosine of the two products' baskets, shrunk; 0 to 1
     followers: NDArray[np.int32]  # another list: what most of a product's buyers take with it, popular or not
-    chances: NDArray[np.float32]  # how many of them: baskets with both over baskets, leaning to the rarer; 0 to 1
+    # Of the followers, 0 to 1: baskets with both over the product's baskets, adjusted by `_OWN` in favour of the rarer.
+    conditional_frequencies: NDArray[np.float32]
 
     def scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Summed affinity of every product to weighted products, shape (items,)."""
         return _summed(self.items, self.affinities, items, weights)
 
     def follow_scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Summed chance of every product beside weighted products, shape (items,)."""
-        return _summed(self.followers, self.chances, items, weights)
+        """Summed conditional frequency of every product given weighted products, shape (items,)."""
+        return _summed(self.followers, self.conditional_frequencies, items, weights)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return {stored: getattr(self, name) for name, stored in _STORED_NAMES.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Cooccurrence:
+        return cls(**{name: arrays[stored] for name, stored in _STORED_NAMES.items()})
 
 
 def list_length(n_items: int) -> int:
@@ -51,16 +70,17 @@ def list_length(n_items: int) -> int:
 
 
 def _summed(
-    lists: NDArray[np.int32], bonds: NDArray[np.float32], items: NDArray[np.int32], weights: NDArray[np.float32]
+    lists: NDArray[np.int32], values: NDArray[np.float32], items: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     if len(items) > _MAX_SOURCES:
         top = np.argpartition(-weights, _MAX_SOURCES)[:_MAX_SOURCES]
         items, weights = items[top], weights[top]
-    amounts = bonds[items] * weights[:, None]  # 0 in the padding
+    amounts = values[items] * weights[:, None]  # 0 in the padding
     return np.bincount(np.maximum(lists[items], 0).ravel(), amounts.ravel(), len(lists)).astype(np.float32)
 
 
-def bought_together(data: TrainingSet) -> Cooccurrence:
+def count_cooccurrences(data: TrainingSet) -> Cooccurrence:
+    """The lists of every product, from the counts of pairs in the baskets."""
     baskets = basket_matrix(data)
     n_baskets = max(baskets.shape[0], 1)
     frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
@@ -75,9 +95,9 @@ def bought_together(data: TrainingSet) -> Cooccurrence:
         keep = (counts >= _MIN_TOGETHER) & (columns != rows)
         rows, columns, counts = rows[keep], columns[keep], counts[keep]
         own, other = frequency[rows] + _PRIOR, frequency[columns] + _PRIOR
-        chance = counts / (own**_OWN * other ** (1 - _OWN))
-        where, top = _best(rows, chance, shape[1])
-        lists.followers[where], lists.chances[where] = columns[top], chance[top]
+        conditional = counts / (own**_OWN * other ** (1 - _OWN))
+        where, top = _best(rows, conditional, shape[1])
+        lists.followers[where], lists.conditional_frequencies[where] = columns[top], conditional[top]
         expected = frequency[rows] * frequency[columns] / n_baskets
         affinity = np.where(counts > expected, counts / np.sqrt(own * other), 0.0)
         where, top = _best(rows, affinity, shape[1])
@@ -89,19 +109,19 @@ def bought_together(data: TrainingSet) -> Cooccurrence:
 def _best(
     rows: NDArray[np.int64], values: NDArray[np.float64], count: int
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
-    """Where the `count` largest positive values of each row go, as (row, place), and which they are."""
+    """Where the `count` largest positive values of each row go, as (row, position), and which they are."""
     order = np.lexsort((-values, rows))
     order = order[values[order] > 0]
-    places = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-    short = places < count
-    return (rows[order[short]], places[short]), order[short]
+    positions = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+    short = positions < count
+    return (rows[order[short]], positions[short]), order[short]
 
 
 def basket_matrix(data: TrainingSet) -> Any:
     """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did.
 
     What is longer than a shopping trip is cut into windows along time, so that an evening of ratings or a bulk import
-    says which products are near each other, not that all belong together.
+    relates the products that are near in time, not all of them.
     """
     from scipy import sparse
 
@@ -116,8 +136,8 @@ def basket_matrix(data: TrainingSet) -> Any:
     for key in (keys, users):
         order = np.lexsort((data.ties[items], times, key))
         ordered = key[order]
-        place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-        opens = (place % _LARGEST_BASKET == 0).astype(np.int64)
+        positions = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+        opens = (positions % _LARGEST_BASKET == 0).astype(np.int64)
         codes = np.cumsum(opens) - 1
         shape = (int(codes.max(initial=-1)) + 1, data.n_items)
         matrix = sparse.csr_matrix((np.ones(len(order), np.int32), (codes, items[order])), shape=shape)

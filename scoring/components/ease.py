@@ -1,4 +1,4 @@
-"""EASE, a linear item-to-item model in closed form, in whichever of its two forms is the smaller.
+"""EASE, a linear item-to-item model in closed form, in the smaller of its two forms.
 
 Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (WWW 2019): B = I - P / diag(P), P = (X'X + lambda I)^-1.
 With fewer users than items the same P comes from users x users: P = (I - X' K X) / lambda, K = (X X' + lambda I)^-1,
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.components.head import best_known
+from scoring.components.head import most_popular
 from scoring.data.postings import Postings
 
 if TYPE_CHECKING:
@@ -24,91 +24,91 @@ _BLOCK = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """The shoppers that others are compared with: their rows X, kept by item."""
+class ReferenceUsers:
+    """The users that histories are compared with: their rows X, stored by item."""
 
     rows: Postings  # keys are items, ids are users
     n_users: int
-    head: NDArray[np.int32]  # the best known items, ascending: those that pulls spread to
+    head: NDArray[np.int32]  # the most popular items, ascending: those that `to_items` scores
     head_rows: Postings
 
     @classmethod
-    def of(cls, rows: Any, most: int | None = None) -> Crowd:
+    def of(cls, rows: Any, most: int | None = None) -> ReferenceUsers:
         """From a CSR of shape (users, items); most: how many items the head may hold, None for all."""
         columns = rows.T.tocsr()
-        head = best_known(np.diff(columns.indptr), len(columns.indptr) - 1 if most is None else most)
+        head = most_popular(np.diff(columns.indptr), len(columns.indptr) - 1 if most is None else most)
         by_item = Postings.of(columns)
         return cls(
             by_item, rows.shape[0], head, by_item if len(head) == columns.shape[0] else Postings.of(columns[head])
         )
 
-    def kinship(self, histories: Histories) -> NDArray[np.float32]:
+    def inner_products(self, histories: Histories) -> NDArray[np.float32]:
         """X h of each weighted history, shape (histories, users)."""
         return np.stack([self.rows.combine(items, weights, self.n_users) for items, weights in histories])
 
-    def spread(self, pulls: NDArray[np.float32]) -> NDArray[np.float32]:
-        """X' p of each row of pulls (k, users), shape (k, items); 0 outside the head."""
+    def to_items(self, dual_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """X' a of each row of dual weights (k, users), shape (k, items); 0 outside the head."""
         matrix = self.head_rows.matrix(self.n_users)
-        inside = (matrix @ pulls[0])[None] if len(pulls) == 1 else (matrix @ pulls.T.copy()).T
+        inside = (matrix @ dual_weights[0])[None] if len(dual_weights) == 1 else (matrix @ dual_weights.T.copy()).T
         n_items = len(self.rows.starts) - 1
         if len(self.head) == n_items:
             return np.ascontiguousarray(inside)
-        spread = np.zeros((len(pulls), n_items), dtype=np.float32)
-        spread[:, self.head] = inside
-        return spread
+        scores = np.zeros((len(dual_weights), n_items), dtype=np.float32)
+        scores[:, self.head] = inside
+        return scores
 
 
 @dataclass(frozen=True, slots=True)
 class PrimalEase:
-    """The item-to-item weights B themselves, of all products or of the best known."""
+    """The item-to-item weights B themselves, of all products or of the most popular."""
 
     item_weights: NDArray[np.float32]  # (head, head)
-    place: NDArray[np.int32]  # (items,): row of each item, -1 for those outside the head
+    row_of: NDArray[np.int32]  # (items,): row of each item, -1 for those outside the head
 
     def predict(self, histories: Histories) -> NDArray[np.float32]:
         """Scores of all items for each weighted history, shape (histories, items)."""
-        scores = np.zeros((len(histories), len(self.place)), dtype=np.float32)
-        inside = self.place >= 0
-        whole = len(self.item_weights) == len(self.place)
+        scores = np.zeros((len(histories), len(self.row_of)), dtype=np.float32)
+        inside = self.row_of >= 0
+        whole = len(self.item_weights) == len(self.row_of)
         for row, (items, weights) in enumerate(histories):
-            known = self.place[items] >= 0
-            predicted = weights[known] @ self.item_weights[self.place[items[known]]]
+            known = self.row_of[items] >= 0
+            predicted = weights[known] @ self.item_weights[self.row_of[items[known]]]
             if whole:
                 scores[row] = predicted
             else:
-                scores[row, inside] = predicted[self.place[inside]]
+                scores[row, inside] = predicted[self.row_of[inside]]
         return scores
 
 
 @dataclass(frozen=True, slots=True)
 class DualEase:
-    """The inverse K over the crowd, and the diagonal that keeps an item from predicting itself."""
+    """The inverse K over the reference users, and the diagonal that keeps an item from predicting itself."""
 
     inverse: NDArray[np.float32]  # (users, users)
     leverage: NDArray[np.float32]  # (items,): x_j' K x_j, in [0, 1)
 
-    def pulls(self, kinship: NDArray[np.float32]) -> NDArray[np.float32]:
+    def dual_weights(self, inner_products: NDArray[np.float32]) -> NDArray[np.float32]:
         """K X h from X h, shape (histories, users)."""
         from scipy.linalg.blas import ssymv
 
-        if not kinship.size:
-            return kinship
+        if not inner_products.size:
+            return inner_products
         # It is symmetric: reading one half of it takes half the time, and its transpose is in the order BLAS wants.
-        return np.stack([ssymv(1.0, self.inverse.T, row, lower=1) for row in kinship])
+        return np.stack([ssymv(1.0, self.inverse.T, row, lower=1) for row in inner_products])
 
-    def finish(self, spread: NDArray[np.float32], histories: Histories) -> NDArray[np.float32]:
+    def finish(self, scores: NDArray[np.float32], histories: Histories) -> NDArray[np.float32]:
         """The scores from X' K X h, changed in place; shape (histories, items)."""
         for row, (items, weights) in enumerate(histories):
-            spread[row, items] -= self.leverage[items] * weights
-        spread /= 1.0 - self.leverage
-        return spread
+            scores[row, items] -= self.leverage[items] * weights
+        scores /= 1.0 - self.leverage
+        return scores
 
 
 def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> tuple[DualEase | PrimalEase, NDArray[np.int64]]:
-    """Fits to a CSR of shape (users, items); also gives the users whose rows are the crowd of a dual form.
+    """Fits to a CSR of shape (users, items); also gives the reference users, whose rows a dual form needs.
 
-    The smaller of users and items is inverted. When both are more than `max_rank`, the best known items stand for all:
-    memory stays bounded, and the rest is left to co-occurrence and content, which need fewer events to say something.
+    The smaller of users and items is inverted. When both are more than `max_rank`, only the most popular items are
+    fitted: memory stays bounded, and the long tail is left to co-occurrence and content, which need fewer events.
     """
     n_items = matrix.shape[1]
     users = np.flatnonzero(np.diff(matrix.indptr))
@@ -118,19 +118,24 @@ def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> tuple[DualEas
         return DualEase(inverse, _leverage(rows.T.tocsr(), inverse)), users
     counts = np.bincount(rows.indices, minlength=n_items)
     head = np.sort(np.argsort(-counts, kind="stable")[:max_rank])
-    place = np.full(n_items, -1, dtype=np.int32)
-    place[head] = np.arange(len(head))
+    row_of = np.full(n_items, -1, dtype=np.int32)
+    row_of[head] = np.arange(len(head))
     item_weights = _item_weights(rows[:, head] if len(head) < n_items else rows, regularisation)
-    return PrimalEase(item_weights, place), users[_busiest(rows, max_rank)]
+    return PrimalEase(item_weights, row_of), users[_busiest(rows, max_rank)]
 
 
 def to_arrays(ease: DualEase | PrimalEase) -> dict[str, NDArray[Any]]:
-    return {f"ease_{field.name}": getattr(ease, field.name) for field in fields(ease)}
+    return {_stored_name(field.name): getattr(ease, field.name) for field in fields(ease)}
 
 
 def from_arrays(arrays: dict[str, NDArray[Any]]) -> DualEase | PrimalEase:
     form = PrimalEase if "ease_item_weights" in arrays else DualEase
-    return form(**{field.name: arrays[f"ease_{field.name}"] for field in fields(form)})
+    return form(**{field.name: arrays[_stored_name(field.name)] for field in fields(form)})
+
+
+def _stored_name(field: str) -> str:
+    """Snapshots hold `row_of` as `place`."""
+    return "ease_place" if field == "row_of" else f"ease_{field}"
 
 
 def _busiest(rows: Any, most: int) -> NDArray[np.int64]:
@@ -165,6 +170,6 @@ def _leverage(columns: Any, inverse: NDArray[np.float32]) -> NDArray[np.float32]
     leverage = np.zeros(n_items, dtype=np.float32)
     for start in range(0, n_items, _BLOCK):
         part = columns[start : start + _BLOCK]
-        spread = part @ inverse
-        leverage[start : start + _BLOCK] = np.asarray(part.multiply(spread).sum(axis=1)).ravel()
+        product = part @ inverse
+        leverage[start : start + _BLOCK] = np.asarray(part.multiply(product).sum(axis=1)).ravel()
     return np.clip(leverage, 0.0, 0.999)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.components.head import Head
+from scoring.components.head import PopularityHead
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -48,12 +48,12 @@ class Factors:
     config: FactorsConfig
     products: Floats  # V, (items, rank)
     gram: Floats  # V'V, (rank, rank)
-    head: Head
+    head: PopularityHead
 
     @classmethod
     def fit(cls, matrix: Any, ties: NDArray[np.uint32], config: FactorsConfig, rng: Generator) -> Factors:
-        """matrix: CSR of shape (users, items). ties: a hash of each item, (items,): random starts go by it, so that
-        the order of the catalogue is no matter."""
+        """matrix: CSR of shape (users, items). ties: a hash of each item, (items,): random starts follow it, so that
+        the order of the catalogue does not matter."""
         if not matrix.nnz:
             return cls.over(np.zeros((matrix.shape[1], 1), np.float32), np.zeros(matrix.shape[1]), config)
         rank = min(config.rank, *(max(side - 1, 1) for side in matrix.shape))
@@ -63,9 +63,9 @@ class Factors:
         return cls.over(products, np.bincount(matrix.indices, minlength=matrix.shape[1]), config)
 
     @classmethod
-    def over(cls, products: Floats, fame: NDArray[np.number], config: FactorsConfig) -> Factors:
-        """From fitted vectors; fame: how well known each product is, (items,)."""
-        return cls(config, products, products.T @ products, Head.of(products, fame))
+    def over(cls, products: Floats, popularity: NDArray[np.number], config: FactorsConfig) -> Factors:
+        """From fitted vectors; popularity: of each product, (items,)."""
+        return cls(config, products, products.T @ products, PopularityHead.of(products, popularity))
 
     def embed(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """The user embedding of a weighted history, shape (rank,)."""
@@ -76,17 +76,17 @@ class Factors:
             left = self.gram + (rows * extra[:, None]).T @ rows + ridge
             solved: Floats = np.linalg.solve(left, (1 + extra) @ rows)
             return solved
-        pull: Floats = weights @ rows
+        target: Floats = weights @ rows
         if self.config.method is Method.SVD:
-            return pull
-        taste = np.full(len(self.gram), max(float(pull.mean()), 1e-6), dtype=np.float32)
+            return target
+        user = np.full(len(self.gram), max(float(target.mean()), 1e-6), dtype=np.float32)
         for _ in range(_FOLD_STEPS):
-            taste = taste * pull / np.maximum(self.gram @ taste, 1e-9)
-        return taste
+            user = user * target / np.maximum(self.gram @ user, 1e-9)
+        return user
 
     def scores(self, items: NDArray[np.int32], weights: Floats) -> Floats:
         """Scores of all items for a weighted history, shape (items,)."""
-        return self.head.dot(self.embed(items, weights))
+        return self.head.inner_products(self.embed(items, weights))
 
 
 def _svd(matrix: Any, rank: int, _config: FactorsConfig, rng: Generator) -> NDArray[Any]:
@@ -110,7 +110,7 @@ def _als(matrix: Any, rank: int, config: FactorsConfig, rng: Generator) -> NDArr
 
 
 def _sweep(rows: Any, fixed: Floats, solved: Floats, config: FactorsConfig) -> None:
-    """Solves every row exactly against the fixed side, rows of like length together."""
+    """Solves every row exactly against the fixed side, rows of similar length together."""
     rank = fixed.shape[1]
     base = fixed.T @ fixed + config.regularisation * np.eye(rank, dtype=np.float32)
     lengths = np.diff(rows.indptr)
@@ -121,7 +121,7 @@ def _sweep(rows: Any, fixed: Floats, solved: Floats, config: FactorsConfig) -> N
     while start < len(order):
         width = int(lengths[order[start]])
         stop = start + max(1, _CHUNK // (rank * max(width, rank)))
-        # Padding may not more than double the work.
+        # Padding may at most double the work.
         stop = min(stop, int(np.searchsorted(lengths[order], 2 * width, side="right")), len(order))
         chosen = order[start:stop]
         width = int(lengths[chosen[-1]])

@@ -1,4 +1,4 @@
-"""What resembles what: for every product, the nearest by content and by embedding, ordered by all four components."""
+"""Item neighbours: for every product, the nearest by content and by embedding, ordered by all four components."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from scoring.components.cooccurrence import Cooccurrence
 
 _BLOCK = 2_048
-_LOUDEST = 3.0  # a best seller is not more similar for selling well: no standardised part counts for more
+_MAX_STANDARDISED = 3.0  # no standardised part counts for more: a best seller is not more similar for selling well
 
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """Lists of lookalikes, best first under the trained weights; shape (items, length), padded with item -1."""
+    """Lists of similar products, best first under the trained weights; shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
     cosines: NDArray[np.float16]  # of content, 0 to 1
@@ -29,33 +29,33 @@ class Similar:
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """What likeness is judged by: one entry per product in each."""
+class SimilarityInputs:
+    """What similarity is computed from: one entry per product in each."""
 
     content: Any  # CSR (items, features), rows of unit length
     embeddings: NDArray[np.float32]  # (items, dimensions)
     demand: NDArray[np.float32]  # (items,)
-    together: Cooccurrence
+    cooccurrence: Cooccurrence
 
 
-def similar(sides: Sides, weights: NDArray[np.float32], rng: Generator) -> Similar:
-    unit = unit_rows(sides.embeddings)
-    found = nearest(np.hstack([embed(sides.content, rng), unit]), list_length(len(unit)), rng)
+def similar(inputs: SimilarityInputs, weights: NDArray[np.float32], rng: Generator) -> Similar:
+    unit = unit_rows(inputs.embeddings)
+    found = nearest(np.hstack([embed(inputs.content, rng), unit]), list_length(len(unit)), rng)
     n_items = len(found)
     parts = np.zeros((*found.shape, 4), dtype=np.float32)
     for start in range(0, n_items, _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, n_items))
         listed = np.maximum(found[rows], 0)
         pairs = (np.repeat(rows, listed.shape[1]), listed.ravel())
-        cosine = sides.content[pairs[0]].multiply(sides.content[pairs[1]]).sum(axis=1)
-        parts[rows, :, 0] = _affinities(sides.together, rows, listed)
+        cosine = inputs.content[pairs[0]].multiply(inputs.content[pairs[1]]).sum(axis=1)
+        parts[rows, :, 0] = _affinities(inputs.cooccurrence, rows, listed)
         parts[rows, :, 1] = np.clip(np.asarray(cosine).reshape(listed.shape), 0.0, 1.0)
         parts[rows, :, 2] = np.einsum("id,ikd->ik", unit[rows], unit[listed])
-        parts[rows, :, 3] = sides.demand[listed]
+        parts[rows, :, 3] = inputs.demand[listed]
     cosines = parts[..., 1].copy()
     known = found >= 0
     for component in range(4):
-        parts[..., component] = np.minimum(_standardised(parts[..., component], known), _LOUDEST)
+        parts[..., component] = np.minimum(_standardised(parts[..., component], known), _MAX_STANDARDISED)
     order = np.argsort(np.where(known, -(parts @ weights), np.inf), axis=1, kind="stable")
     return Similar(
         np.take_along_axis(found, order, axis=1),
@@ -73,15 +73,15 @@ def _standardised(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDAr
     return standardised
 
 
-def _affinities(together: Cooccurrence, rows: NDArray[np.int64], listed: NDArray[np.int32]) -> NDArray[np.float32]:
+def _affinities(cooccurrence: Cooccurrence, rows: NDArray[np.int64], listed: NDArray[np.int32]) -> NDArray[np.float32]:
     """Basket affinity of each listed product to its row's product, 0 where they do not share baskets."""
-    n_items = np.int64(len(together.items))
-    keys = ((rows - rows[0])[:, None] * n_items + together.items[rows]).ravel()
-    keys[together.items[rows].ravel() < 0] = -1
+    n_items = np.int64(len(cooccurrence.items))
+    keys = ((rows - rows[0])[:, None] * n_items + cooccurrence.items[rows]).ravel()
+    keys[cooccurrence.items[rows].ravel() < 0] = -1
     order = np.argsort(keys, kind="stable")
     wanted = ((rows - rows[0])[:, None] * n_items + listed).ravel()
-    spots = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
-    values = np.where(keys[spots] == wanted, together.affinities[rows].ravel()[spots], 0.0)
+    positions = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
+    values = np.where(keys[positions] == wanted, cooccurrence.affinities[rows].ravel()[positions], 0.0)
     return values.reshape(listed.shape).astype(np.float32)
 
 
@@ -128,12 +128,12 @@ def nearest(vectors: NDArray[np.float32], count: int, rng: Generator) -> NDArray
 def _fill_nearest(
     found: NDArray[np.int32], vectors: NDArray[np.float32], rows: NDArray[np.int64], pool: NDArray[np.int64]
 ) -> None:
-    likeness = vectors[rows] @ vectors[pool].T
-    likeness[np.arange(len(rows)), np.searchsorted(pool, rows)] = -np.inf  # itself; the pool is sorted and holds it
+    similarities = vectors[rows] @ vectors[pool].T
+    similarities[np.arange(len(rows)), np.searchsorted(pool, rows)] = -np.inf  # itself; the pool is sorted and holds it
     count = min(found.shape[1], len(pool) - 1)
     if count < 1:
         return
-    top = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+    top = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
     found[rows, :count] = pool[top]
 
 

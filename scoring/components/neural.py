@@ -1,8 +1,9 @@
-"""Neural component: product embeddings and a small residual net that turns a history into a taste vector.
+"""Neural component: product embeddings and a small residual net that turns a history into a user vector.
 
 A product's embedding is the sum of a vector of its own and those of its categories and brand, so new products get one
-too. The net is trained to tell the next product a shopper met from products drawn by popularity (sampled softmax,
-Covington et al. 2016); scores are therefore affinity beyond popularity, and a share of log popularity is added back.
+too. The net is trained to distinguish the next product a shopper met from products drawn by popularity (sampled
+softmax, Covington et al. 2016); scores are therefore affinity beyond popularity, and a share of log popularity is added
+back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.components.component import mixed
-from scoring.components.head import Head
+from scoring.components.head import PopularityHead
+from scoring.components.network import TrainingBatch, forward, gradients
 from scoring.data.interactions import DAY
 from scoring.data.profile import View
 from scoring.data.ties import tie_breaker
@@ -60,7 +62,7 @@ class Neural:
     inner: Floats  # (dimensions, hidden)
     inner_bias: Floats  # (hidden,)
     outer: Floats  # (hidden, dimensions)
-    head: Head
+    head: PopularityHead
 
     @classmethod
     def fit(cls, data: TrainingSet, config: NeuralConfig, rng: Generator) -> Neural:
@@ -69,7 +71,7 @@ class Neural:
         popularity = np.log1p(data.shoppers.astype(np.float32))
         net = trainer.net
         arrays = {
-            "embeddings": (trainer.features @ net["table"]).astype(np.float32)[trainer.place],
+            "embeddings": (trainer.features @ net["table"]).astype(np.float32)[trainer.row_of],
             "bias": popularity - popularity.mean(dtype=np.float32),
         }
         return cls.from_arrays(arrays | {name: net[name] for name in ("inner", "inner_bias", "outer")}, config)
@@ -82,21 +84,21 @@ class Neural:
         if not len(profile):
             return {name: np.zeros(len(self.embeddings), dtype=np.float32) for name in names}
         popular = np.float32(self.config.popularity) * self.bias
-        tastes = {name: self.taste(*profile.seen(View(name.partition(".")[2]))) for name in names}
-        return {name: self.head.dot(taste, popular) for name, taste in tastes.items()}
+        users = {name: self.user_vector(*profile.seen(View(name.partition(".")[2]))) for name in names}
+        return {name: self.head.inner_products(user, popular) for name, user in users.items()}
 
-    def taste(self, items: NDArray[np.int32], weights: Floats) -> Floats:
-        """The taste vector of a weighted history, shape (dimensions,)."""
+    def user_vector(self, items: NDArray[np.int32], weights: Floats) -> Floats:
+        """The user vector of a weighted history, shape (dimensions,)."""
         mean = (weights @ self.embeddings[items]) / np.float32(max(float(weights.sum()), 1e-12))
-        taste = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
-        return taste.astype(np.float32, copy=False)
+        user = mean + np.tanh(mean @ self.inner + self.inner_bias) @ self.outer
+        return user.astype(np.float32, copy=False)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in ("embeddings", "bias", "inner", "inner_bias", "outer")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: NeuralConfig) -> Neural:
-        return cls(config=config, **arrays, head=Head.of(arrays["embeddings"], arrays["bias"]))
+        return cls(config=config, **arrays, head=PopularityHead.of(arrays["embeddings"], arrays["bias"]))
 
 
 def _features(catalogue: Catalogue, order: Ints) -> Any:
@@ -124,10 +126,10 @@ class _Trainer:
     def __init__(self, data: TrainingSet, config: NeuralConfig, rng: Generator) -> None:
         self.config = config
         self.rng = rng
-        # Products are numbered by a hash of their id in here: the order of the catalogue is no matter.
+        # In here products are numbered by a hash of their id, so that the order of the catalogue does not matter.
         order = np.argsort(data.ties, kind="stable")
-        self.place = np.empty_like(order)
-        self.place[order] = np.arange(len(order))
+        self.row_of = np.empty_like(order)
+        self.row_of[order] = np.arange(len(order))
         self.features = _features(data.dataset.catalogue, order)
         self._order_histories(data)
         weights = data.shoppers[order].astype(np.float64)
@@ -146,7 +148,7 @@ class _Trainer:
         pairs = data.pairs
         salt = pairs.users.astype(np.int64) + (int(self.rng.integers(1 << 30)) << 32)
         order = np.lexsort((tie_breaker(salt, data.ties[pairs.items]), pairs.first, pairs.users))
-        self.items, self.times = self.place[pairs.items[order]], pairs.first[order]
+        self.items, self.times = self.row_of[pairs.items[order]], pairs.first[order]
         self.strengths = (pairs.strengths * pairs.repeats)[order]
         self.starts = np.searchsorted(pairs.users[order], np.arange(data.n_users + 1))
         sizes = np.diff(self.starts)
@@ -178,12 +180,12 @@ class _Trainer:
             self.net = kept
 
     def _draw_users(self) -> Ints:
-        """Users in proportion to the root of their history, so heavy shoppers do not drown the others."""
-        chances = np.sqrt(self.sizes[self.able])
-        return self.rng.choice(self.able, self.config.batch, p=chances / chances.sum())
+        """Users in proportion to the root of their history, so that heavy shoppers do not dominate."""
+        weights = np.sqrt(self.sizes[self.able])
+        return self.rng.choice(self.able, self.config.batch, p=weights / weights.sum())
 
-    def _batch(self, users: Ints) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints]:
-        """Context entries (row, item, weight), targets (row, item) and negatives."""
+    def _batch(self, users: Ints) -> TrainingBatch:
+        """One context of each of these users, cut at random."""
         config = self.config
         cuts = self.starts[users] + self.rng.integers(1, self.sizes[users])
         begins = np.maximum(self.starts[users], cuts - config.context)
@@ -195,65 +197,19 @@ class _Trainer:
         target_rows, target_entries = _ranges(cuts, np.minimum(cuts + config.targets, self.starts[users + 1]))
         drawn = np.searchsorted(self.popularity, self.rng.random(config.negatives), side="right")
         negatives = np.minimum(drawn, len(self.popularity) - 1)
-        return rows, self.items[entries], weights.astype(np.float32), target_rows, self.items[target_entries], negatives
+        return TrainingBatch(
+            rows, self.items[entries], weights.astype(np.float32), target_rows, self.items[target_entries], negatives
+        )
 
-    def _forward(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints]) -> dict[str, Any]:
-        from scipy import sparse
+    def _loss(self, batch: TrainingBatch) -> float:
+        return forward(self.features, self.net, batch).loss
 
-        rows, items, weights, target_rows, targets, negatives = batch
-        local, places = np.unique(np.concatenate([items, targets, negatives]), return_inverse=True)
-        context, target, negative = np.split(places, [len(items), len(items) + len(targets)])
-        picked = self.features[local]
-        used, columns = np.unique(picked.indices, return_inverse=True)
-        picked = sparse.csr_matrix((picked.data, columns, picked.indptr), shape=(len(local), len(used)))
-        vectors = picked @ self.net["table"][used]
-        bags = sparse.csr_matrix((weights, (rows, context)), shape=(int(rows.max()) + 1, len(local)))
-        mean = bags @ vectors
-        active = np.tanh(mean @ self.net["inner"] + self.net["inner_bias"])
-        taste = (mean + active @ self.net["outer"])[target_rows]
-        own = np.einsum("ij,ij->i", taste, vectors[target])
-        others = taste @ vectors[negative].T
-        others[targets[:, None] == negatives[None, :]] = -1e4  # a negative that is the target says nothing
-        top = np.maximum(own, others.max(axis=1))
-        mass, rest = np.exp(own - top), np.exp(others - top[:, None])
-        total = mass + rest.sum(axis=1)
-        return {
-            "loss": float(np.mean(np.log(total) - (own - top))),
-            "own": (mass / total - 1.0).astype(np.float32) / len(own),
-            "others": (rest / total[:, None]).astype(np.float32) / len(own),
-            "picked": picked,
-            "used": used,
-            "vectors": vectors,
-            "bags": bags,
-            "mean": mean,
-            "active": active,
-            "taste": taste,
-            "places": (target_rows, target, negative),
-        }
-
-    def _loss(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints]) -> float:
-        return float(self._forward(batch)["loss"])
-
-    def _step(self, batch: tuple[Ints, Ints, Floats, Ints, Ints, Ints], pace: float) -> None:
-        from scipy import sparse
-
-        seen = self._forward(batch)
-        target_rows, target, negative = seen["places"]
-        vectors, own, others = seen["vectors"], seen["own"], seen["others"]
-        to_taste = own[:, None] * vectors[target] + others @ vectors[negative]
-        n_rows = seen["mean"].shape[0]
-        gather = sparse.csr_matrix((np.ones(len(target_rows), np.float32), (target_rows, np.arange(len(target_rows)))))
-        gather.resize(n_rows, len(target_rows))
-        to_rows = gather @ to_taste
-        to_active = (to_rows @ self.net["outer"].T) * (1 - seen["active"] ** 2)
-        to_mean = to_rows + to_active @ self.net["inner"].T
-        to_vectors = seen["bags"].T @ to_mean
-        to_vectors += _summed(target, own[:, None] * seen["taste"], len(vectors))
-        to_vectors += _summed(negative, others.T @ seen["taste"], len(vectors))
-        self._descend("outer", seen["active"].T @ to_rows, pace)
-        self._descend("inner", seen["mean"].T @ to_active, pace)
-        self._descend("inner_bias", to_active.sum(axis=0), pace)
-        self._descend("table", seen["picked"].T @ to_vectors, pace, seen["used"])
+    def _step(self, batch: TrainingBatch, pace: float) -> None:
+        state = forward(self.features, self.net, batch)
+        found = gradients(self.net, state)
+        for name in ("outer", "inner", "inner_bias"):
+            self._descend(name, found[name], pace)
+        self._descend("table", found["table"], pace, state.used)
 
     def _descend(self, name: str, gradient: Floats, pace: float, rows: Ints | None = None) -> None:
         where: Any = slice(None) if rows is None else rows
@@ -270,13 +226,3 @@ def _ranges(begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
     rows = np.repeat(np.arange(len(begins)), lengths)
     positions = np.arange(int(lengths.sum())) + np.repeat(begins - np.r_[0, np.cumsum(lengths)[:-1]], lengths)
     return rows, positions
-
-
-def _summed(places: Ints, values: Floats, n_rows: int) -> Floats:
-    """Rows of `values` added up by place, shape (n_rows, columns)."""
-    from scipy import sparse
-
-    ones = np.ones(len(places), dtype=np.float32)
-    spread = sparse.csr_matrix((ones, (places, np.arange(len(places)))), shape=(n_rows, len(places)))
-    summed: Floats = spread @ values
-    return summed

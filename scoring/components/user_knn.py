@@ -1,4 +1,4 @@
-"""The nearest shoppers: what they took, and what they take again and again."""
+"""User neighbours: the nearest shoppers, what they took, and what they buy again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UserNeighbours:
-    """Rows of the shoppers that others are compared with."""
+    """Rows of the reference users, the shoppers that others are compared with."""
 
     rows: Postings  # keys are shoppers, ids are items
-    rates: Floats  # (entries of rows,): on which part of a shopper's days each product was bought, 0 to 1
+    rates: Floats  # (entries of rows,): share of a shopper's shopping days on which each product was bought, 0 to 1
     lengths: Floats  # (shoppers,): Euclidean length of each row
 
     @classmethod
@@ -33,30 +33,31 @@ class UserNeighbours:
         squares = np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
         return cls(postings, _rates(postings, users, data), np.sqrt(squares).astype(np.float32))
 
-    def nearest(self, kinship: Floats, count: int) -> tuple[NDArray[np.int32], Floats]:
-        """The nearest shoppers and their likeness (cosine, up to a factor), from their rows times a history."""
-        likeness = (kinship / np.maximum(self.lengths, 1e-9)).astype(np.float32, copy=False)
-        near = np.flatnonzero(likeness > 0)
+    def nearest(self, inner_products: Floats, count: int) -> tuple[NDArray[np.int32], Floats]:
+        """The nearest shoppers and their similarities (cosine, up to a factor), from their rows times a history."""
+        similarities = (inner_products / np.maximum(self.lengths, 1e-9)).astype(np.float32, copy=False)
+        near = np.flatnonzero(similarities > 0)
         if len(near) > count:
-            near = near[np.argpartition(-likeness[near], count)[:count]]
-        return near.astype(np.int32), likeness[near]
+            near = near[np.argpartition(-similarities[near], count)[:count]]
+        return near.astype(np.int32), similarities[near]
 
-    def taken(self, near: NDArray[np.int32], likeness: Floats, n_items: int) -> Floats:
-        """What they took, each row at unit length and weighed by likeness; shape (items,)."""
-        weights = (likeness / np.maximum(self.lengths[near], 1e-9)).astype(np.float32, copy=False)
+    def taken(self, near: NDArray[np.int32], similarities: Floats, n_items: int) -> Floats:
+        """What they took, each row at unit length and weighted by similarity; shape (items,)."""
+        weights = (similarities / np.maximum(self.lengths[near], 1e-9)).astype(np.float32, copy=False)
         return self.rows.combine(near, weights, n_items)
 
-    def habits(self, near: NDArray[np.int32], likeness: Floats, n_items: int) -> Floats:
-        """The root of the part of their days on which they buy each product, weighed by likeness; shape (items,).
+    def habits(self, near: NDArray[np.int32], similarities: Floats, n_items: int) -> Floats:
+        """The root of the share of their days on which they buy each product, weighted by similarity; shape (items,).
 
         The neighbours' part of Hu et al., "Modeling Personalized Item Frequency Information for Next-basket
         Recommendation" (SIGIR 2020, TIFU-KNN).
         """
         rows = Postings(self.rows.starts, self.rows.ids, self.rates)
-        # The root, as that of a shopper's own habits, leaves room for the other signals beside what nearly all buy.
-        return np.sqrt(rows.combine(near, likeness / np.float32(max(float(likeness.sum()), 1e-9)), n_items))
+        # The root, as with a shopper's own habits, keeps what nearly all buy from outweighing the other signals.
+        return np.sqrt(rows.combine(near, similarities / np.float32(max(float(similarities.sum()), 1e-9)), n_items))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
+        # Snapshots hold user neighbours as `kin`.
         rows = {f"kin_{one.name}": getattr(self.rows, one.name) for one in fields(Postings)}
         return rows | {"kin_rates": self.rates, "kin_lengths": self.lengths}
 
@@ -69,7 +70,7 @@ class UserNeighbours:
 def _rates(rows: Postings, users: NDArray[np.int64], data: TrainingSet) -> Floats:
     columns = data.interactions
     bought = columns.events == PURCHASE
-    if not bought.any():  # where nobody buys, what is done often is the habit
+    if not bought.any():  # without purchases, any event counts as one
         bought = np.ones(len(columns.users), dtype=bool)
     days = columns.times[bought] // DAY
     days = days - days.min(initial=0)
@@ -80,7 +81,7 @@ def _rates(rows: Postings, users: NDArray[np.int64], data: TrainingSet) -> Float
     )
     known, counts = np.unique(np.unique(pairs * span + days) // span, return_counts=True)
     entries = np.repeat(users, np.diff(rows.starts)) * data.n_items + rows.ids
-    places = np.minimum(np.searchsorted(known, entries), max(len(known) - 1, 0))
-    times = np.where(known[places] == entries, counts[places], 0) if len(known) else np.zeros(len(entries))
+    positions = np.minimum(np.searchsorted(known, entries), max(len(known) - 1, 0))
+    times = np.where(known[positions] == entries, counts[positions], 0) if len(known) else np.zeros(len(entries))
     rates: Floats = (times / np.maximum(shopping_days[np.repeat(users, np.diff(rows.starts))], 1)).astype(np.float32)
     return rates

@@ -1,4 +1,8 @@
-"""Ranking metrics from the ranks of held-out products among the whole catalogue (never sampled negatives)."""
+"""Ranking metrics of whole lists: over the whole catalogue, never over sampled negatives.
+
+`hits` says which positions of each list hold a relevant product, best first: shape (lists, depth). `n_relevant` is how
+many products are relevant to each list, at least 1: shape (lists,). All relevant products count alike.
+"""
 
 from __future__ import annotations
 
@@ -6,51 +10,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.data.ties import tie_breaker
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def rank_of(scores: NDArray[np.float32], item: int, user: int, ties: NDArray[np.uint32]) -> int:
-    """Rank of an item, from 1. Equal scores are ordered by a hash of user and product, so that neither a constant
-    scorer nor one with many ties gains from the order of the catalogue. ties: a hash of each product, (items,)."""
-    own = scores[item]
-    equals = ties[scores == own]
-    before = int((tie_breaker(user, equals) < tie_breaker(user, ties[item : item + 1])).sum()) if len(equals) > 1 else 0
-    return 1 + int((scores > own).sum()) + before
+def ndcg(hits: NDArray[np.bool_], n_relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:
+    """Normalised discounted cumulative gain of the first k, shape (lists,)."""
+    gains = hits[:, :k] * discounts(min(k, hits.shape[1]))
+    return np.asarray(gains.sum(axis=1) / ideal_gains(n_relevant, k))
 
 
-def ndcg(ranks: NDArray[np.int64], k: int) -> float:
-    """Mean normalised discounted cumulative gain of one relevant product per list."""
-    return _mean(np.where(ranks <= k, 1.0 / np.log2(ranks + 1.0), 0.0))
+def hit_rate(hits: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
+    """1 where any of the first k is relevant, else 0; shape (lists,)."""
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
-def hit_rate(ranks: NDArray[np.int64], k: int) -> float:
-    """Part of the lists with the held-out product among the first k; with one relevant product also the recall."""
-    return _mean((ranks <= k).astype(np.float64))
+def recall(hits: NDArray[np.bool_], n_relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:
+    """Share of the relevant products among the first k, shape (lists,)."""
+    return np.asarray(hits[:, :k].sum(axis=1) / n_relevant)
 
 
-def mean_reciprocal_rank(ranks: NDArray[np.int64], k: int) -> float:
-    return _mean(np.where(ranks <= k, 1.0 / ranks, 0.0))
+def reciprocal_rank(hits: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
+    """1 / rank of the first relevant product, 0 where it is not among the first k; shape (lists,)."""
+    first = hits[:, :k]
+    return np.asarray((first / np.arange(1, first.shape[1] + 1)).max(axis=1, initial=0.0))
 
 
-def list_ndcg(ranked: NDArray[np.int64], relevant: NDArray[np.integer], k: int) -> float:
-    """NDCG of one list against several equally relevant products."""
-    gains = np.isin(ranked[:k], relevant) / np.log2(np.arange(2, min(k, len(ranked)) + 2))
-    ideal = (1.0 / np.log2(np.arange(2, min(k, len(relevant)) + 2))).sum()
-    return float(gains.sum() / ideal) if ideal else 0.0
+def discounts(k: int) -> NDArray[np.float64]:
+    """What a relevant product at each of the first k positions adds, shape (k,)."""
+    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)))
 
 
-def recall(ranked: NDArray[np.int64], relevant: NDArray[np.int64], k: int) -> float:
-    """Part of the relevant products found among the first k."""
-    return float(np.isin(relevant, ranked[:k]).mean()) if len(relevant) else 0.0
-
-
-def coverage(lists: NDArray[np.int64], n_items: int) -> float:
-    """Part of the catalogue that appears in any of the lists, shape (users, k)."""
-    return len(np.unique(lists)) / n_items if n_items else 0.0
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else 0.0
+def ideal_gains(n_relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:
+    """The discounted gain of a list with all relevant products first, shape of `n_relevant`."""
+    return np.asarray(np.cumsum(discounts(k))[np.minimum(n_relevant, k) - 1])

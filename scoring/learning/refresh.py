@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.components.network import sampled_softmax
 from scoring.data.interactions import DAY, TrainingSet, fold
 from scoring.data.items import ItemIndex, unpack_strings
 from scoring.data.state import ModelState, digest
@@ -55,17 +56,17 @@ def refresh_embeddings(
     Products that the state does not know stay unknown until the next content refresh. The embeddings are left as they
     were when the new ones predict held-out baskets no better. now: unix seconds up to which the data goes.
     """
-    tell = progress or (lambda _stage, _fraction: None)
-    tell("reading", 0.0)
+    report = progress or (lambda _stage, _fraction: None)
+    report("reading", 0.0)
     rng = np.random.default_rng(seed)
     neural = Scorers.from_state(state).neural
     ids = unpack_strings(state.part("items"), "ids")
     data = TrainingSet(dataset, now)
     pairs = fold(_mapped(dataset, ids), len(ids))
-    tell("embeddings", 0.2)
+    report("embeddings", 0.2)
     vectors = _tuned(neural, _contexts(pairs, int(pairs.first.max(initial=0)) - _RECENT, rng), pairs, rng)
     arrays = state.arrays | {f"{Component.NEURAL}.{_VECTORS}": vectors}
-    tell("done", 1.0)
+    report("done", 1.0)
     return ModelState(arrays, _manifest(state, "embeddings", seed, {"embeddings_now": data.now}))
 
 
@@ -81,22 +82,22 @@ def refresh_content(
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot refresh onto an empty catalogue: import products first.")
-    tell = progress or (lambda _stage, _fraction: None)
-    tell("reading", 0.0)
+    report = progress or (lambda _stage, _fraction: None)
+    report("reading", 0.0)
     rng = np.random.default_rng(seed)
     old, data = Scorers.from_state(state), TrainingSet(dataset, now)
     ids = unpack_strings(state.part("items"), "ids")
     index = ItemIndex.of(dataset.catalogue)
-    tell("content", 0.1)
+    report("content", 0.1)
     content = type(old.content).fit(data, old.content.config, rng)
-    tell("collaborative", 0.3)
+    report("collaborative", 0.3)
     scorers = Scorers(
         collaborative=type(old.collaborative).fit(data, old.collaborative.config, rng),
         content=content,
         neural=_extended(old.neural, ids, dataset.catalogue),
         contextual=type(old.contextual).fit(data, old.contextual.config, rng),
     )
-    tell("neighbours", 0.6)
+    report("neighbours", 0.6)
     fresh = model_arrays(data, index, scorers, _weights(state), rng)
     parts = {name.split(".")[0] for name in fresh}
     carried = {name: array for name, array in state.arrays.items() if name.split(".")[0] not in parts}
@@ -107,7 +108,7 @@ def refresh_content(
         "interactions": len(data.interactions.users),
         "now": data.now,
     }
-    tell("done", 1.0)
+    report("done", 1.0)
     return ModelState(carried | fresh, _manifest(state, "content", seed, counts))
 
 
@@ -134,8 +135,8 @@ def _require_general(carried: dict[str, NDArray[Any]], before: int, after: int) 
 
 def _mapped(dataset: Dataset, ids: list[str]) -> Interactions:
     """The events of known products, numbered as in `ids`."""
-    place = {id_: index for index, id_ in enumerate(ids)}
-    codes = np.array([place.get(id_, -1) for id_ in dataset.catalogue.ids], dtype=np.int32)
+    row_of = {id_: index for index, id_ in enumerate(ids)}
+    codes = np.array([row_of.get(id_, -1) for id_ in dataset.catalogue.ids], dtype=np.int32)
     columns = replace(dataset.interactions, items=codes[dataset.interactions.items])
     return select(columns, columns.items >= 0)
 
@@ -143,8 +144,8 @@ def _mapped(dataset: Dataset, ids: list[str]) -> Interactions:
 def _extended(neural: Neural, ids: list[str], catalogue: Catalogue) -> Neural:
     """The component on another catalogue. A new product gets the mean vector of its deepest category's products and of
     its brand's, and the bias of the least popular product."""
-    place = {id_: index for index, id_ in enumerate(ids)}
-    codes = np.array([place.get(id_, -1) for id_ in catalogue.ids], dtype=np.int64)
+    row_of = {id_: index for index, id_ in enumerate(ids)}
+    codes = np.array([row_of.get(id_, -1) for id_ in catalogue.ids], dtype=np.int64)
     known = codes >= 0
     arrays = neural.to_arrays()
     vectors = np.zeros((len(codes), arrays[_VECTORS].shape[1]), dtype=np.float32)
@@ -254,16 +255,11 @@ def _draw(pairs: Pairs, contexts: _Contexts, rng: Generator) -> _Batch:
 def _gradients(neural: Neural, batch: _Batch) -> tuple[float, Ints, Floats]:
     """Mean loss, the products it depends on, and its gradient by their vectors."""
     vectors = neural.embeddings
-    tastes = np.stack([neural.taste(items, weights) for items, weights in batch.histories])[batch.rows]
-    own = np.einsum("ij,ij->i", tastes, vectors[batch.targets])
-    others = tastes @ vectors[batch.negatives].T
-    others[batch.targets[:, None] == batch.negatives[None, :]] = -1e4  # a negative that is the target says nothing
-    top = np.maximum(own, others.max(axis=1))
-    mass, rest = np.exp(own - top), np.exp(others - top[:, None])
-    total = mass + rest.sum(axis=1)
-    loss = float(np.mean(np.log(total) - (own - top)))
-    items, places = np.unique(np.concatenate([batch.targets, batch.negatives]), return_inverse=True)
+    users = np.stack([neural.user_vector(items, weights) for items, weights in batch.histories])[batch.rows]
+    collisions = batch.targets[:, None] == batch.negatives[None, :]
+    loss, own, others = sampled_softmax(users, vectors[batch.targets], vectors[batch.negatives], collisions)
+    items, rows = np.unique(np.concatenate([batch.targets, batch.negatives]), return_inverse=True)
     gradient = np.zeros((len(items), vectors.shape[1]), dtype=np.float32)
-    np.add.at(gradient, places[: len(batch.targets)], (mass / total - 1.0)[:, None] * tastes / len(own))
-    np.add.at(gradient, places[len(batch.targets) :], (rest / total[:, None]).T @ tastes / len(own))
+    np.add.at(gradient, rows[: len(batch.targets)], own[:, None] * users / len(own))
+    np.add.at(gradient, rows[len(batch.targets) :], others.T @ users / len(own))
     return loss, items, gradient

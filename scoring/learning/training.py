@@ -13,13 +13,13 @@ from scoring.components.content import Content, ContentConfig
 from scoring.components.contextual import Contextual, ContextualConfig
 from scoring.components.demand import measure_demand
 from scoring.components.factors import Method
-from scoring.components.neighbours import Sides, similar
+from scoring.components.neighbours import SimilarityInputs, similar
 from scoring.components.neural import Neural, NeuralConfig
 from scoring.data.interactions import TrainingSet
 from scoring.data.items import ItemIndex
 from scoring.data.profile import fold_history
 from scoring.data.state import ModelState, prefixed
-from scoring.evaluation.metrics import list_ndcg
+from scoring.evaluation.metrics import ndcg
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, hold_out, split
 from scoring.learning.selection import FEWEST_CASES, choose, gather
@@ -43,13 +43,15 @@ if TYPE_CHECKING:
     from scoring.learning.selection import Pool
     from scoring.ranking.plans import HistoryLength
 
-    Tell = Callable[[str, float], None]
+    Progress = Callable[[str, float], None]
 
 _MOST_CASES = 1_000  # validation users of an evaluation; a shop's own training has several questions to ask
 _MOST_CASES_EACH = 400
 _FEWEST_KEPT = 100
 _SCORE_BUDGET = 1e8  # products scored for validation, per signal: large catalogues are validated on fewer users
+_VALIDATION = "verdict"  # checkpoints hold the result of validation under this name
 _TUNING_CASES = 400
+_TUNING_DEPTH = 100  # NDCG@100 moves more smoothly than NDCG@10
 _REGULARISATIONS = (50.0, 800.0, 3_200.0)  # of EASE, tried beside the default
 _METHODS = (Method.ALS, Method.NMF)
 _LARGEST_FACTORED = 6_000_000  # events and 20 for each product; beyond it the default method stands
@@ -61,7 +63,7 @@ def train(
     weights: dict[Component, float] | None = None,
     seed: int = 0,
     now: int | None = None,
-    progress: Tell | None = None,
+    progress: Progress | None = None,
     protocol: EvaluationProtocol | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> ModelState:
@@ -72,51 +74,39 @@ def train(
     all is fitted to the whole data.
 
     weights: the shop's own component weights, used where validation shows no clear gain. now: unix seconds that demand
-    is measured at; the newest event when None. progress: told each stage's name and how much of the whole was done when
-    it began. checkpoint: keeps the slow stages; with it an interrupted training goes on and gives the same state.
+    is measured at; the newest event when None. progress: called with each stage's name and the fraction of the whole
+    that was done when it began. checkpoint: keeps the slow stages; with it an interrupted training goes on and gives
+    the same state.
     Raises ValueError when the catalogue is empty.
     """
     if not len(dataset.catalogue):
         raise ValueError("Cannot train on an empty catalogue: import products first.")
-    tell = progress or (lambda _stage, _fraction: None)
+    report = progress or (lambda _stage, _fraction: None)
     # Each stage has randomness of its own: it must not depend on whether an earlier one was done now or kept.
-    chances = RandomStreams(*np.random.default_rng(seed).spawn(5))
-    tell("reading", 0.0)
+    streams = RandomStreams(*np.random.default_rng(seed).spawn(5))
+    report("reading", 0.0)
     index = ItemIndex.of(dataset.catalogue)
     whole = TrainingSet(dataset, now)
     usual = weights or DEFAULT_WEIGHTS
     hidden, cases = _validation(dataset, index.ties, seed, protocol)
     part = TrainingSet(hidden)
-    tell("content", 0.05)
-    content = Content.fit(part, ContentConfig(), chances.tuning)
-    kept = _json(checkpoint, "verdict")
-    if kept is None:
-        tell("choosing settings", 0.1)
-        collaborative = _tuned(part, cases, chances.tuning)
-        tell("neural", 0.35)
-        neural = _neural(part, chances.neural, checkpoint, "neural")
-        tell("validating", 0.5)
-        trial = Scorers(collaborative, content, neural, Contextual.fit(part, ContextualConfig(), chances.tuning))
-        verdict = _judge(trial, cases, usual, chances.judging, lambda done: tell("validating", 0.5 + 0.25 * done))
-        kept = {"collaborative": asdict(collaborative.config), "verdict": verdict.to_json()}
-        _put_json(checkpoint, "verdict", kept)
-    verdict = ValidationResult.from_json(kept["verdict"])
-    tell("collaborative", 0.75)
-    config = CollaborativeConfig.of(kept["collaborative"])
-    ignored = verdict.ignores(Neural.SIGNALS)
+    report("content", 0.05)
+    content = Content.fit(part, ContentConfig(), streams.tuning)
+    config, result = _chosen(part, cases, content, usual, streams, checkpoint, report)
+    report("collaborative", 0.75)
     scorers = Scorers(
-        Collaborative.fit(whole, config, chances.fitting),
+        Collaborative.fit(whole, config, streams.fitting),
         content.with_appeal(whole),
-        # Nobody listens: what it was validated with is good enough for likeness and embeddings.
-        _neural(part, chances.neural, checkpoint, "neural")
-        if ignored
-        else _neural(whole, chances.refitting, checkpoint, "neural-whole"),
-        Contextual.fit(whole, ContextualConfig(), chances.fitting),
+        # In no plan: what it was validated with is good enough for similarity and embeddings.
+        _neural(part, streams.neural, checkpoint, "neural")
+        if result.ignores(Neural.SIGNALS)
+        else _neural(whole, streams.refitting, checkpoint, "neural-whole"),
+        Contextual.fit(whole, ContextualConfig(), streams.fitting),
     )
-    tell("neighbours", 0.9)
-    arrays = model_arrays(whole, index, scorers, weight_vector(usual), chances.fitting)
-    tell("done", 1.0)
-    return ModelState(arrays, _manifest(whole, scorers, usual, verdict, seed))
+    report("neighbours", 0.9)
+    arrays = model_arrays(whole, index, scorers, weight_vector(usual), streams.fitting)
+    report("done", 1.0)
+    return ModelState(arrays, _manifest(whole, scorers, usual, result, seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +115,35 @@ class RandomStreams:
 
     tuning: Generator
     neural: Generator
-    judging: Generator
+    validating: Generator
     fitting: Generator
     refitting: Generator
+
+
+def _chosen(
+    part: TrainingSet,
+    cases: list[EvaluationCases],
+    content: Content,
+    usual: dict[Component, float],
+    streams: RandomStreams,
+    checkpoint: Checkpoint | None,
+    report: Progress,
+) -> tuple[CollaborativeConfig, ValidationResult]:
+    """Settings of the collaborative component and the result of validation, from `checkpoint` where it holds them."""
+    kept = _json(checkpoint, _VALIDATION)
+    if kept is None:
+        report("choosing settings", 0.1)
+        collaborative = _tuned(part, cases, streams.tuning)
+        report("neural", 0.35)
+        neural = _neural(part, streams.neural, checkpoint, "neural")
+        report("validating", 0.5)
+        trial = Scorers(collaborative, content, neural, Contextual.fit(part, ContextualConfig(), streams.tuning))
+        result = _validate(
+            trial, cases, usual, streams.validating, lambda done: report("validating", 0.5 + 0.25 * done)
+        )
+        kept = {"collaborative": asdict(collaborative.config), _VALIDATION: result.to_json()}
+        _put_json(checkpoint, _VALIDATION, kept)
+    return CollaborativeConfig.of(kept["collaborative"]), ValidationResult.from_json(kept[_VALIDATION])
 
 
 def _neural(data: TrainingSet, rng: Generator, checkpoint: Checkpoint | None, stage: str) -> Neural:
@@ -187,7 +203,7 @@ def _tuned(part: TrainingSet, cases: list[EvaluationCases], rng: Generator) -> C
 def _gains(
     signals: dict[str, NDArray[np.float32]], case: EvaluationCase, profile: Profile, cases: EvaluationCases
 ) -> list[float]:
-    """NDCG@100 of one case by each signal: moves more smoothly than NDCG@10."""
+    """NDCG@100 of one case by each signal."""
     gains = []
     for values in signals.values():
         ranked = values.copy()
@@ -195,7 +211,8 @@ def _gains(
             ranked[profile.items] = -np.inf
         if cases.candidates is not None:
             ranked[~cases.candidates] = -np.inf
-        gains.append(list_ndcg(best_first(ranked, cases.ties, 100).astype(np.int64), case.held_out, 100))
+        found = np.isin(best_first(ranked, cases.ties, _TUNING_DEPTH), case.held_out)
+        gains.append(float(ndcg(found[None], np.array([len(case.held_out)]), _TUNING_DEPTH)[0]))
     return gains
 
 
@@ -220,30 +237,30 @@ class ValidationResult:
         return not any(name in plan.weights for plan in plans for name in names)
 
 
-def _judge(
+def _validate(
     trial: Scorers,
     cases: list[EvaluationCases],
     usual: dict[Component, float],
     rng: Generator,
-    tell: Callable[[float], None],
+    report: Callable[[float], None],
 ) -> ValidationResult:
-    """FusionPlans, and how each signal did, on the validation cases of each protocol."""
+    """The plans for each protocol, and the metrics of each signal, on the validation cases."""
     scorers = trial.by_component()
     why = "nothing to validate on: the default weights"
     default = FusionPlan(signal_weights(usual), Choice.DEFAULT, why, {})
-    verdict = ValidationResult(FusionPlans(default, {}), {"shoppers": 0.0}, {}, [])
-    for place, asked in enumerate(cases):
+    result = ValidationResult(FusionPlans(default, {}), {"shoppers": 0.0}, {}, [])
+    for number, asked in enumerate(cases):
         if not len(asked):
             continue
-        pool = gather(asked, scorers, lambda done, at=place: tell((at + done) / len(cases)))  # type: ignore[misc]
+        pool = gather(asked, scorers, lambda done, at=number: report((at + done) / len(cases)))  # type: ignore[misc]
         plans = choose(pool, usual, rng)
-        verdict.plans.chosen[asked.protocol] = plans
+        result.plans.chosen[asked.protocol] = plans
         alone = {name: float(pool.ndcg(row).mean()) for name, row in zip(SIGNALS, pool.values, strict=True)}
-        verdict.signals[asked.protocol.value] = {name: round(value, 6) for name, value in alone.items()}
-        verdict.notes.extend(_notes(asked.protocol, plans))
+        result.signals[asked.protocol.value] = {name: round(value, 6) for name, value in alone.items()}
+        result.notes.extend(_notes(asked.protocol, plans))
         if asked.protocol is _main_question(cases):
-            verdict.metrics.update(_metrics(pool, plans[None]))
-    return verdict
+            result.metrics.update(_metrics(pool, plans[None]))
+    return result
 
 
 def _main_question(cases: list[EvaluationCases]) -> EvaluationProtocol:
@@ -253,16 +270,18 @@ def _main_question(cases: list[EvaluationCases]) -> EvaluationProtocol:
 
 
 def _notes(protocol: EvaluationProtocol, plans: dict[HistoryLength | None, FusionPlan]) -> list[str]:
-    """For a reader of the model: what was chosen and why, and which components are not listened to."""
+    """For a reader of the model: what was chosen and why, and which components are not used."""
     notes = []
     for segment, plan in plans.items():
         parts = sorted(plan.weights.items(), key=lambda part: -part[1])
         mixture = ", ".join(f"{name} {weight:.2f}" for name, weight in parts)
         notes.append(f"{protocol.value}, {segment or 'all'} shoppers: {plan.choice} ({mixture}). {plan.why}.")
-        heard = component_weights(plan.weights)
-        silent = [component.value for component, weight in zip(COMPONENTS, heard, strict=True) if weight == 0]
+        weights_by_component = component_weights(plan.weights)
+        unused = [
+            component.value for component, weight in zip(COMPONENTS, weights_by_component, strict=True) if weight == 0
+        ]
         notes += [
-            f"{protocol.value}, {segment or 'all'} shoppers: without {name}, which adds nothing." for name in silent
+            f"{protocol.value}, {segment or 'all'} shoppers: without {name}, which adds nothing." for name in unused
         ]
     return notes
 
@@ -277,20 +296,20 @@ def _metrics(pool: Pool, plan: FusionPlan) -> dict[str, float]:
         found |= {f"{component.value}.{name}": value for name, value in pool.metrics(own).items()}
     popular = pool.fuse({"demand.shoppers": 1.0})
     found |= {f"popularity.{name}": value for name, value in pool.metrics(popular).items()}
-    return {name: round(value, 6) for name, value in found.items()} | {"shoppers": float(len(pool.n_held))}
+    return {name: round(value, 6) for name, value in found.items()} | {"shoppers": float(len(pool.n_held_out))}
 
 
 def model_arrays(
     data: TrainingSet, index: ItemIndex, scorers: Scorers, weights: NDArray[np.float32], rng: Generator
 ) -> dict[str, NDArray[Any]]:
-    """All arrays of a state, from fitted components. weights: of the components in likeness, shape (4,)."""
-    sides = Sides(
+    """All arrays of a state, from fitted components. weights: of the components in similarity, shape (4,)."""
+    inputs = SimilarityInputs(
         content=scorers.content.matrix(),
         embeddings=scorers.neural.embeddings,
         demand=scorers.contextual.demand,
-        together=scorers.collaborative.together,
+        cooccurrence=scorers.collaborative.cooccurrence,
     )
-    near = similar(sides, weights, rng)
+    near = similar(inputs, weights, rng)
     brands = index.brand[data.interactions.items]
     counts = np.bincount(brands[brands >= 0], minlength=len(index.brands.names))
     arrays = prefixed("items", index.to_arrays()) | prefixed("demand", measure_demand(data).to_arrays())
@@ -302,7 +321,7 @@ def model_arrays(
 
 
 def _manifest(
-    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], verdict: ValidationResult, seed: int
+    data: TrainingSet, scorers: Scorers, usual: dict[Component, float], result: ValidationResult, seed: int
 ) -> dict[str, Any]:
     """JSON-ready. Holds no time of day and no duration: equal training has an equal digest."""
     weights = zip(COMPONENTS, weight_vector(usual).tolist(), strict=True)
@@ -314,10 +333,10 @@ def _manifest(
         "seed": seed,
         "weights": {component.value: round(weight, 6) for component, weight in weights},
         "components": {component.value: asdict(s.config) for component, s in scorers.by_component().items()},
-        "plans": verdict.plans.to_json(),
-        "signals": verdict.signals,
-        "notes": verdict.notes,
+        "plans": result.plans.to_json(),
+        "signals": result.signals,
+        "notes": result.notes,
         "repeat_gap": usual_gap(data),
         "repeat_share": repeat_share(data),
-        "metrics": verdict.metrics,
+        "metrics": result.metrics,
     }

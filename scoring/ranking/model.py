@@ -84,7 +84,7 @@ class RankingModel:
         scorers = Scorers.from_state(state)
         facts = SnapshotFacts(
             index=ItemIndex.from_arrays(state.part("items")),
-            cooccurrence=scorers.collaborative.together,
+            cooccurrence=scorers.collaborative.cooccurrence,
             similar=Similar(**state.part("similar")),
             demand=Demand.from_arrays(state.part("demand")),
             brand_share=state.arrays["brand_share"],

@@ -75,7 +75,7 @@ class Scenarios:
 
     def _similar_by_content(self, slate: Slate, request: Request) -> Slate:
         """Where a filter leaves too few listed neighbours: all that it admits, by similarity of content."""
-        similarity = self._content.likeness(request.seeds)
+        similarity = self._content.similarity(request.seeds)
         outside = request.allowed.copy()
         outside[slate.items] = False
         similarity = np.where(outside & (similarity > 0), similarity, -np.inf).astype(np.float32)

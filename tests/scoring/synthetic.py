@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.components.ease import Crowd, DualEase, PrimalEase, fit_ease
+from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers, fit_ease
 from scoring.data.dataset import Catalogue, Dataset, Interactions
 from scoring.types import EVENT_CODES, EventType, History
 
@@ -54,13 +54,13 @@ def shop(shape: Shape = Shape(), seed: int = 7) -> Dataset:
     rng = np.random.default_rng(seed)
     products = catalogue(shape, rng)
     sold = max(shape.items - 10, 1)
-    fame = 1 / (1 + np.arange(sold)) ** 0.6
+    popularity = 1 / (1 + np.arange(sold)) ** 0.6
     leaf = np.arange(sold) % shape.categories
     rows: list[tuple[int, int, int, int]] = []
     order = 0
     for user in range(shape.users):
         loved = rng.choice(shape.categories, min(2, shape.categories), replace=False)
-        chances = fame * np.where(np.isin(leaf, loved), 12.0, 1.0)
+        chances = popularity * np.where(np.isin(leaf, loved), 12.0, 1.0)
         chances /= chances.sum()
         for day in np.sort(rng.choice(shape.days, shape.orders_per_user)):
             picked = set(rng.choice(sold, min(shape.basket, sold), replace=False, p=chances).tolist())
@@ -140,14 +140,16 @@ def permuted(dataset: Dataset, order: np.ndarray[tuple[int], np.dtype[np.int64]]
     return Dataset(replace(columns, items=places[columns.items].astype(np.int32)), catalogue)
 
 
-def fitted_ease(matrix: Any, regularisation: float, max_rank: int = 4_000) -> tuple[DualEase | PrimalEase, Crowd]:
-    """EASE and the crowd that its dual form stands on."""
+def fitted_ease(
+    matrix: Any, regularisation: float, max_rank: int = 4_000
+) -> tuple[DualEase | PrimalEase, ReferenceUsers]:
+    """EASE and the reference users that its dual form needs."""
     ease, users = fit_ease(matrix, regularisation, max_rank)
-    return ease, Crowd.of(matrix[users])
+    return ease, ReferenceUsers.of(matrix[users])
 
 
 def ease_scores(
-    fitted: tuple[DualEase | PrimalEase, Crowd], items: NDArray[np.int32], weights: NDArray[np.float32]
+    fitted: tuple[DualEase | PrimalEase, ReferenceUsers], items: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Scores of all items for one weighted history, by either form."""
     ease, crowd = fitted
@@ -155,5 +157,5 @@ def ease_scores(
     if isinstance(ease, PrimalEase):
         scores = ease.predict(histories)
     else:
-        scores = ease.finish(crowd.spread(ease.pulls(crowd.kinship(histories))), histories)
+        scores = ease.finish(crowd.to_items(ease.dual_weights(crowd.inner_products(histories))), histories)
     return scores.reshape(-1)

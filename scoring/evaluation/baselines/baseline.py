@@ -25,7 +25,7 @@ class Baseline(Protocol):
     name: ClassVar[str]
     tried: ClassVar[Mapping[str, tuple[Any, ...]]]  # by field of the setting; the first is where the search begins
     at_request: ClassVar[frozenset[str]]  # fields that a fitted model may change without another fit
-    by_chance: ClassVar[bool]  # whether two fits differ by their seeds
+    stochastic: ClassVar[bool]  # whether two fits differ by their seeds
     for_repeats: ClassVar[bool]  # whether it only ranks what the user had before
     knows_new: ClassVar[bool]  # whether it can tell products apart that nobody has met yet
 

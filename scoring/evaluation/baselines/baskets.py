@@ -43,7 +43,7 @@ class WindowedCooccurrence:
         "floor": (0.0, 0.05),
     }
     at_request: ClassVar[frozenset[str]] = frozenset(tried)
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
@@ -84,7 +84,7 @@ class OwnFrequency:
     name: ClassVar[str] = "own frequency"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"half_life": (90.0, 7.0, 30.0, 60.0, 180.0, None)}
     at_request: ClassVar[frozenset[str]] = frozenset(tried)
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = True
     knows_new: ClassVar[bool] = False
 
@@ -130,7 +130,7 @@ class TifuKnn:
         "within": (0.9, 1.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"own", "neighbours"})
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = True
     knows_new: ClassVar[bool] = False
 

@@ -44,7 +44,7 @@ class TfidfContent:
         "words": (True, False),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "appeal", "floor"})
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = True
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _COMPONENTS = 50
 _MOST_FACTORS = 256
+_ITERATIONS = 60  # of the coordinate descent, when fitting and when folding a history in
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Nmf:
         "regularisation": (0.0, 0.001),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
-    by_chance: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
     setting: NmfSetting
-    model: Any
-    factors: NDArray[np.float32]  # (components, items)
+    factors: NDArray[np.float32]  # H, (components, items)
+    gram: NDArray[np.float64]  # HH', (components, components)
 
     @classmethod
     def default(cls) -> NmfSetting:
@@ -67,19 +68,37 @@ class Nmf:
             init="nndsvda",
             random_state=int(rng.integers(1 << 31)),
             alpha_W=setting.regularisation,
-            max_iter=60,
+            max_iter=_ITERATIONS,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not fully converged: more steps change no rank
             model.fit(rows)
-        return cls(setting, model, model.components_.astype(np.float32))
+        components = np.asarray(model.components_, dtype=np.float64)
+        return cls(setting, components.astype(np.float32), components @ components.T)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         history = batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            scores: NDArray[np.float32] = self.model.transform(history).astype(np.float32) @ self.factors
+        # scikit-learn scales the penalty of W by the number of products.
+        penalty = self.setting.regularisation * self.factors.shape[1]
+        weights = _nonnegative(history @ self.factors.T, self.gram + penalty * np.eye(len(self.gram)))
+        scores: NDArray[np.float32] = weights.astype(np.float32) @ self.factors
         return scores
+
+
+def _nonnegative(targets: NDArray[np.floating], gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """W >= 0 that minimises |X - WH|² for a fixed H, from targets XH' (rows, components) and the gram matrix HH'.
+
+    Cyclic coordinate descent (Cichocki and Phan 2009) with a fixed number of iterations: `NMF.transform` stops by the
+    violation summed over all rows, so that a row's result would depend on the other rows.
+    """
+    columns = np.ascontiguousarray(targets.T, dtype=np.float64)
+    weights = np.zeros_like(columns)
+    used = np.flatnonzero(np.diagonal(gram) > 0).tolist()
+    for _ in range(_ITERATIONS):
+        for one in used:
+            weights[one] += (columns[one] - gram[one] @ weights) / gram[one, one]
+            np.maximum(weights[one], 0.0, out=weights[one])
+    return weights.T
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ class PureSvd:
         "half_life": (None, 7.0, 30.0, 180.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"factors", "half_life"})
-    by_chance: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.components.ease import Crowd, DualEase, PrimalEase, fit_ease
+from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers, fit_ease
 from scoring.evaluation.baselines.histories import training_rows
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class Ease:
         "log": (False, True),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "exponent"})
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
     setting: EaseSetting
     ease: DualEase | PrimalEase
-    crowd: Crowd
+    reference: ReferenceUsers
     shoppers: NDArray[np.int32]  # (items,)
 
     @classmethod
@@ -60,27 +60,27 @@ class Ease:
     @classmethod
     def fit(cls, data: TrainingSet, setting: EaseSetting, rng: Generator) -> Ease:  # noqa: ARG003
         rows = training_rows(data, log=setting.log)
-        ease, crowd = fit_ease(rows, setting.regularisation, _MAX_RANK)
-        return cls(setting, ease, Crowd.of(rows[crowd]), data.shoppers)
+        ease, reference = fit_ease(rows, setting.regularisation, _MAX_RANK)
+        return cls(setting, ease, ReferenceUsers.of(rows[reference]), data.shoppers)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         setting = self.setting
         history = batch.weighted(log=setting.log, half_life=setting.half_life, floor=setting.floor)
         if isinstance(self.ease, PrimalEase):
-            inside = np.flatnonzero(self.ease.place >= 0)
+            inside = np.flatnonzero(self.ease.row_of >= 0)
             scores = np.zeros(history.shape, dtype=np.float32)
             scores[:, inside] = history[:, inside] @ self.ease.item_weights
         else:
-            scores = _dual(self.ease, self.crowd, history)
+            scores = _dual(self.ease, self.reference, history)
         if setting.exponent > 0:
             scores /= (self.shoppers + np.float32(5.0)) ** np.float32(setting.exponent)
         return scores
 
 
-def _dual(ease: DualEase, crowd: Crowd, history: Any) -> NDArray[np.float32]:
+def _dual(ease: DualEase, reference: ReferenceUsers, history: Any) -> NDArray[np.float32]:
     """H (X' K X) without what each item says of itself, for many histories at once."""
-    columns = crowd.rows.matrix(crowd.n_users)
-    scores = crowd.spread((history @ columns).toarray() @ ease.inverse)
+    columns = reference.rows.matrix(reference.n_users)
+    scores = reference.to_items((history @ columns).toarray() @ ease.inverse)
     rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
     scores[rows, history.indices] -= ease.leverage[history.indices] * history.data
     scores /= 1.0 - ease.leverage

@@ -44,7 +44,7 @@ class ItemKnn:
         "shrinkage": (20.0, 5.0, 100.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "neighbours"})
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
@@ -139,7 +139,7 @@ class UserKnn:
         "power": (1.0, 3.0),
     }
     at_request: ClassVar[frozenset[str]] = frozenset({"neighbours", "half_life", "power"})
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 

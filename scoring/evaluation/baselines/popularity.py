@@ -31,7 +31,7 @@ class Popularity:
     name: ClassVar[str] = "popularity"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"by_events": (False, True)}
     at_request: ClassVar[frozenset[str]] = frozenset()
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 
@@ -63,7 +63,7 @@ class RecentPopularity:
     name: ClassVar[str] = "recent popularity"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"half_life": (30.0, 1.0, 3.0, 7.0, 90.0, 365.0)}
     at_request: ClassVar[frozenset[str]] = frozenset()
-    by_chance: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
 

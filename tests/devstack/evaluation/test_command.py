@@ -88,8 +88,8 @@ def test_the_dump_gives_the_reported_numbers_again(purchases: Path, tmp_path: Pa
 
 
 def ndcg(ranked: list[str], held_out: list[str]) -> float:
-    gain = sum(1 / math.log2(place + 2) for place, product in enumerate(ranked) if product in held_out)
-    return gain / sum(1 / math.log2(place + 2) for place in range(min(10, len(held_out))))
+    gain = sum(1 / math.log2(index + 2) for index, product in enumerate(ranked) if product in held_out)
+    return gain / sum(1 / math.log2(index + 2) for index in range(min(10, len(held_out))))
 
 
 def test_the_product_is_compared_and_its_scores_are_checked(purchases: Path, tmp_path: Path) -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ir_measures import RR, R, Success, iter_calc, nDCG
 
 from devstack.evaluation.lists import Lists, Selector
-from devstack.evaluation.measures import Bootstrap, Marks, chance_marks, interval, mark, ratio, self_information
+from devstack.evaluation.measures import (
+    Bootstrap,
+    ListMetrics,
+    interval,
+    measure,
+    random_metrics,
+    ratio,
+    self_information,
+)
 from scoring.data.ties import tie_breaker
-from scoring.evaluation.metrics import list_ndcg, rank_of, recall
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import EvaluationCase, EvaluationCases, Histories
 from scoring.types import History
@@ -52,29 +61,38 @@ def a_case(history: list[int], user: int = 3) -> EvaluationCase:
 
 def test_the_metrics_are_those_of_the_textbook() -> None:
     twelve = list(range(12))
-    # given two products to be found at places 2 and 5, one at place 11, and one that is not listed
-    marks = mark(lists_of([twelve, twelve, twelve]), cases_of([[1, 4], [10], [30]]), np.full(40, 2.0))
+    # given two products to be found at positions 2 and 5, one at position 11, and one that is not listed
+    metrics = measure(lists_of([twelve, twelve, twelve]), cases_of([[1, 4], [10], [30]]), np.full(40, 2.0))
 
     ideal = 1 + 1 / math.log2(3)
-    assert marks.values["ndcg@10"] == pytest.approx([(1 / math.log2(3) + 1 / math.log2(6)) / ideal, 0, 0])
-    assert marks.values["hr@10"].tolist() == [1, 0, 0]
-    assert marks.values["recall@20"].tolist() == [1, 1, 0]
-    assert marks.values["mrr@10"].tolist() == [0.5, 0, 0]
-    assert marks.values["novelty@10"].tolist() == [2, 2, 2]
-    assert marks.coverage == pytest.approx(10 / 40)
+    assert metrics.values["ndcg@10"] == pytest.approx([(1 / math.log2(3) + 1 / math.log2(6)) / ideal, 0, 0])
+    assert metrics.values["hr@10"].tolist() == [1, 0, 0]
+    assert metrics.values["recall@20"].tolist() == [1, 1, 0]
+    assert metrics.values["mrr@10"].tolist() == [0.5, 0, 0]
+    assert metrics.values["novelty@10"].tolist() == [2, 2, 2]
+    assert metrics.coverage == pytest.approx(10 / 40)
 
 
-def test_more_products_to_be_found_than_places_still_allow_a_perfect_list() -> None:
-    marks = mark(lists_of([list(range(20))]), cases_of([list(range(15))]), np.ones(20))
-    assert marks.values["ndcg@10"].tolist() == pytest.approx([1.0])
+def test_more_products_to_be_found_than_positions_still_allow_a_perfect_list() -> None:
+    metrics = measure(lists_of([list(range(20))]), cases_of([list(range(15))]), np.ones(20))
+    assert metrics.values["ndcg@10"].tolist() == pytest.approx([1.0])
 
 
-@given(st.permutations(range(25)), st.sets(st.integers(0, 24), min_size=1, max_size=24))
-def test_lists_are_measured_as_one_by_one(order: list[int], held_out: set[int]) -> None:
-    ranked, relevant = np.array(order), np.array(sorted(held_out))
-    marks = mark(lists_of([order]), cases_of([sorted(held_out)]), np.ones(25))
-    assert marks.values["ndcg@10"][0] == pytest.approx(list_ndcg(ranked, relevant, 10))
-    assert marks.values["recall@20"][0] == pytest.approx(recall(ranked, relevant, 20))
+@given(
+    st.lists(st.permutations(range(25)), min_size=1, max_size=4),
+    st.lists(st.sets(st.integers(0, 29), min_size=1, max_size=24), min_size=4, max_size=4),
+)
+def test_users_are_measured_as_ir_measures_does(orders: list[list[int]], held_out: list[set[int]]) -> None:
+    """A held-out product above 24 is in nobody's list."""
+    held_out = held_out[: len(orders)]
+    metrics = measure(lists_of(orders), cases_of([sorted(own) for own in held_out]), np.ones(30))
+    judgements = {str(user): {str(item): 1 for item in own} for user, own in enumerate(held_out)}
+    run = {str(user): {str(item): -float(rank) for rank, item in enumerate(own)} for user, own in enumerate(orders)}
+    names = {nDCG @ 10: "ndcg@10", Success @ 10: "hr@10", R @ 20: "recall@20", RR @ 10: "mrr@10"}
+    for expected in iter_calc(names, judgements, run):
+        assert metrics.values[names[expected.measure]][int(expected.query_id)] == pytest.approx(expected.value), (
+            expected
+        )
 
 
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=12, max_size=12), st.integers(0, 1000), st.integers(1, 12))
@@ -82,8 +100,22 @@ def test_equal_scores_are_ordered_by_user_and_product(values: list[float], user:
     scores = np.array(values, dtype=np.float32)
     ties = np.arange(100, 112, dtype=np.uint32)
     items, kept = Selector(cases_of([[0]]), ties, depth).best(scores.copy(), a_case([], user))
-    assert [rank_of(scores, item, user, ties) for item in items.tolist()] == list(range(1, depth + 1))
+    assert items.tolist() == np.lexsort((tie_breaker(user, ties), -scores))[:depth].tolist()
     assert kept.tolist() == scores[items].tolist()
+
+
+def test_a_constant_scorer_ranks_at_random() -> None:
+    """Ties are broken by shopper and product: over shoppers, each product is in the middle on average."""
+    ties = np.array([zlib.crc32(str(item).encode()) for item in range(40)], dtype=np.uint32)
+    selector = Selector(cases_of([[0]]), ties, 40)
+
+    ranks = [
+        1 + selector.best(np.zeros(40, dtype=np.float32), a_case([], user))[0].tolist().index(0)
+        for user in range(2_000)
+    ]
+
+    assert (min(ranks), max(ranks)) == (1, 40)
+    assert np.mean(ranks) == pytest.approx(41 / 2, rel=0.05)
 
 
 @given(st.integers(0, 2**31))
@@ -112,11 +144,11 @@ def test_new_items_are_ranked_among_themselves() -> None:
     assert items.tolist() == [2, 1, -1]
 
 
-def test_chance_is_what_many_random_lists_get() -> None:
+def test_expected_metrics_are_those_of_many_random_lists() -> None:
     rng = np.random.default_rng(1)
     held_out = [[0, 3, 5]]
-    expected = chance_marks(cases_of(held_out), np.ones(30))
-    many = [mark(lists_of([rng.permutation(30).tolist()]), cases_of(held_out), np.ones(30)) for _ in range(4_000)]
+    expected = random_metrics(cases_of(held_out), np.ones(30))
+    many = [measure(lists_of([rng.permutation(30).tolist()]), cases_of(held_out), np.ones(30)) for _ in range(4_000)]
     for metric in ("ndcg@10", "hr@10", "recall@20", "mrr@10"):
         drawn = np.array([one.values[metric][0] for one in many])
         assert expected.values[metric][0] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / math.sqrt(len(drawn)))
@@ -128,8 +160,8 @@ def test_what_fewer_users_know_carries_more_information() -> None:
     assert bits[2] == pytest.approx(1, abs=0.01)
 
 
-def values(of_users: list[float], metric: str = "ndcg@10") -> Marks:
-    return Marks(np.arange(len(of_users), dtype=np.int32), {metric: np.array(of_users)}, None, 0.5)
+def values(of_users: list[float], metric: str = "ndcg@10") -> ListMetrics:
+    return ListMetrics(np.arange(len(of_users), dtype=np.int32), {metric: np.array(of_users)}, None, 0.5)
 
 
 def test_a_model_that_is_always_twice_as_good_is_surely_so() -> None:
@@ -174,6 +206,6 @@ def test_the_interval_of_coverage_is_around_what_was_measured() -> None:
     rng = np.random.default_rng(6)
     shown = rng.integers(0, 300, (40, 10)).astype(np.int32)
     users = np.arange(40, dtype=np.int32)
-    marks = Marks(users, {}, shown, len(np.unique(shown)) / 300)
-    found = interval(Bootstrap([users], 300).averages([marks], "coverage@10"))
-    assert found.low < found.value == marks.coverage < found.high
+    metrics = ListMetrics(users, {}, shown, len(np.unique(shown)) / 300)
+    found = interval(Bootstrap([users], 300).averages([metrics], "coverage@10"))
+    assert found.low < found.value == metrics.coverage < found.high

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scoring.components.ease import Crowd, DualEase, PrimalEase
+from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers
 from tests.scoring.synthetic import ease_scores, fitted_ease
 
 if TYPE_CHECKING:
@@ -37,30 +37,28 @@ def test_both_forms_agree_with_the_paper(users: int, items: int, form: type) -> 
     np.testing.assert_allclose(ease_scores(fitted, history, weights), row @ textbook(dense, 5.0), atol=1e-4)
 
 
-def test_when_neither_side_fits_the_best_known_items_stand_for_all() -> None:
+def test_when_neither_side_fits_only_the_most_popular_items_are_fitted() -> None:
     rng = np.random.default_rng(2)
     dense = (rng.random((60, 50)) < np.linspace(0.02, 0.5, 50)[None, :]).astype(np.float32)
-    known = np.sort(np.argsort(-dense.sum(axis=0), kind="stable")[:20])
-    history, weights = known[[4]].astype(np.int32), np.ones(1, np.float32)
+    head = np.sort(np.argsort(-dense.sum(axis=0), kind="stable")[:20])
+    history, weights = head[[4]].astype(np.int32), np.ones(1, np.float32)
 
     fitted = fitted_ease(sparse.csr_matrix(dense), 5.0, max_rank=20)
 
     expected = np.zeros(50)
-    expected[known] = textbook(dense[:, known].astype(np.float64), 5.0)[4]
+    expected[head] = textbook(dense[:, head].astype(np.float64), 5.0)[4]
     np.testing.assert_allclose(ease_scores(fitted, history, weights), expected, atol=1e-4)
-    assert not ease_scores(
-        fitted, np.setdiff1d(np.arange(50), known)[:2].astype(np.int32), np.ones(2, np.float32)
-    ).any()
+    assert not ease_scores(fitted, np.setdiff1d(np.arange(50), head)[:2].astype(np.int32), np.ones(2, np.float32)).any()
 
 
-def test_a_crowd_spreads_to_the_best_known_alone() -> None:
+def test_reference_users_score_the_most_popular_items_alone() -> None:
     rng = np.random.default_rng(3)
     dense = (rng.random((30, 80)) < np.linspace(0.02, 0.5, 80)[None, :]).astype(np.float32)
-    known = np.sort(np.argsort(-dense.sum(axis=0), kind="stable")[:25])
-    pulls = rng.random((2, 30)).astype(np.float32)
+    head = np.sort(np.argsort(-dense.sum(axis=0), kind="stable")[:25])
+    dual_weights = rng.random((2, 30)).astype(np.float32)
 
-    spread = Crowd.of(sparse.csr_matrix(dense), most=25).spread(pulls)
+    to_items = ReferenceUsers.of(sparse.csr_matrix(dense), most=25).to_items(dual_weights)
 
     expected = np.zeros((2, 80))
-    expected[:, known] = pulls @ dense[:, known]
-    np.testing.assert_allclose(spread, expected, rtol=1e-5)
+    expected[:, head] = dual_weights @ dense[:, head]
+    np.testing.assert_allclose(to_items, expected, rtol=1e-5)

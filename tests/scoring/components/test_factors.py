@@ -9,9 +9,9 @@ from scipy import sparse
 from scoring.components.factors import Factors, FactorsConfig, Method
 
 RNG = np.random.default_rng(4)
-# Two groups of shoppers with tastes of their own, and some noise.
-TASTES = np.kron(np.eye(2), np.ones((20, 15))) * 0.5 + 0.05
-DENSE = (RNG.random(TASTES.shape) < TASTES).astype(np.float32)
+# Two groups of shoppers with preferences of their own, and some noise.
+PROBABILITIES = np.kron(np.eye(2), np.ones((20, 15))) * 0.5 + 0.05
+DENSE = (RNG.random(PROBABILITIES.shape) < PROBABILITIES).astype(np.float32)
 MATRIX = sparse.csr_matrix(DENSE)
 TIES = RNG.integers(0, 1 << 32, (30,), dtype=np.uint32)
 
@@ -34,10 +34,10 @@ def test_a_history_of_one_group_prefers_the_rest_of_that_group(method: Method) -
 def test_the_order_of_the_catalogue_does_not_matter(method: Method) -> None:
     order = np.random.default_rng(9).permutation(30)
     turned = Factors.fit(MATRIX[:, order], TIES[order], FactorsConfig(method=method, rank=4), np.random.default_rng(0))
-    place = np.argsort(order).astype(np.int32)
+    row_of = np.argsort(order).astype(np.int32)
     items, weights = np.array([0, 1, 2], np.int32), np.ones(3, np.float32)
 
-    scores = turned.scores(place[items], weights)
+    scores = turned.scores(row_of[items], weights)
 
     np.testing.assert_allclose(scores, fitted(method).scores(items, weights)[order], rtol=1e-3, atol=1e-4)
 

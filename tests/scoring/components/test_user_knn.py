@@ -12,7 +12,7 @@ from tests.scoring.synthetic import Shape, history_of, shop
 SHOP = shop(Shape(users=20, items=50, orders_per_user=8))
 DATA = TrainingSet(SHOP)
 USERS = np.arange(20)
-KIN = UserNeighbours.of(DATA.matrix[USERS], USERS, DATA)
+NEIGHBOURS = UserNeighbours.of(DATA.matrix[USERS], USERS, DATA)
 
 
 def days_of(user: int) -> dict[int, set[int]]:
@@ -29,18 +29,18 @@ def test_the_nearest_have_the_highest_cosine() -> None:
     rows = DATA.matrix.toarray()
     history = rows[3]
 
-    near, likeness = KIN.nearest(rows @ history, 5)
+    near, similarities = NEIGHBOURS.nearest(rows @ history, 5)
 
     cosines = rows @ history / np.sqrt((rows**2).sum(axis=1))
     assert set(near.tolist()) == set(np.argsort(-cosines)[:5].tolist())
-    np.testing.assert_allclose(likeness, cosines[near], rtol=1e-5)
+    np.testing.assert_allclose(similarities, cosines[near], rtol=1e-5)
     assert 3 in near, "a shopper is their own nearest"
 
 
 def test_a_neighbours_habits_are_the_part_of_their_days() -> None:
-    near, likeness = np.array([2, 7], np.int32), np.array([3.0, 1.0], np.float32)
+    near, similarities = np.array([2, 7], np.int32), np.array([3.0, 1.0], np.float32)
 
-    habits = KIN.habits(near, likeness, 50)
+    habits = NEIGHBOURS.habits(near, similarities, 50)
 
     expected = np.zeros(50)
     for user, weight in ((2, 0.75), (7, 0.25)):
@@ -52,11 +52,11 @@ def test_a_neighbours_habits_are_the_part_of_their_days() -> None:
 
 
 def test_nobody_is_near_someone_without_history() -> None:
-    near, likeness = KIN.nearest(np.zeros(20, np.float32), 5)
+    near, similarities = NEIGHBOURS.nearest(np.zeros(20, np.float32), 5)
 
     assert not len(near)
-    assert not KIN.taken(near, likeness, 50).any()
-    assert not KIN.habits(near, likeness, 50).any()
+    assert not NEIGHBOURS.taken(near, similarities, 50).any()
+    assert not NEIGHBOURS.habits(near, similarities, 50).any()
 
 
 def test_an_own_habit_counts_the_visits_since() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ir_measures import RR, R, Success, iter_calc, nDCG
 
 from scoring.data.items import ItemIndex
-from scoring.evaluation.metrics import coverage, hit_rate, list_ndcg, mean_reciprocal_rank, ndcg, rank_of, recall
+from scoring.evaluation.metrics import hit_rate, ndcg, recall, reciprocal_rank
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import hold_out, split
 from tests.scoring.synthetic import shop
@@ -15,33 +16,48 @@ SHOP = shop()
 TIES = ItemIndex.of(SHOP.catalogue).ties
 
 
-def test_metrics_of_known_ranks() -> None:
-    ranks = np.array([1, 3, 11])
+def test_metrics_of_known_lists() -> None:
+    """One relevant product each: first, third, beyond the tenth position, and not listed."""
+    hits = np.zeros((4, 12), dtype=bool)
+    hits[[0, 1, 2], [0, 2, 10]] = True
+    one = np.ones(4, dtype=np.int64)
 
-    assert ndcg(ranks, 10) == pytest.approx((1 + 0.5 + 0) / 3)
-    assert hit_rate(ranks, 10) == pytest.approx(2 / 3)
-    assert mean_reciprocal_rank(ranks, 10) == pytest.approx((1 + 1 / 3) / 3)
-    assert ndcg(np.array([], dtype=np.int64), 10) == 0.0
-
-
-def test_metrics_of_a_list() -> None:
-    ranked, relevant = np.array([4, 7, 1]), np.array([7, 9])
-
-    assert recall(ranked, relevant, 3) == 0.5
-    assert list_ndcg(ranked, relevant, 3) == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
-    assert list_ndcg(relevant, relevant, 3) == pytest.approx(1.0)
-    assert coverage(np.array([[1, 2], [2, 3]]), 6) == 0.5
+    assert ndcg(hits, one, 10).tolist() == pytest.approx([1, 0.5, 0, 0])
+    assert hit_rate(hits, 10).tolist() == [1, 1, 0, 0]
+    assert recall(hits, one, 20).tolist() == [1, 1, 1, 0]
+    assert reciprocal_rank(hits, 10).tolist() == pytest.approx([1, 1 / 3, 0, 0])
+    assert ndcg(hits[:0], one[:0], 10).shape == (0,)
 
 
-def test_a_scorer_that_says_nothing_ranks_by_chance() -> None:
-    """Ties are broken by shopper and product: over shoppers, a constant scorer puts a product in the middle."""
-    scores = np.zeros(len(TIES), dtype=np.float32)
+def test_metrics_of_a_list_with_several_relevant_products() -> None:
+    hits, two = np.array([[False, True, False]]), np.array([2])
 
-    ranks = [rank_of(scores, 0, user, TIES) for user in range(2_000)]
+    assert recall(hits, two, 3).tolist() == [0.5]
+    assert ndcg(hits, two, 3).tolist() == pytest.approx([(1 / np.log2(3)) / (1 + 1 / np.log2(3))])
+    assert ndcg(np.array([[True, True]]), two, 3).tolist() == pytest.approx([1.0])
 
-    assert min(ranks) == 1
-    assert max(ranks) == len(TIES)
-    assert np.mean(ranks) == pytest.approx((len(TIES) + 1) / 2, rel=0.05)
+
+def test_metrics_are_those_of_ir_measures() -> None:
+    """Random lists of thirty with several relevant products, some of them not listed."""
+    rng = np.random.default_rng(8)
+    lists = np.stack([rng.permutation(60)[:30] for _ in range(200)])
+    relevant = [rng.choice(60, rng.integers(1, 16), replace=False) for _ in lists]
+    hits = np.stack([np.isin(ranked, own) for ranked, own in zip(lists, relevant, strict=True)])
+    n_relevant = np.array([len(own) for own in relevant])
+
+    found = {
+        nDCG @ 10: ndcg(hits, n_relevant, 10),
+        Success @ 10: hit_rate(hits, 10),
+        R @ 20: recall(hits, n_relevant, 20),
+        RR @ 10: reciprocal_rank(hits, 10),
+    }
+
+    judgements = {str(row): {str(item): 1 for item in own} for row, own in enumerate(relevant)}
+    run = {str(row): {str(item): -float(rank) for rank, item in enumerate(ranked)} for row, ranked in enumerate(lists)}
+    expected = list(iter_calc(found, judgements, run))
+    assert len(expected) == 4 * 200
+    for one in expected:
+        assert found[one.measure][int(one.query_id)] == pytest.approx(one.value, abs=1e-9), one
 
 
 def test_the_hidden_product_is_the_last_newly_met_and_gone_from_the_data() -> None:

@@ -12,7 +12,7 @@ from scoring.data.dataset import Dataset
 from scoring.data.state import ModelState
 from scoring.data.ties import tie_hashes
 from scoring.evaluation.splitting import select
-from scoring.learning.guard import MIN_CASES, EvaluationCases, hide_cases, judge, marked
+from scoring.learning.guard import MIN_CASES, GuardCases, hide_cases, judge, marked
 from scoring.learning.training import train
 from scoring.types import Component
 from tests.scoring.synthetic import DAY, START, Shape, shop
@@ -25,7 +25,7 @@ KEYS = np.sort(np.random.default_rng(4).integers(0, 2**64, 320, dtype=np.uint64)
 NOW = START + 200 * DAY
 
 
-def hidden(dataset: Dataset, keys: NDArray[np.uint64] = KEYS) -> EvaluationCases:
+def hidden(dataset: Dataset, keys: NDArray[np.uint64] = KEYS) -> GuardCases:
     return hide_cases(dataset, keys, tie_hashes(dataset.catalogue.ids))
 
 

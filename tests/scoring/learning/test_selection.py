@@ -67,7 +67,7 @@ def test_too_few_cases_choose_nothing() -> None:
     assert "only" in plan.why
 
 
-def test_a_component_without_weight_is_never_listened_to() -> None:
+def test_a_component_without_weight_is_never_used() -> None:
     weights = {**DEFAULT_WEIGHTS, Component.CONTEXTUAL: 0.0}
 
     plan = chosen(pool({"demand.week": 4.0, "ease.season": 1.0}), weights)
@@ -80,7 +80,7 @@ def test_a_segment_gets_a_plan_of_its_own_where_that_is_a_gain() -> None:
     both = Pool(
         np.concatenate([light.values, heavy.values], axis=1),
         np.concatenate([light.taken, heavy.taken]),
-        np.concatenate([light.n_held, heavy.n_held]),
+        np.concatenate([light.n_held_out, heavy.n_held_out]),
         np.concatenate([light.n_products, heavy.n_products]),
     )
 

@@ -1,0 +1,70 @@
+"""A snapshot that was written before names in the code changed: it stays readable and gives the same lists.
+
+`snapshot-format-2.zip` is a small trained model. Its plans for the next visit and for the visit that goes on weigh
+every signal alike, so that the lists depend on each stored name. `snapshot-format-2.json` holds what it recommended
+when it was written.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scoring.data.state import load, unpack
+from scoring.ranking.query import Query
+from scoring.ranking.recommender import Recommender
+from scoring.types import History, Scenario
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+ASKED: list[dict[str, Any]] = json.loads((FIXTURES / "snapshot-format-2.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    folder = tmp_path_factory.mktemp("old") / "model"
+    unpack(FIXTURES / "snapshot-format-2.zip", folder)
+    return Recommender.from_state(load(folder))
+
+
+def query_of(asked: dict[str, Any], recommender: Recommender) -> Query:
+    index_of, history = recommender.index_of, asked["history"]
+    events = History(
+        np.array([index_of[one] for one in history["products"]], dtype=np.int32),
+        np.array(history["events"], dtype=np.int8),
+        np.array(history["times"], dtype=np.int64),
+    )
+    return Query(
+        Scenario(asked["scenario"]),
+        events,
+        asked["now"],
+        len(asked["recommended"]),
+        seeds=tuple(index_of[one] for one in asked["seeds"]),
+        include_purchased=asked["include_purchased"],
+    )
+
+
+@pytest.mark.parametrize(
+    "asked", ASKED, ids=[f"{one['scenario']}-{len(one['history']['products'])}-events" for one in ASKED]
+)
+def test_it_recommends_what_it_did_when_it_was_written(old: Recommender, asked: dict[str, Any]) -> None:
+    ranked = old.recommend(query_of(asked, old))
+
+    assert [old.catalogue_ids[one.item] for one in ranked] == asked["recommended"]
+    assert [one.score for one in ranked] == pytest.approx(asked["scores"], abs=1e-4)
+    reasons = [reason for one in ranked for reason in one.reasons]
+    said = [reason for one in asked["reasons"] for reason in one]
+    assert [
+        [reason.kind.value, None if reason.item is None else old.catalogue_ids[reason.item], reason.label, reason.count]
+        for reason in reasons
+    ] == [reason[:4] for reason in said]
+    assert [reason.value or 0.0 for reason in reasons] == pytest.approx([reason[4] or 0.0 for reason in said], rel=1e-3)
+
+
+def test_its_plans_name_every_signal(old: Recommender) -> None:
+    named = {name for plans in old.model.plans.chosen.values() for plan in plans.values() for name in plan.weights}
+
+    assert named == {name for scorer in old.model.scorers.by_component().values() for name in scorer.SIGNALS}
