@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from scoring.types import Component, ComponentScore, ItemFilter, ReasonKind, Scenario
+from scoring.types import ItemFilter, Scenario
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scoring.types import Impression
+    from scoring.types import Component, ComponentScore, Impression
     from shop.entities.catalog import Product
+    from shop.entities.evidence import Evidence
     from shop.entities.explanations import Explanation, Insight
     from shop.entities.users import Actor
 
@@ -40,17 +41,6 @@ class Degradation(StrEnum):
     EXPLANATIONS = "EXPLANATIONS"  # new explanations cannot be ordered now
     LOG = "LOG"  # the list could not be logged
     LLM_BUDGET = "LLM_BUDGET"  # today's budget for explanations is used up: the template writes
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One typed reason with the shop's own ids: what an explanation may rest on."""
-
-    kind: ReasonKind
-    product_id: str | None = None
-    label: str | None = None
-    count: int | None = None
-    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from shop.texts.wording import text_language
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
     from shop.entities.users import Actor
     from shop.services.catalog import CatalogService
     from shop.services.usage import UsageService

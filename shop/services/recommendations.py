@@ -15,9 +15,9 @@ import numpy as np
 from scoring.ranking.rules import RuleContext, Segment
 from scoring.types import Caps, Query, Reason, Scenario, Tastes
 from shop.bounded import BoundedDict
+from shop.entities.evidence import Evidence
 from shop.entities.recommendations import (
     Degradation,
-    Evidence,
     Freshness,
     Recommendation,
     RecommendationList,

@@ -11,8 +11,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from scoring.types import ReasonKind
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import Explanation, Insight, Text, TextSource, TextStatus
-from shop.entities.recommendations import Evidence
 from shop.store.database import Database, Document, bulk_insert, store_errors
 from shop.store.redis import redis_errors
 

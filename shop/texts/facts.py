@@ -14,7 +14,7 @@ from scoring.types import ReasonKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
 
 # Kinds whose value is a number of days.
 DATED = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.RECENTLY_VIEWED})

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shop.entities.catalog import Money, Product
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
     from shop.entities.users import User
     from shop.services.catalog import CatalogService
 

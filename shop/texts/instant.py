@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shop.entities.catalog import Product
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
     from shop.services.catalog import CatalogService
 
 

@@ -13,7 +13,7 @@ import pytest
 from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from scoring.types import ReasonKind
-from shop.entities.recommendations import Evidence
+from shop.entities.evidence import Evidence
 from shop.entities.users import Actor
 from shop.settings import LlmSettings
 from tests.fixtures.llm_server import llm_server

@@ -11,8 +11,8 @@ import pytest
 from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Money, Product
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource, TextStatus
-from shop.entities.recommendations import Evidence
 from shop.entities.users import Actor
 from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
