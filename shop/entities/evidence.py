@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from scoring.types import ReasonKind
+from scoring.types import ReasonKind  # noqa: TC001 (pydantic resolves it when it reads a job's message)
 
 
 @dataclass(frozen=True, slots=True)
