@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shop.texts.facts import DATED, elapsed
-from shop.texts.sanitize import LONGEST_LABEL, speakable
+from shop.texts.sanitize import LONGEST_LABEL, safe_name
 from shop.texts.wording import wording_for
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _telling(facts: Iterable[Fact]) -> list[Fact]:
 
 def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     """All that a message on this fact may name; what is unknown or would mislead is left out."""
-    fields = {"partner": speakable(fact.product_name or ""), "label": _label(fact.label or "")}
+    fields = {"partner": safe_name(fact.product_name or ""), "label": _label(fact.label or "")}
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
         fields |= {name: wording.unit(name, fact.count) for name in wanted & {"times", "shoppers_have", "rhythm"}}
@@ -104,7 +104,7 @@ def _closing(product: ProductFacts, wording: Wording, told: str) -> str:
 
 
 def _label(text: str) -> str:
-    return speakable(text, LONGEST_LABEL)
+    return safe_name(text, LONGEST_LABEL)
 
 
 def _known(fields: Mapping[str, str]) -> dict[str, str]:
