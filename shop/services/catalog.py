@@ -29,7 +29,7 @@ _REMEMBERED_CHANGES = 10_000
 
 
 class CatalogService:
-    """Keeps up to `capacity` products in memory; the event log tells when one has changed."""
+    """Keeps up to `capacity` products in memory until the event log says that one has changed."""
 
     def __init__(self, store: CatalogStore, hub: EventHub, capacity: int) -> None:
         self._store = store
@@ -42,6 +42,7 @@ class CatalogService:
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
+        self._category_names: dict[str, str] = {}
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
@@ -123,21 +124,33 @@ class CatalogService:
 
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
-        if not self._categories_are_fresh():
-            async with self._reading_categories:  # a page of products asks for them many times at once
-                if not self._categories_are_fresh():
-                    await self._read_categories()
+        await self._freshen_categories()
         return self._categories
+
+    async def category_names(self) -> dict[str, str]:
+        """Their names by id, as old as `categories`."""
+        await self._freshen_categories()
+        return self._category_names
+
+    async def _freshen_categories(self) -> None:
+        if self._categories_are_fresh():
+            return
+        async with self._reading_categories:  # a page of products needs them many times at once
+            if not self._categories_are_fresh():
+                await self._read_categories()
 
     def _categories_are_fresh(self) -> bool:
         return time.monotonic() - self._categories_read_at < _CATEGORIES_SECONDS
 
     async def _read_categories(self) -> None:
         try:
-            self._categories = {category.id: category for category in await self._store.categories()}
+            categories = await self._store.categories()
         except UnavailableError:
             if not self._categories:
                 raise
+        else:
+            self._categories = {category.id: category for category in categories}
+            self._category_names = {category.id: category.name for category in categories}
         self._categories_read_at = time.monotonic()
 
     async def upsert(self, products: Sequence[Product]) -> list[Product]:

@@ -16,8 +16,8 @@ from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
 from shop.entities.usage import Lookups
 from shop.errors import UnavailableError
 from shop.jobs import ExplainItem, ExplainList, JobQueue, StreamExplanation
+from shop.services.template_texts import template_texts
 from shop.texts.facts import DATED, elapsed
-from shop.texts.instant import write_now
 from shop.texts.wording import text_language
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class ExplanationService:
         self, actor: Actor, language: str, missing: list[WantedExplanation]
     ) -> dict[str, Explanation]:
         """The template's texts. They are not kept: the worker's are, which are on order or will be."""
-        texts = await write_now(self._catalog, {claim.product_id: claim.evidence for claim in missing}, language)
+        texts = await template_texts(self._catalog, {claim.product_id: claim.evidence for claim in missing}, language)
         return {
             claim.key: replace(
                 _explanation(actor, language, claim), status=TextStatus.READY, text=texts[claim.product_id]
