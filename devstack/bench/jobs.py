@@ -37,7 +37,7 @@ from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.jobs import ExplainItem, ExplainList
 from shop.resources.serving import ServingResources, open_serving
 from shop.settings import LlmSettings, Settings, WorkerSettings
-from shop.store.database import count_documents
+from shop.store.admin import count_documents
 from shop.store.event_log import EventLog
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
 from shop.store.event_log import BLOCK_SECONDS, EventLog
 from shop.store.exclusions import ExclusionStore
-from shop.store.explanations import ExplanationStore, InsightStore
+from shop.store.explanations import ExplanationStore
 from shop.store.feedback import FeedbackStore
+from shop.store.insights import InsightStore
 from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
 from shop.store.keys import Keys

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
     from shop.services.profiles import ProfileService
-    from shop.store.explanations import InsightStore
+    from shop.store.insights import InsightStore
     from shop.store.users import UserStore
     from shop.texts.facts import InsightTask
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shop.entities.users import Actor, User
     from shop.store.audit import AuditStore
     from shop.store.database import Session
-    from shop.store.explanations import InsightStore
+    from shop.store.insights import InsightStore
 
 
 class ExclusionStore:

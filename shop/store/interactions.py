@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 
-from shop.store.database import Database, Document, bulk_insert, store_errors
+from shop.store.bulk import bulk_insert
+from shop.store.database import Database, Document, store_errors
 from shop.store.documents import interaction_from_document, interaction_to_document
 from shop.store.paging import SortKey, find_page
 

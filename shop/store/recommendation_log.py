@@ -12,7 +12,8 @@ import structlog
 
 from scoring.exploration.layout import LAYOUT
 from shop.errors import UnavailableError
-from shop.store.database import BulkError, Database, Document, bulk_insert, iterate, store_errors
+from shop.store.bulk import BulkError, bulk_insert
+from shop.store.database import Database, Document, iterate, store_errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scoring.types import EventType
-from shop.store.database import Database, Document, aggregate, bulk_replace, store_errors
+from shop.store.bulk import bulk_replace
+from shop.store.database import Database, Document, aggregate, store_errors
 from shop.store.recommendation_log import ATTRIBUTION
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from shop.services.export import export, read_export
 from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
 from shop.store.exclusions import ExclusionStore
-from shop.store.explanations import InsightStore
+from shop.store.insights import InsightStore
 from shop.store.interactions import InteractionStore
 from tests.fixtures.small_shop import purchase, stock
 

@@ -18,7 +18,8 @@ from shop.entities.users import Actor, Preferences, User
 from shop.jobs import RollUpSession, WriteInsight
 from shop.resources.serving import open_serving
 from shop.services import insights as insight_service
-from shop.store.database import bulk_insert, put_document
+from shop.store.bulk import bulk_insert
+from shop.store.database import put_document
 from shop.store.documents import category_to_document, user_to_document
 from workers.context import WorkerContext
 from workers.llm.writer import Writer
