@@ -23,11 +23,12 @@ _INVALID_DOCUMENT = 121  # DocumentValidationFailure
 class BulkError(ShopError):
     """Some documents of a batch were refused; `failures` has (position in the batch, reason) of each.
 
-    Its reasons name collections and schemas: for operators, not for a client of the API.
+    Its message names collections and schemas: for operators, not for a client of the API.
 
     `stored` is how many of the others are new or changed.
     """
 
+    public = False
     code = "BAD_USER_INPUT"
 
     def __init__(self, failures: list[tuple[int, str]], stored: int = 0) -> None:
