@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shop.entities.explanations import Explanation, Insight
     from shop.entities.users import Actor
 
+MAX_LIMIT = 100  # items of a list
+
 
 class Confidence(StrEnum):
     VERY_HIGH = "VERY_HIGH"

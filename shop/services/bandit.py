@@ -162,7 +162,9 @@ class BanditService:
         for _ in range(min(len(self._clicks), most)):
             click = self._clicks.popleft()
             try:
-                features = await self._recommendation_log.claim_reward(click.list_id, click.actor_key, click.product_id)
+                features = await self._recommendation_log.mark_rewarded(
+                    click.list_id, click.actor_key, click.product_id
+                )
             except UnavailableError:
                 self._clicks.extendleft([click, *early])
                 raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shop.entities.users import Actor
     from shop.services.events import EventHub
     from shop.services.models import ActiveModel
-    from shop.store.exclusions import ExclusionStore
+    from shop.store.corrections import CorrectionStore
     from shop.store.interactions import InteractionStore
     from shop.store.sessions import Session, SessionEvent, SessionStore
 
@@ -59,7 +59,7 @@ class HistoryService:
     def __init__(
         self,
         interactions: InteractionStore,
-        exclusions: ExclusionStore,
+        corrections: CorrectionStore,
         sessions: SessionStore,
         hub: EventHub,
         limit: int,
@@ -67,7 +67,7 @@ class HistoryService:
         hub.listen(Topic.DATA_IMPORTED, self._on_import)
         hub.listen(Topic.HISTORY_CORRECTED, self._on_correction)
         self._interactions = interactions
-        self._exclusions = exclusions
+        self._corrections = corrections
         self._sessions = sessions
         self._limit = limit
         self._entries: BoundedDict[tuple[str, str], _Entry] = BoundedDict(_CAPACITY)
@@ -119,7 +119,7 @@ class HistoryService:
         read_at = time.monotonic()
         try:
             documents, excluded = await asyncio.gather(
-                self._interactions.recent(actor, self._limit), self._exclusions.of(actor)
+                self._interactions.recent(actor, self._limit), self._corrections.excluded_of(actor)
             )
         except UnavailableError:
             again = read_at - _BASE_SECONDS + _AWAY_SECONDS

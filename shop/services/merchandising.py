@@ -15,6 +15,7 @@ import structlog
 
 from scoring.ranking.rules import CompiledRules, RuleAction
 from shop.entities.events import Event, Topic
+from shop.entities.recommendations import MAX_LIMIT
 from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 MAX_RULES = 1_000
-MAX_POSITION = 100
 MAX_FACTOR = 100.0
 _LONGEST_NAME = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
@@ -163,10 +163,10 @@ def _problems(draft: MerchandisingRule) -> Iterator[Problem]:
         (bool(target.products or labels), "target", "REQUIRED", "Name at least one product, category, brand or tag."),
         (not pinned or not labels, "target", "INVALID", "PIN takes productIds alone: which, and in which order."),
         (
-            not pinned or 1 <= rule.position <= last <= MAX_POSITION,
+            not pinned or 1 <= rule.position <= last <= MAX_LIMIT,
             "position",
             "OUT_OF_RANGE",
-            f"PIN needs a position from 1 to {MAX_POSITION}; several products take the ones that follow.",
+            f"PIN needs a position from 1 to {MAX_LIMIT}; several products take the ones that follow.",
         ),
         (pinned or rule.position == 0, "position", "INVALID", "A position is for PIN alone; leave it out."),
         (

@@ -12,7 +12,7 @@ from shop.entities.users import Actor, UserProfile
 
 if TYPE_CHECKING:
     from shop.services.catalog import CatalogService
-    from shop.store.exclusions import ExclusionStore
+    from shop.store.corrections import CorrectionStore
     from shop.store.interactions import InteractionStore
     from shop.store.users import UserStore
 
@@ -21,11 +21,11 @@ _TOP = 5
 
 class ProfileService:
     def __init__(
-        self, users: UserStore, interactions: InteractionStore, exclusions: ExclusionStore, catalog: CatalogService
+        self, users: UserStore, interactions: InteractionStore, corrections: CorrectionStore, catalog: CatalogService
     ) -> None:
         self._users = users
         self._interactions = interactions
-        self._exclusions = exclusions
+        self._corrections = corrections
         self._catalog = catalog
 
     async def roll_up(self, user_id: str) -> UserProfile:
@@ -36,7 +36,7 @@ class ProfileService:
 
     async def _build(self, user_id: str) -> UserProfile:
         actor = Actor(user_id=user_id)
-        excluded = await self._exclusions.of(actor)
+        excluded = await self._corrections.excluded_of(actor)
         purchases: Counter[str] = Counter()
         orders: set[str] = set()
         prices: list[Money] = []

@@ -128,21 +128,21 @@ class ExplanationStore:
                 value = orjson.dumps(_explanation_document(explanation))
                 pipeline.set(self._keys.explanation(explanation.key), value, ex=7 * _DAY)
                 if explanation.status is TextStatus.READY:  # one that failed is not ordered again at once
-                    pipeline.delete(self._keys.explanation_claim(explanation.key))
+                    pipeline.delete(self._keys.explanation_reservation(explanation.key))
             await pipeline.execute()
 
-    async def claim(self, keys: Sequence[str], seconds: int) -> list[str]:
+    async def reserve(self, keys: Sequence[str], seconds: int) -> list[str]:
         """Those keys that nobody else has ordered within the last `seconds`; they are this caller's to order."""
         with redis_errors():
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
-                pipeline.set(self._keys.explanation_claim(key), b"1", nx=True, ex=seconds)
+                pipeline.set(self._keys.explanation_reservation(key), b"1", nx=True, ex=seconds)
             results = await pipeline.execute()
         return [key for key, result in zip(keys, results, strict=True) if result]
 
     async def release(self, keys: Sequence[str]) -> None:
         with redis_errors():
-            await self._redis.delete(*(self._keys.explanation_claim(key) for key in keys))
+            await self._redis.delete(*(self._keys.explanation_reservation(key) for key in keys))
 
     async def remember(self, actor_key: str, language: str, evidence: Mapping[str, tuple[Evidence, ...]]) -> None:
         """Keeps for a day what the explanations of these products are about to be written from."""
@@ -176,4 +176,4 @@ class ExplanationStore:
         with store_errors():
             await self._explanations.delete_one({"_id": key, "status": TextStatus.FAILED.value})
         with redis_errors():
-            await self._redis.delete(self._keys.explanation(key), self._keys.explanation_claim(key))
+            await self._redis.delete(self._keys.explanation(key), self._keys.explanation_reservation(key))

@@ -59,7 +59,7 @@ class RecommendationLog:
         self.dropped += 1
         return False
 
-    async def claim_reward(self, list_id: str, actor_key: str, product_id: str) -> bytes | None:
+    async def mark_rewarded(self, list_id: str, actor_key: str, product_id: str) -> bytes | None:
         """Marks a place of a list as rewarded, and returns its features to whoever is first to do so.
 
         Others get b"", as do those who name another's list, an old one, or a product that it did not show. None while

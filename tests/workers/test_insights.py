@@ -10,8 +10,8 @@ import pytest
 from mongo_seed.migrate import migrate
 from scoring.types import EventType
 from shop.entities.catalog import Category, Product
+from shop.entities.corrections import Correction
 from shop.entities.events import Topic
-from shop.entities.exclusions import InsightEdit
 from shop.entities.explanations import TextStatus
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Preferences, User
@@ -121,7 +121,7 @@ async def test_it_is_ordered_after_enough_events_or_a_material_change(resources:
 
 async def test_a_correction_while_it_is_written_voids_the_text(resources: ServingResources) -> None:
     async def correct() -> None:
-        await resources.corrections.edit(ANNA, InsightEdit(exclude_products=("cup",)))
+        await resources.corrections.edit(ANNA, Correction(exclude_products=("cup",)))
 
     await did(resources, "tea", "1")
     await did(resources, "cup", "2", "3")
