@@ -92,7 +92,7 @@ class Recommendation:
     explanation: Explanation
     exploration: bool
     propensity: float
-    impression: Impression | None = None  # what a bandit learns from this place
+    impression: Impression | None = None  # what a bandit learns from this item
 
     @property
     def confidence(self) -> Confidence:

@@ -42,7 +42,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking: the name and role that the token vouches for."""
+    """The user who sent a request, with the role that the token gives."""
 
     user_id: str
     role: Role

@@ -50,7 +50,7 @@ class _Click:
 class BanditService:
     """`state` is at most a few seconds old, and reading it waits for nobody.
 
-    Every place of a list counts as an impression without reward when it is shown; the first click, like or purchase of
+    Every item of a list counts as an impression without reward when it is shown; the first click, like or purchase of
     its product that names the list adds the reward. Updates are summed up in memory, where they take no more room the
     longer Redis is away, and added to the shared sums in batches.
     """
@@ -84,7 +84,7 @@ class BanditService:
             self._fold()
 
     def acted(self, interactions: Sequence[Interaction]) -> None:
-        """Credits the lists that these events name; never waits. An event told twice is credited once.
+        """Credits the lists that these events name; never waits. An event sent twice is credited once.
 
         While MongoDB is away clicks wait; the oldest beyond a bound are dropped and counted.
         """

@@ -63,7 +63,7 @@ class CatalogService:
         except UnavailableError:
             _log.warning("catalog_warm_stopped", loaded=loaded)
             return
-        gc.freeze()  # these stay: the collector need not walk them again and again
+        gc.freeze()  # these stay: the garbage collector need not scan them again and again
         _log.info("catalog_warm", products=loaded, seconds=round(time.monotonic() - started, 2))
 
     async def get_many(self, ids: Iterable[str]) -> dict[str, Product]:
@@ -79,7 +79,7 @@ class CatalogService:
         if missing:
             changes = self._changes
             loaded = await self._store.get_many(list(missing))
-            if changes == self._changes:  # else what was read may be older than what an event told of
+            if changes == self._changes:  # else what was read may be older than a change that an event announced
                 for product in loaded.values():
                     self._keep(product)
             found |= loaded
@@ -154,7 +154,7 @@ class CatalogService:
         self._categories_read_at = time.monotonic()
 
     async def upsert(self, products: Sequence[Product]) -> list[Product]:
-        """Creates or replaces products and tells subscribers. Raises BadInputError for an unknown category."""
+        """Creates or replaces products and announces them. Raises BadInputError for an unknown category."""
         known = await self.categories()
         for product in products:
             unknown = [id_ for id_ in product.category_path if id_ not in known]
@@ -172,7 +172,7 @@ class CatalogService:
         return stamped
 
     async def announce_import(self, changed_ids: Sequence[str]) -> None:
-        """Tells every process that the database was changed behind its back, and subscribers what changed."""
+        """Announces a change of the database by another program: to every process, and to subscribers what changed."""
         await self._hub.publish([Event(Topic.DATA_IMPORTED, "")])
         await self._announce(changed_ids)
 
@@ -180,7 +180,7 @@ class CatalogService:
         await self._hub.publish([Event(Topic.PRODUCT_UPDATED, id_, {"change": "UPDATED"}) for id_ in product_ids])
 
     def forget_all(self) -> None:
-        """Drops all that is held in memory."""
+        """Drops all that is in memory."""
         self._changes += 1
         self._imports += 1
         self._cache.clear()

@@ -1,4 +1,4 @@
-"""Shoppers correct what lists and insights rest on: "that was a gift"."""
+"""Shoppers correct their own history, on which lists and insights rest: "that was a gift"."""
 
 from __future__ import annotations
 
@@ -60,12 +60,11 @@ class CorrectionService:
     async def edit(self, user: User, correction: Correction) -> Corrected | list[Problem]:
         """Leaves the user's own events out, or lets them count again: all of the correction, or with a problem nothing.
 
-        What was asked for before changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
+        A correction that was made before changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
         """
         actor = Actor(user_id=user.id)
-        own = await self._interactions.products_of(
-            actor, (*correction.exclude_interactions, *correction.include_interactions)
-        )
+        named = (*correction.exclude_interactions, *correction.include_interactions)
+        own = await self._interactions.products_of(actor, named)
         of_products = await self._interactions.with_products(actor, correction.exclude_products)
         excluded = of_products | {id_: own[id_] for id_ in correction.exclude_interactions if id_ in own}
         if problems := _problems(correction, own, of_products, excluded):
@@ -82,14 +81,14 @@ class CorrectionService:
         return await self._store.excluded_among(interaction_ids)
 
     async def _freshen(self, actor: Actor) -> None:
-        """Tells every process and open page. The truth is stored: a failure here only delays."""
+        """Informs every process and open page. The correction is stored: a failure here only delays its effect."""
         self._history.forget(actor.key)
         try:
             await self._sessions.mark(actor.key)
             await self._explanations.forget_evidence(actor)
             await self._hub.publish([Event(Topic.HISTORY_CORRECTED, actor.key)])
         except UnavailableError as error:
-            _log.warning("correction_not_told", reason=str(error))
+            _log.warning("correction_not_published", reason=str(error))
 
 
 def _problems(
@@ -103,19 +102,19 @@ def _problems(
         "includeInteractionIds": correction.include_interactions,
     }
     found = [
-        Problem(f"{field}.{place}", "NOT_FOUND", "You have no such event.")
+        Problem(f"{field}.{index}", "NOT_FOUND", "You have no such event.")
         for field, ids in events.items()
-        for place, id_ in enumerate(ids)
+        for index, id_ in enumerate(ids)
         if id_ not in own
     ]
     found += [
-        Problem(f"excludeProductIds.{place}", "NOT_FOUND", f"You did nothing with the product {id_!r}.")
-        for place, id_ in enumerate(correction.exclude_products)
+        Problem(f"excludeProductIds.{index}", "NOT_FOUND", f"You did nothing with the product {id_!r}.")
+        for index, id_ in enumerate(correction.exclude_products)
         if id_ not in known
     ]
     found += [
-        Problem(f"includeInteractionIds.{place}", "INVALID", "The same event cannot be left out and count again.")
-        for place, id_ in enumerate(correction.include_interactions)
+        Problem(f"includeInteractionIds.{index}", "INVALID", "The same event cannot be left out and count again.")
+        for index, id_ in enumerate(correction.include_interactions)
         if id_ in excluded
     ]
     if len(excluded) > MAX_EVENTS:

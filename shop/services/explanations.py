@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _RESERVED_SECONDS = 60
 _CAPACITY = 100_000
-_EXACT = 5  # counts up to this are told apart
+_EXACT = 5  # counts up to this are distinguished
 _STEP = 1.5  # larger ones when they differ by about this factor
 
 
@@ -81,11 +81,11 @@ class ExplanationService:
         return WantedExplanation(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
 
     async def lookup(
-        self, actor: Actor, language: str, wanted: Sequence[WantedExplanation], *, order: bool = True
+        self, actor: Actor, language: str, wanted: Sequence[WantedExplanation]
     ) -> tuple[dict[str, Explanation], bool]:
         """Explanations by key, and whether those that are still to be written are on order.
 
-        What is not there yet is written by the template at once when no model is set, or none can be asked; else it
+        What is not there yet is written by the template at once when no model is set, or it cannot be ordered; else it
         is PENDING, or STALE when a text of the same reasons with older numbers is there.
         Never raises for a lost database and never waits for a model.
         """
@@ -99,7 +99,7 @@ class ExplanationService:
         # A failed one is of a product that was gone; in a list it is back.
         found |= {key: text for key, text in texts.items() if text.status is not TextStatus.FAILED}
         missing = [item for item in missing if item.key not in found]
-        ordered = not missing or (complete and (not order or await self._ordered(actor, language, missing)))
+        ordered = not missing or (complete and await self._ordered(actor, language, missing))
         if self._by_template or not ordered:
             found |= await self._written_now(actor, language, missing)
         elif missing:
@@ -167,7 +167,7 @@ class ExplanationService:
         return self._ready.get(key) or (await self._read([key]))[0].get(key)
 
     async def _read(self, keys: list[str]) -> tuple[dict[str, Explanation], bool]:
-        """What Redis or else MongoDB holds, and whether both could be asked."""
+        """What Redis or else MongoDB holds, and whether both answered."""
         complete = True
         found: dict[str, Explanation] = {}
         try:
@@ -248,7 +248,7 @@ def _material(evidence: Evidence) -> list[object]:
     """
     dated = evidence.kind in DATED and evidence.value is not None
     value = elapsed(evidence.value or 0) if dated else _size(evidence.value)
-    if evidence.kind is ReasonKind.DUE_AGAIN:  # told is the rhythm, not the days that are left
+    if evidence.kind is ReasonKind.DUE_AGAIN:  # the text states the interval, not the days that are left
         value = None
     return [evidence.kind.value, evidence.product_id, evidence.label, _size(evidence.count), value]
 

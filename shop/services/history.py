@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _BASE_SECONDS = 600
 _BASE_SECONDS_WITHOUT_SESSIONS = 3
-_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
+_AWAY_SECONDS = 5  # MongoDB is not queried again for so long after it did not answer
 _CAPACITY = 5_000
 
 _CODES = {event.value: code for event, code in EVENT_CODES.items()}
@@ -90,12 +90,12 @@ class HistoryService:
         return replace(entry.known, session_missing=True) if head is None else entry.known
 
     def forget(self, actor_key: str) -> None:
-        """Reads the actor's past anew next time; for when the session state could not be told."""
+        """Reads the actor's past anew next time; for when the session state could not be updated."""
         for key in [key for key in self._entries if key[1] == actor_key]:
             self._entries.pop(key, None)
 
     async def _on_correction(self, event: Event) -> None:
-        """The session's mark tells it too, and sooner; it may have gone with the session."""
+        """The session's mark has the same effect, and sooner, unless it was lost with the session."""
         self.forget(event.subject)
 
     async def _on_import(self, _event: Event) -> None:

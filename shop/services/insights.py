@@ -80,7 +80,7 @@ class InsightService:
         return await self._order(user, _REFRESH_INTERVAL) or await self._store.get(user.id) or _pending(user)
 
     async def rewrite(self, user: User) -> Insight:
-        """Puts the job for an insight that was withdrawn; if the queue is away, whoever asks for it next does."""
+        """Puts the job for an insight that was withdrawn; if the queue is away, the next `get` does."""
         insight = await self._store.get(user.id) or _pending(user)
         try:
             await self._enqueue(insight)

@@ -1,4 +1,4 @@
-"""Recording what shoppers do: stored first, then made fresh for the next list."""
+"""Recording what shoppers do: stored first, then made available to the next list."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class InteractionService:
         return await self._interactions.count(actor)
 
     async def _freshen(self, accepted: Sequence[Interaction]) -> None:
-        """Tells the session state, the subscribers and the roll-up. The truth is stored: a failure here only delays."""
+        """Updates session state, subscribers and roll-up. The events are stored: a failure here only delays."""
         actor = accepted[0].actor
         try:
             await self._sessions.push(accepted)

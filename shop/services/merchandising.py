@@ -1,4 +1,4 @@
-"""The shop's merchandising rules: checked, kept, and at hand for every list of this process."""
+"""The shop's merchandising rules: validated, stored, and in memory for every list of this process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True, slots=True)
 class AppliedRules:
-    """The rules that one request meets. `key` is the same for all that meet the same ones."""
+    """The rules that apply to one request. `key` is the same for all requests to which the same ones apply."""
 
     key: tuple[object, ...]
     compiled: CompiledRules
@@ -49,7 +49,7 @@ class AppliedRules:
 
 
 class MerchandisingService:
-    """Rules are held in memory; the event log tells when they change, and a slow poll when it could not."""
+    """Rules are kept in memory, read anew after a change in the event log, and by a slow poll in case it was lost."""
 
     def __init__(self, store: MerchandisingStore, catalog: CatalogService, hub: EventHub) -> None:
         self._store = store
@@ -84,7 +84,7 @@ class MerchandisingService:
                 self._version += 1
 
     async def try_refresh(self) -> None:
-        """As refresh, but what goes wrong is only logged: the rules at hand stay."""
+        """As refresh, but what goes wrong is only logged: the rules in memory stay."""
         try:
             await self.refresh()
         except Exception as error:  # noqa: BLE001 (whatever it is, lists still come)

@@ -116,8 +116,8 @@ def _judged(scenario: str, tally: _Tally) -> ScenarioReplay:
     if tally.seen:
         rewards, propensities, seen = np.array(tally.rewards), np.array(tally.propensities), np.stack(tally.seen)
         _, groups = np.unique(tally.actors, return_inverse=True)
-        for place, name in enumerate(POLICIES):
-            value = evaluate(Replayed(rewards, propensities, *seen[:, place].T), groups, np.random.default_rng(place))
+        for index, name in enumerate(POLICIES):
+            value = evaluate(Replayed(rewards, propensities, *seen[:, index].T), groups, np.random.default_rng(index))
             if value is not None:
                 values[name] = value
     return ScenarioReplay(scenario, tally.lists, tally.impressions, tally.clicks, len(tally.rewards), values)

@@ -1,4 +1,4 @@
-"""Who is asking: signed tokens, and in development a plain header."""
+"""The viewer of a request, from a signed token or, in development, a plain header; users and their preferences."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ALGORITHM = "HS256"
 _ISSUER = "whybuy"
 _SECRET_BYTES = 32
 _USER_SECONDS = 60
-_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
+_AWAY_SECONDS = 5  # MongoDB is not queried again for so long after it did not answer
 
 
 class UserService:
-    """Users are kept in memory for a minute unless the event log tells of a change; longer while MongoDB is away."""
+    """Users are kept in memory for a minute unless the event log has a change; longer while MongoDB is away."""
 
     def __init__(self, users: UserStore, hub: EventHub, settings: Settings) -> None:
         self._users = users
@@ -51,7 +51,7 @@ class UserService:
         return jwt.encode(claims, self._secret, _ALGORITHM)
 
     async def viewer(self, authorization: str | None, x_user: str | None) -> Viewer | None:
-        """The viewer that the headers vouch for, None for an anonymous one. Raises UnauthenticatedError."""
+        """The viewer that the headers name, None for an anonymous one. Raises UnauthenticatedError."""
         if authorization:
             return await self._known(self._subject(authorization))
         if x_user is None:
@@ -86,7 +86,7 @@ class UserService:
         if not await self._users.set_preferences(user_id, preferences):
             raise NotFoundError("user", user_id)
         self._cache.pop(user_id, None)
-        with contextlib.suppress(UnavailableError):  # others hear of it within a minute all the same
+        with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
             await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
         user = await self.user(user_id)
         if user is None:

@@ -39,8 +39,8 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local batches, at = struct.unpack('<dd', old)
 local keep = 0.5 ^ (math.max(now - at, 0) / tonumber(ARGV[2]))
 local parts = {struct.pack('<dd', batches + 1, math.max(now, at))}
-for place = 17, #old, 8 do
-  local before, more = struct.unpack('<d', old, place), struct.unpack('<d', ARGV[1], place)
+for offset = 17, #old, 8 do
+  local before, more = struct.unpack('<d', old, offset), struct.unpack('<d', ARGV[1], offset)
   parts[#parts + 1] = struct.pack('<d', before * keep + more)
 end
 redis.call('SET', KEYS[1], table.concat(parts))

@@ -67,30 +67,21 @@ class CorrectionStore:
             included = [id_ for id_ in include if id_ in active]
             if not excluded and not included:
                 return False
-            facts: Document = {
-                "actorKey": actor.key,
-                "active": True,
-                "reason": correction.reason.value,
-                "note": correction.note,
-            }
+            stated = {"reason": correction.reason.value, "note": correction.note}
+            facts: Document = {"actorKey": actor.key, "active": True, **stated}
             operations = [
                 UpdateOne({"_id": id_}, {"$set": {**facts, "productId": exclude[id_], "at": at}}, upsert=True)
                 for id_ in excluded
             ]
             operations += [UpdateOne({"_id": id_}, {"$set": {"active": False, "at": at}}) for id_ in included]
             await self._exclusions.bulk_write(operations, session=session)
-            details = {
-                "excluded": excluded,
-                "included": included,
-                "reason": correction.reason.value,
-                "note": correction.note,
-            }
+            details = {"excluded": excluded, "included": included, **stated}
             await self._audit_log.add("editInsight", user.id, user.id, details, session)
             await self._insights.withdraw(user.id, user.locale, at, session)
             await self._profiles.delete_one({"_id": user.id}, session=session)
             products = {"$in": sorted({exclude[id_] for id_ in excluded})}
-            told = {"actorKey": actor.key, "$or": [{"productId": products}, {"evidence.productId": products}]}
-            await self._explanations.delete_many(told, session=session)
+            named = {"actorKey": actor.key, "$or": [{"productId": products}, {"evidence.productId": products}]}
+            await self._explanations.delete_many(named, session=session)
             return True
 
         return await in_transaction(self._database, write)

@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 _BATCH = 500
 _INTERVAL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
-ATTRIBUTION = timedelta(days=1)  # a click that comes later is not a list's merit any more
+ATTRIBUTION = timedelta(days=1)  # a click that comes later is not credited to the list
 _REPLAYED = ["scenario", "actorKey", *(f"items.{name}" for name in ("propensity", "rewardedAt", "impression"))]
 
 
@@ -60,19 +60,19 @@ class RecommendationLog:
         return False
 
     async def mark_rewarded(self, list_id: str, actor_key: str, product_id: str) -> bytes | None:
-        """Marks a place of a list as rewarded, and returns its features to whoever is first to do so.
+        """Marks an item of a list as rewarded, and returns its features to whoever is first to do so.
 
         Others get b"", as do those who name another's list, an old one, or a product that it did not show. None while
         the list is not in the log.
         """
         now = datetime.now(UTC)
-        place = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
+        unrewarded = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
         recent = {"at": {"$gte": now - ATTRIBUTION}, "featureLayout": LAYOUT}
         wanted = {"_id": list_id, "actorKey": actor_key, **recent}
         lists = self._database["recommendations_log"]
         with store_errors():
             found: Document | None = await lists.find_one_and_update(
-                {**wanted, "items": {"$elemMatch": place}},
+                {**wanted, "items": {"$elemMatch": unrewarded}},
                 {"$set": {"items.$.rewardedAt": now}},
                 projection={"_id": 1, "items": {"$elemMatch": {"productId": product_id}}},
             )
@@ -81,7 +81,7 @@ class RecommendationLog:
             return None if await lists.find_one({"_id": list_id}, {"_id": 1}) is None else b""
 
     def since(self, start: datetime) -> AsyncIterator[Document]:
-        """What replay needs of the lists shown since then: scenario, actor, and each place's impression and reward."""
+        """What replay needs of the lists shown since then: scenario, actor, and each item's impression and reward."""
         wanted = {"at": {"$gte": start}, "featureLayout": LAYOUT}
         return iterate(self._database, "recommendations_log", wanted, fields=_REPLAYED)
 

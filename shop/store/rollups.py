@@ -44,8 +44,8 @@ class RollupStore:
     async def count(self, day: datetime) -> None:
         """Counts a day (its midnight, UTC) from the log and the interactions, and replaces what was counted before.
 
-        `lists` and `items` are what was shown; `clicks` and `purchases` are places of those lists that their shopper
-        clicked or bought within a day, each place once.
+        `lists` and `items` are what was shown; `clicks` and `purchases` are items of those lists that their shopper
+        clicked or bought within a day, each item once.
         """
         now = datetime.now(UTC)
         sums: dict[str, Document] = defaultdict(lambda: dict.fromkeys(("lists", "items", *_COUNTERS.values()), 0))
@@ -86,7 +86,7 @@ def _shown(day: datetime) -> list[Document]:
 
 
 def _acted(day: datetime) -> list[Document]:
-    place = {"list": "$recommendationId", "product": "$productId", "type": "$type", "actor": _ACTOR_KEY}
+    item = {"list": "$recommendationId", "product": "$productId", "type": "$type", "actor": _ACTOR_KEY}
     fields: dict[str, Any] = {**dict.fromkeys((*_KEY, "at", "actorKey"), 1), "products": "$items.productId"}
     return [
         {
@@ -96,7 +96,7 @@ def _acted(day: datetime) -> list[Document]:
                 "at": {"$gte": day - _CLOCK_SLACK, "$lt": day + _DAY + ATTRIBUTION},
             }
         },
-        {"$group": {"_id": place, "at": {"$min": "$at"}}},
+        {"$group": {"_id": item, "at": {"$min": "$at"}}},
         {
             "$lookup": {
                 "from": "recommendations_log",
