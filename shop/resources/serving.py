@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from shop.settings import Settings
 
-_MODEL_POLL_SECONDS = 30
-_MERCHANDISING_POLL_SECONDS = 30
+_POLL_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +129,14 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 async def _poll_model(resources: ServingResources) -> None:
-    """The event log announces a new model at once; this catches what it could not deliver."""
+    """A new model is announced by the event log; this is for announcements that were lost."""
     while True:
-        await asyncio.sleep(_MODEL_POLL_SECONDS if resources.models.active else 2)
+        await asyncio.sleep(_POLL_SECONDS if resources.models.active else 2)
         await resources.models.try_refresh()
 
 
 async def _poll_merchandising(resources: ServingResources) -> None:
-    """As with the model: for what the event log could not deliver."""
+    """As for the model."""
     while True:
-        await asyncio.sleep(_MERCHANDISING_POLL_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         await resources.merchandising.try_refresh()

@@ -15,7 +15,7 @@ import structlog
 
 from scoring.exploration.bandit import BanditState, credit, forget, update
 from scoring.exploration.features import unpack_rows
-from scoring.types import EventType
+from shop.entities.interactions import REWARDED
 from shop.errors import UnavailableError
 from shop.store.bandit import StoredBandit
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from shop.store.recommendation_log import RecommendationLog
 
 _log = structlog.get_logger(__name__)
-# A view is no reward: some pages report one for whatever they display.
-REWARDED = frozenset({EventType.CLICK, EventType.LIKE, EventType.PURCHASE})
 _TURN_SECONDS = 0.5
 _READ_SECONDS = 2.0
 _SAVE_SECONDS = 30.0
@@ -58,7 +56,7 @@ class BanditService:
     def __init__(self, store: BanditStore, log: RecommendationLog, half_life_days: float) -> None:
         self._store = store
         self._recommendation_log = log
-        self._half_life = half_life_days * 86_400
+        self._half_life_seconds = half_life_days * 86_400
         self._known: StoredBandit | None = None
         self._state: BanditState | None = None
         self._shown: deque[bytes] = deque()
@@ -186,7 +184,7 @@ class BanditService:
         self._sending = None
 
     async def _add(self, batch_id: str, increment: BanditState) -> None:
-        while not await self._store.add(batch_id, increment, self._half_life):
+        while not await self._store.add(batch_id, increment, self._half_life_seconds):
             await self._restore()
 
     async def _restore(self) -> None:
@@ -204,7 +202,7 @@ class BanditService:
             stored = await self._store.read()
         if stored is not None:
             self._known = stored
-            self._state = forget(stored.state, 0.5 ** (max(time.time() - stored.at, 0.0) / self._half_life))
+            self._state = forget(stored.state, 0.5 ** (max(time.time() - stored.at, 0.0) / self._half_life_seconds))
             _ = self._state.posterior  # worked out here, not in the next request
         self._read_at = time.monotonic()
 

@@ -14,6 +14,7 @@ from scoring.types import EVENT_CODES, EventType, History
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
+from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _BASE_SECONDS = 600
 _BASE_SECONDS_WITHOUT_SESSIONS = 3
-_AWAY_SECONDS = 5  # MongoDB is not queried again for so long after it did not answer
 _CAPACITY = 5_000
 
 _CODES = {event.value: code for event, code in EVENT_CODES.items()}
@@ -122,7 +122,7 @@ class HistoryService:
                 self._interactions.recent(actor, self._limit), self._corrections.excluded_of(actor)
             )
         except UnavailableError:
-            again = read_at - _BASE_SECONDS + _AWAY_SECONDS
+            again = read_at - _BASE_SECONDS + AWAY_SECONDS
             return replace(before, read_at=again) if before else None
         rows = tuple(
             (document["_id"], document["productId"], document["type"], int(document["at"].timestamp()))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from shop.entities.catalog import is_currency, is_price
 from shop.entities.events import Event, Topic
+from shop.entities.interactions import CLOCK_SLACK
 from shop.errors import BadInputError, UnavailableError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 MAX_BATCH = 500
-_CLOCK_SLACK = timedelta(minutes=5)
 _MOST = 1_000_000
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def _refusal(index: int, interaction: Interaction, *, known: bool) -> Refusal | 
     checks = (
         (known, "productId", "NOT_FOUND", f"There is no product {interaction.product_id!r}."),
         (
-            _EARLIEST <= interaction.at <= now + _CLOCK_SLACK,
+            _EARLIEST <= interaction.at <= now + CLOCK_SLACK,
             "at",
             "OUT_OF_RANGE",
             "The time must be between the year 2000 and now; leave it out for now.",

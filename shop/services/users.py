@@ -13,6 +13,7 @@ from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.entities.users import Role, User, Viewer
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
+from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
     from shop.entities.paging import Page, PageRequest
@@ -25,7 +26,6 @@ _ALGORITHM = "HS256"
 _ISSUER = "whybuy"
 _SECRET_BYTES = 32
 _USER_SECONDS = 60
-_AWAY_SECONDS = 5  # MongoDB is not queried again for so long after it did not answer
 
 
 class UserService:
@@ -70,7 +70,7 @@ class UserService:
         except UnavailableError:
             if read_at == float("-inf"):
                 raise
-            self._cache.put(user_id, (time.monotonic() - _USER_SECONDS + _AWAY_SECONDS, user))
+            self._cache.put(user_id, (time.monotonic() - _USER_SECONDS + AWAY_SECONDS, user))
             return user
         self._cache.put(user_id, (time.monotonic(), user))
         return user

@@ -24,6 +24,7 @@ Database = AsyncIOMotorDatabase[Document]
 Session = AsyncIOMotorClientSession
 T = TypeVar("T")
 
+AWAY_SECONDS = 5  # after a read that failed, whoever has an older copy uses it for so long before the next read
 _TRANSACTION_SECONDS = 10
 
 

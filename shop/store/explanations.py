@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
-_DAY = 86_400
+_CACHED = timedelta(days=7)
+_EVIDENCE_KEPT = timedelta(days=1)
 _PREVIOUS = 500  # documents looked at for a list's previous texts
 
 
@@ -126,7 +128,7 @@ class ExplanationStore:
             pipeline = self._redis.pipeline(transaction=False)
             for explanation in explanations:
                 value = orjson.dumps(_explanation_document(explanation))
-                pipeline.set(self._keys.explanation(explanation.key), value, ex=7 * _DAY)
+                pipeline.set(self._keys.explanation(explanation.key), value, ex=_CACHED)
                 if explanation.status is TextStatus.READY:  # one that failed is not ordered again at once
                     pipeline.delete(self._keys.explanation_reservation(explanation.key))
             await pipeline.execute()
@@ -154,7 +156,7 @@ class ExplanationStore:
         with redis_errors():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.hset(key, mapping=values)
-            pipeline.expire(key, _DAY)
+            pipeline.expire(key, _EVIDENCE_KEPT)
             await pipeline.execute()
 
     async def recall(self, actor_key: str, product_id: str) -> tuple[str, tuple[Evidence, ...]] | None:

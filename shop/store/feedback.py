@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scoring.types import EventType
 from shop.entities.explanations import TextSource
 from shop.entities.feedback import ReportGroup
+from shop.entities.interactions import REWARDED
 from shop.store.database import Database, Document, put_document, store_errors
-from shop.store.recommendation_log import ATTRIBUTION
+from shop.store.recommendation_log import ATTRIBUTION, COLLECTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ _FIELDS = {
     ReportGroup.MODEL: "model",
     ReportGroup.PROMPT_VERSION: "promptVersion",
 }
-_CLICKS = [EventType.CLICK.value, EventType.LIKE.value, EventType.PURCHASE.value]
 _MOST_MS = 30_000
 
 ShownWith = tuple[TextSource | None, str | None]  # who wrote the text that was shown, and its group; None: no text
@@ -58,11 +57,11 @@ class FeedbackStore:
     async def impressions(self, start: datetime, end: datetime, group: ReportGroup) -> dict[ShownWith, int]:
         """Items of the lists shown in that time, counted by their texts."""
         pipeline = [{"$match": _between(start, end)}, *_by_text(group)]
-        return _counts(await self._aggregate("recommendations_log", pipeline))
+        return _counts(await self._aggregate(COLLECTION, pipeline))
 
     async def clicks(self, start: datetime, end: datetime, group: ReportGroup) -> dict[ShownWith, int]:
         """Those of `impressions` that the same shopper clicked, liked or bought within a day, naming the list."""
-        acted: Document = {"recommendationId": {"$exists": True}, "type": {"$in": _CLICKS}}
+        acted: Document = {"recommendationId": {"$exists": True}, "type": {"$in": [event.value for event in REWARDED]}}
         user, visitor = {"$concat": ["u:", "$userId"]}, {"$concat": ["s:", "$sessionId"]}
         actor = {"$ifNull": [user, visitor]}  # what is made with null is null
         first = {"_id": {"list": "$recommendationId", "product": "$productId", "actor": actor}, "at": {"$min": "$at"}}
@@ -70,7 +69,7 @@ class FeedbackStore:
         own = {"$expr": {"$and": [{"$eq": ["$actorKey", "$$actor"]}, {"$not": [late]}]}}
         item = {"$filter": {"input": "$items", "cond": {"$eq": ["$$this.productId", "$$product"]}}}
         joined = {
-            "from": "recommendations_log",
+            "from": COLLECTION,
             "localField": "_id.list",
             "foreignField": "_id",
             "let": {"actor": "$_id.actor", "product": "$_id.product", "clicked": "$at"},

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shop.entities.recommendations import Recommendation, RecommendationList
 
 _log = structlog.get_logger(__name__)
+COLLECTION = "recommendations_log"
 _BATCH = 500
 _INTERVAL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
@@ -69,7 +70,7 @@ class RecommendationLog:
         unrewarded = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
         recent = {"at": {"$gte": now - ATTRIBUTION}, "featureLayout": LAYOUT}
         wanted = {"_id": list_id, "actorKey": actor_key, **recent}
-        lists = self._database["recommendations_log"]
+        lists = self._database[COLLECTION]
         with store_errors():
             found: Document | None = await lists.find_one_and_update(
                 {**wanted, "items": {"$elemMatch": unrewarded}},
@@ -83,7 +84,7 @@ class RecommendationLog:
     def since(self, start: datetime) -> AsyncIterator[Document]:
         """What replay needs of the lists shown since then: scenario, actor, and each item's impression and reward."""
         wanted = {"at": {"$gte": start}, "featureLayout": LAYOUT}
-        return iterate(self._database, "recommendations_log", wanted, fields=_REPLAYED)
+        return iterate(self._database, COLLECTION, wanted, fields=_REPLAYED)
 
     def start(self) -> None:
         self._writer = asyncio.create_task(self._run(), name="recommendation-log")
@@ -122,7 +123,7 @@ class RecommendationLog:
         batch = [self._waiting[position] for position in range(min(_BATCH, len(self._waiting)))]
         dropped_before = self.dropped
         try:
-            await bulk_insert(self._database, "recommendations_log", [_document(*entry) for entry in batch])
+            await bulk_insert(self._database, COLLECTION, [_document(*entry) for entry in batch])
         except BulkError as error:  # the rest of the batch is stored; trying these again would not help
             _log.exception("recommendation_log_refused", lists=len(error.failures), first=error.failures[0][1])
         for _ in range(len(batch) - (self.dropped - dropped_before)):
