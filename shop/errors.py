@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why an input is refused, for whoever can mend it; `field` is a path into the input."""
+    """Why an input is refused, for those who can correct it; `field` is a path into the input."""
 
     field: str
     code: str
@@ -30,7 +30,7 @@ class ShopError(Exception):
 
 
 class BadInputError(ShopError):
-    """The request can be mended by the caller; `field` names the argument."""
+    """The caller can correct the request; `field` names the argument."""
 
     code = "BAD_USER_INPUT"
 

@@ -46,7 +46,7 @@ class _Click:
 
 
 class BanditService:
-    """`state` is at most a few seconds old, and reading it waits for nobody.
+    """`state` is at most a few seconds old, and reading it never waits.
 
     Every item of a list counts as an impression without reward when it is shown; the first click, like or purchase of
     its product that names the list adds the reward. Updates are summed up in memory, where they take no more room the

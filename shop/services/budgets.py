@@ -66,7 +66,7 @@ class BudgetService:
         """Leave for a call that takes this many tokens at most; None when today's budget is used up.
 
         A model without a price gets none under a limit, except one's own. Raises UnavailableError when there is a
-        limit and what was spent cannot be read: better no call than one that nobody counts.
+        limit and what was spent cannot be read: better no call than one that is not counted.
         """
         day, limit, price = self._today(), self._limits.get(purpose), self._prices.get(model)
         if limit is None or (price is None and source is TextSource.LOCAL):

@@ -1,7 +1,7 @@
 """The training data set on disk: the store's products and interactions as columns, written and read in chunks.
 
 A chunk is a file that is there whole or not at all, and names the last row it holds, so an export that was interrupted
-goes on from its last chunk. Shoppers, products and orders are written as 64-bit hashes of their ids: whoever writes
+goes on from its last chunk. Shoppers, products and orders are written as 64-bit hashes of their ids: the writer
 keeps no table of them, and a shopper has the same key in every export. (Among a million ids, two share a hash with a
 probability of 3 in 100 million.)
 """

@@ -42,7 +42,7 @@ class RecommendationService:
     async def recommend(self, request: RecommendationRequest, user: User | None = None) -> RecommendationList:
         """`user` adds stated preferences and language.
 
-        Raises BadInputError or NotFoundError for what the caller can mend, UnavailableError while there is no model.
+        Raises BadInputError or NotFoundError for what the caller can correct, UnavailableError while there is no model.
         """
         started = time.perf_counter()
         asked = await self._resolver.resolve(request, user)

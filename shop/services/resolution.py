@@ -52,7 +52,7 @@ class RequestResolver:
     async def resolve(self, request: RecommendationRequest, user: User | None) -> ResolvedRequest:
         """`user` adds stated preferences and language.
 
-        Raises BadInputError or NotFoundError for what the caller can mend, UnavailableError while there is no model.
+        Raises BadInputError or NotFoundError for what the caller can correct, UnavailableError while there is no model.
         """
         _validate(request)
         model = self._models.require()

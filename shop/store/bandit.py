@@ -101,7 +101,7 @@ class BanditStore:
                 return
 
     async def park(self, batch_id: str, increment: BanditState) -> None:
-        """Keeps a batch that Redis could not take for whoever sends next."""
+        """Keeps a batch that Redis could not take, for the next process that sends."""
         await put_document(self._database, COLLECTION, _document(_INCREMENT + batch_id, StoredBandit(increment)))
 
     async def parked(self) -> AsyncIterator[tuple[str, BanditState]]:

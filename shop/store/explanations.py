@@ -1,4 +1,4 @@
-"""Explanations: the truth in MongoDB, a typed cache of finished ones in Redis."""
+"""Explanations: stored in MongoDB, with a typed cache of finished ones in Redis."""
 
 from __future__ import annotations
 
