@@ -8,7 +8,7 @@ import strawberry
 
 from scoring.ranking.rules import RuleAction, Segment
 from scoring.types import EventType, ReasonKind, Scenario
-from shop.entities.exclusions import ExclusionReason
+from shop.entities.corrections import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason, ReportGroup
 from shop.entities.jobs import JobState

@@ -8,7 +8,7 @@ import structlog
 from graphql import GraphQLError
 
 from shop.errors import BadInputError, ShopError
-from shop.store.database import BulkError
+from shop.store.bulk import BulkError
 
 if TYPE_CHECKING:
     from strawberry.types import ExecutionContext

@@ -29,7 +29,7 @@ class Loaders:
         return [products.get(id_) for id_ in ids]
 
     async def _load_excluded(self, interaction_ids: list[str]) -> list[bool]:
-        excluded = await self._resources.stores.exclusions.among(interaction_ids)
+        excluded = await self._resources.corrections.excluded(interaction_ids)
         return [id_ in excluded for id_ in interaction_ids]
 
     async def _load_neighbours(self, keys: list[NeighbourKey]) -> list[list[Product]]:
@@ -38,6 +38,6 @@ class Loaders:
             groups[scenario, limit].append(product_id)
         found: dict[NeighbourKey, list[Product]] = {}
         for (scenario, limit), ids in groups.items():
-            rows = await self._resources.recommendations.neighbours(ids, scenario, limit)
+            rows = await self._resources.neighbours.of(ids, scenario, limit)
             found.update(((id_, scenario, limit), row) for id_, row in zip(ids, rows, strict=True))
         return [found[key] for key in keys]

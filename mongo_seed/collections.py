@@ -11,7 +11,7 @@ from typing import Any
 
 from scoring.ranking.rules import RuleAction
 from scoring.types import EventType
-from shop.entities.exclusions import ExclusionReason
+from shop.entities.corrections import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason
 from shop.entities.jobs import JobState

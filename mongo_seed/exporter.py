@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mongo_seed.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS, interaction_row, product_row
 from mongo_seed.table_files import TableWriter, file_format
-from shop.store.database import count_documents, iterate
+from shop.store.admin import count_documents
+from shop.store.database import iterate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -23,7 +23,8 @@ from mongo_seed.rows import (
 )
 from mongo_seed.table_files import RejectsFile, Row, TableReader
 from shop.entities.users import User
-from shop.store.database import BulkError, bulk_insert, bulk_replace, iterate
+from shop.store.bulk import BulkError, bulk_insert, bulk_replace
+from shop.store.database import iterate
 from shop.store.documents import category_to_document, interaction_to_document, user_to_document
 
 if TYPE_CHECKING:

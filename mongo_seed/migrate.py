@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mongo_seed.collections import COLLECTIONS
-from shop.store.database import bulk_insert, delete_documents, ensure_collection, iterate, lease, put_document
+from shop.store.admin import ensure_collection
+from shop.store.bulk import bulk_insert
+from shop.store.database import delete_documents, iterate, put_document
+from shop.store.lease import lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

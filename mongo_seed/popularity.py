@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scoring.types import EventType
-from shop.store.database import aggregate, bulk_set, iterate
+from shop.store.bulk import bulk_set
+from shop.store.database import aggregate, iterate
 
 if TYPE_CHECKING:
     from shop.store.database import Database

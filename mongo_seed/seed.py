@@ -25,8 +25,10 @@ from mongo_seed.loading import Progress, chunks, pump
 from mongo_seed.migrate import RECORDS, migrate
 from mongo_seed.popularity import recompute_popularity
 from shop.errors import BadInputError, UnavailableError
-from shop.store.database import aggregate, bulk_insert, iterate, lease, put_document
+from shop.store.bulk import bulk_insert
+from shop.store.database import aggregate, iterate, put_document
 from shop.store.documents import category_to_document
+from shop.store.lease import lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

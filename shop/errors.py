@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why an input is refused, for whoever can mend it; `field` is a path into the input."""
+    """Why an input is refused, for those who can correct it; `field` is a path into the input."""
 
     field: str
     code: str
@@ -16,8 +16,10 @@ class Problem:
 
 
 class ShopError(Exception):
-    """An error whose message may be shown to a client. `code` and `retryable` go out as GraphQL extensions."""
+    """An error whose message may be shown to a client, unless it is not `public`. `code` and `retryable` go out as
+    GraphQL extensions."""
 
+    public: ClassVar[bool] = True
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
     retry_after: float | None = None  # seconds before which trying again is in vain, where that is known
@@ -28,7 +30,7 @@ class ShopError(Exception):
 
 
 class BadInputError(ShopError):
-    """The request can be mended by the caller; `field` names the argument."""
+    """The caller can correct the request; `field` names the argument."""
 
     code = "BAD_USER_INPUT"
 

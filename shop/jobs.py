@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 from scoring.types import ReasonKind
+from shop.entities.evidence import Evidence
 from shop.entities.jobs import JobGroup, JobRecord
 from shop.entities.models import TrainingKind
-from shop.entities.recommendations import Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class LlmSettings(BaseSettings):
 
     @property
     def chain(self) -> tuple[str, ...]:
-        """The language models in the order in which they are asked, none twice; the template stands behind them."""
+        """The language models in the order in which they are tried, none twice; the template comes after them."""
         names = dict.fromkeys([self.provider, *_names(self.fallbacks)])
         return tuple(takewhile(lambda name: name != "template", names))
 

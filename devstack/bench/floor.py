@@ -19,6 +19,7 @@ from graphql_api.view import ShopView
 from scoring.types import Component, ComponentScore, ReasonKind, Scenario
 from shop.entities import recommendations as entities
 from shop.entities.catalog import Money, Product
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import Explanation, Text, TextSource, TextStatus
 from shop.entities.users import Actor
 
@@ -33,7 +34,7 @@ _TEXT = "Shoppers who bought Whole Milk, 1 gal often put this into the same bask
 
 def constant_list(limit: int) -> RecommendationList:
     """A list of the usual size, converted once."""
-    evidence = entities.Evidence(ReasonKind.SAME_CATEGORY, label="grocery/cereal", count=9, value=None)
+    evidence = Evidence(ReasonKind.SAME_CATEGORY, label="grocery/cereal", count=9, value=None)
     part = ComponentScore(value=1.25, weight=0.25, share=0.25)
     items = tuple(
         entities.Recommendation(

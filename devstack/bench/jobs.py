@@ -32,12 +32,12 @@ from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Product
 from shop.entities.events import Topic
+from shop.entities.evidence import Evidence
 from shop.entities.jobs import JobFilter, JobGroup, JobState
-from shop.entities.recommendations import Evidence
 from shop.jobs import ExplainItem, ExplainList
 from shop.resources.serving import ServingResources, open_serving
 from shop.settings import LlmSettings, Settings, WorkerSettings
-from shop.store.database import count_documents
+from shop.store.admin import count_documents
 from shop.store.event_log import EventLog
 
 if TYPE_CHECKING:

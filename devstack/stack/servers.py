@@ -34,7 +34,7 @@ def mongo_server(binary: Binary, data: Path, port: int) -> Program:
     )
 
     async def ready() -> bool:
-        from shop.store.database import initiate_replica_set, is_primary
+        from shop.store.admin import initiate_replica_set, is_primary
 
         if not await accepts(HOST, port):
             return False

@@ -77,8 +77,7 @@ async def _row(name: str, state: StackState) -> Row:
 
 
 async def _health(name: str, state: StackState) -> str:
-    from shop.store.admin import redis_ready
-    from shop.store.database import is_primary
+    from shop.store.admin import is_primary, redis_ready
 
     process = state.processes[name]
     if name == "mongod":

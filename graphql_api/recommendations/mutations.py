@@ -12,7 +12,7 @@ from graphql_api.context import Info
 from graphql_api.payloads import INPUT, UserError
 from graphql_api.recommendations.types import Explanation, Insight
 from graphql_api.relay import decode_id, decode_ids
-from shop.entities.exclusions import ExclusionReason, InsightEdit
+from shop.entities.corrections import Correction, ExclusionReason
 from shop.entities.users import User
 from shop.errors import BadInputError
 from shop.services.corrections import MAX_NOTE
@@ -49,9 +49,9 @@ class EditInsightInput:
         default=None, description=f"In the shopper's own words, {MAX_NOTE} characters at most."
     )
 
-    def to_entity(self) -> InsightEdit:
+    def to_entity(self) -> Correction:
         """Raises BadInputError for ids that are none."""
-        return InsightEdit(
+        return Correction(
             exclude_interactions=decode_ids("Interaction", self.exclude_interaction_ids, "excludeInteractionIds"),
             exclude_products=decode_ids("Product", self.exclude_product_ids, "excludeProductIds"),
             include_interactions=decode_ids("Interaction", self.include_interaction_ids, "includeInteractionIds"),

@@ -15,6 +15,7 @@ from scoring import types as scoring
 from scoring.types import Component, ReasonKind, Scenario
 from shop.entities import explanations, recommendations
 from shop.entities import users as people
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.recommendations import Confidence, Degradation, RecommendationRequest
 
@@ -32,10 +33,10 @@ class Reason:
         "level. BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
         "EXPLORATION: the chance of being picked."
     )
-    raw: strawberry.Private[recommendations.Evidence]
+    raw: strawberry.Private[Evidence]
 
     @classmethod
-    def of(cls, evidence: recommendations.Evidence) -> Reason:
+    def of(cls, evidence: Evidence) -> Reason:
         return cls(kind=evidence.kind, label=evidence.label, count=evidence.count, value=evidence.value, raw=evidence)
 
     @strawberry.field(description="The other product it is about, such as the partner of BOUGHT_TOGETHER.")

@@ -15,7 +15,7 @@ class Topic(StrEnum):
     EXPLANATION_CHUNK = "explanation_chunk"  # subject: explanation key; data: text (so far, not yet checked)
     INSIGHT_UPDATED = "insight_updated"  # subject: actor key
     PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
-    DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so nothing held in memory is true
+    DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so all caches are void
     USER_UPDATED = "user_updated"  # subject: user id
     MODEL_ACTIVATED = "model_activated"  # subject: model version
     JOB_CHANGED = "job_changed"  # subject: job id

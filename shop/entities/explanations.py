@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
 
 
 # Raised with every word that a model reads, or that the template says. Both are part of every text's key: whatever is

@@ -1,4 +1,4 @@
-"""What shoppers say of explanations, and what explanations do."""
+"""Ratings of explanations by shoppers, and a report on what explanations bring about."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ReportGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExplanationRating:
-    """A shopper's word on one explanation, with who wrote it and how. The last word counts."""
+    """A shopper's rating of one explanation, with who wrote it and how. The last one counts."""
 
     key: str  # the explanation's
     actor_key: str
@@ -81,7 +81,7 @@ class RatingRow:
 
 @dataclass(frozen=True, slots=True)
 class ClickRow:
-    """Places of lists: those shown with a text of one source and group, or (`source` None) those without a text."""
+    """Items of lists: those shown with a text of one source and group, or (`source` None) those without a text."""
 
     source: TextSource | None
     group: str | None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from scoring.types import EventType
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scoring.types import EventType
     from shop.entities.catalog import Money
     from shop.entities.users import Actor
+
+# A view is no reward: some pages report one for whatever they display.
+REWARDED = frozenset({EventType.CLICK, EventType.LIKE, EventType.PURCHASE})
+CLOCK_SLACK = timedelta(minutes=5)  # by which the clock of a client that reports an event may be fast
 
 
 @dataclass(frozen=True, slots=True)

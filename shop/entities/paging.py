@@ -21,7 +21,7 @@ class ProductSort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A row's place: its sort value (None sorts as MongoDB's null) and its id."""
+    """A row's position: its sort value (None sorts as MongoDB's null) and its id."""
 
     sort: str
     value: Any

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from scoring.types import Component, ComponentScore, ItemFilter, ReasonKind, Scenario
+from scoring.types import ItemFilter, Scenario
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scoring.types import Impression
+    from scoring.types import Component, ComponentScore, Impression
     from shop.entities.catalog import Product
+    from shop.entities.evidence import Evidence
     from shop.entities.explanations import Explanation, Insight
     from shop.entities.users import Actor
+
+MAX_LIMIT = 100  # items of a list
 
 
 class Confidence(StrEnum):
@@ -40,17 +43,6 @@ class Degradation(StrEnum):
     EXPLANATIONS = "EXPLANATIONS"  # new explanations cannot be ordered now
     LOG = "LOG"  # the list could not be logged
     LLM_BUDGET = "LLM_BUDGET"  # today's budget for explanations is used up: the template writes
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One typed reason with the shop's own ids: what an explanation may rest on."""
-
-    kind: ReasonKind
-    product_id: str | None = None
-    label: str | None = None
-    count: int | None = None
-    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +92,7 @@ class Recommendation:
     explanation: Explanation
     exploration: bool
     propensity: float
-    impression: Impression | None = None  # what a bandit learns from this place
+    impression: Impression | None = None  # what a bandit learns from this item
 
     @property
     def confidence(self) -> Confidence:

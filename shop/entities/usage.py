@@ -1,4 +1,4 @@
-"""What language models were asked, what it cost, and what is left to spend."""
+"""Calls of language models, their cost, and what is left to spend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users, what they like, and who is asking."""
+"""Users, their preferences, and the viewer of a request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking: the name and role that the token vouches for."""
+    """The user who sent a request, with the role that the token gives."""
 
     user_id: str
     role: Role
@@ -63,6 +63,12 @@ class Actor:
     def key(self) -> str:
         """A name that is unique over users and sessions; every key of a personal answer carries it."""
         return f"u:{self.user_id}" if self.user_id is not None else f"s:{self.session_id or ''}"
+
+    @classmethod
+    def from_key(cls, key: str) -> Actor:
+        """The inverse of `key`."""
+        kind, _, id_ = key.partition(":")
+        return cls(user_id=id_) if kind == "u" else cls(session_id=id_)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shop.resources.stores import open_stores
 from shop.resources.texts import TextResources, text_resources
 from shop.resources.training import TrainingResources
+from shop.services.audit import AuditService
 from shop.services.bandit import BanditService
 from shop.services.corrections import CorrectionService
 from shop.services.explanation_stream import ExplanationStream
@@ -18,7 +19,10 @@ from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
 from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
+from shop.services.neighbours import NeighbourService
+from shop.services.ranking import Ranker
 from shop.services.recommendations import RecommendationService
+from shop.services.resolution import RequestResolver
 from shop.store.bandit import BanditStore
 from shop.store.merchandising import MerchandisingStore
 
@@ -27,8 +31,7 @@ if TYPE_CHECKING:
 
     from shop.settings import Settings
 
-_MODEL_POLL_SECONDS = 30
-_MERCHANDISING_POLL_SECONDS = 30
+_POLL_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,12 @@ class ServingResources(TextResources):
     merchandising: MerchandisingService
     bandit: BanditService
     recommendations: RecommendationService
+    neighbours: NeighbourService
     interactions: InteractionService
     corrections: CorrectionService
     feedback: FeedbackService
     explanation_stream: ExplanationStream
+    audit: AuditService
 
     @property
     def training(self) -> TrainingResources:
@@ -55,7 +60,9 @@ def _over(texts: TextResources) -> ServingResources:
     settings, stores, hub, catalog = texts.settings, texts.stores, texts.hub, texts.catalog
     models = ModelService(stores.snapshots, hub, settings.model.cache_dir)
     models.follow()
-    history = HistoryService(stores.interactions, stores.exclusions, stores.sessions, hub, settings.model.history_limit)
+    history = HistoryService(
+        stores.interactions, stores.corrections, stores.sessions, hub, settings.model.history_limit
+    )
     merchandising = MerchandisingService(MerchandisingStore(stores.database), catalog, hub)
     bandit = BanditService(
         BanditStore(stores.database, stores.redis, stores.keys),
@@ -69,24 +76,22 @@ def _over(texts: TextResources) -> ServingResources:
         merchandising=merchandising,
         bandit=bandit,
         recommendations=RecommendationService(
-            models,
-            history,
-            catalog,
-            merchandising,
+            RequestResolver(models, history, catalog),
+            Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
             texts.explanations,
             stores.recommendation_log,
             bandit,
-            texts.budgets,
-            settings.model,
         ),
+        neighbours=NeighbourService(models, catalog, merchandising),
         interactions=InteractionService(
             stores.interactions, stores.sessions, history, catalog, texts.insights, bandit, hub
         ),
         corrections=CorrectionService(
-            stores.interactions, stores.exclusions, stores.sessions, history, texts.explanations, texts.insights, hub
+            stores.corrections, stores.interactions, stores.sessions, history, texts.explanations, texts.insights, hub
         ),
         feedback=FeedbackService(stores.feedback, texts.explanations),
         explanation_stream=ExplanationStream(texts.explanations, hub),
+        audit=AuditService(stores.audit),
     )
 
 
@@ -124,14 +129,14 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 async def _poll_model(resources: ServingResources) -> None:
-    """The event log announces a new model at once; this catches what it could not deliver."""
+    """A new model is announced by the event log; this is for announcements that were lost."""
     while True:
-        await asyncio.sleep(_MODEL_POLL_SECONDS if resources.models.active else 2)
+        await asyncio.sleep(_POLL_SECONDS if resources.models.active else 2)
         await resources.models.try_refresh()
 
 
 async def _poll_merchandising(resources: ServingResources) -> None:
-    """As with the model: for what the event log could not deliver."""
+    """As for the model."""
     while True:
-        await asyncio.sleep(_MERCHANDISING_POLL_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         await resources.merchandising.try_refresh()

@@ -10,10 +10,11 @@ from shop.store import database as mongo
 from shop.store import redis
 from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
+from shop.store.corrections import CorrectionStore
 from shop.store.event_log import BLOCK_SECONDS, EventLog
-from shop.store.exclusions import ExclusionStore
-from shop.store.explanations import ExplanationStore, InsightStore
+from shop.store.explanations import ExplanationStore
 from shop.store.feedback import FeedbackStore
+from shop.store.insights import InsightStore
 from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
 from shop.store.keys import Keys
@@ -46,7 +47,7 @@ class Stores:
     users: UserStore
     catalog: CatalogStore
     interactions: InteractionStore
-    exclusions: ExclusionStore
+    corrections: CorrectionStore
     sessions: SessionStore
     explanations: ExplanationStore
     insights: InsightStore
@@ -86,7 +87,7 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         users=UserStore(database),
         catalog=CatalogStore(database),
         interactions=InteractionStore(database),
-        exclusions=ExclusionStore(database, insights, audit),
+        corrections=CorrectionStore(database, insights, audit),
         sessions=SessionStore(client, keys),
         explanations=ExplanationStore(database, client, keys),
         insights=insights,

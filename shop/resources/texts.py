@@ -10,9 +10,11 @@ from shop.resources.stores import open_stores
 from shop.services.budgets import BudgetService
 from shop.services.catalog import CatalogService
 from shop.services.events import EventHub
+from shop.services.explanation_writing import ExplanationWriting
 from shop.services.explanations import ExplanationService
 from shop.services.insights import InsightService
 from shop.services.jobs import JobService
+from shop.services.profiles import ProfileService
 from shop.services.usage import UsageService
 from shop.services.users import UserService
 
@@ -34,6 +36,7 @@ class TextResources:
     catalog: CatalogService
     jobs: JobService
     explanations: ExplanationService
+    explanation_writing: ExplanationWriting
     insights: InsightService
     budgets: BudgetService
     usage: UsageService
@@ -52,12 +55,12 @@ def text_resources(settings: Settings, stores: Stores) -> TextResources:
         users=UserService(stores.users, hub, settings),
         catalog=catalog,
         jobs=JobService(stores.jobs, stores.queue, hub),
-        explanations=ExplanationService(stores.explanations, stores.queue, catalog, settings.llm, usage),
+        explanations=ExplanationService(stores.explanations, stores.queue, catalog, settings.llm, usage, budgets),
+        explanation_writing=ExplanationWriting(stores.explanations, stores.users, catalog, hub),
         insights=InsightService(
             stores.insights,
             stores.users,
-            stores.interactions,
-            stores.exclusions,
+            ProfileService(stores.users, stores.interactions, stores.corrections, catalog),
             catalog,
             stores.queue,
             hub,

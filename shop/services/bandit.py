@@ -15,7 +15,7 @@ import structlog
 
 from scoring.exploration.bandit import BanditState, credit, forget, update
 from scoring.exploration.features import unpack_rows
-from scoring.types import EventType
+from shop.entities.interactions import REWARDED
 from shop.errors import UnavailableError
 from shop.store.bandit import StoredBandit
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from shop.store.recommendation_log import RecommendationLog
 
 _log = structlog.get_logger(__name__)
-# A view is no reward: some pages report one for whatever they display.
-REWARDED = frozenset({EventType.CLICK, EventType.LIKE, EventType.PURCHASE})
 _TURN_SECONDS = 0.5
 _READ_SECONDS = 2.0
 _SAVE_SECONDS = 30.0
@@ -48,9 +46,9 @@ class _Click:
 
 
 class BanditService:
-    """`state` is at most a few seconds old, and reading it waits for nobody.
+    """`state` is at most a few seconds old, and reading it never waits.
 
-    Every place of a list counts as an impression without reward when it is shown; the first click, like or purchase of
+    Every item of a list counts as an impression without reward when it is shown; the first click, like or purchase of
     its product that names the list adds the reward. Updates are summed up in memory, where they take no more room the
     longer Redis is away, and added to the shared sums in batches.
     """
@@ -58,7 +56,7 @@ class BanditService:
     def __init__(self, store: BanditStore, log: RecommendationLog, half_life_days: float) -> None:
         self._store = store
         self._recommendation_log = log
-        self._half_life = half_life_days * 86_400
+        self._half_life_seconds = half_life_days * 86_400
         self._known: StoredBandit | None = None
         self._state: BanditState | None = None
         self._shown: deque[bytes] = deque()
@@ -84,7 +82,7 @@ class BanditService:
             self._fold()
 
     def acted(self, interactions: Sequence[Interaction]) -> None:
-        """Credits the lists that these events name; never waits. An event told twice is credited once.
+        """Credits the lists that these events name; never waits. An event sent twice is credited once.
 
         While MongoDB is away clicks wait; the oldest beyond a bound are dropped and counted.
         """
@@ -164,7 +162,9 @@ class BanditService:
         for _ in range(min(len(self._clicks), most)):
             click = self._clicks.popleft()
             try:
-                features = await self._recommendation_log.claim_reward(click.list_id, click.actor_key, click.product_id)
+                features = await self._recommendation_log.mark_rewarded(
+                    click.list_id, click.actor_key, click.product_id
+                )
             except UnavailableError:
                 self._clicks.extendleft([click, *early])
                 raise
@@ -187,7 +187,7 @@ class BanditService:
 
     async def _add(self, batch_id: str, increment: BanditState) -> None:
         """What Redis has acknowledged is known here from then on, so that it can be put back if Redis loses it."""
-        while (stored := await self._store.add(batch_id, increment, self._half_life)) is None:
+        while (stored := await self._store.add(batch_id, increment, self._half_life_seconds)) is None:
             await self._restore()
         self._known = stored
 
@@ -206,7 +206,7 @@ class BanditService:
             stored = await self._store.read()
         if stored is not None:
             self._known = stored
-            self._state = forget(stored.state, 0.5 ** (max(time.time() - stored.at, 0.0) / self._half_life))
+            self._state = forget(stored.state, 0.5 ** (max(time.time() - stored.at, 0.0) / self._half_life_seconds))
             _ = self._state.posterior  # worked out here, not in the next request
         self._read_at = time.monotonic()
 

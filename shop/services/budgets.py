@@ -1,4 +1,4 @@
-"""Daily budgets of the language models, shared by all workers: asked before each call, settled after it."""
+"""Daily budgets of the language models, shared by all workers: reserved before each call, settled after it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Reservation:
 
 
 class BudgetService:
-    """What is reserved counts as spent, so that workers who ask at the same time pass the limit by one call at most."""
+    """What is reserved counts as spent, so that concurrent workers pass the limit by one call at most."""
 
     def __init__(
         self, spent: SpentStore, usage: UsageStore, llm: LlmSettings, today: Callable[[], date] = utc_today
@@ -57,7 +57,7 @@ class BudgetService:
         self._polls = bool(self._limits) and llm.provider != "template"
         self._today = today
         self._exhausted: tuple[date, frozenset[Purpose]] = (date.min, frozenset())
-        self._told: dict[Purpose, date] = {}
+        self._warned: dict[Purpose, date] = {}
         self._worker: asyncio.Task[None] | None = None
 
     async def reserve(
@@ -66,7 +66,7 @@ class BudgetService:
         """Leave for a call that takes this many tokens at most; None when today's budget is used up.
 
         A model without a price gets none under a limit, except one's own. Raises UnavailableError when there is a
-        limit and what was spent cannot be read: better no call than one that nobody counts.
+        limit and what was spent cannot be read: better no call than one that is not counted.
         """
         day, limit, price = self._today(), self._limits.get(purpose), self._prices.get(model)
         if limit is None or (price is None and source is TextSource.LOCAL):
@@ -80,7 +80,7 @@ class BudgetService:
             await self._begin(purpose, day)
             granted = await self._spent.reserve(purpose, day, micros, limit)
         if not granted:
-            self._tell(purpose, day)
+            self._warn(purpose, day)
         return Reservation(purpose, day, micros) if granted else None
 
     async def settle(self, reservation: Reservation, cost_micros: int) -> None:
@@ -93,7 +93,7 @@ class BudgetService:
             _log.warning("llm_budget_unsettled", purpose=reservation.purpose, reason=error.message)
 
     def exhausted(self, purpose: Purpose) -> bool:
-        """Whether today's budget was used up a second ago; asks nobody. False unless a model writes and `start` ran."""
+        """Whether today's budget was used up a second ago; from memory. False unless a model writes and `start` ran."""
         day, purposes = self._exhausted
         return purpose in purposes and day == self._today()
 
@@ -132,9 +132,9 @@ class BudgetService:
                 _log.debug("llm_budget_unknown", reason=error.message)
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _tell(self, purpose: Purpose, day: date) -> None:
-        if self._told.get(purpose) != day:
-            self._told[purpose] = day
+    def _warn(self, purpose: Purpose, day: date) -> None:
+        if self._warned.get(purpose) != day:
+            self._warned[purpose] = day
             _log.warning("llm_budget_used_up", purpose=purpose, hint="The template writes until midnight UTC.")
 
     async def _used(self, purpose: Purpose) -> int:

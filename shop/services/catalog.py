@@ -29,7 +29,7 @@ _REMEMBERED_CHANGES = 10_000
 
 
 class CatalogService:
-    """Keeps up to `capacity` products in memory; the event log tells when one has changed."""
+    """Keeps up to `capacity` products in memory until the event log says that one has changed."""
 
     def __init__(self, store: CatalogStore, hub: EventHub, capacity: int) -> None:
         self._store = store
@@ -42,6 +42,7 @@ class CatalogService:
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
+        self._category_names: dict[str, str] = {}
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
@@ -62,7 +63,7 @@ class CatalogService:
         except UnavailableError:
             _log.warning("catalog_warm_stopped", loaded=loaded)
             return
-        gc.freeze()  # these stay: the collector need not walk them again and again
+        gc.freeze()  # these stay: the garbage collector need not scan them again and again
         _log.info("catalog_warm", products=loaded, seconds=round(time.monotonic() - started, 2))
 
     async def get_many(self, ids: Iterable[str]) -> dict[str, Product]:
@@ -78,7 +79,7 @@ class CatalogService:
         if missing:
             changes = self._changes
             loaded = await self._store.get_many(list(missing))
-            if changes == self._changes:  # else what was read may be older than what an event told of
+            if changes == self._changes:  # else what was read may be older than a change that an event announced
                 for product in loaded.values():
                     self._keep(product)
             found |= loaded
@@ -123,25 +124,37 @@ class CatalogService:
 
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
-        if not self._categories_are_fresh():
-            async with self._reading_categories:  # a page of products asks for them many times at once
-                if not self._categories_are_fresh():
-                    await self._read_categories()
+        await self._freshen_categories()
         return self._categories
+
+    async def category_names(self) -> dict[str, str]:
+        """Their names by id, as old as `categories`."""
+        await self._freshen_categories()
+        return self._category_names
+
+    async def _freshen_categories(self) -> None:
+        if self._categories_are_fresh():
+            return
+        async with self._reading_categories:  # a page of products needs them many times at once
+            if not self._categories_are_fresh():
+                await self._read_categories()
 
     def _categories_are_fresh(self) -> bool:
         return time.monotonic() - self._categories_read_at < _CATEGORIES_SECONDS
 
     async def _read_categories(self) -> None:
         try:
-            self._categories = {category.id: category for category in await self._store.categories()}
+            categories = await self._store.categories()
         except UnavailableError:
             if not self._categories:
                 raise
+        else:
+            self._categories = {category.id: category for category in categories}
+            self._category_names = {category.id: category.name for category in categories}
         self._categories_read_at = time.monotonic()
 
     async def upsert(self, products: Sequence[Product]) -> list[Product]:
-        """Creates or replaces products and tells subscribers. Raises BadInputError for an unknown category."""
+        """Creates or replaces products and announces them. Raises BadInputError for an unknown category."""
         known = await self.categories()
         for product in products:
             unknown = [id_ for id_ in product.category_path if id_ not in known]
@@ -159,7 +172,7 @@ class CatalogService:
         return stamped
 
     async def announce_import(self, changed_ids: Sequence[str]) -> None:
-        """Tells every process that the database was changed behind its back, and subscribers what changed."""
+        """Announces a change of the database by another program: to every process, and to subscribers what changed."""
         await self._hub.publish([Event(Topic.DATA_IMPORTED, "")])
         await self._announce(changed_ids)
 
@@ -167,7 +180,7 @@ class CatalogService:
         await self._hub.publish([Event(Topic.PRODUCT_UPDATED, id_, {"change": "UPDATED"}) for id_ in product_ids])
 
     def forget_all(self) -> None:
-        """Drops all that is held in memory."""
+        """Drops all that is in memory."""
         self._changes += 1
         self._imports += 1
         self._cache.clear()

@@ -1,4 +1,4 @@
-"""Shoppers correct what lists and insights rest on: "that was a gift"."""
+"""Shoppers correct their own history, on which lists and insights rest: "that was a gift"."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from shop.entities.users import Actor
 from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
-    from shop.entities.exclusions import InsightEdit
+    from collections.abc import Sequence
+
+    from shop.entities.corrections import Correction
     from shop.entities.explanations import Insight
     from shop.entities.users import User
     from shop.services.events import EventHub
     from shop.services.explanations import ExplanationService
     from shop.services.history import HistoryService
     from shop.services.insights import InsightService
-    from shop.store.exclusions import ExclusionStore
+    from shop.store.corrections import CorrectionStore
     from shop.store.interactions import InteractionStore
     from shop.store.sessions import SessionStore
 
@@ -39,79 +41,84 @@ class Corrected:
 class CorrectionService:
     def __init__(
         self,
+        store: CorrectionStore,
         interactions: InteractionStore,
-        exclusions: ExclusionStore,
         sessions: SessionStore,
         history: HistoryService,
         explanations: ExplanationService,
         insights: InsightService,
         hub: EventHub,
     ) -> None:
+        self._store = store
         self._interactions = interactions
-        self._exclusions = exclusions
         self._sessions = sessions
         self._history = history
         self._explanations = explanations
         self._insights = insights
         self._hub = hub
 
-    async def edit(self, user: User, edit: InsightEdit) -> Corrected | list[Problem]:
-        """Leaves the user's own events out, or lets them count again: all of the edit, or with a problem nothing.
+    async def edit(self, user: User, correction: Correction) -> Corrected | list[Problem]:
+        """Leaves the user's own events out, or lets them count again: all of the correction, or with a problem nothing.
 
-        What was asked for before changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
+        A correction that was made before changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
         """
         actor = Actor(user_id=user.id)
-        own = await self._interactions.products_of(actor, (*edit.exclude_interactions, *edit.include_interactions))
-        of_products = await self._interactions.with_products(actor, edit.exclude_products)
-        excluded = of_products | {id_: own[id_] for id_ in edit.exclude_interactions if id_ in own}
-        if problems := _problems(edit, own, of_products, excluded):
+        named = (*correction.exclude_interactions, *correction.include_interactions)
+        own = await self._interactions.products_of(actor, named)
+        of_products = await self._interactions.with_products(actor, correction.exclude_products)
+        excluded = of_products | {id_: own[id_] for id_ in correction.exclude_interactions if id_ in own}
+        if problems := _problems(correction, own, of_products, excluded):
             return problems
-        if await self._exclusions.change(actor, user, excluded, edit.include_interactions, edit):
+        if await self._store.apply(actor, user, excluded, correction.include_interactions, correction):
             await self._freshen(actor)
             insight = await self._insights.rewrite(user)
         else:
             insight = await self._insights.get(user)
-        return Corrected(insight, len(await self._exclusions.of(actor)))
+        return Corrected(insight, len(await self._store.excluded_of(actor)))
+
+    async def excluded(self, interaction_ids: Sequence[str]) -> set[str]:
+        """Those of these events that do not count."""
+        return await self._store.excluded_among(interaction_ids)
 
     async def _freshen(self, actor: Actor) -> None:
-        """Tells every process and open page. The truth is stored: a failure here only delays."""
+        """Informs every process and open page. The correction is stored: a failure here only delays its effect."""
         self._history.forget(actor.key)
         try:
             await self._sessions.mark(actor.key)
             await self._explanations.forget_evidence(actor)
             await self._hub.publish([Event(Topic.HISTORY_CORRECTED, actor.key)])
         except UnavailableError as error:
-            _log.warning("correction_not_told", reason=str(error))
+            _log.warning("correction_not_published", reason=str(error))
 
 
 def _problems(
-    edit: InsightEdit, own: dict[str, str], of_products: dict[str, str], excluded: dict[str, str]
+    correction: Correction, own: dict[str, str], of_products: dict[str, str], excluded: dict[str, str]
 ) -> list[Problem]:
-    if not (edit.exclude_interactions or edit.exclude_products or edit.include_interactions):
+    if not (correction.exclude_interactions or correction.exclude_products or correction.include_interactions):
         return [Problem("excludeInteractionIds", "REQUIRED", "Name at least one event or product.")]
     known = set(of_products.values())
     events = {
-        "excludeInteractionIds": edit.exclude_interactions,
-        "includeInteractionIds": edit.include_interactions,
+        "excludeInteractionIds": correction.exclude_interactions,
+        "includeInteractionIds": correction.include_interactions,
     }
     found = [
-        Problem(f"{field}.{place}", "NOT_FOUND", "You have no such event.")
+        Problem(f"{field}.{index}", "NOT_FOUND", "You have no such event.")
         for field, ids in events.items()
-        for place, id_ in enumerate(ids)
+        for index, id_ in enumerate(ids)
         if id_ not in own
     ]
     found += [
-        Problem(f"excludeProductIds.{place}", "NOT_FOUND", f"You did nothing with the product {id_!r}.")
-        for place, id_ in enumerate(edit.exclude_products)
+        Problem(f"excludeProductIds.{index}", "NOT_FOUND", f"You did nothing with the product {id_!r}.")
+        for index, id_ in enumerate(correction.exclude_products)
         if id_ not in known
     ]
     found += [
-        Problem(f"includeInteractionIds.{place}", "INVALID", "The same event cannot be left out and count again.")
-        for place, id_ in enumerate(edit.include_interactions)
+        Problem(f"includeInteractionIds.{index}", "INVALID", "The same event cannot be left out and count again.")
+        for index, id_ in enumerate(correction.include_interactions)
         if id_ in excluded
     ]
     if len(excluded) > MAX_EVENTS:
         found.append(Problem("excludeProductIds", "LIMIT", f"At most {MAX_EVENTS:,} events at once; name fewer."))
-    if len(edit.note or "") > MAX_NOTE:
+    if len(correction.note or "") > MAX_NOTE:
         found.append(Problem("note", "TOO_LONG", f"A note has {MAX_NOTE} characters at most."))
     return found

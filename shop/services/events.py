@@ -26,7 +26,7 @@ Interest = tuple["Topic", str | None]  # a topic, and the one subject that matte
 
 
 class EventHub:
-    """Publishes to the log, and hands each event to whoever asked for its topic and subject."""
+    """Publishes to the log, and delivers each event to the subscribers of its topic and subject."""
 
     def __init__(self, log: EventLog) -> None:
         self._event_log = log
@@ -36,7 +36,7 @@ class EventHub:
         self._last: str | None = None
 
     def listen(self, topic: Topic, listener: Callable[[Event], Awaitable[None]]) -> None:
-        """Registers a part of this process that must hear of a topic; call before start()."""
+        """Registers a callback for every event of a topic; call before start()."""
         self._listeners.append((topic, listener))
 
     async def publish(self, events: Sequence[Event]) -> None:

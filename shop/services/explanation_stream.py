@@ -45,7 +45,7 @@ class ExplanationStream:
         Raises NotRecommendedError without evidence to write it from, UnavailableError when it does not come.
         """
         start = self._hub.newest_id
-        wanted = await self._explanations.wanted(actor, product_id)
+        wanted = await self._explanations.current(actor, product_id)
         if wanted is None:
             raise NotRecommendedError(product_id)
         if wanted.status is not TextStatus.PENDING:

@@ -13,27 +13,28 @@ import structlog
 from scoring.types import ReasonKind
 from shop.bounded import BoundedDict
 from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
-from shop.entities.usage import Lookups
+from shop.entities.usage import Lookups, Purpose
 from shop.errors import UnavailableError
 from shop.jobs import ExplainItem, ExplainList, JobQueue, StreamExplanation
+from shop.services.template_texts import template_texts
 from shop.texts.facts import DATED, elapsed
-from shop.texts.instant import write_now
 from shop.texts.wording import text_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
     from shop.entities.users import Actor
+    from shop.services.budgets import BudgetService
     from shop.services.catalog import CatalogService
     from shop.services.usage import UsageService
     from shop.settings import LlmSettings
     from shop.store.explanations import ExplanationStore
 
 _log = structlog.get_logger(__name__)
-_CLAIM_SECONDS = 60
+_RESERVED_SECONDS = 60
 _CAPACITY = 100_000
-_EXACT = 5  # counts up to this are told apart
+_EXACT = 5  # counts up to this are distinguished
 _STEP = 1.5  # larger ones when they differ by about this factor
 
 
@@ -48,82 +49,96 @@ class WantedExplanation:
 
 class ExplanationService:
     def __init__(
-        self, store: ExplanationStore, queue: JobQueue, catalog: CatalogService, llm: LlmSettings, usage: UsageService
+        self,
+        store: ExplanationStore,
+        queue: JobQueue,
+        catalog: CatalogService,
+        llm: LlmSettings,
+        usage: UsageService,
+        budgets: BudgetService,
     ) -> None:
         self._store = store
         self._queue = queue
         self._catalog = catalog
         self._usage = usage
+        self._budgets = budgets
         self._ready: BoundedDict[str, Explanation] = BoundedDict(_CAPACITY)
         self._by_template = not llm.chain
         model = {"anthropic": llm.anthropic_model, "openai": llm.openai_model, "local": llm.local_model}
         self._writer = f"{llm.provider}:{model.get(llm.provider, '')}:{TEXT_VERSION}"
 
-    def claim(self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str) -> WantedExplanation:
+    @property
+    def budget_exhausted(self) -> bool:
+        """Whether today's budget is used up, so that the template writes."""
+        return self._budgets.exhausted(Purpose.EXPLAIN)
+
+    def identify(
+        self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str
+    ) -> WantedExplanation:
         """The key hashes shopper, product, language, writer and version, and of the evidence what matters."""
         facts = [_material(item) for item in evidence]
         parts = [actor.key, product_id, text_language(language), self._writer, facts]
         return WantedExplanation(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
 
     async def lookup(
-        self, actor: Actor, language: str, claims: Sequence[WantedExplanation], *, order: bool = True
+        self, actor: Actor, language: str, wanted: Sequence[WantedExplanation]
     ) -> tuple[dict[str, Explanation], bool]:
         """Explanations by key, and whether those that are still to be written are on order.
 
-        What is not there yet is written by the template at once when no model is set, or none can be asked; else it
+        What is not there yet is written by the template at once when no model is set, or it cannot be ordered; else it
         is PENDING, or STALE when a text of the same reasons with older numbers is there.
         Never raises for a lost database and never waits for a model.
         """
         language = text_language(language)
-        found = {claim.key: ready for claim in claims if (ready := self._ready.get(claim.key)) is not None}
+        found = {item.key: ready for item in wanted if (ready := self._ready.get(item.key)) is not None}
         self._usage.looked_up(Lookups(memory=len(found)))
-        missing = [claim for claim in claims if claim.key not in found]
+        missing = [item for item in wanted if item.key not in found]
         if not missing:
             return found, True
-        texts, complete = await self._read([claim.key for claim in missing])
+        texts, complete = await self._read([item.key for item in missing])
         # A failed one is of a product that was gone; in a list it is back.
         found |= {key: text for key, text in texts.items() if text.status is not TextStatus.FAILED}
-        missing = [claim for claim in missing if claim.key not in found]
-        ordered = not missing or (complete and (not order or await self._ordered(actor, language, missing)))
+        missing = [item for item in missing if item.key not in found]
+        ordered = not missing or (complete and await self._ordered(actor, language, missing))
         if self._by_template or not ordered:
             found |= await self._written_now(actor, language, missing)
         elif missing:
             found |= await self._stale(actor, language, missing)
-        for claim in missing:
-            found.setdefault(claim.key, _explanation(actor, language, claim))
+        for item in missing:
+            found.setdefault(item.key, _explanation(actor, language, item))
         return found, ordered
 
     async def latest(self, actor: Actor, product_id: str) -> Explanation | None:
         return await self._store.latest(actor.key, product_id)
 
-    async def wanted(self, actor: Actor, product_id: str) -> Explanation | None:
+    async def current(self, actor: Actor, product_id: str) -> Explanation | None:
         """The explanation of a product that the actor's lists have shown: finished, or PENDING, whether it is on order
         or not. None without evidence to write it from. Raises UnavailableError."""
         found = await self._shown(actor, product_id)
         if found is None:
             return None
-        language, claim = found
-        return await self.by_key(claim.key) or _explanation(actor, language, claim)
+        language, item = found
+        return await self.by_key(item.key) or _explanation(actor, language, item)
 
     async def request(self, actor: Actor, product_id: str) -> Explanation | None:
-        """As `wanted`, and on order unless it is READY: again, if it FAILED.
+        """As `current`, and on order unless it is READY: again, if it FAILED.
 
         Raises UnavailableError when it cannot be ordered.
         """
         found = await self._shown(actor, product_id)
         if found is None:
             return None
-        language, claim = found
-        known = await self.by_key(claim.key)
+        language, item = found
+        known = await self.by_key(item.key)
         if known is not None and known.status is TextStatus.FAILED:
-            await self._store.discard(claim.key)
-        texts, ordered = await self.lookup(actor, language, [claim])
+            await self._store.discard(item.key)
+        texts, ordered = await self.lookup(actor, language, [item])
         if not ordered:
             raise UnavailableError("The queue of texts")
-        return texts[claim.key]
+        return texts[item.key]
 
     async def _shown(self, actor: Actor, product_id: str) -> tuple[str, WantedExplanation] | None:
-        """Language and claim of what the actor's lists have shown last."""
+        """Language, and the explanation of what the actor's lists have shown last."""
         found = await self._store.recall(actor.key, product_id)
         if found is None:
             shown = await self._store.latest(actor.key, product_id)
@@ -131,7 +146,7 @@ class ExplanationService:
                 return None
             found = shown.language, shown.evidence
         language, evidence = found
-        return language, self.claim(actor, product_id, evidence, language)
+        return language, self.identify(actor, product_id, evidence, language)
 
     async def forget_evidence(self, actor: Actor) -> None:
         """What was shown so far is no evidence any more. Raises UnavailableError."""
@@ -143,7 +158,7 @@ class ExplanationService:
         Raises UnavailableError.
         """
         item = ExplainItem(wanted.key, wanted.product_id, wanted.evidence)
-        await self._store.claim([wanted.key], _CLAIM_SECONDS)
+        await self._store.reserve([wanted.key], _RESERVED_SECONDS)
         job = StreamExplanation(wanted.actor_key, wanted.language, item)
         await self._queue.enqueue(job, job_id=f"stream:{wanted.key}")
 
@@ -152,7 +167,7 @@ class ExplanationService:
         return self._ready.get(key) or (await self._read([key]))[0].get(key)
 
     async def _read(self, keys: list[str]) -> tuple[dict[str, Explanation], bool]:
-        """What Redis or else MongoDB holds, and whether both could be asked."""
+        """What Redis or else MongoDB holds, and whether both answered."""
         complete = True
         found: dict[str, Explanation] = {}
         try:
@@ -178,25 +193,23 @@ class ExplanationService:
         self, actor: Actor, language: str, missing: list[WantedExplanation]
     ) -> dict[str, Explanation]:
         """The template's texts. They are not kept: the worker's are, which are on order or will be."""
-        texts = await write_now(self._catalog, {claim.product_id: claim.evidence for claim in missing}, language)
+        texts = await template_texts(self._catalog, {item.product_id: item.evidence for item in missing}, language)
         return {
-            claim.key: replace(
-                _explanation(actor, language, claim), status=TextStatus.READY, text=texts[claim.product_id]
-            )
-            for claim in missing
-            if claim.product_id in texts
+            item.key: replace(_explanation(actor, language, item), status=TextStatus.READY, text=texts[item.product_id])
+            for item in missing
+            if item.product_id in texts
         }
 
     async def _stale(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> dict[str, Explanation]:
         """Earlier texts whose every reason still holds, if with another number."""
         try:
-            earlier = await self._store.previous(actor.key, language, [claim.product_id for claim in missing])
+            earlier = await self._store.previous(actor.key, language, [item.product_id for item in missing])
         except UnavailableError:
             return {}
         return {
-            claim.key: replace(text, status=TextStatus.STALE)
-            for claim in missing
-            if (text := earlier.get(claim.product_id)) and _subjects(text.evidence) <= _subjects(claim.evidence)
+            item.key: replace(text, status=TextStatus.STALE)
+            for item in missing
+            if (text := earlier.get(item.product_id)) and _subjects(text.evidence) <= _subjects(item.evidence)
         }
 
     async def _ordered(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> bool:
@@ -209,10 +222,8 @@ class ExplanationService:
 
     async def _order(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> None:
         """One job for all items that nobody else has ordered; if it cannot be put, others may order them again."""
-        ours = set(await self._store.claim([claim.key for claim in missing], _CLAIM_SECONDS))
-        items = tuple(
-            ExplainItem(claim.key, claim.product_id, claim.evidence) for claim in missing if claim.key in ours
-        )
+        ours = set(await self._store.reserve([item.key for item in missing], _RESERVED_SECONDS))
+        items = tuple(ExplainItem(item.key, item.product_id, item.evidence) for item in missing if item.key in ours)
         if not items:
             return
         self._usage.looked_up(Lookups(ordered=len(items)))
@@ -226,8 +237,8 @@ class ExplanationService:
             raise
 
 
-def _explanation(actor: Actor, language: str, claim: WantedExplanation) -> Explanation:
-    return Explanation(claim.key, actor.key, claim.product_id, TextStatus.PENDING, claim.evidence, language)
+def _explanation(actor: Actor, language: str, item: WantedExplanation) -> Explanation:
+    return Explanation(item.key, actor.key, item.product_id, TextStatus.PENDING, item.evidence, language)
 
 
 def _material(evidence: Evidence) -> list[object]:
@@ -237,7 +248,7 @@ def _material(evidence: Evidence) -> list[object]:
     """
     dated = evidence.kind in DATED and evidence.value is not None
     value = elapsed(evidence.value or 0) if dated else _size(evidence.value)
-    if evidence.kind is ReasonKind.DUE_AGAIN:  # told is the rhythm, not the days that are left
+    if evidence.kind is ReasonKind.DUE_AGAIN:  # the text states the interval, not the days that are left
         value = None
     return [evidence.kind.value, evidence.product_id, evidence.label, _size(evidence.count), value]
 

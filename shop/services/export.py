@@ -1,7 +1,7 @@
 """The training data set on disk: the store's products and interactions as columns, written and read in chunks.
 
 A chunk is a file that is there whole or not at all, and names the last row it holds, so an export that was interrupted
-goes on from its last chunk. Shoppers, products and orders are written as 64-bit hashes of their ids: whoever writes
+goes on from its last chunk. Shoppers, products and orders are written as 64-bit hashes of their ids: the writer
 keeps no table of them, and a shopper has the same key in every export. (Among a million ids, two share a hash with a
 probability of 3 in 100 million.)
 """
@@ -65,9 +65,9 @@ async def export(
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / _COMPLETE).exists():
         return
-    tell = progress or _nobody
-    await _export_products(products, folder, tell)
-    await _export_interactions(interactions, folder, until, tell)
+    report = progress or _ignore
+    await _export_products(products, folder, report)
+    await _export_interactions(interactions, folder, until, report)
     (folder / _COMPLETE).touch()
 
 
@@ -111,8 +111,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         return {name: archive[name] for name in archive.files}
 
 
-async def _nobody(_stage: str, _fraction: float) -> None:
-    """Progress that nobody follows."""
+async def _ignore(_stage: str, _fraction: float) -> None:
+    """For an export whose progress is not shown."""
 
 
 def _chunks(folder: Path, kind: str) -> list[Path]:
@@ -134,11 +134,11 @@ def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray
     return {f"{prefix}_{name}": values for name, values in arrays.items()}
 
 
-async def _export_products(store: CatalogStore, folder: Path, tell: Progress) -> None:
+async def _export_products(store: CatalogStore, folder: Path, report: Progress) -> None:
     chunks = _chunks(folder, _PRODUCTS)
     number = len(chunks)
     batch: list[Product] = []
-    await tell("Reading products", 0.0)
+    await report("Reading products", 0.0)
     async for product in store.all(after=_last_id(chunks)):
         batch.append(product)
         if len(batch) == PRODUCTS_PER_CHUNK:
@@ -220,11 +220,11 @@ class _Rows:
         }
 
 
-async def _export_interactions(store: InteractionStore, folder: Path, until: datetime | None, tell: Progress) -> None:
+async def _export_interactions(store: InteractionStore, folder: Path, until: datetime | None, report: Progress) -> None:
     chunks = _chunks(folder, _INTERACTIONS)
     number, rows, last = len(chunks), _Rows(), ""
     total = max(1, await store.estimated_count())
-    await tell("Reading interactions", min(1.0, number * INTERACTIONS_PER_CHUNK / total))
+    await report("Reading interactions", min(1.0, number * INTERACTIONS_PER_CHUNK / total))
     async for id_, actor_key, product_id, type_, at, quantity, order_id in store.export(_last_id(chunks), until):
         order = _NO_ORDER if order_id is None else key_of(order_id)
         rows.codes.extend((key_of(actor_key), key_of(product_id), order))
@@ -235,10 +235,10 @@ async def _export_interactions(store: InteractionStore, folder: Path, until: dat
         if len(rows) == INTERACTIONS_PER_CHUNK:
             await asyncio.to_thread(_write_chunk, folder, _INTERACTIONS, number, last, rows.columns())
             number, rows = number + 1, _Rows()
-            await tell("Reading interactions", min(1.0, number * INTERACTIONS_PER_CHUNK / total))
+            await report("Reading interactions", min(1.0, number * INTERACTIONS_PER_CHUNK / total))
     if rows:
         await asyncio.to_thread(_write_chunk, folder, _INTERACTIONS, number, last, rows.columns())
-    await tell("Reading interactions", 1.0)
+    await report("Reading interactions", 1.0)
 
 
 def in_time_order(
@@ -246,14 +246,14 @@ def in_time_order(
 ) -> Interactions:
     """By time, then user, item, event and order. `table` has the columns user, item, event and order."""
     users, items, events, orders = (np.ascontiguousarray(column) for column in table.T)
-    place = np.lexsort((orders, events, items, users, times))
+    order = np.lexsort((orders, events, items, users, times))
     return Interactions(
-        users=users[place],
-        items=items[place],
-        events=events[place].astype(np.int8),
-        times=times[place],
-        quantities=quantities[place],
-        orders=orders[place].astype(np.int64),
+        users=users[order],
+        items=items[order],
+        events=events[order].astype(np.int8),
+        times=times[order],
+        quantities=quantities[order],
+        orders=orders[order].astype(np.int64),
         n_users=n_users,
     )
 
@@ -263,7 +263,7 @@ def _join(folder: Path, joined: Path, product_keys: list[int]) -> None:
     chunks = [read_arrays(path) for path in _chunks(folder, _INTERACTIONS)]
     columns = {name: np.concatenate([_EMPTY[name], *(chunk[name] for chunk in chunks)]) for name in _COLUMNS}
     del chunks
-    items = _places(columns["items"], np.array(product_keys, dtype=np.uint64))
+    items = _positions(columns["items"], np.array(product_keys, dtype=np.uint64))
     kept = items >= 0
     columns = {name: column[kept] for name, column in columns.items()}
     keys, users = np.unique(columns["users"], return_inverse=True)
@@ -284,14 +284,14 @@ def _join(folder: Path, joined: Path, product_keys: list[int]) -> None:
 _EMPTY: dict[str, NDArray[Any]] = _Rows().columns()
 
 
-def _places(wanted: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """Where each key stands among `keys`, -1 for those that are not there."""
+def _positions(wanted: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """The position of each key among `keys`, -1 for those that are not there."""
     if not len(keys):
         return np.full(len(wanted), -1, dtype=np.int32)
     order = np.argsort(keys)
     spots = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-    places: NDArray[np.int32] = np.where(keys[order][spots] == wanted, order[spots], -1).astype(np.int32)
-    return places
+    positions: NDArray[np.int32] = np.where(keys[order][spots] == wanted, order[spots], -1).astype(np.int32)
+    return positions
 
 
 def _mapped(path: Path) -> NDArray[Any]:

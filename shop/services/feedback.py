@@ -1,4 +1,4 @@
-"""Feedback: what shoppers say of explanations, and a report on what explanations do."""
+"""Feedback: ratings of explanations by shoppers, and a report on what explanations bring about."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class FeedbackService:
             if source is not None:
                 shown[name] = shown.get(name, 0) + count
         rated = [RatingRow(name, shown.get(name, 0), *ratings.get(name, (0, 0))) for name in shown | ratings]
-        clicked = [ClickRow(*place, count, clicks.get(place, 0)) for place, count in impressions.items()]
+        clicked = [ClickRow(*shown_with, count, clicks.get(shown_with, 0)) for shown_with, count in impressions.items()]
         return ExplanationReport(
             tuple(sorted(rated, key=lambda row: (-row.ratings, -row.shown, row.group or ""))),
             tuple(sorted(clicked, key=lambda row: (-row.impressions, row.source or "", row.group or ""))),

@@ -14,6 +14,7 @@ from scoring.types import EVENT_CODES, EventType, History
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
+from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
     from shop.entities.users import Actor
     from shop.services.events import EventHub
     from shop.services.models import ActiveModel
-    from shop.store.exclusions import ExclusionStore
+    from shop.store.corrections import CorrectionStore
     from shop.store.interactions import InteractionStore
     from shop.store.sessions import Session, SessionEvent, SessionStore
 
 _BASE_SECONDS = 600
 _BASE_SECONDS_WITHOUT_SESSIONS = 3
-_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
 _CAPACITY = 5_000
 
 _CODES = {event.value: code for event, code in EVENT_CODES.items()}
@@ -59,7 +59,7 @@ class HistoryService:
     def __init__(
         self,
         interactions: InteractionStore,
-        exclusions: ExclusionStore,
+        corrections: CorrectionStore,
         sessions: SessionStore,
         hub: EventHub,
         limit: int,
@@ -67,7 +67,7 @@ class HistoryService:
         hub.listen(Topic.DATA_IMPORTED, self._on_import)
         hub.listen(Topic.HISTORY_CORRECTED, self._on_correction)
         self._interactions = interactions
-        self._exclusions = exclusions
+        self._corrections = corrections
         self._sessions = sessions
         self._limit = limit
         self._entries: BoundedDict[tuple[str, str], _Entry] = BoundedDict(_CAPACITY)
@@ -90,12 +90,12 @@ class HistoryService:
         return replace(entry.known, session_missing=True) if head is None else entry.known
 
     def forget(self, actor_key: str) -> None:
-        """Reads the actor's past anew next time; for when the session state could not be told."""
+        """Reads the actor's past anew next time; for when the session state could not be updated."""
         for key in [key for key in self._entries if key[1] == actor_key]:
             self._entries.pop(key, None)
 
     async def _on_correction(self, event: Event) -> None:
-        """The session's mark tells it too, and sooner; it may have gone with the session."""
+        """The session's mark has the same effect, and sooner, unless it was lost with the session."""
         self.forget(event.subject)
 
     async def _on_import(self, _event: Event) -> None:
@@ -119,10 +119,10 @@ class HistoryService:
         read_at = time.monotonic()
         try:
             documents, excluded = await asyncio.gather(
-                self._interactions.recent(actor, self._limit), self._exclusions.of(actor)
+                self._interactions.recent(actor, self._limit), self._corrections.excluded_of(actor)
             )
         except UnavailableError:
-            again = read_at - _BASE_SECONDS + _AWAY_SECONDS
+            again = read_at - _BASE_SECONDS + AWAY_SECONDS
             return replace(before, read_at=again) if before else None
         rows = tuple(
             (document["_id"], document["productId"], document["type"], int(document["at"].timestamp()))

@@ -1,48 +1,55 @@
-"""Insights: one sentence on a shopper's taste, from a profile of what they did."""
+"""Insights: one sentence on a shopper's taste, ordered here, written from the profile by a worker."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
 
-from scoring.types import EventType
-from shop.entities.catalog import Money
 from shop.entities.events import Event, Topic
 from shop.entities.explanations import TEXT_VERSION, Insight, TextStatus
-from shop.entities.users import Actor, UserProfile
+from shop.entities.users import Actor
 from shop.errors import UnavailableError
 from shop.jobs import JobQueue, RollUpSession, WriteInsight
+from shop.texts.tasks import insight_task
 
 if TYPE_CHECKING:
-    from shop.entities.users import User
+    from shop.entities.explanations import Text
+    from shop.entities.users import User, UserProfile
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
-    from shop.store.exclusions import ExclusionStore
-    from shop.store.explanations import InsightStore
-    from shop.store.interactions import InteractionStore
+    from shop.services.profiles import ProfileService
+    from shop.store.insights import InsightStore
     from shop.store.users import UserStore
+    from shop.texts.facts import InsightTask
 
 _log = structlog.get_logger(__name__)
-_TOP = 5
 _ROLL_UP_DELAY_SECONDS = 5
 _REFRESH_INTERVAL = timedelta(seconds=60)
 _PATIENCE = timedelta(seconds=30)
 
 
+@dataclass(frozen=True, slots=True)
+class DueInsight:
+    """An insight to write: as it was ordered, as it will be stored with its text, and what it is written from."""
+
+    ordered: Insight
+    unwritten: Insight
+    user: User
+    profile: UserProfile
+
+
 class InsightService:
-    def __init__(  # noqa: PLR0913 (a profile is made of everything that is known of a shopper)
+    def __init__(
         self,
         store: InsightStore,
         users: UserStore,
-        interactions: InteractionStore,
-        exclusions: ExclusionStore,
+        profiles: ProfileService,
         catalog: CatalogService,
         queue: JobQueue,
         hub: EventHub,
@@ -50,8 +57,7 @@ class InsightService:
     ) -> None:
         self._store = store
         self._users = users
-        self._interactions = interactions
-        self._exclusions = exclusions
+        self._profiles = profiles
         self._catalog = catalog
         self._queue = queue
         self._hub = hub
@@ -74,7 +80,7 @@ class InsightService:
         return await self._order(user, _REFRESH_INTERVAL) or await self._store.get(user.id) or _pending(user)
 
     async def rewrite(self, user: User) -> Insight:
-        """Puts the job for an insight that was withdrawn; if the queue is away, whoever asks for it next does."""
+        """Puts the job for an insight that was withdrawn; if the queue is away, the next `get` does."""
         insight = await self._store.get(user.id) or _pending(user)
         try:
             await self._enqueue(insight)
@@ -107,13 +113,13 @@ class InsightService:
             return False
         return True
 
-    async def roll_up(self, user_id: str) -> UserProfile:
-        """Rebuilds the profile from all interactions that count."""
-        profile = await self._build_profile(user_id)
-        await self._users.save_profile(profile)
-        return profile
+    async def roll_up(self, user_id: str) -> bool:
+        """Adds new events to the profile; True if that ordered an insight."""
+        profile = await self._profiles.roll_up(user_id)
+        user = await self._users.get(user_id)
+        return user is not None and await self._order_if_outgrown(user, profile)
 
-    async def after_roll_up(self, user: User, profile: UserProfile) -> bool:
+    async def _order_if_outgrown(self, user: User, profile: UserProfile) -> bool:
         """Orders an insight if the profile has outgrown the one that is shown, which stays until then; or the first
         one, once there is enough to say."""
         insight = await self._store.get(user.id)
@@ -122,62 +128,48 @@ class InsightService:
         if insight.text is None:  # it is on order
             return False
         new_events = abs(profile.event_count - insight.event_count)
-        if new_events < self._refresh_events and insight.basis == insight_basis(profile, user):
+        if new_events < self._refresh_events and insight.basis == _basis(profile, user):
             return False
         await self._enqueue(insight, turn=str(profile.event_count))
         return True
 
-    async def settle(self, insight: Insight) -> bool:
-        """Stores what became of an order and tells who waits; False if it was withdrawn since it was read."""
+    async def due(self, user_id: str) -> DueInsight | None:
+        """What is to be written now. None for an account that is gone, and without anything new since the last text:
+        that one is READY again."""
+        # Read before the profile: what is withdrawn from here on makes the text void.
+        ordered = await self._store.get(user_id)
+        user = await self._users.get(user_id)
+        if ordered is None or user is None:
+            return None
+        profile = await self._profiles.roll_up(user.id)
+        basis = _basis(profile, user)
+        if ordered.text and (ordered.basis, ordered.event_count) == (basis, profile.event_count):
+            await self._settle(replace(ordered, status=TextStatus.READY))
+            return None
+        unwritten = replace(ordered, language=user.locale, basis=basis, event_count=profile.event_count, error=None)
+        return DueInsight(ordered, unwritten, user, profile)
+
+    async def task(self, due: DueInsight) -> InsightTask:
+        """The facts for the writer."""
+        return insight_task(due.user, due.profile, await self._catalog.category_names())
+
+    async def keep(self, due: DueInsight, text: Text) -> bool:
+        """Stores and announces the text; False if the insight was withdrawn while it was written."""
+        return await self._settle(replace(due.unwritten, status=TextStatus.READY, text=text))
+
+    async def give_up(self, due: DueInsight) -> None:
+        """The last text stays where there is one; else the insight has FAILED."""
+        if due.ordered.text is not None:
+            await self._settle(replace(due.ordered, status=TextStatus.READY))
+            return
+        failed = replace(due.ordered, status=TextStatus.FAILED, error="The sentence could not be written.")
+        await self._settle(failed)
+
+    async def _settle(self, insight: Insight) -> bool:
         settled = await self._store.settle(insight)
         if settled:
             await self._hub.publish([Event(Topic.INSIGHT_UPDATED, Actor(user_id=insight.user_id).key)])
         return settled
-
-    async def _build_profile(self, user_id: str) -> UserProfile:
-        actor = Actor(user_id=user_id)
-        excluded = await self._exclusions.of(actor)
-        purchases: Counter[str] = Counter()
-        orders: set[str] = set()
-        prices: list[Money] = []
-        events = 0
-        last: datetime | None = None
-        async for interaction in self._interactions.all(actor):
-            if interaction.id in excluded:
-                continue
-            events, last = events + 1, interaction.at
-            if interaction.type is not EventType.PURCHASE:
-                continue
-            purchases[interaction.product_id] += 1
-            orders.add(interaction.order_id or interaction.at.date().isoformat())
-            if interaction.price is not None:
-                prices.append(interaction.price)
-        categories, brands = await self._count_attributes(purchases)
-        return UserProfile(
-            user_id=user_id,
-            categories=tuple(categories.most_common(_TOP)),
-            brands=tuple(brands.most_common(_TOP)),
-            purchase_count=purchases.total(),
-            order_count=len(orders),
-            event_count=events,
-            average_price=_average(prices),
-            last_event_at=last,
-            updated_at=datetime.now(UTC),
-        )
-
-    async def _count_attributes(self, purchases: Counter[str]) -> tuple[Counter[str], Counter[str]]:
-        categories: Counter[str] = Counter()
-        brands: Counter[str] = Counter()
-        products = await self._catalog.get_many(purchases)
-        for product_id, times in purchases.items():
-            product = products.get(product_id)
-            if product is None:
-                continue
-            if product.category_id:
-                categories[product.category_id] += times
-            if product.brand:
-                brands[product.brand] += times
-        return categories, brands
 
 
 def _pending(user: User) -> Insight:
@@ -188,16 +180,7 @@ def _is_older(at: datetime | None, age: timedelta) -> bool:
     return at is None or datetime.now(UTC) - at > age
 
 
-def _average(prices: list[Money]) -> Money | None:
-    """In the currency of the newest price; amounts of other currencies are left out."""
-    if not prices:
-        return None
-    currency = prices[-1].currency
-    minors = [price.minor for price in prices if price.currency == currency]
-    return Money.from_minor(round(sum(minors) / len(minors)), currency)
-
-
-def insight_basis(profile: UserProfile, user: User) -> str:
+def _basis(profile: UserProfile, user: User) -> str:
     """Hashes what an insight rests on, coarsely: a few more purchases of the usual do not change it."""
     rank = [name for name, _ in profile.categories[:3]]
     stated = asdict(user.preferences)

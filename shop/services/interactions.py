@@ -1,21 +1,24 @@
-"""Recording what shoppers do: stored first, then made fresh for the next list."""
+"""Recording what shoppers do: stored first, then made available to the next list."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from shop.entities.catalog import is_currency, is_price
 from shop.entities.events import Event, Topic
+from shop.entities.interactions import CLOCK_SLACK
 from shop.errors import BadInputError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.interactions import Interaction
+    from shop.entities.paging import Page, PageRequest
+    from shop.entities.users import Actor
     from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 MAX_BATCH = 500
-_CLOCK_SLACK = timedelta(minutes=5)
 _MOST = 1_000_000
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -91,8 +93,15 @@ class InteractionService:
             await self._freshen(recorded.accepted)
         return recorded
 
+    async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
+        """What an actor did, newest first."""
+        return await self._interactions.page(actor, request)
+
+    async def count(self, actor: Actor) -> int:
+        return await self._interactions.count(actor)
+
     async def _freshen(self, accepted: Sequence[Interaction]) -> None:
-        """Tells the session state, the subscribers and the roll-up. The truth is stored: a failure here only delays."""
+        """Updates session state, subscribers and roll-up. The events are stored: a failure here only delays."""
         actor = accepted[0].actor
         try:
             await self._sessions.push(accepted)
@@ -115,7 +124,7 @@ def _refusal(index: int, interaction: Interaction, *, known: bool) -> Refusal | 
     checks = (
         (known, "productId", "NOT_FOUND", f"There is no product {interaction.product_id!r}."),
         (
-            _EARLIEST <= interaction.at <= now + _CLOCK_SLACK,
+            _EARLIEST <= interaction.at <= now + CLOCK_SLACK,
             "at",
             "OUT_OF_RANGE",
             "The time must be between the year 2000 and now; leave it out for now.",

@@ -1,4 +1,4 @@
-"""The shop's merchandising rules: checked, kept, and at hand for every list of this process."""
+"""The shop's merchandising rules: validated, stored, and in memory for every list of this process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import structlog
 from scoring.ranking.compiled_rules import CompiledRules
 from scoring.ranking.rules import RuleAction
 from shop.entities.events import Event, Topic
+from shop.entities.recommendations import MAX_LIMIT
 from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 MAX_RULES = 1_000
-MAX_POSITION = 100
 MAX_FACTOR = 100.0
 _LONGEST_NAME = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
@@ -40,7 +40,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True, slots=True)
 class AppliedRules:
-    """The rules that one request meets. `key` is the same for all that meet the same ones."""
+    """The rules that apply to one request. `key` is the same for all requests to which the same ones apply."""
 
     key: tuple[object, ...]
     compiled: CompiledRules
@@ -51,7 +51,7 @@ class AppliedRules:
 
 
 class MerchandisingService:
-    """Rules are held in memory; the event log tells when they change, and a slow poll when it could not."""
+    """Rules are kept in memory, read anew after a change in the event log, and by a slow poll in case it was lost."""
 
     def __init__(self, store: MerchandisingStore, catalog: CatalogService, hub: EventHub) -> None:
         self._store = store
@@ -86,7 +86,7 @@ class MerchandisingService:
                 self._version += 1
 
     async def try_refresh(self) -> None:
-        """As refresh, but what goes wrong is only logged: the rules at hand stay."""
+        """As refresh, but what goes wrong is only logged: the rules in memory stay."""
         try:
             await self.refresh()
         except Exception as error:  # noqa: BLE001 (whatever it is, lists still come)
@@ -165,10 +165,10 @@ def _problems(draft: MerchandisingRule) -> Iterator[Problem]:
         (bool(target.products or labels), "target", "REQUIRED", "Name at least one product, category, brand or tag."),
         (not pinned or not labels, "target", "INVALID", "PIN takes productIds alone: which, and in which order."),
         (
-            not pinned or 1 <= rule.position <= last <= MAX_POSITION,
+            not pinned or 1 <= rule.position <= last <= MAX_LIMIT,
             "position",
             "OUT_OF_RANGE",
-            f"PIN needs a position from 1 to {MAX_POSITION}; several products take the ones that follow.",
+            f"PIN needs a position from 1 to {MAX_LIMIT}; several products take the ones that follow.",
         ),
         (pinned or rule.position == 0, "position", "INVALID", "A position is for PIN alone; leave it out."),
         (

@@ -123,9 +123,9 @@ def _judged(scenario: str, tally: _Tally) -> ScenarioReplay:
     if tally.seen:
         rewards, propensities, seen = np.array(tally.rewards), np.array(tally.propensities), np.stack(tally.seen)
         _, groups = np.unique(tally.actors, return_inverse=True)
-        for place, name in enumerate(POLICIES):
+        for index, name in enumerate(POLICIES):
             value = evaluate(
-                LoggedSlots(rewards, propensities, *seen[:, place].T), groups, np.random.default_rng(place)
+                LoggedSlots(rewards, propensities, *seen[:, index].T), groups, np.random.default_rng(index)
             )
             if value is not None:
                 values[name] = value

@@ -1,4 +1,4 @@
-"""What language models were asked and what it cost: counted in memory, written a moment later, read by staff."""
+"""Calls of language models and their cost: counted in memory, written a moment later, read by staff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking: signed tokens, and in development a plain header."""
+"""The viewer of a request, from a signed token or, in development, a plain header; users and their preferences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.entities.users import Role, User, Viewer
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
+from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
+    from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences
     from shop.services.events import EventHub
     from shop.settings import Settings
@@ -24,11 +26,10 @@ _ALGORITHM = "HS256"
 _ISSUER = "whybuy"
 _SECRET_BYTES = 32
 _USER_SECONDS = 60
-_AWAY_SECONDS = 5  # for so long MongoDB is not asked again after it did not answer
 
 
 class UserService:
-    """Users are kept in memory for a minute unless the event log tells of a change; longer while MongoDB is away."""
+    """Users are kept in memory for a minute unless the event log has a change; longer while MongoDB is away."""
 
     def __init__(self, users: UserStore, hub: EventHub, settings: Settings) -> None:
         self._users = users
@@ -50,7 +51,7 @@ class UserService:
         return jwt.encode(claims, self._secret, _ALGORITHM)
 
     async def viewer(self, authorization: str | None, x_user: str | None) -> Viewer | None:
-        """The viewer that the headers vouch for, None for an anonymous one. Raises UnauthenticatedError."""
+        """The viewer that the headers name, None for an anonymous one. Raises UnauthenticatedError."""
         if authorization:
             return await self._known(self._subject(authorization))
         if x_user is None:
@@ -69,16 +70,23 @@ class UserService:
         except UnavailableError:
             if read_at == float("-inf"):
                 raise
-            self._cache.put(user_id, (time.monotonic() - _USER_SECONDS + _AWAY_SECONDS, user))
+            self._cache.put(user_id, (time.monotonic() - _USER_SECONDS + AWAY_SECONDS, user))
             return user
         self._cache.put(user_id, (time.monotonic(), user))
         return user
+
+    async def page(self, request: PageRequest) -> Page[User]:
+        """All users, newest first."""
+        return await self._users.page(request)
+
+    async def count(self) -> int:
+        return await self._users.count()
 
     async def update_preferences(self, user_id: str, preferences: Preferences) -> User:
         if not await self._users.set_preferences(user_id, preferences):
             raise NotFoundError("user", user_id)
         self._cache.pop(user_id, None)
-        with contextlib.suppress(UnavailableError):  # others hear of it within a minute all the same
+        with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
             await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
         user = await self.user(user_id)
         if user is None:

@@ -1,4 +1,4 @@
-"""The audit log. An entry is written in the same transaction as the change that it tells of."""
+"""The audit log. An entry is written in the same transaction as the change that it records."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local batches, at = struct.unpack('<dd', old)
 local keep = 0.5 ^ (math.max(now - at, 0) / tonumber(ARGV[2]))
 local parts = {struct.pack('<dd', batches + 1, math.max(now, at))}
-for place = 17, #old, 8 do
-  local before, more = struct.unpack('<d', old, place), struct.unpack('<d', ARGV[1], place)
+for offset = 17, #old, 8 do
+  local before, more = struct.unpack('<d', old, offset), struct.unpack('<d', ARGV[1], offset)
   parts[#parts + 1] = struct.pack('<d', before * keep + more)
 end
 local new = table.concat(parts)
@@ -102,7 +102,7 @@ class BanditStore:
                 return
 
     async def park(self, batch_id: str, increment: BanditState) -> None:
-        """Keeps a batch that Redis could not take for whoever sends next."""
+        """Keeps a batch that Redis could not take, for the next process that sends."""
         await put_document(self._database, COLLECTION, _document(_INCREMENT + batch_id, StoredBandit(increment)))
 
     async def parked(self) -> AsyncIterator[tuple[str, BanditState]]:

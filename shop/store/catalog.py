@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from shop.entities.paging import Cursor, Page, PageRequest, ProductFilter, ProductSort
-from shop.store.database import Database, Document, bulk_replace, store_errors
+from shop.store.bulk import bulk_replace
+from shop.store.database import Database, Document, store_errors
 from shop.store.documents import category_from_document, product_from_document, product_to_document
 from shop.store.paging import SortKey, find_page
 

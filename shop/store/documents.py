@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scoring.types import EventType
 from shop.entities.catalog import Category, Money, Product
+from shop.entities.explanations import Text, TextSource
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Preferences, Role, User
 
@@ -146,4 +148,28 @@ def interaction_from_document(document: Mapping[str, Any]) -> Interaction:
         order_id=document.get("orderId"),
         recommendation_id=document.get("recommendationId"),
         rating=document.get("rating"),
+    )
+
+
+def text_to_fields(text: Text | None) -> Document:
+    """The fields of a document that has a text, or is to have one."""
+    return {
+        "text": text.text if text else None,
+        "source": text.source.value if text else None,
+        "model": text.model if text else None,
+        "promptVersion": text.prompt_version if text else None,
+        "generatedAt": text.generated_at if text else None,
+    }
+
+
+def text_from_document(document: Mapping[str, Any]) -> Text | None:
+    if document["text"] is None:
+        return None
+    at = document["generatedAt"]
+    return Text(
+        document["text"],
+        TextSource(document["source"]),
+        document["model"],
+        document["promptVersion"],
+        at if isinstance(at, datetime) else datetime.fromisoformat(at),  # JSON of the cache
     )

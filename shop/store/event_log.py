@@ -71,7 +71,7 @@ def _fields(event: Event) -> dict[Any, Any]:
 
 
 def _event(entry: tuple[bytes, dict[bytes, bytes]]) -> Event:
-    """A topic that this version does not know, say of a newer process, becomes UNKNOWN: nobody asks for it."""
+    """A topic that this version does not know, say of a newer process, becomes UNKNOWN, to which nobody subscribes."""
     id_, fields = entry
     topic = fields[b"t"].decode()
     known = Topic(topic) if topic in _TOPICS else Topic.UNKNOWN

@@ -1,53 +1,31 @@
-"""Explanations and insights: the truth in MongoDB, a typed cache of finished ones in Redis."""
+"""Explanations: stored in MongoDB, with a typed cache of finished ones in Redis."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from scoring.types import ReasonKind
-from shop.entities.explanations import Explanation, Insight, Text, TextSource, TextStatus
-from shop.entities.recommendations import Evidence
-from shop.store.database import Database, Document, bulk_insert, store_errors
+from shop.entities.evidence import Evidence
+from shop.entities.explanations import Explanation, TextStatus
+from shop.store.bulk import bulk_insert
+from shop.store.database import Database, Document, store_errors
+from shop.store.documents import text_from_document, text_to_fields
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
+    from datetime import datetime
 
-    from shop.store.database import Session
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
-_DAY = 86_400
+_CACHED = timedelta(days=7)
+_EVIDENCE_KEPT = timedelta(days=1)
 _PREVIOUS = 500  # documents looked at for a list's previous texts
-
-
-def _text_fields(text: Text | None) -> Document:
-    return {
-        "text": text.text if text else None,
-        "source": text.source.value if text else None,
-        "model": text.model if text else None,
-        "promptVersion": text.prompt_version if text else None,
-        "generatedAt": text.generated_at if text else None,
-    }
-
-
-def _text(document: Mapping[str, Any]) -> Text | None:
-    if document["text"] is None:
-        return None
-    at = document["generatedAt"]
-    return Text(
-        document["text"],
-        TextSource(document["source"]),
-        document["model"],
-        document["promptVersion"],
-        at if isinstance(at, datetime) else datetime.fromisoformat(at),
-    )
 
 
 def evidence_document(evidence: Evidence) -> Document:
@@ -72,7 +50,7 @@ def _explanation_document(explanation: Explanation) -> Document:
         "language": explanation.language,
         "evidence": [evidence_document(item) for item in explanation.evidence],
         "error": explanation.error,
-        **_text_fields(explanation.text),
+        **text_to_fields(explanation.text),
     }
 
 
@@ -84,7 +62,7 @@ def _explanation(document: Mapping[str, Any]) -> Explanation:
         status=TextStatus(document["status"]),
         evidence=tuple(_evidence(item) for item in document["evidence"]),
         language=document["language"],
-        text=_text(document),
+        text=text_from_document(document),
         error=document["error"],
     )
 
@@ -150,23 +128,23 @@ class ExplanationStore:
             pipeline = self._redis.pipeline(transaction=False)
             for explanation in explanations:
                 value = orjson.dumps(_explanation_document(explanation))
-                pipeline.set(self._keys.explanation(explanation.key), value, ex=7 * _DAY)
+                pipeline.set(self._keys.explanation(explanation.key), value, ex=_CACHED)
                 if explanation.status is TextStatus.READY:  # one that failed is not ordered again at once
-                    pipeline.delete(self._keys.explanation_claim(explanation.key))
+                    pipeline.delete(self._keys.explanation_reservation(explanation.key))
             await pipeline.execute()
 
-    async def claim(self, keys: Sequence[str], seconds: int) -> list[str]:
+    async def reserve(self, keys: Sequence[str], seconds: int) -> list[str]:
         """Those keys that nobody else has ordered within the last `seconds`; they are this caller's to order."""
         with redis_errors():
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
-                pipeline.set(self._keys.explanation_claim(key), b"1", nx=True, ex=seconds)
+                pipeline.set(self._keys.explanation_reservation(key), b"1", nx=True, ex=seconds)
             results = await pipeline.execute()
         return [key for key, result in zip(keys, results, strict=True) if result]
 
     async def release(self, keys: Sequence[str]) -> None:
         with redis_errors():
-            await self._redis.delete(*(self._keys.explanation_claim(key) for key in keys))
+            await self._redis.delete(*(self._keys.explanation_reservation(key) for key in keys))
 
     async def remember(self, actor_key: str, language: str, evidence: Mapping[str, tuple[Evidence, ...]]) -> None:
         """Keeps for a day what the explanations of these products are about to be written from."""
@@ -178,7 +156,7 @@ class ExplanationStore:
         with redis_errors():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.hset(key, mapping=values)
-            pipeline.expire(key, _DAY)
+            pipeline.expire(key, _EVIDENCE_KEPT)
             await pipeline.execute()
 
     async def recall(self, actor_key: str, product_id: str) -> tuple[str, tuple[Evidence, ...]] | None:
@@ -200,71 +178,4 @@ class ExplanationStore:
         with store_errors():
             await self._explanations.delete_one({"_id": key, "status": TextStatus.FAILED.value})
         with redis_errors():
-            await self._redis.delete(self._keys.explanation(key), self._keys.explanation_claim(key))
-
-
-class InsightStore:
-    """One document for each shopper, from the first order on."""
-
-    def __init__(self, database: Database) -> None:
-        self._insights = database["insights"]
-
-    async def get(self, user_id: str) -> Insight | None:
-        with store_errors():
-            document = await self._insights.find_one({"_id": user_id})
-        return _insight(document) if document else None
-
-    async def order(self, user_id: str, language: str, at: datetime, unless_since: datetime) -> Insight | None:
-        """Marks it as PENDING and returns it; None if somebody has ordered it since the given time."""
-        wanted = {"_id": user_id, "$or": [{"orderedAt": {"$lt": unless_since}}, {"orderedAt": None}]}
-        change = {"status": TextStatus.PENDING.value, "language": language, "error": None, "orderedAt": at}
-        new = {"userId": user_id, "createdAt": at, "basis": "", "eventCount": 0, "edition": 0, **_text_fields(None)}
-        with store_errors():
-            try:
-                document = await self._insights.find_one_and_update(
-                    wanted, {"$set": change, "$setOnInsert": new}, upsert=True, return_document=ReturnDocument.AFTER
-                )
-            except DuplicateKeyError:  # there, and ordered lately
-                return None
-        return _insight(document)
-
-    async def withdraw(self, user_id: str, language: str, at: datetime, session: Session) -> None:
-        """The text is not shown any more, nor one that is being written now. Joins the session's transaction."""
-        change = {"status": TextStatus.PENDING.value, "language": language, "error": None, "orderedAt": at}
-        new = {"userId": user_id, "createdAt": at, "basis": "", "eventCount": 0}
-        await self._insights.update_one(
-            {"_id": user_id},
-            {"$set": change | _text_fields(None), "$setOnInsert": new, "$inc": {"edition": 1}},
-            upsert=True,
-            session=session,
-        )
-
-    async def settle(self, insight: Insight) -> bool:
-        """Stores what became of an order: READY or FAILED. False if the text was withdrawn since it was read."""
-        change: Document = {
-            "status": insight.status.value,
-            "language": insight.language,
-            "error": insight.error,
-            "basis": insight.basis,
-            "eventCount": insight.event_count,
-            **_text_fields(insight.text),
-        }
-        with store_errors():
-            result = await self._insights.update_one(
-                {"_id": insight.user_id, "edition": insight.edition}, {"$set": change}
-            )
-        return result.matched_count == 1
-
-
-def _insight(document: Mapping[str, Any]) -> Insight:
-    return Insight(
-        user_id=document["_id"],
-        status=TextStatus(document["status"]),
-        language=document["language"],
-        text=_text(document),
-        error=document["error"],
-        basis=document["basis"],
-        event_count=document["eventCount"],
-        edition=document["edition"],
-        ordered_at=document["orderedAt"],
-    )
+            await self._redis.delete(self._keys.explanation(key), self._keys.explanation_reservation(key))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scoring.types import EventType
 from shop.entities.explanations import TextSource
 from shop.entities.feedback import ReportGroup
+from shop.entities.interactions import REWARDED
 from shop.store.database import Database, Document, put_document, store_errors
-from shop.store.recommendation_log import ATTRIBUTION
+from shop.store.recommendation_log import ATTRIBUTION, COLLECTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,9 @@ _FIELDS = {
     ReportGroup.MODEL: "model",
     ReportGroup.PROMPT_VERSION: "promptVersion",
 }
-_CLICKS = [EventType.CLICK.value, EventType.LIKE.value, EventType.PURCHASE.value]
 _MOST_MS = 30_000
 
-Place = tuple[TextSource | None, str | None]  # who wrote the text that was shown, and its group; None: no text
+ShownWith = tuple[TextSource | None, str | None]  # who wrote the text that was shown, and its group; None: no text
 
 
 class FeedbackStore:
@@ -55,26 +54,26 @@ class FeedbackStore:
         rows = await self._aggregate("explanation_ratings", [{"$match": _between(start, end)}, {"$group": counts}])
         return {row["_id"]: (row["ratings"], row["helpful"]) for row in rows}
 
-    async def impressions(self, start: datetime, end: datetime, group: ReportGroup) -> dict[Place, int]:
-        """Places of the lists shown in that time."""
-        pipeline = [{"$match": _between(start, end)}, *_by_place(group)]
-        return _places(await self._aggregate("recommendations_log", pipeline))
+    async def impressions(self, start: datetime, end: datetime, group: ReportGroup) -> dict[ShownWith, int]:
+        """Items of the lists shown in that time, counted by their texts."""
+        pipeline = [{"$match": _between(start, end)}, *_by_text(group)]
+        return _counts(await self._aggregate(COLLECTION, pipeline))
 
-    async def clicks(self, start: datetime, end: datetime, group: ReportGroup) -> dict[Place, int]:
+    async def clicks(self, start: datetime, end: datetime, group: ReportGroup) -> dict[ShownWith, int]:
         """Those of `impressions` that the same shopper clicked, liked or bought within a day, naming the list."""
-        acted: Document = {"recommendationId": {"$exists": True}, "type": {"$in": _CLICKS}}
+        acted: Document = {"recommendationId": {"$exists": True}, "type": {"$in": [event.value for event in REWARDED]}}
         user, visitor = {"$concat": ["u:", "$userId"]}, {"$concat": ["s:", "$sessionId"]}
         actor = {"$ifNull": [user, visitor]}  # what is made with null is null
         first = {"_id": {"list": "$recommendationId", "product": "$productId", "actor": actor}, "at": {"$min": "$at"}}
         late = {"$gt": [{"$subtract": ["$$clicked", "$at"]}, ATTRIBUTION.total_seconds() * 1000]}
         own = {"$expr": {"$and": [{"$eq": ["$actorKey", "$$actor"]}, {"$not": [late]}]}}
-        place = {"$filter": {"input": "$items", "cond": {"$eq": ["$$this.productId", "$$product"]}}}
+        item = {"$filter": {"input": "$items", "cond": {"$eq": ["$$this.productId", "$$product"]}}}
         joined = {
-            "from": "recommendations_log",
+            "from": COLLECTION,
             "localField": "_id.list",
             "foreignField": "_id",
             "let": {"actor": "$_id.actor", "product": "$_id.product", "clicked": "$at"},
-            "pipeline": [{"$match": _between(start, end) | own}, {"$project": {"items": place}}],
+            "pipeline": [{"$match": _between(start, end) | own}, {"$project": {"items": item}}],
             "as": "lists",
         }
         pipeline: list[Document] = [
@@ -83,9 +82,9 @@ class FeedbackStore:
             {"$lookup": joined},
             {"$unwind": "$lists"},
             {"$replaceWith": "$lists"},
-            *_by_place(group),
+            *_by_text(group),
         ]
-        return _places(await self._aggregate("interactions", pipeline))
+        return _counts(await self._aggregate("interactions", pipeline))
 
     async def _aggregate(self, collection: str, pipeline: Sequence[Document]) -> list[Document]:
         with store_errors():
@@ -98,7 +97,7 @@ def _between(start: datetime, end: datetime) -> Document:
     return {"at": {"$gte": start, "$lt": end}}
 
 
-def _by_place(group: ReportGroup) -> list[Document]:
+def _by_text(group: ReportGroup) -> list[Document]:
     text = "$items.explanation"
     return [
         {"$unwind": "$items"},
@@ -106,10 +105,10 @@ def _by_place(group: ReportGroup) -> list[Document]:
     ]
 
 
-def _places(rows: Sequence[dict[str, Any]]) -> dict[Place, int]:
-    counts: dict[Place, int] = {}
+def _counts(rows: Sequence[dict[str, Any]]) -> dict[ShownWith, int]:
+    counts: dict[ShownWith, int] = {}
     for row in rows:  # a field that is missing and one that is null are two groups to MongoDB
         source = row["_id"].get("source")
-        place = (TextSource(source) if source else None, row["_id"].get("group"))
-        counts[place] = counts.get(place, 0) + row["count"]
+        shown_with = (TextSource(source) if source else None, row["_id"].get("group"))
+        counts[shown_with] = counts.get(shown_with, 0) + row["count"]
     return counts

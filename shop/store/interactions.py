@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 
-from shop.store.database import Database, Document, bulk_insert, store_errors
+from shop.store.bulk import bulk_insert
+from shop.store.database import Database, Document, store_errors
 from shop.store.documents import interaction_from_document, interaction_to_document
 from shop.store.paging import SortKey, find_page
 
@@ -87,7 +88,7 @@ class InteractionStore:
         plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
         slim = self._interactions.with_options(codec_options=plain_times)
         beyond: Document = {} if after is None else {"_id": {"$gt": after}}
-        # Both come in the order of ids, so they are walked side by side and neither is held in memory.
+        # Both come in the order of ids, so they are walked side by side and neither is read into memory.
         excluded = self._exclusions.find({"active": True, **beyond}, {"_id": 1}).sort([("_id", 1)])
         with store_errors():
             skipped = await anext(excluded, None)

@@ -49,7 +49,7 @@ class Keys:
         """A finished explanation; its key hashes the actor's."""
         return f"{self.prefix}:explanation:{key}"
 
-    def explanation_claim(self, key: str) -> str:
+    def explanation_reservation(self, key: str) -> str:
         """Set while somebody has ordered this explanation."""
         return f"{self.prefix}:explanation-claim:{key}"
 

@@ -51,7 +51,7 @@ async def find_page(
     request: PageRequest,
     convert: Callable[[Mapping[str, Any]], T],
 ) -> Page[T]:
-    """One query for one page: a row more than asked for tells whether there is a next one."""
+    """One query for one page: one row more than wanted shows whether there is a next page."""
     conditions = [query] if query else []
     if request.after:
         conditions.append(beyond(key, request.after))

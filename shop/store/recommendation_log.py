@@ -12,7 +12,8 @@ import structlog
 
 from scoring.exploration.layout import LAYOUT
 from shop.errors import UnavailableError
-from shop.store.database import BulkError, Database, Document, bulk_insert, iterate, store_errors
+from shop.store.bulk import BulkError, bulk_insert
+from shop.store.database import Database, Document, iterate, store_errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from shop.entities.recommendations import Recommendation, RecommendationList
 
 _log = structlog.get_logger(__name__)
+COLLECTION = "recommendations_log"
 _BATCH = 500
 _INTERVAL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
-ATTRIBUTION = timedelta(days=1)  # a click that comes later is not a list's merit any more
+ATTRIBUTION = timedelta(days=1)  # a click that comes later is not credited to the list
 _REPLAYED = ["scenario", "actorKey", *(f"items.{name}" for name in ("propensity", "rewardedAt", "impression"))]
 
 
@@ -58,20 +60,20 @@ class RecommendationLog:
         self.dropped += 1
         return False
 
-    async def claim_reward(self, list_id: str, actor_key: str, product_id: str) -> bytes | None:
-        """Marks a place of a list as rewarded, and returns its features to whoever is first to do so.
+    async def mark_rewarded(self, list_id: str, actor_key: str, product_id: str) -> bytes | None:
+        """Marks an item of a list as rewarded, and returns its features to whoever is first to do so.
 
         Others get b"", as do those who name another's list, an old one, or a product that it did not show. None while
         the list is not in the log.
         """
         now = datetime.now(UTC)
-        place = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
+        unrewarded = {"productId": product_id, "impression": {"$exists": True}, "rewardedAt": {"$exists": False}}
         recent = {"at": {"$gte": now - ATTRIBUTION}, "featureLayout": LAYOUT}
         wanted = {"_id": list_id, "actorKey": actor_key, **recent}
-        lists = self._database["recommendations_log"]
+        lists = self._database[COLLECTION]
         with store_errors():
             found: Document | None = await lists.find_one_and_update(
-                {**wanted, "items": {"$elemMatch": place}},
+                {**wanted, "items": {"$elemMatch": unrewarded}},
                 {"$set": {"items.$.rewardedAt": now}},
                 projection={"_id": 1, "items": {"$elemMatch": {"productId": product_id}}},
             )
@@ -80,9 +82,9 @@ class RecommendationLog:
             return None if await lists.find_one({"_id": list_id}, {"_id": 1}) is None else b""
 
     def since(self, start: datetime) -> AsyncIterator[Document]:
-        """What replay needs of the lists shown since then: scenario, actor, and each place's impression and reward."""
+        """What replay needs of the lists shown since then: scenario, actor, and each item's impression and reward."""
         wanted = {"at": {"$gte": start}, "featureLayout": LAYOUT}
-        return iterate(self._database, "recommendations_log", wanted, fields=_REPLAYED)
+        return iterate(self._database, COLLECTION, wanted, fields=_REPLAYED)
 
     def start(self) -> None:
         self._writer = asyncio.create_task(self._run(), name="recommendation-log")
@@ -121,7 +123,7 @@ class RecommendationLog:
         batch = [self._waiting[position] for position in range(min(_BATCH, len(self._waiting)))]
         dropped_before = self.dropped
         try:
-            await bulk_insert(self._database, "recommendations_log", [_document(*entry) for entry in batch])
+            await bulk_insert(self._database, COLLECTION, [_document(*entry) for entry in batch])
         except BulkError as error:  # the rest of the batch is stored; trying these again would not help
             _log.exception("recommendation_log_refused", lists=len(error.failures), first=error.failures[0][1])
         for _ in range(len(batch) - (self.dropped - dropped_before)):

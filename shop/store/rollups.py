@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scoring.types import EventType
-from shop.store.database import Database, Document, aggregate, bulk_replace, store_errors
-from shop.store.recommendation_log import ATTRIBUTION
+from shop.entities.interactions import CLOCK_SLACK
+from shop.store.bulk import bulk_replace
+from shop.store.database import Database, Document, aggregate, store_errors
+from shop.store.recommendation_log import ATTRIBUTION, COLLECTION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _DAY = timedelta(days=1)
-_CLOCK_SLACK = timedelta(minutes=5)  # of a client that says when something happened
 _COUNTERS = {EventType.CLICK.value: "clicks", EventType.PURCHASE.value: "purchases"}
 _KEY = ("variant", "modelVersion", "scenario")
 
@@ -37,14 +38,14 @@ class RollupStore:
     async def first_shown(self) -> datetime | None:
         """When the oldest list of the log was shown."""
         with store_errors():
-            oldest = await self._database["recommendations_log"].find_one({}, {"at": 1}, sort=[("at", 1)])
+            oldest = await self._database[COLLECTION].find_one({}, {"at": 1}, sort=[("at", 1)])
         return oldest["at"] if oldest else None
 
     async def count(self, day: datetime) -> None:
         """Counts a day (its midnight, UTC) from the log and the interactions, and replaces what was counted before.
 
-        `lists` and `items` are what was shown; `clicks` and `purchases` are places of those lists that their shopper
-        clicked or bought within a day, each place once.
+        `lists` and `items` are what was shown; `clicks` and `purchases` are items of those lists that their shopper
+        clicked or bought within a day, each item once.
         """
         now = datetime.now(UTC)
         sums: dict[str, Document] = defaultdict(lambda: dict.fromkeys(("lists", "items", *_COUNTERS.values()), 0))
@@ -61,7 +62,7 @@ class RollupStore:
             await self._rollups.delete_many({"day": day, "_id": {"$nin": list(keys)}})
 
     async def _counted(self, day: datetime) -> AsyncIterator[Document]:
-        async for group in aggregate(self._database, "recommendations_log", _shown(day)):
+        async for group in aggregate(self._database, COLLECTION, _shown(day)):
             yield {"_id": group["_id"], "counts": {"lists": group["lists"], "items": group["items"]}}
         async for group in aggregate(self._database, "interactions", _acted(day)):
             yield {"_id": group["_id"], "counts": {_COUNTERS[group["_id"]["type"]]: group["count"]}}
@@ -85,20 +86,20 @@ def _shown(day: datetime) -> list[Document]:
 
 
 def _acted(day: datetime) -> list[Document]:
-    place = {"list": "$recommendationId", "product": "$productId", "type": "$type", "actor": _ACTOR_KEY}
+    item = {"list": "$recommendationId", "product": "$productId", "type": "$type", "actor": _ACTOR_KEY}
     fields: dict[str, Any] = {**dict.fromkeys((*_KEY, "at", "actorKey"), 1), "products": "$items.productId"}
     return [
         {
             "$match": {
                 "recommendationId": {"$exists": True},
                 "type": {"$in": list(_COUNTERS)},
-                "at": {"$gte": day - _CLOCK_SLACK, "$lt": day + _DAY + ATTRIBUTION},
+                "at": {"$gte": day - CLOCK_SLACK, "$lt": day + _DAY + ATTRIBUTION},
             }
         },
-        {"$group": {"_id": place, "at": {"$min": "$at"}}},
+        {"$group": {"_id": item, "at": {"$min": "$at"}}},
         {
             "$lookup": {
-                "from": "recommendations_log",
+                "from": COLLECTION,
                 "localField": "_id.list",
                 "foreignField": "_id",
                 "pipeline": [{"$match": _within(day)}, {"$project": fields}],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 200
 _LIFETIME = timedelta(days=2)
-_MARK = ""  # in place of an event's id
+_MARK = ""  # instead of an event's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class SessionStore:
         await self._push(interactions[0].actor.key, entries)
 
     async def mark(self, actor_key: str) -> None:
-        """Says that the past was corrected: whoever holds it reads it anew for the next list."""
+        """Notes that the past was corrected: whoever has cached it reads it anew for the next list."""
         await self._push(actor_key, [orjson.dumps([_MARK, "", "", 0, time.time_ns()])])
 
     async def _push(self, actor_key: str, entries: Sequence[bytes]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shop.entities.explanations import TextSource
@@ -97,7 +97,7 @@ def _row(document: Mapping[str, Any]) -> UsageRow:
     )
 
 
-_DAYS_KEPT = 2 * 86_400
+_COUNTER_LIFETIME = timedelta(days=2)
 # A day's counter is made from MongoDB alone, so that one which Redis has lost does not begin at nothing.
 _RESERVE = """
 local spent = tonumber(redis.call('GET', KEYS[1]))
@@ -127,7 +127,7 @@ class SpentStore:
     async def begin(self, purpose: Purpose, day: date, micros: int) -> None:
         """Makes the day's counter; one that is there stays as it is."""
         with redis_errors():
-            await self._redis.set(self._key(purpose, day), micros, nx=True, ex=_DAYS_KEPT)
+            await self._redis.set(self._key(purpose, day), micros, nx=True, ex=_COUNTER_LIFETIME)
 
     async def reserve(self, purpose: Purpose, day: date, micros: int, limit_micros: int) -> bool | None:
         """Adds `micros` unless the limit is reached: False if it is, None if there is no counter."""

@@ -14,7 +14,7 @@ from scoring.types import ReasonKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
 
 # Kinds whose value is a number of days.
 DATED = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.RECENTLY_VIEWED})
@@ -75,7 +75,7 @@ class ExplanationTask:
     language: str
     items: tuple[ItemTask, ...]
     shopper: ShopperFacts = field(default_factory=ShopperFacts)
-    shelves: frozenset[str] = frozenset()  # names of all the shop's categories: for the check alone, no model is told
+    shelves: frozenset[str] = frozenset()  # names of all categories: for the check alone, not sent to a model
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ class InsightTask:
 
 
 def elapsed(days: float) -> tuple[str, int]:
-    """A time ago as it is told: a unit ("days", "weeks", "months" or "years") and how many of it, rounded.
+    """A time ago as texts state it: a unit ("days", "weeks", "months" or "years") and how many of it, rounded.
 
-    The coarser the longer ago, so that a text stays true for a while after it was written.
+    Coarser, the longer ago, so that a text stays true for a while after it was written.
     """
     if days < 6.5:
         return "days", max(0, round(days))

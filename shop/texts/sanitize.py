@@ -1,7 +1,7 @@
-"""Strangers' text made harmless: what a catalogue or a shopper calls things, as it may stand inside a sentence.
+"""Untrusted names from a catalogue or a shopper, made safe to stand inside a sentence.
 
-Names are kept as names: without markup, hidden characters or line breaks, and of a bounded length. A name that is more
-than that (a link, an instruction, a lure) is not repeated at all.
+Markup, hidden characters and line breaks are removed, and the length is bounded. A name that is a link, an instruction
+or an advertisement is not repeated at all.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LINK = re.compile(
     r"|[^\W\d_][\w-]*\.(?:[a-z]{2,3}|shop|store|info|site|online|link)(?:\b|/)",
     re.IGNORECASE,
 )
-# Words by which a text speaks to whoever repeats it, and by which it lures whoever reads it, in the languages served.
-_ORDERS = (
+# Instructions to a model that repeats the text, and advertisements to its reader, in the languages served.
+_INSTRUCTIONS = (
     r"\b(?:ignor\w*|disregard|override|vergiss|missachte|oublie[zr]?|olvida\w*|unutun?|yok say\w*)\b"
     r"|\b(?:system|assistant|user|human)\s*:|\b(?:prompts?|instructions?|anweisung\w*|instruccion\w*|talimat\w*)\b"
     r"|\byou are now\b|\bpretend\b|\bact as\b|\bas an ai\b"
@@ -32,7 +32,7 @@ _ORDERS = (
     r"|\b(?:dis|dites|écris|écrivez|réponds|répondez|affirme[zr]?)\b.{0,20}\bqu(?:e\b|['’])"
     r"|\b(?:di|diga|escrib[ea]|responde|afirma)\b.{0,20}\bque\b|\b(?:söyle(?:yin)?|yazın|cevap ver\w*|de ki)\b"
 )
-_LURES = (
+_ADVERTISEMENTS = (
     r"\d\s?%\s?(?:off|discount|rabatt|günstiger|de réduction|de descuento)"
     r"|\b(?:discount\w*|coupon\w*|promo\w*|gutschein\w*|rabatt\w*|réduction\w*|descuento\w*|cup[oó]n\w*|indirim\w*)\b"
     r"|\b(?:for free|is free|are free|all free|free (?:shipping|delivery|gift|today)|kostenlos\w*|gratuit\w*|gratis)\b"
@@ -40,11 +40,11 @@ _LURES = (
     r"|\b(?:cures|heals|heilt|guérit|cura el|tedavi eder)\b"
     r"|\b(?:click here|visit us|call now|buy now|order now|act now|hurry|klicken|cliquez|haz clic|tıkla\w*)\b"
 )
-_HOSTILE = re.compile(f"{_ORDERS}|{_LURES}", re.IGNORECASE)
+_HOSTILE = re.compile(f"{_INSTRUCTIONS}|{_ADVERTISEMENTS}", re.IGNORECASE)
 _SEVERAL_SENTENCES = re.compile(r"[!?]\s*\w|[^\W\d_]{4,}[.;]\s+\w+\s+\w+")
 
 
-def plain(text: str, longest: int = LONGEST_NAME) -> str:
+def sanitize(text: str, longest: int = LONGEST_NAME) -> str:
     """On one line, without markup and hidden characters, cut at a word when it is longer."""
     seen = _MARKUP.sub(" ", visible(text))
     clean = " ".join(seen.split())
@@ -55,9 +55,9 @@ def plain(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def speakable(text: str, longest: int = LONGEST_NAME) -> str:
-    """The name as a sentence may hold it; empty for what is a link, an instruction or a lure rather than a name."""
-    name = plain(text, longest)
+def safe_name(text: str, longest: int = LONGEST_NAME) -> str:
+    """The name as a sentence may hold it; empty for a link, an instruction or an advertisement."""
+    name = sanitize(text, longest)
     folded = unicodedata.normalize("NFKC", visible(text))
     if any(pattern.search(folded) for pattern in (LINK, _HOSTILE, _SEVERAL_SENTENCES)) or mixes_scripts(folded):
         return ""
@@ -65,13 +65,13 @@ def speakable(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def visible(text: str) -> str:
-    """Without characters that nobody sees; they are how one word is hidden in another."""
+    """Without invisible characters, by which one word can be hidden in another."""
     spaced = "".join(" " if char.isspace() else char for char in text)
     return "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN)
 
 
-def hides(text: str) -> bool:
-    """Whether a character is in the text that nobody sees."""
+def has_hidden_characters(text: str) -> bool:
+    """Whether the text has an invisible character other than white space."""
     return any(unicodedata.category(char) in _HIDDEN for char in text if not char.isspace())
 
 

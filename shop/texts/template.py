@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shop.texts.facts import DATED, elapsed
-from shop.texts.sanitize import LONGEST_LABEL, speakable
+from shop.texts.sanitize import LONGEST_LABEL, safe_name
 from shop.texts.wording import wording_for
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def explain_item(item: ItemTask, language: str) -> str:
     """Two or three sentences; every number and product in them is in the item's facts."""
     wording = wording_for(language)
     sentences: list[str] = []
-    for position, fact in enumerate(_telling(item.facts)):
-        # The position keeps two facts of one kind from being told in the same words.
+    for position, fact in enumerate(_chosen(item.facts)):
+        # The position keeps two facts of one kind from being put in the same words.
         choice = zlib.crc32(f"{item.product.name}|{fact.kind}".encode()) + position
         sentence = _fill(wording.reasons[fact.kind], _fact_fields(fact, wording), choice)
         if sentence and sentence not in sentences:
@@ -35,7 +35,7 @@ def explain_item(item: ItemTask, language: str) -> str:
     if not sentences:
         sentences.append(wording.opening)
     if len(sentences) < 2:
-        sentences.append(_closing(item.product, wording, told=sentences[0]))
+        sentences.append(_closing(item.product, wording, stated=sentences[0]))
     return " ".join(sentences)
 
 
@@ -58,8 +58,8 @@ def describe_shopper(task: InsightTask) -> str:
     return _fill(wording.insights, _known(fields), 0)
 
 
-def _telling(facts: Iterable[Fact]) -> list[Fact]:
-    """One fact of each kind first, in their order, then the rest: variety tells more than three pairs."""
+def _chosen(facts: Iterable[Fact]) -> list[Fact]:
+    """One fact of each kind first, in their order, then the rest: variety says more than three pairs."""
     first: dict[ReasonKind, Fact] = {}
     rest: list[Fact] = []
     for fact in facts:
@@ -73,7 +73,7 @@ def _telling(facts: Iterable[Fact]) -> list[Fact]:
 
 def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     """All that a message on this fact may name; what is unknown or would mislead is left out."""
-    fields = {"partner": speakable(fact.product_name or ""), "label": _label(fact.label or "")}
+    fields = {"partner": safe_name(fact.product_name or ""), "label": _label(fact.label or "")}
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
         fields |= {name: wording.unit(name, fact.count) for name in wanted & {"times", "shoppers_have", "rhythm"}}
@@ -95,16 +95,16 @@ def _value_fields(kind: ReasonKind, value: float, wording: Wording) -> dict[str,
     return fields
 
 
-def _closing(product: ProductFacts, wording: Wording, told: str) -> str:
-    """What the product is, as far as it has not been told."""
+def _closing(product: ProductFacts, wording: Wording, stated: str) -> str:
+    """What the product is, as far as it is not stated yet."""
     fields = {"brand": product.brand, "category": product.category, "size": product.package_size}
     labels = _known({name: _label(text) for name, text in fields.items()})
-    untold = {name: text for name, text in labels.items() if text not in told}
-    return _fill(wording.closings, untold, zlib.crc32(product.name.encode()))
+    unstated = {name: text for name, text in labels.items() if text not in stated}
+    return _fill(wording.closings, unstated, zlib.crc32(product.name.encode()))
 
 
 def _label(text: str) -> str:
-    return speakable(text, LONGEST_LABEL)
+    return safe_name(text, LONGEST_LABEL)
 
 
 def _known(fields: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from graphql_api.relay import encode_cursor, encode_id
 from shop.entities.paging import Cursor
-from shop.store.database import BulkError
+from shop.store.bulk import BulkError
 from tests.fixtures.shop import SECRET
 
 if TYPE_CHECKING:

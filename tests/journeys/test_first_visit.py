@@ -13,7 +13,7 @@ import pytest
 from devstack.stack.servers import free_port
 from graphql_api.app import create_app
 from scoring.types import ReasonKind
-from shop.entities.recommendations import Evidence
+from shop.entities.evidence import Evidence
 from shop.entities.users import Actor
 from shop.settings import LlmSettings
 from tests.fixtures.llm_server import llm_server
@@ -168,7 +168,7 @@ async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
     explanations = shop.resources.explanations
     owners = [Actor(user_id="a"), Actor(user_id="b"), Actor(session_id="a"), Actor(session_id="b")]
 
-    keys = {explanations.claim(owner, "1082185", evidence, "en").key for owner in owners}
+    keys = {explanations.identify(owner, "1082185", evidence, "en").key for owner in owners}
     assert len(keys) == len(owners)
 
     for session in (uuid4().hex, uuid4().hex):

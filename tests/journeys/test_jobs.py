@@ -20,7 +20,7 @@ from shop.entities.users import User
 from shop.errors import BadInputError
 from shop.jobs import RollUpSession, Sweep
 from shop.settings import ApiSettings, AuthSettings
-from shop.store.database import bulk_insert
+from shop.store.bulk import bulk_insert
 from shop.store.documents import user_to_document
 from tests.fixtures.shop import SECRET, Shop, serving, working
 from tests.fixtures.waiting import until

@@ -409,7 +409,7 @@ async def test_an_exclusion_holds_on_product_pages_too(shop: Shop) -> None:
 async def test_without_redis_a_rule_holds_here_at_once_and_elsewhere_by_the_poll(
     stocked: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shop.resources._RULES_POLL_SECONDS", 0.05)
+    monkeypatch.setattr("shop.resources.serving._POLL_SECONDS", 0.05)
     request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=8)
     async with shop_on_cables(stocked) as (shop, _, redis), open_serving(stocked) as other:
         hidden = ids(await items(shop, scenario="POPULAR"))[0]

@@ -205,7 +205,7 @@ async def test_whoever_is_first_counts_and_the_page_is_told(api: Shop, server: L
 
 async def write_by_template(api: Shop, session: str, product_id: str) -> None:
     """The list's own job comes to its end, without a model."""
-    wanted = await api.resources.explanations.wanted(Actor(session_id=session), decode_id("Product", product_id, "id"))
+    wanted = await api.resources.explanations.current(Actor(session_id=session), decode_id("Product", product_id, "id"))
     assert wanted is not None
     item = ExplainItem(wanted.key, wanted.product_id, wanted.evidence)
     message = to_json(ExplainList(wanted.actor_key, wanted.language, (item,)))

@@ -16,13 +16,14 @@ from shop.entities.catalog import Category, Money, Product
 from shop.entities.interactions import Interaction
 from shop.entities.merchandising import MerchandisingRule
 from shop.entities.users import Actor, User
-from shop.store.database import BulkError, bulk_insert, lease
+from shop.store.bulk import BulkError, bulk_insert
 from shop.store.documents import (
     category_to_document,
     interaction_to_document,
     product_to_document,
     user_to_document,
 )
+from shop.store.lease import lease
 from shop.store.merchandising import rule_to_document
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Money, Product
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource, TextStatus
-from shop.entities.recommendations import Evidence
 from shop.entities.users import Actor
 from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
@@ -72,10 +72,10 @@ async def models(settings: Settings, server: LlmServer) -> AsyncIterator[Serving
 async def explained(
     resources: ServingResources, evidence: tuple[Evidence, ...] = TOGETHER, language: str = "en", actor: Actor = ANNA
 ) -> Explanation:
-    claim = resources.explanations.claim(actor, MILK.id, evidence, language)
-    found, ordered = await resources.explanations.lookup(actor, language, [claim])
+    wanted = resources.explanations.identify(actor, MILK.id, evidence, language)
+    found, ordered = await resources.explanations.lookup(actor, language, [wanted])
     assert ordered
-    return found[claim.key]
+    return found[wanted.key]
 
 
 async def work(resources: ServingResources) -> int:
@@ -197,10 +197,10 @@ async def test_when_no_model_can_be_asked_the_template_writes(settings: Settings
         "redis": settings.redis.model_copy(update={"url": "redis://127.0.0.1:1/0"}),
     }
     async with open_serving(settings.model_copy(update=update), start=False) as resources:
-        claim = resources.explanations.claim(ANNA, MILK.id, TOGETHER, "en")
-        found, ordered = await resources.explanations.lookup(ANNA, "en", [claim])
+        wanted = resources.explanations.identify(ANNA, MILK.id, TOGETHER, "en")
+        found, ordered = await resources.explanations.lookup(ANNA, "en", [wanted])
 
-    shown = found[claim.key]
+    shown = found[wanted.key]
     assert not ordered
     assert shown.status is TextStatus.READY
     assert shown.text
@@ -217,8 +217,8 @@ def test_the_key_has_all_that_a_text_depends_on(settings: Settings) -> None:
     ) -> str:
         from shop.services.explanations import ExplanationService
 
-        service = ExplanationService(None, None, None, llm or settings.llm, None)  # type: ignore[arg-type]
-        return service.claim(actor, product, evidence, language).key
+        service = ExplanationService(None, None, None, llm or settings.llm, None, None)  # type: ignore[arg-type]
+        return service.identify(actor, product, evidence, language).key
 
     others = [
         key(LlmSettings(provider="anthropic")),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from shop.entities.exclusions import InsightEdit
+from shop.entities.corrections import Correction
 from shop.entities.users import Actor, User
 from shop.services import export as exporting
 from shop.services.export import export, read_export
 from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
-from shop.store.exclusions import ExclusionStore
-from shop.store.explanations import InsightStore
+from shop.store.corrections import CorrectionStore
+from shop.store.insights import InsightStore
 from shop.store.interactions import InteractionStore
 from tests.fixtures.small_shop import purchase, stock
 
@@ -119,16 +119,16 @@ async def test_what_a_shopper_left_out_is_not_learned_from_until_it_counts_again
     mine = columns.users == columns.users[-1]
     user = User(f"shopper-{columns.users[-1]}")
     actor, interactions = Actor(user_id=user.id), InteractionStore(database)
-    exclusions = ExclusionStore(database, InsightStore(database), AuditStore(database))
+    corrections = CorrectionStore(database, InsightStore(database), AuditStore(database))
     events_of_mine = {event.id: event.product_id async for event in interactions.all(actor)}
     assert len(events_of_mine) == mine.sum() > 3
-    unchanged = await exclusions.newest_change()
+    unchanged = await corrections.newest_change()
 
-    await exclusions.change(actor, user, events_of_mine, (), InsightEdit())
+    await corrections.apply(actor, user, events_of_mine, (), Correction())
     without = await write(database, tmp_path / "without")
-    changed_once = await exclusions.newest_change()
+    changed_once = await corrections.newest_change()
     first, *_ = events_of_mine
-    await exclusions.change(actor, user, {}, (first,), InsightEdit())
+    await corrections.apply(actor, user, {}, (first,), Correction())
     with_one = await write(database, tmp_path / "with one")
 
     assert len(without.dataset.interactions.users) == len(columns.users) - mine.sum()
@@ -136,7 +136,7 @@ async def test_what_a_shopper_left_out_is_not_learned_from_until_it_counts_again
     assert len(with_one.dataset.interactions.users) == len(without.dataset.interactions.users) + 1
     # a training that was interrupted before an edit does not go on with the old data
     assert unchanged is None
-    assert changed_once != await exclusions.newest_change()
+    assert changed_once != await corrections.newest_change()
 
 
 async def test_shoppers_keep_their_keys(database: Database, tmp_path: Path) -> None:

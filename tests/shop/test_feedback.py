@@ -15,7 +15,7 @@ from shop.entities.explanations import TextSource
 from shop.entities.feedback import Proportion, ReportGroup
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
-from shop.store.database import bulk_insert
+from shop.store.bulk import bulk_insert
 from shop.store.feedback import FeedbackStore
 from shop.store.interactions import InteractionStore
 

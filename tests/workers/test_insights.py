@@ -10,15 +10,16 @@ import pytest
 from mongo_seed.migrate import migrate
 from scoring.types import EventType
 from shop.entities.catalog import Category, Product
+from shop.entities.corrections import Correction
 from shop.entities.events import Topic
-from shop.entities.exclusions import InsightEdit
 from shop.entities.explanations import TextStatus
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Preferences, User
 from shop.jobs import RollUpSession, WriteInsight
 from shop.resources.serving import open_serving
 from shop.services import insights as insight_service
-from shop.store.database import bulk_insert, put_document
+from shop.store.bulk import bulk_insert
+from shop.store.database import put_document
 from shop.store.documents import category_to_document, user_to_document
 from workers.context import WorkerContext
 from workers.llm.writer import Writer
@@ -120,7 +121,7 @@ async def test_it_is_ordered_after_enough_events_or_a_material_change(resources:
 
 async def test_a_correction_while_it_is_written_voids_the_text(resources: ServingResources) -> None:
     async def correct() -> None:
-        await resources.corrections.edit(ANNA, InsightEdit(exclude_products=("cup",)))
+        await resources.corrections.edit(ANNA, Correction(exclude_products=("cup",)))
 
     await did(resources, "tea", "1")
     await did(resources, "cup", "2", "3")

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from scoring.types import ReasonKind
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import TextStatus
-from shop.entities.recommendations import Evidence
 from shop.errors import BadInputError
 from shop.jobs import ExplainItem, ExplainList, RollUpSession, TrainModel
 from shop.resources.serving import open_serving

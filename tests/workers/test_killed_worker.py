@@ -17,9 +17,9 @@ from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Product
 from shop.entities.events import Topic
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import TextStatus
 from shop.entities.jobs import JobFilter, JobGroup, JobState
-from shop.entities.recommendations import Evidence
 from shop.jobs import ExplainItem, ExplainList
 from shop.resources.serving import open_serving
 from shop.settings import RedisSettings

@@ -13,7 +13,7 @@ from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
 from shop.jobs import RollUpExperiments
 from shop.resources.serving import open_serving
-from shop.store.database import bulk_insert
+from shop.store.bulk import bulk_insert
 from workers.context import WorkerContext
 from workers.delivery import run_job
 from workers.llm.writer import build_writer

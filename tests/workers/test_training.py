@@ -223,7 +223,7 @@ async def test_new_products_appear_with_a_content_refresh(resources: ServingReso
 
     assert (refreshed.products, refreshed.parent, refreshed.current) == (first.products + 1, first.version, True)
     await resources.models.refresh()
-    alike = await resources.recommendations.neighbours([newcomer.id], Scenario.SIMILAR, 5)
+    alike = await resources.neighbours.of([newcomer.id], Scenario.SIMILAR, 5)
     assert stored.catalogue.ids[8] in [one.id for one in alike[0]]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
 from shop.texts.facts import DATED, elapsed
-from shop.texts.sanitize import LINK, LONGEST_LABEL, LONGEST_NAME, hides, plain, speakable, visible
+from shop.texts.sanitize import LINK, LONGEST_LABEL, LONGEST_NAME, has_hidden_characters, safe_name, sanitize, visible
 from shop.texts.wording import text_language
 from workers.llm.lexicon import LEXICONS, NEVER, NEW, QUALITIES, Claim, Lexicon, Unit
 
@@ -113,7 +113,7 @@ def check(text: str, grounds: Grounds) -> list[str]:
     problems = []
     if not _SHORTEST <= len(text) <= _LONGEST:
         problems.append(f"length {len(text)}")
-    if hides(text):
+    if has_hidden_characters(text):
         problems.append("hidden characters")
     folded = unicodedata.normalize("NFKC", visible(text))
     if _MARKUP.search(text):
@@ -225,8 +225,11 @@ def _names(strangers: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
     """Each name as it is and as the template shortens it. What is no mere name excuses nothing."""
     names = {" ".join(text.split()) for text in own}
     for text in strangers:
-        if speakable(text):
-            names |= {" ".join(visible(text).split()), *(plain(text, most) for most in (LONGEST_NAME, LONGEST_LABEL))}
+        if safe_name(text):
+            names |= {
+                " ".join(visible(text).split()),
+                *(sanitize(text, most) for most in (LONGEST_NAME, LONGEST_LABEL)),
+            }
     folded = {unicodedata.normalize("NFKC", name) for name in names if name}
     return tuple(sorted(folded, key=lambda name: (-len(name), name)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
-from shop.entities.events import Event, Topic
 from shop.errors import UnavailableError
 from shop.jobs import ExplainList
 from workers.llm.protocol import TextChecked
@@ -20,7 +19,7 @@ _CHUNK_CHARACTERS = 16  # about four tokens: a text is at most some forty events
 
 
 async def stream_explanation(context: WorkerContext, job: StreamExplanation) -> int:
-    """Returns how many texts were written: none if it is there already. Its end is told as that of every other."""
+    """Returns how many texts were written: none if it is there already. Its end is announced as in `explain_list`."""
 
     async def write(task: ExplanationTask) -> list[WrittenText]:
         return [await _write(context, task, job.item.key)]
@@ -38,5 +37,5 @@ async def _write(context: WorkerContext, task: ExplanationTask, key: str) -> Wri
             if len(text) >= len(published) + _CHUNK_CHARACTERS:
                 published = text
                 with suppress(UnavailableError):  # the text comes all the same, in one piece
-                    await context.resources.hub.publish([Event(Topic.EXPLANATION_CHUNK, key, {"text": text})])
+                    await context.resources.explanation_writing.show(key, text)
     raise AssertionError("a stream ends with the checked text")

@@ -74,7 +74,7 @@ async def data_mark(resources: TrainingResources) -> Mark:
     products = await stores.catalog.size()
     if products == 0:
         raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
-    products_changed, corrected = await stores.catalog.newest_change(), await stores.exclusions.newest_change()
+    products_changed, corrected = await stores.catalog.newest_change(), await stores.corrections.newest_change()
     return Mark(until, interactions, products, products_changed, corrected)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from shop.entities.catalog import Product
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
 
 Words = tuple[str, ...]
 

@@ -13,7 +13,7 @@ from devstack.bench.texts.checker import Checker
 from devstack.bench.texts.provider import FakeProvider, Fault
 from scoring.types import ReasonKind
 from shop.entities.catalog import Money, Product
-from shop.entities.recommendations import Evidence
+from shop.entities.evidence import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

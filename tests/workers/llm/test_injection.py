@@ -11,7 +11,7 @@ import pytest
 from scoring.types import ReasonKind
 from shop.entities.explanations import TextSource
 from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, ShopperFacts
-from shop.texts.sanitize import LONGEST_NAME, hides, plain, speakable, visible
+from shop.texts.sanitize import LONGEST_NAME, has_hidden_characters, safe_name, sanitize, visible
 from shop.texts.template import describe_shopper
 from tests.workers.llm.samples import CEREAL, EVERY_KIND, MILK, writer_of
 from workers.llm.grounding import count_sentences
@@ -210,7 +210,7 @@ async def test_what_an_obedient_model_writes_is_not_shown(name: str, place: str,
     assert {text.source for text in texts} == {TextSource.TEMPLATE}
     for text in texts:
         assert not re.search(attack.forbidden, read(text.text), re.IGNORECASE)
-        assert not hides(text.text)
+        assert not has_hidden_characters(text.text)
         assert not re.search(r"[<>{}\[\]]|https?:", text.text)
         assert 2 <= count_sentences(text.text) <= 3
 
@@ -240,7 +240,7 @@ def test_in_the_prompt_it_is_quoted_bounded_and_changes_no_instruction(name: str
     assert prompt.user.startswith("<data>\n{")
     assert prompt.user.endswith("}\n</data>")
     assert len(prompt.user) < 3500
-    assert not hides(prompt.user)
+    assert not has_hidden_characters(prompt.user)
 
 
 @pytest.mark.parametrize(
@@ -256,11 +256,11 @@ def test_in_the_prompt_it_is_quoted_bounded_and_changes_no_instruction(name: str
     ],
 )  # fmt: skip
 def test_names_of_products_are_names(name: str) -> None:
-    assert speakable(name) == plain(name) != ""
+    assert safe_name(name) == sanitize(name) != ""
 
 
 def test_a_long_name_is_cut_at_a_word() -> None:
-    name = plain("Organic " * 40)
+    name = sanitize("Organic " * 40)
 
     assert len(name) <= LONGEST_NAME
     assert name.endswith("Organic…")

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from scoring.types import ReasonKind
 from shop.entities.catalog import Product
+from shop.entities.evidence import Evidence
 from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource
-from shop.entities.recommendations import Evidence
 from shop.entities.users import User
 from shop.settings import LlmSettings
 from tests.fixtures import llm_server

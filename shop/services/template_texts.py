@@ -1,4 +1,4 @@
-"""The template's texts at once, for an answer that is being put together."""
+"""Explanations that the template writes within the request."""
 
 from __future__ import annotations
 
@@ -7,36 +7,32 @@ from typing import TYPE_CHECKING
 
 from shop.entities.explanations import TEMPLATE_VERSION, Text, TextSource
 from shop.errors import UnavailableError
-from shop.texts.gather import item_task, subjects
+from shop.texts.tasks import item_task, named_products
 from shop.texts.template import explain_item
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shop.entities.catalog import Product
-    from shop.entities.recommendations import Evidence
+    from shop.entities.evidence import Evidence
     from shop.services.catalog import CatalogService
 
 
-async def write_now(
+async def template_texts(
     catalog: CatalogService, evidence: Mapping[str, tuple[Evidence, ...]], language: str
 ) -> dict[str, Text]:
     """A text for each product's evidence, by the product's id; without those that are not to be found."""
+    named = {id_ for own, reasons in evidence.items() for id_ in named_products(own, reasons)}
     try:
-        products = await _products(
-            catalog, {id_ for own, reasons in evidence.items() for id_ in subjects(own, reasons)}
-        )
-        categories = await catalog.categories()
+        products = await _products(catalog, named)
+        category_names = await catalog.category_names()
     except UnavailableError:
         return {}
-    named = {product.category_id for product in products.values()}
-    named |= {reason.label for reasons in evidence.values() for reason in reasons}
-    labels = {id_: categories[id_].name for id_ in named if id_ is not None and id_ in categories}
     now = datetime.now(UTC)
     texts = {}
     for id_, reasons in evidence.items():
         if id_ in products:
-            sentences = explain_item(item_task(products[id_], reasons, products, labels, language), language)
+            sentences = explain_item(item_task(products[id_], reasons, products, category_names, language), language)
             texts[id_] = Text(sentences, TextSource.TEMPLATE, None, TEMPLATE_VERSION, now)
     return texts
 

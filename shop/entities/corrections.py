@@ -1,4 +1,4 @@
-"""What a shopper says does not speak for them: events that stay on record and no longer count."""
+"""A shopper's corrections of their own history: excluded events stay on record and no longer count."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class ExclusionReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class InsightEdit:
-    """What one correction asks for; ids are the shop's own."""
+class Correction:
+    """What to exclude or to include again; ids are the shop's own."""
 
     exclude_interactions: tuple[str, ...] = ()
     exclude_products: tuple[str, ...] = ()  # all events so far with these

@@ -1,6 +1,7 @@
-"""Exclusions: which events do not count. Events are append-only, so each is a record of its own, under the event's id.
+"""Corrections: which events do not count.
 
-A record that was taken back stays and is inactive: its time says that something changed.
+Events are append-only, so each exclusion is a record of its own, under the event's id. One that was taken back stays
+and is inactive: its time says that something changed.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from shop.store.database import Database, Document, in_transaction, store_errors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shop.entities.exclusions import InsightEdit
+    from shop.entities.corrections import Correction
     from shop.entities.users import Actor, User
     from shop.store.audit import AuditStore
     from shop.store.database import Session
-    from shop.store.explanations import InsightStore
+    from shop.store.insights import InsightStore
 
 
-class ExclusionStore:
+class CorrectionStore:
     def __init__(self, database: Database, insights: InsightStore, audit_log: AuditStore) -> None:
         self._database = database
         self._exclusions = database["exclusions"]
@@ -31,13 +32,13 @@ class ExclusionStore:
         self._insights = insights
         self._audit_log = audit_log
 
-    async def of(self, actor: Actor) -> frozenset[str]:
+    async def excluded_of(self, actor: Actor) -> frozenset[str]:
         """The ids of an actor's events that do not count."""
         with store_errors():
             found = await self._exclusions.find({"actorKey": actor.key, "active": True}, {"_id": 1}).to_list(None)
         return frozenset(document["_id"] for document in found)
 
-    async def among(self, interaction_ids: Sequence[str]) -> set[str]:
+    async def excluded_among(self, interaction_ids: Sequence[str]) -> set[str]:
         """Those of these events that do not count."""
         query = {"_id": {"$in": list(interaction_ids)}, "active": True}
         with store_errors():
@@ -49,8 +50,8 @@ class ExclusionStore:
             document = await self._exclusions.find_one({}, {"at": 1}, sort=[("at", -1)])
         return document["at"] if document else None
 
-    async def change(
-        self, actor: Actor, user: User, exclude: Mapping[str, str], include: Iterable[str], edit: InsightEdit
+    async def apply(
+        self, actor: Actor, user: User, exclude: Mapping[str, str], include: Iterable[str], correction: Correction
     ) -> bool:
         """Leaves events out (id to product id), or lets them count again; False if all was so already.
 
@@ -66,20 +67,21 @@ class ExclusionStore:
             included = [id_ for id_ in include if id_ in active]
             if not excluded and not included:
                 return False
-            facts: Document = {"actorKey": actor.key, "active": True, "reason": edit.reason.value, "note": edit.note}
+            stated = {"reason": correction.reason.value, "note": correction.note}
+            facts: Document = {"actorKey": actor.key, "active": True, **stated}
             operations = [
                 UpdateOne({"_id": id_}, {"$set": {**facts, "productId": exclude[id_], "at": at}}, upsert=True)
                 for id_ in excluded
             ]
             operations += [UpdateOne({"_id": id_}, {"$set": {"active": False, "at": at}}) for id_ in included]
             await self._exclusions.bulk_write(operations, session=session)
-            details = {"excluded": excluded, "included": included, "reason": edit.reason.value, "note": edit.note}
+            details = {"excluded": excluded, "included": included, **stated}
             await self._audit_log.add("editInsight", user.id, user.id, details, session)
             await self._insights.withdraw(user.id, user.locale, at, session)
             await self._profiles.delete_one({"_id": user.id}, session=session)
             products = {"$in": sorted({exclude[id_] for id_ in excluded})}
-            told = {"actorKey": actor.key, "$or": [{"productId": products}, {"evidence.productId": products}]}
-            await self._explanations.delete_many(told, session=session)
+            named = {"actorKey": actor.key, "$or": [{"productId": products}, {"evidence.productId": products}]}
+            await self._explanations.delete_many(named, session=session)
             return True
 
         return await in_transaction(self._database, write)
