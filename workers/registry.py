@@ -69,11 +69,9 @@ JOBS: dict[str, JobSpec] = {
 
 # One training at a time, and one that runs is not started again: so none at the same minute as another.
 SCHEDULES: tuple[JobSchedule, ...] = (
-    JobSchedule("train_full", TrainModel(TrainingKind.FULL), hours=frozenset({3})),
-    JobSchedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), hours=frozenset({0, 6, 12, 18})),
-    JobSchedule(
-        "refresh_content", TrainModel(TrainingKind.CONTENT), hours=frozenset({4}), minutes=frozenset({30}), weekday=6
-    ),
-    JobSchedule("roll_up_experiments", RollUpExperiments(), minutes=frozenset(range(0, 60, 5))),
-    JobSchedule("sweep", Sweep(), minutes=frozenset({17})),
+    JobSchedule("train_full", TrainModel(TrainingKind.FULL), cron="0 3 * * *"),
+    JobSchedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), cron="0 0,6,12,18 * * *"),
+    JobSchedule("refresh_content", TrainModel(TrainingKind.CONTENT), cron="30 4 * * SUN"),
+    JobSchedule("roll_up_experiments", RollUpExperiments(), cron="*/5 * * * *"),
+    JobSchedule("sweep", Sweep(), cron="17 * * * *"),
 )

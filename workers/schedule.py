@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from cronsim import CronSim, CronSimError
 
 from shop.errors import UnavailableError
 
@@ -19,30 +20,34 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 1.0
-_EVERY_HOUR = frozenset(range(24))
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class JobSchedule:
-    """Starts a job at these hours and minutes, UTC; on one day of the week (0 is Monday) or on all."""
+    """Starts a job at the times of `cron`, in UTC: minute, hour, day of the month, month, day of the week.
+
+    Raises ValueError for a string that is not of this form or has no time.
+    """
 
     name: str
     job: FollowedJob
-    hours: frozenset[int] = _EVERY_HOUR
-    minutes: frozenset[int] = frozenset({0})
-    weekday: int | None = None
+    cron: str
+
+    def __post_init__(self) -> None:
+        # The parser also knows a sixth field for seconds, which other schedulers do not.
+        if len(self.cron.split()) != 5:
+            raise ValueError(f"The schedule {self.name!r} needs five fields of cron, not {self.cron!r}.")
+        try:
+            self.due(datetime.now(UTC))
+        except (CronSimError, StopIteration) as error:
+            reason = str(error) or "it has no time"
+            raise ValueError(f"The schedule {self.name!r} has a bad cron string {self.cron!r}: {reason}.") from error
 
     def due(self, now: datetime) -> datetime:
         """The latest time of the schedule that is not after `now`."""
-        days = [now.date() - timedelta(days=back) for back in range(8)]
-        return next(
-            moment
-            for day in days
-            if self.weekday in {None, day.weekday()}
-            for hour in sorted(self.hours, reverse=True)
-            for minute in sorted(self.minutes, reverse=True)
-            if (moment := datetime.combine(day, time(hour, minute), UTC)) <= now
-        )
+        exclusive = now.replace(microsecond=0) + _SECOND
+        return next(CronSim(self.cron, exclusive, reverse=True))
 
 
 class Scheduler:

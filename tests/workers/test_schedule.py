@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
     from shop.store.database import Database
 
-HOURLY = JobSchedule("hourly", Sweep(), minutes=frozenset({17}))
+HOURLY = JobSchedule("hourly", Sweep(), cron="17 * * * *")
 BEFORE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday
 DUE = datetime(2026, 11, 26, 9, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -154,6 +155,62 @@ def test_the_schedule_says_what_was_due_last(name: str, now: str, due: str) -> N
     (schedule,) = (one for one in SCHEDULES if one.name == name)
 
     assert schedule.due(datetime.fromisoformat(now + "Z")) == datetime.fromisoformat(due + "Z")
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """The times of a schedule by the sets of its hours and minutes (0 is Monday), written out without a parser."""
+
+    hours: frozenset[int] = frozenset(range(24))
+    minutes: frozenset[int] = frozenset({0})
+    weekday: int | None = None
+
+    def due(self, now: datetime) -> datetime:
+        days = [now.date() - timedelta(days=back) for back in range(8)]
+        return next(
+            moment
+            for day in days
+            if self.weekday in {None, day.weekday()}
+            for hour in sorted(self.hours, reverse=True)
+            for minute in sorted(self.minutes, reverse=True)
+            if (moment := datetime.combine(day, time(hour, minute), UTC)) <= now
+        )
+
+
+EVERY_TIME = {
+    "train_full": FieldRule(hours=frozenset({3})),
+    "refresh_embeddings": FieldRule(hours=frozenset({0, 6, 12, 18})),
+    "refresh_content": FieldRule(hours=frozenset({4}), minutes=frozenset({30}), weekday=6),
+    "roll_up_experiments": FieldRule(minutes=frozenset(range(0, 60, 5))),
+    "sweep": FieldRule(minutes=frozenset({17})),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
+def test_the_cron_strings_mean_the_times_that_were_decided(schedule: JobSchedule) -> None:
+    """Over five weeks with a leap day, a year's end and times between two minutes."""
+    rule = EVERY_TIME[schedule.name]
+    for start in (datetime(2027, 12, 20, tzinfo=UTC), datetime(2028, 2, 21, tzinfo=UTC)):
+        for step in range(17 * 24 * 4):
+            moment = start + step * timedelta(minutes=15, seconds=7, microseconds=300)
+            assert schedule.due(moment) == rule.due(moment), moment
+    assert schedule.due(rule.due(BEFORE)) == rule.due(BEFORE), "a time is due from its first instant on"
+
+
+@pytest.mark.parametrize(
+    ("cron", "reason"),
+    [
+        ("0 25 * * *", "Bad hour"),
+        ("0 3 * * nonsense", "Bad day-of-week"),
+        ("0 3 * *", "five fields"),
+        ("0 0 3 * * *", "five fields"),
+        ("0 0 31 2 *", "Bad day-of-month"),
+        ("", "five fields"),
+    ],
+)
+def test_a_bad_cron_string_is_refused_at_once_with_its_name(cron: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"'nightly'.*{reason}"):
+        JobSchedule("nightly", Sweep(), cron)
 
 
 def test_no_two_trainings_are_due_at_the_same_minute() -> None:
