@@ -15,7 +15,7 @@ from shop.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shop.jobs import FollowedJob
+    from shop.jobs import RecordedJob
     from shop.resources.texts import TextResources
 
 _log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class JobSchedule:
     """
 
     name: str
-    job: FollowedJob
+    job: RecordedJob
     cron: str
 
     def __post_init__(self) -> None:

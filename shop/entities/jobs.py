@@ -57,6 +57,7 @@ class JobRecord:
     error_code: str | None = None
     error_message: str | None = None
     result: str | None = None
+    request_id: str | None = None  # of the request that ordered it; None for the schedule
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property

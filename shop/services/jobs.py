@@ -17,13 +17,14 @@ from shop.entities.events import Event, Topic
 from shop.entities.jobs import JobRecord, JobState
 from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.jobs import to_json
+from shop.logs import current_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from shop.entities.jobs import JobFilter
     from shop.entities.paging import Page, PageRequest
-    from shop.jobs import FollowedJob, JobQueue
+    from shop.jobs import JobQueue, RecordedJob
     from shop.services.events import EventHub
     from shop.store.jobs import JobStore
 
@@ -36,13 +37,20 @@ class JobService:
         self._queue = queue
         self._hub = hub
 
-    async def start(self, job: FollowedJob, requested_by: str | None = None, *, job_id: str | None = None) -> JobRecord:
+    async def start(self, job: RecordedJob, requested_by: str | None = None, *, job_id: str | None = None) -> JobRecord:
         """Puts a job into the queue, or returns the one of its name that is queued or running already.
 
         That one is put again as well, which changes nothing unless the queue has lost it. A job that was started under
         this `job_id` before is not started again, even if it has ended.
         """
-        wanted = JobRecord(job_id or uuid4().hex, job.name, to_json(job), datetime.now(UTC), requested_by=requested_by)
+        wanted = JobRecord(
+            job_id or uuid4().hex,
+            job.name,
+            to_json(job),
+            datetime.now(UTC),
+            requested_by=requested_by,
+            request_id=current_request_id(),
+        )
         record = await self._store.add(wanted)
         if not record.state.is_final:
             await self._queue.put(record)

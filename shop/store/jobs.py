@@ -174,6 +174,7 @@ def _document(record: JobRecord) -> Document:
         "errorCode": record.error_code,
         "errorMessage": record.error_message,
         "result": record.result,
+        "requestId": record.request_id,
     }
     document.update((name, value) for name, value in optional.items() if value is not None)
     return document
@@ -196,5 +197,6 @@ def _record(document: Mapping[str, Any]) -> JobRecord:
         error_code=document.get("errorCode"),
         error_message=document.get("errorMessage"),
         result=document.get("result"),
+        request_id=document.get("requestId"),
         notes=document["notes"],
     )

@@ -132,7 +132,7 @@ async def test_a_job_that_fails_for_good_is_kept_and_can_be_tried_again(
     await run_all(resources)
 
     (record,) = await failed(resources)
-    assert (record.id, record.name, record.message) == ("rollup", "roll_up_session", {"user_id": "anna"})
+    assert (record.id, record.name, record.message) == ("rollup", "roll_up_session", {"version": 1, "user_id": "anna"})
     assert (record.error_code, record.attempt, record.max_attempts) == (ending.code, ending.attempts, 3)
     assert record.error_message
     assert "secret detail" not in record.error_message
