@@ -1,7 +1,7 @@
 """The arq edge: a thin shell over the registry and handle_delivery.
 
-There is one arq worker for each group of jobs, so that a group at its limit leaves its jobs in a queue of its own, where
-they wait without a time-out and block nobody.
+There is one arq worker for each group of jobs, so that a group at its limit leaves its jobs in a queue of its own,
+where they wait without a time-out and block nobody.
 """
 
 from __future__ import annotations
