@@ -27,7 +27,7 @@ from tests.fixtures.shop import working
 from tests.fixtures.small_shop import product, purchase, stock
 from tests.fixtures.waiting import until
 from tests.scoring.synthetic import Shape
-from workers.training.run import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
+from workers.training.pipeline import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

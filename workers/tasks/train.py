@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shop.resources.training import training_resources
-from workers.training.run import Mark, data_mark, train_and_activate
+from workers.training.pipeline import Mark, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from shop.jobs import TrainModel

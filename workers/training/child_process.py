@@ -121,7 +121,7 @@ def _state(plan: TrainingRequest, dataset: Dataset, folder: Path, send: Callable
     from scoring.data.state import load
     from scoring.learning.refresh import refresh_content, refresh_embeddings
     from scoring.learning.training import train
-    from workers.training.folder import FolderCheckpoint
+    from workers.training.checkpoints import FolderCheckpoint
 
     def tell(stage: str, fraction: float) -> None:
         send(Progress(stage, fraction * _MODEL_SHARE))

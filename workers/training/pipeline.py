@@ -24,8 +24,8 @@ from shop.entities.models import ModelSnapshot, TrainingKind
 from shop.errors import BadInputError, ShopError, SnapshotError
 from shop.services.export import export
 from shop.services.models import TRAINING_FOLDER
-from workers.training.folder import work_folder
-from workers.training.process import EXPORT, PACK, Checkpointed, Failed, Progress, Trained, TrainingRequest, work
+from workers.training.checkpoints import work_folder
+from workers.training.child_process import EXPORT, PACK, Checkpointed, Failed, Progress, Trained, TrainingRequest, work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
