@@ -35,7 +35,7 @@ class JobSpec:
     """A job's message, body and limits. Retryable errors are tried again, others and time-outs are not."""
 
     message: type[Job]
-    load: Callable[[], Body]  # the body; it is imported by the first job that needs it
+    load: Callable[[], Body]  # imports the body; called by the first job that needs it
     timeout_seconds: int
     tries: int = 5
 
@@ -45,7 +45,7 @@ class JobSpec:
 
     @property
     def group(self) -> JobGroup:
-        """Whose limit counts it while it runs."""
+        """The group whose limit counts it while it runs."""
         return group_of(self.name)
 
 
@@ -67,7 +67,7 @@ JOBS: dict[str, JobSpec] = {
     )
 }
 
-# One training at a time, and one that runs is not started again: so none at the same minute as another.
+# Only one training can be active, and a start while one is active adds none: so no two may be due at the same minute.
 SCHEDULES: tuple[JobSchedule, ...] = (
     JobSchedule("train_full", TrainModel(TrainingKind.FULL), cron="0 3 * * *"),
     JobSchedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), cron="0 0,6,12,18 * * *"),

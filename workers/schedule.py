@@ -1,4 +1,4 @@
-"""What is started at which times. A time that passed while no worker ran is made up for once."""
+"""Starts jobs at their times. Of the times that passed while no worker ran, the latest is made up for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shop.resources.texts import TextResources
 
 _log = structlog.get_logger(__name__)
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 _SECOND = timedelta(seconds=1)
 
 
@@ -59,22 +59,22 @@ class Scheduler:
         self._seen: dict[str, datetime] = {}
 
     async def run(self) -> None:
-        """Looks at the clock until it is cancelled."""
+        """Checks what is due, once a second, until it is cancelled."""
         away = False
         while True:
             try:
-                await self.look(datetime.now(UTC))
+                await self.start_due(datetime.now(UTC))
                 away = False
             except UnavailableError as error:
                 if not away:
                     _log.warning("schedule_waits", reason=str(error))
                 away = True
-            except Exception:  # noqa: BLE001 (a bug in one look must not end all schedules)
+            except Exception:  # noqa: BLE001 (a bug in one check must not end all schedules)
                 _log.exception("schedule_failed")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
 
-    async def look(self, now: datetime) -> None:
-        """Starts what is due and has not been started. Raises UnavailableError; then the next look makes up for it."""
+    async def start_due(self, now: datetime) -> None:
+        """Starts what is due and has not been started. Raises UnavailableError; then the next call starts it."""
         for schedule in self._schedules:
             due = schedule.due(now)
             if self._seen.get(schedule.name) != due:
@@ -82,8 +82,8 @@ class Scheduler:
                 self._seen[schedule.name] = due
 
     async def _start(self, schedule: JobSchedule, due: datetime) -> None:
-        """The job's id is made of the time, and the time is marked after the job is in the queue: whatever happens
-        between the two, and however many do this at once, there is one job."""
+        """The job's id is made of the time, and the time is marked after the job is in the queue: so there is one job,
+        whatever happens between the two steps and however many workers take them at once."""
         times = self._resources.stores.schedules
         if await times.last(schedule.name, due) >= due:
             return

@@ -1,4 +1,4 @@
-"""Jobs that have a record: what was asked for, how far it is, and how it ended."""
+"""Jobs that have a record: what was ordered, how far it is, and how it ended."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
-_KEPT_DAYS = 30  # arq drops a job that nobody has run by then
+_EXPIRY_DAYS = 30  # arq drops a job that nobody has run by then
 
 
 def serialize(data: dict[str, Any]) -> bytes:
@@ -41,7 +41,7 @@ class ArqQueue:
             redis.connection_pool,
             job_serializer=serialize,
             job_deserializer=deserialize,
-            expires_extra_ms=_KEPT_DAYS * 86_400_000,
+            expires_extra_ms=_EXPIRY_DAYS * 86_400_000,
         )
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:

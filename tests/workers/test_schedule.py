@@ -49,7 +49,7 @@ async def records(resources: ServingResources) -> list[JobRecord]:
 
 async def look(resources: ServingResources, now: datetime) -> None:
     """As a worker does that has just been started."""
-    await Scheduler(resources, [HOURLY]).look(now)
+    await Scheduler(resources, [HOURLY]).start_due(now)
 
 
 async def test_a_new_shop_has_nothing_to_make_up_for(resources: ServingResources) -> None:
@@ -60,10 +60,10 @@ async def test_a_new_shop_has_nothing_to_make_up_for(resources: ServingResources
 
 async def test_a_time_starts_one_job(resources: ServingResources) -> None:
     scheduler = Scheduler(resources, [HOURLY])
-    await scheduler.look(BEFORE)
+    await scheduler.start_due(BEFORE)
 
     for second in range(5):
-        await scheduler.look(DUE + timedelta(seconds=second))
+        await scheduler.start_due(DUE + timedelta(seconds=second))
 
     (record,) = await records(resources)
     assert (record.id, record.name) == ("hourly:2026-11-26T09:17Z", "sweep")
@@ -114,12 +114,12 @@ async def test_a_time_without_redis_is_made_up_for(settings: Settings, resources
         cut = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
         async with open_serving(cut, start=False) as without_redis:
             scheduler = Scheduler(without_redis, [HOURLY])
-            await scheduler.look(BEFORE)
+            await scheduler.start_due(BEFORE)
             redis.cut()
             with pytest.raises(UnavailableError):
-                await scheduler.look(DUE)
+                await scheduler.start_due(DUE)
             redis.mend()
-            await scheduler.look(DUE + timedelta(seconds=30))
+            await scheduler.start_due(DUE + timedelta(seconds=30))
 
     await run_all(resources)
     (record,) = await records(resources)
@@ -130,7 +130,7 @@ async def test_two_workers_start_one_training_at_a_time(resources: ServingResour
     (full,) = (one for one in SCHEDULES if one.name == "train_full")
     now = datetime(2026, 11, 26, 3, 0, 1, tzinfo=UTC)
     for moment in (now - timedelta(days=1), now, now):
-        await Scheduler(resources, [full]).look(moment)
+        await Scheduler(resources, [full]).start_due(moment)
         await run_all(resources)
 
     (record,) = await failed(resources)

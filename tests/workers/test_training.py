@@ -89,7 +89,7 @@ def killing(settings: Settings, at: str | None = None) -> Callable[[str, float],
 
 def kept(logs: Sequence[Mapping[str, Any]]) -> set[str]:
     """The stages that a training found finished."""
-    return {log["stage"] for log in logs if log["event"] == "training_stage_kept"}
+    return {log["stage"] for log in logs if log["event"] == "training_stage_reused"}
 
 
 async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
