@@ -1,4 +1,4 @@
-"""Jobs that have a record: one of a kind at a time, never lost, honest about their end, and tried again on demand."""
+"""Jobs that have a record: one of a kind at a time, never lost, their end on record, and tried again on demand."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from shop.store.queue import serialize
 from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
-from workers import delivery as run
+from workers import delivery as delivery_module
 from workers.__main__ import main
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
@@ -66,7 +66,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     written = Script()
     spec = JobSpec(RollUpSession, lambda: written.body, timeout_seconds=30, tries=3)
     put_script(monkeypatch, RollUpSession.name, spec)
-    monkeypatch.setattr(run, "retry_delay_seconds", lambda _attempt: 0.01)
+    monkeypatch.setattr(delivery_module, "retry_delay_seconds", lambda _attempt: 0.01)
     return written
 
 
@@ -205,7 +205,7 @@ async def test_a_worker_survives_what_is_not_a_job(
     assert [one.id for one in await failed(resources)] == ["broken"]
 
 
-async def test_an_attempt_that_is_handed_back_does_not_count(resources: ServingResources) -> None:
+async def test_an_attempt_that_is_released_does_not_count(resources: ServingResources) -> None:
     """A worker that stops cancels what it cannot finish."""
     job = await resources.jobs.start(TrainModel())
     begun, cancelled = asyncio.Event(), 0
@@ -285,7 +285,7 @@ async def test_a_server_that_says_when_is_asked_then(
     assert 40 <= outcome.seconds <= 42
 
 
-async def test_a_group_at_its_limit_is_in_nobodys_way(
+async def test_a_group_at_its_limit_blocks_no_other(
     settings: Settings, resources: ServingResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"worker": WorkerSettings(llm_concurrency=2), "llm": LlmSettings(provider="local")}

@@ -1,4 +1,4 @@
-"""What is started when: once for each time, however many look, and once for all times that nobody saw."""
+"""When jobs are started: once for each time, however many workers check, and once for all times that were missed."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ async def records(resources: ServingResources) -> list[JobRecord]:
     return [record for record, _ in (await resources.jobs.page(PageRequest(), JobFilter())).rows]
 
 
-async def look(resources: ServingResources, now: datetime) -> None:
+async def check(resources: ServingResources, now: datetime) -> None:
     """As a worker does that has just been started."""
     await Scheduler(resources, [HOURLY]).start_due(now)
 
 
 async def test_a_new_shop_has_nothing_to_make_up_for(resources: ServingResources) -> None:
-    await look(resources, BEFORE)
+    await check(resources, BEFORE)
 
     assert await records(resources) == []
 
@@ -70,25 +70,25 @@ async def test_a_time_starts_one_job(resources: ServingResources) -> None:
     assert (record.state, record.requested_by) == (JobState.QUEUED, None)
 
 
-async def test_the_times_that_nobody_saw_are_made_up_for_once(resources: ServingResources) -> None:
-    await look(resources, BEFORE)
+async def test_the_times_that_were_missed_are_made_up_for_once(resources: ServingResources) -> None:
+    await check(resources, BEFORE)
 
     for _ in range(3):
-        await look(resources, DUE + 5 * HOUR + timedelta(minutes=20))
+        await check(resources, DUE + 5 * HOUR + timedelta(minutes=20))
         await run_all(resources)
 
     (record,) = await records(resources)
     assert (record.id, record.state) == ("hourly:2026-11-26T14:17Z", JobState.SUCCEEDED)
 
 
-async def test_workers_that_look_at_once_start_one_job(settings: Settings, resources: ServingResources) -> None:
-    await look(resources, BEFORE)
+async def test_workers_that_check_at_once_start_one_job(settings: Settings, resources: ServingResources) -> None:
+    await check(resources, BEFORE)
     async with open_serving(settings, start=False) as others:
-        await asyncio.gather(*(look(one, DUE) for one in (resources, others) * 5))
+        await asyncio.gather(*(check(one, DUE) for one in (resources, others) * 5))
     await run_all(resources)
 
-    # One whose clock is late, and one that had begun to look before the job was over.
-    await look(resources, DUE - timedelta(minutes=3))
+    # One whose clock is late, and one that had begun to check before the job was over.
+    await check(resources, DUE - timedelta(minutes=3))
     await resources.jobs.start(Sweep(), job_id="hourly:2026-11-26T09:17Z")
     await run_all(resources)
 
@@ -97,11 +97,11 @@ async def test_workers_that_look_at_once_start_one_job(settings: Settings, resou
 
 
 async def test_a_worker_killed_between_two_steps_leaves_nothing_undone(resources: ServingResources) -> None:
-    await look(resources, BEFORE)
+    await check(resources, BEFORE)
     await resources.jobs.start(Sweep(), job_id="hourly:2026-11-26T09:17Z")
     await resources.stores.redis.flushdb()  # it was killed before the job was in the queue, and the time not marked
 
-    await look(resources, DUE + timedelta(minutes=1))
+    await check(resources, DUE + timedelta(minutes=1))
     await run_all(resources)
 
     (record,) = await records(resources)

@@ -68,7 +68,7 @@ def read_insight(raw: str) -> str:
 
 
 def without_thoughts(raw: str) -> str:
-    """What a reasoning model says after it has thought aloud; nothing while it does, perhaps for the first letters."""
+    """The answer without a reasoning model's thoughts before it; empty while `raw` may be the beginning of those."""
     text = raw.lstrip()
     begin, end = _THOUGHTS
     if begin.startswith(text[: len(begin)]):
