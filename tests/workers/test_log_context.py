@@ -111,7 +111,7 @@ async def test_a_failed_job_without_a_record_keeps_its_request(resources: Servin
 async def test_a_job_that_was_put_without_a_request_id_is_run(resources: ServingResources) -> None:
     """As code before request ids has put it."""
     key = resources.stores.keys.job("old")
-    old = {"f": "roll_up_session", "a": [{"user_id": "anna"}], "k": {}, "t": None, "et": 1}
+    old: dict[str, Any] = {"f": "roll_up_session", "a": [{"user_id": "anna"}], "k": {}, "t": None, "et": 1}
     await resources.stores.redis.set(f"arq:job:{key}", serialize(old))
     await resources.stores.redis.zadd(resources.stores.keys.queue, {key: 1})
 
