@@ -23,6 +23,7 @@ from shop.store.queue import serialize
 from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
+from tests.fixtures.worker import run_all
 from workers import delivery as delivery_module
 from workers.__main__ import main
 from workers.arq_app import build_worker
@@ -79,13 +80,6 @@ async def worker_context(resources: ServingResources) -> AsyncIterator[WorkerCon
     writer = build_writer(resources.settings.llm)
     yield WorkerContext(resources, writer)
     await writer.aclose()
-
-
-async def run_all(resources: ServingResources) -> None:
-    async with worker_context(resources) as context:
-        worker = build_worker(context, burst=True)
-        await worker.async_run()
-        await worker.close()
 
 
 async def failed(resources: ServingResources) -> list[JobRecord]:

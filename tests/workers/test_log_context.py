@@ -21,7 +21,8 @@ from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
 from shop.store.queue import serialize
 from tests.fixtures.llm_server import llm_server
-from tests.workers.test_delivery import failed, run_all, worker_context
+from tests.fixtures.worker import run_all
+from tests.workers.test_delivery import failed, worker_context
 from workers.delivery import Delivery, handle_delivery
 
 if TYPE_CHECKING:

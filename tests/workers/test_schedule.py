@@ -18,7 +18,8 @@ from shop.errors import UnavailableError
 from shop.jobs import Sweep, TrainModel
 from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
-from tests.workers.test_delivery import failed, run_all
+from tests.fixtures.worker import run_all
+from tests.workers.test_delivery import failed
 from workers.registry import SCHEDULES
 from workers.schedule import JobSchedule, Scheduler
 
