@@ -1,7 +1,7 @@
 """The arq edge: a thin shell over the registry and handle_delivery.
 
 There is one arq worker for each group of jobs, so that a group at its limit leaves its jobs in a queue of its own,
-where they wait without a time-out and block nobody.
+where they wait without a time-out and block no other group.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _limits(settings: Settings) -> dict[JobGroup, int]:
     worker = settings.worker
     return {
         JobGroup.GENERAL: worker.concurrency,
-        # Templates call nobody.
+        # Templates call no provider.
         JobGroup.LLM: worker.concurrency if settings.llm.provider == "template" else worker.llm_concurrency,
         JobGroup.TRAINING: worker.training_concurrency,
     }

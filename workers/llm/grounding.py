@@ -221,10 +221,10 @@ def _products(item: ItemTask) -> list[str]:
     return [item.product.name, *(fact.product_name for fact in item.facts if fact.product_name)]
 
 
-def _names(strangers: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
+def _names(untrusted: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
     """Each name as it is and as the template shortens it. One that contains more than a name does not count."""
     names = {" ".join(text.split()) for text in own}
-    for text in strangers:
+    for text in untrusted:
         if speakable(text):
             names |= {" ".join(visible(text).split()), *(plain(text, most) for most in (LONGEST_NAME, LONGEST_LABEL))}
     folded = {unicodedata.normalize("NFKC", name) for name in names if name}

@@ -105,7 +105,7 @@ async def train_and_activate(
     Raises BadInputError when there is nothing to train on or no model to refresh, TrainingInterruptedError when the
     same call may continue, TrainingError when it would fail again.
     """
-    report_progress = progress or _report_to_nobody
+    report_progress = progress or _ignore_progress
     started = datetime.now(UTC)
     current = await _current(resources, kind)
     mark = mark or await data_mark(resources)
@@ -147,7 +147,7 @@ def component_weights(settings: ModelSettings) -> dict[Component, float]:
     }
 
 
-async def _report_to_nobody(_stage: str, _fraction: float) -> None:
+async def _ignore_progress(_stage: str, _fraction: float) -> None:
     """ReportProgress for a caller that does not want any."""
 
 
