@@ -56,7 +56,7 @@ async def train(settings: Settings, kind: str, seed_: int | None, *, guarded: bo
     """
     from shop.entities.models import TrainingKind
     from shop.resources.training import open_training
-    from workers.training.run import train_and_activate
+    from workers.training.pipeline import train_and_activate
 
     async with databases(settings) as found, open_training(found) as resources:
         with progress(together=True) as report:

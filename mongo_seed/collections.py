@@ -437,6 +437,7 @@ _JOBS = Collection(
             "errorCode": _STRING,
             "errorMessage": _STRING,
             "result": _STRING,
+            "requestId": _STRING,
         },
     ),
     (

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from scoring.types import ReasonKind
+import orjson
+from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
 from shop.entities.evidence import Evidence
-from shop.entities.jobs import JobGroup, JobRecord
+from shop.entities.jobs import JobGroup
 from shop.entities.models import TrainingKind
+from shop.errors import BadInputError
+from shop.validation import describe, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from shop.entities.jobs import JobRecord
+
+# Raised when a message changes so that code of before would misread it. Fields with a default can be added without.
+MESSAGE_VERSION = 1
+_STRICT = ConfigDict(strict=True, extra="forbid")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Message:
+    """What every job's message has. One that was stored without a version is of version 1."""
+
+    name: ClassVar[str]
+    version: PositiveInt = MESSAGE_VERSION
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`. Raises BadInputError that names what is wrong by its path into the message."""
+        version = data.get("version", MESSAGE_VERSION)
+        if isinstance(version, int) and version > MESSAGE_VERSION:
+            raise BadInputError(
+                f"version: {version} is newer than {MESSAGE_VERSION}, the newest that this worker reads. "
+                "Update the worker, then try the job again.",
+                field="version",
+            )
+        try:
+            # As JSON, because strictness has other rules there: a list is a tuple, and a string may be an enum's value.
+            return TypeAdapter(cls).validate_json(orjson.dumps(data), extra="forbid")
+        except ValidationError as error:
+            raise BadInputError(describe(error), field=path_of(error.errors()[0])) from error
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class ExplainItem:
     """One explanation to write."""
 
@@ -19,14 +58,9 @@ class ExplainItem:
     product_id: str
     evidence: tuple[Evidence, ...]
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ExplainItem:
-        reasons = (Evidence(**{**reason, "kind": ReasonKind(reason["kind"])}) for reason in data["evidence"])
-        return cls(data["key"], data["product_id"], tuple(reasons))
 
-
-@dataclass(frozen=True, slots=True)
-class ExplainList:
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class ExplainList(Message):
     """Write the explanations of a list's items, all in one call of the provider."""
 
     name: ClassVar[str] = "explain_list"
@@ -34,13 +68,9 @@ class ExplainList:
     language: str
     items: tuple[ExplainItem, ...]
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ExplainList:
-        return cls(data["actor_key"], data["language"], tuple(ExplainItem.from_json(item) for item in data["items"]))
 
-
-@dataclass(frozen=True, slots=True)
-class StreamExplanation:
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class StreamExplanation(Message):
     """Write one explanation, and show it while it is written."""
 
     name: ClassVar[str] = "stream_explanation"
@@ -48,25 +78,17 @@ class StreamExplanation:
     language: str
     item: ExplainItem
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> StreamExplanation:
-        return cls(data["actor_key"], data["language"], ExplainItem.from_json(data["item"]))
 
-
-@dataclass(frozen=True, slots=True)
-class WriteInsight:
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class WriteInsight(Message):
     """Write the one sentence on a user's taste from the profile and in the language as they are when the job runs."""
 
     name: ClassVar[str] = "write_insight"
     user_id: str
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> WriteInsight:
-        return cls(data["user_id"])
 
-
-@dataclass(frozen=True, slots=True)
-class TrainModel:
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class TrainModel(Message):
     """Train on everything in the store and activate the snapshot, unless the guard is against it.
 
     `seed` is None for the setting's.
@@ -76,47 +98,31 @@ class TrainModel:
     kind: TrainingKind = TrainingKind.FULL
     seed: int | None = None
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> TrainModel:
-        return cls(TrainingKind(data["kind"]), data["seed"])
 
-
-@dataclass(frozen=True, slots=True)
-class RollUpSession:
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class RollUpSession(Message):
     """Fold a user's new events into the profile."""
 
     name: ClassVar[str] = "roll_up_session"
     user_id: str
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> RollUpSession:
-        return cls(**data)
 
-
-@dataclass(frozen=True, slots=True)
-class RollUpExperiments:
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class RollUpExperiments(Message):
     """Count what was shown, clicked and bought, per day, variant, model version and scenario."""
 
     name: ClassVar[str] = "roll_up_experiments"
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> RollUpExperiments:
-        return cls(**data)
 
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Forget old records of jobs, and put those again that the queue has lost."""
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Sweep(Message):
+    """Delete old records of jobs, and put those into the queue again that it has lost."""
 
     name: ClassVar[str] = "sweep"
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Sweep:
-        return cls(**data)
 
-
-FollowedJob = TrainModel | RollUpExperiments | Sweep  # have a record from the start, and run one at a time
-Job = ExplainList | StreamExplanation | WriteInsight | RollUpSession | FollowedJob
+RecordedJob = TrainModel | RollUpExperiments | Sweep  # have a record from the start, and run one at a time
+Job = ExplainList | StreamExplanation | WriteInsight | RollUpSession | RecordedJob
 
 ONE_AT_A_TIME = frozenset({TrainModel.name, RollUpExperiments.name, Sweep.name})
 _GROUPS = {
@@ -138,7 +144,8 @@ def to_json(job: Job) -> dict[str, Any]:
 
 
 class JobQueue(Protocol):
-    """Where jobs are put. A job whose id is already waiting or running is not put twice."""
+    """Where jobs are put, each with the id of the request that ordered it. A job whose id is already waiting or
+    running is not put twice."""
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
         """True if it was put, False if one with this id is already there. Raises UnavailableError."""

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from shop.settings import StackSettings
 
 
+def current_request_id() -> str | None:
+    """The id of the request that is being served, as its log lines have it; None outside of any."""
+    id_: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return id_
+
+
 def configure_logging(settings: StackSettings) -> None:
     """Sends structlog's and the libraries' logs to stderr in one form; call once, at the start of a process."""
     shared: list[structlog.types.Processor] = [

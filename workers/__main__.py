@@ -15,15 +15,15 @@ from shop.settings import Settings
 def main() -> None:
     """Run jobs until SIGTERM or Ctrl-C: explanations, insights, trainings, and what is scheduled.
 
-    Any number of workers may run. One that stops hands its unfinished jobs back; the jobs of one that is killed are
-    taken up by another within seconds. Settings are in the environment or in .env: MONGODB_URI, REDIS_URL, LLM_… and
-    WORKER_… (docs/settings.md). Jobs, retries and schedules are described in docs/jobs.md.
+    Any number of workers may run. One that stops returns its unfinished jobs to the queue; the jobs of one that is
+    killed are taken over by another within seconds. Settings are in the environment or in .env: MONGODB_URI,
+    REDIS_URL, LLM_… and WORKER_… (docs/settings.md). Jobs, retries and schedules are described in docs/jobs.md.
     """
     from workers.arq_app import serve
 
     settings = Settings()
     configure_logging(settings.stack)
-    logging.getLogger("arq").setLevel(logging.WARNING)  # it tells of each job what run_job tells, less well
+    logging.getLogger("arq").setLevel(logging.WARNING)  # its lines on each job repeat those of workers/delivery.py
     asyncio.run(serve(settings))
 
 

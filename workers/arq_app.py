@@ -1,5 +1,8 @@
-"""The arq edge: a thin shell over the registry and handle_delivery. One arq worker for each group of jobs, so that a
-group whose limit is reached leaves its jobs in the queue, where they wait without a time-out and in nobody's way."""
+"""The arq edge: a thin shell over the registry and handle_delivery.
+
+There is one arq worker for each group of jobs, so that a group at its limit leaves its jobs in a queue of its own,
+where they wait without a time-out and block no other group.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,14 @@ _COMPLETION_WAIT_SECONDS = 5
 LOCK_SECONDS = 12
 _EDGE = "job"
 _UNREADABLE = "unreadable"
-_MOST_TRIES = 1_000_000  # that run_job's limit counts, not arq's
-_LONGEST_SECONDS = max(spec.timeout_seconds for spec in JOBS.values()) + 600  # as above
+# arq's own limits are out of reach, so that those of handle_delivery count.
+_MOST_TRIES = 1_000_000
+_LONGEST_SECONDS = max(spec.timeout_seconds for spec in JOBS.values()) + 600
 _SHOWN_BYTES = 1_000
 
 
 async def serve(settings: Settings) -> None:
-    """Works until SIGTERM or SIGINT; unfinished jobs go back to the queue. A lost Redis is waited for."""
+    """Runs jobs until SIGTERM or SIGINT; unfinished ones go back to the queue. Without Redis it waits."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,16 +74,16 @@ async def _scheduling(context: WorkerContext) -> AsyncIterator[None]:
     if not context.resources.settings.worker.schedule:
         yield
         return
-    looking = asyncio.create_task(Scheduler(context.resources, SCHEDULES).run())
+    scheduler = asyncio.create_task(Scheduler(context.resources, SCHEDULES).run())
     try:
         yield
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        scheduler.cancel()
+        await asyncio.gather(scheduler, return_exceptions=True)
 
 
 async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
-    """One life of the worker, which ends at a signal or when it loses Redis."""
+    """Runs arq's workers until a signal comes or Redis is lost."""
     worker = build_worker(context)
     running = asyncio.create_task(worker.async_run())
     signalled = asyncio.create_task(stopping.wait())
@@ -98,24 +102,12 @@ async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
 class JobWorker:
     """arq's workers, one for each group of jobs, as one."""
 
-    def __init__(self, workers: list[Worker], *, burst: bool) -> None:
+    def __init__(self, workers: list[Worker]) -> None:
         self._workers = workers
-        self._burst = burst
-
-    @property
-    def jobs_complete(self) -> int:
-        return sum(worker.jobs_complete for worker in self._workers)
 
     async def async_run(self) -> None:
-        """Raises what ends any of them. A burst ends when all queues are empty."""
-        while True:
-            await asyncio.gather(*(worker.async_run() for worker in self._workers))
-            if not self._burst or not await self._waiting():
-                return
-
-    async def _waiting(self) -> bool:
-        """Whether a job of one group has put one of another, whose burst was over."""
-        return any([await worker.pool.zcard(worker.queue_name) for worker in self._workers])
+        """Runs until it is cancelled. Raises what ends any of them."""
+        await asyncio.gather(*(worker.async_run() for worker in self._workers))
 
     async def drain(self, seconds: float) -> None:
         """Takes no more jobs, and lets those finish that are nearly done; close() gives the rest to another worker."""
@@ -133,22 +125,22 @@ class JobWorker:
                 raise error
 
 
-def build_worker(context: WorkerContext, *, burst: bool = False) -> JobWorker:
-    """The worker over the registry. `burst` ends when the queues are empty."""
-    return JobWorker([_worker(context, group, burst=burst) for group in JobGroup], burst=burst)
+def build_worker(context: WorkerContext) -> JobWorker:
+    """The worker over the registry."""
+    return JobWorker([_worker(context, group) for group in JobGroup])
 
 
 def _limits(settings: Settings) -> dict[JobGroup, int]:
     worker = settings.worker
     return {
         JobGroup.GENERAL: worker.concurrency,
-        # Templates call nobody.
+        # Templates call no provider.
         JobGroup.LLM: worker.concurrency if settings.llm.provider == "template" else worker.llm_concurrency,
         JobGroup.TRAINING: worker.training_concurrency,
     }
 
 
-def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
+def _worker(context: WorkerContext, group: JobGroup) -> Worker:
     settings, keys = context.resources.settings, context.resources.stores.keys
     worker = Worker(
         functions=[_function(context, keys.job(""))],
@@ -157,51 +149,58 @@ def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
         health_check_key=keys.worker_health(group),
         health_check_interval=15,
         max_jobs=_limits(settings)[group],
-        poll_delay=0.5 if group is JobGroup.TRAINING and not burst else 0.05,
-        burst=burst,
+        poll_delay=0.5 if group is JobGroup.TRAINING else 0.05,
         handle_signals=False,
         job_serializer=serialize,
         job_deserializer=_incoming,
     )
-    # arq would lock a job for as long as the longest one may take: a worker that is killed in the middle would keep
-    # it from everybody for an hour. A short lock that is renewed while the job runs is free soon after.
+    # arq would lock a job for as long as the longest one may take: a worker that is killed in the middle would block
+    # it for an hour. A short lock that is renewed while the job runs expires soon after.
     worker.in_progress_timeout_s = LOCK_SECONDS
     return worker
 
 
 def _incoming(data: bytes) -> dict[str, Any]:
-    """What is in the queue as a call of the one arq function. What is not a job at all is that function's to refuse:
-    arq would throw it away."""
+    """A queue's entry as a call of the one arq function. What is not a job is passed on as well, to be refused and kept
+    there: arq would drop it."""
     try:
         put: Any = deserialize(data)
     except ValueError:
         put = None
     match put:
         case {"f": str(name), "a": [dict(message)], "k": dict(options), "et": int(put_at)} if name:
-            call = [name, message, bool(options.get("recorded"))]
+            call = [name, message, options]
         case _:
-            call = [_UNREADABLE, {"text": data[:_SHOWN_BYTES].decode(errors="replace")}, False]
+            call = [_UNREADABLE, {"text": data[:_SHOWN_BYTES].decode(errors="replace")}, {}]
             put_at = timestamp_ms()
     return {"f": _EDGE, "a": call, "k": {}, "t": None, "et": put_at}
 
 
 def _function(context: WorkerContext, prefix: str) -> Function:
-    async def edge(ctx: dict[Any, Any], name: str, message: dict[str, Any], recorded: bool) -> None:
-        id_ = ctx["job_id"].removeprefix(prefix)
-        delivery = Delivery(id_, name, message, ctx["enqueue_time"], ctx["job_try"], recorded)
+    async def edge(ctx: dict[Any, Any], name: str, message: dict[str, Any], options: dict[str, Any]) -> None:
+        request_id = options.get("request_id")
+        delivery = Delivery(
+            id=ctx["job_id"].removeprefix(prefix),
+            name=name,
+            message=message,
+            put_at=ctx["enqueue_time"],
+            attempt=ctx["job_try"],
+            recorded=bool(options.get("recorded")),
+            request_id=request_id if isinstance(request_id, str) else None,
+        )
         renewing = asyncio.create_task(_renew_lock(ctx))
         try:
-            again = await handle_delivery(context, delivery)
+            retry = await handle_delivery(context, delivery)
         except asyncio.CancelledError:
             await _give_back_try(ctx)
             raise
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
-        if again is not None:
-            if not again.counts:
+        if retry is not None:
+            if not retry.counts:
                 await _give_back_try(ctx)
-            raise Retry(defer=again.seconds)
+            raise Retry(defer=retry.seconds)
 
     # A kept result would block the next job of the same id.
     return func(edge, name=_EDGE, timeout=_LONGEST_SECONDS, max_tries=_MOST_TRIES, keep_result=0)

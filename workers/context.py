@@ -1,4 +1,4 @@
-"""What a task is given: the shop's resources, a writer of texts, and the record to tell its progress to."""
+"""What a task is given: the shop's resources, a writer of texts, and the record of its progress."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class WorkerContext:
     resources: TextResources
     writer: Writer
-    last_try: bool = False  # whether a retryable error of this run is final
+    last_try: bool = False  # whether a retryable error of this attempt is final
     run: Run | None = None  # of jobs that have a record
 
     async def advance(self, stage: str, progress: float) -> None:
-        """How far the job is, 0 to 1, for those who follow it; says nothing when it has no record."""
+        """Reports how far the job is, 0 to 1; does nothing for a job without a record."""
         if self.run is not None:
             await self.run.advance(stage, progress)

@@ -1,4 +1,4 @@
-"""Runs one job, whatever edge it came through, and decides what becomes of it."""
+"""One delivery of a job, whatever edge it came through, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from shop.entities.jobs import JobRecord, JobState
 from shop.errors import BadInputError, ShopError, UnavailableError
@@ -33,14 +34,18 @@ class JobTimeoutError(ShopError):
 
 
 class WorkerLostError(ShopError):
-    """Each attempt ended with its worker, which may well be the job's fault."""
+    """Each attempt ended with its worker, so the job itself may be the cause."""
 
     code = "WORKER_LOST"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A job as an edge hands it over. `attempt` counts from 1; `recorded`: it has a record of the same id."""
+    """All that an edge knows of a job.
+
+    `attempt` counts from 1; `recorded`: it has a record of the same id; `request_id` is that of the request that
+    ordered it, None for the schedule.
+    """
 
     id: str
     name: str
@@ -48,6 +53,18 @@ class Delivery:
     put_at: datetime
     attempt: int
     recorded: bool = False
+    request_id: str | None = None
+
+    @property
+    def tries(self) -> int:
+        """How often it may be attempted. What is not a job is refused at once."""
+        return JOBS[self.name].tries if self.name in JOBS else 1
+
+    @property
+    def log_context(self) -> dict[str, Any]:
+        """What every log line of this delivery carries."""
+        ordered_by = {"request_id": self.request_id} if self.request_id is not None else {}
+        return {"job": self.name, "job_id": self.id, "attempt": self.attempt, **ordered_by}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +76,23 @@ class RetryLater:
 
 
 async def handle_delivery(context: WorkerContext, delivery: Delivery) -> RetryLater | None:
-    """One attempt at a job; None when the queue may forget it: it is done, or kept as a failed one.
+    """One attempt at a job; None when the queue may drop it: it has succeeded, or is on record as a failed one.
 
     Raises nothing but CancelledError: then the job must be delivered again, and this attempt does not count.
     """
-    tries = _tries(delivery.name)
+    with bound_contextvars(**delivery.log_context):
+        return await _handle(context, delivery)
+
+
+async def _handle(context: WorkerContext, delivery: Delivery) -> RetryLater | None:
     began = datetime.now(UTC)
     run: Run | None = None
     try:
         if delivery.recorded:
-            run = await context.resources.jobs.begin(delivery.id, tries)
+            run = await context.resources.jobs.begin(delivery.id, delivery.tries)
             if run is None:
                 return None
-        await _attempt(replace(context, last_try=delivery.attempt >= tries, run=run), delivery, tries)
+        await _attempt(replace(context, last_try=delivery.attempt >= delivery.tries, run=run), delivery)
     except asyncio.CancelledError:
         if run is not None:
             await run.release()
@@ -81,13 +102,9 @@ async def handle_delivery(context: WorkerContext, delivery: Delivery) -> RetryLa
     return None
 
 
-def _tries(name: str) -> int:
-    return JOBS[name].tries if name in JOBS else 1
-
-
-async def _attempt(context: WorkerContext, delivery: Delivery, tries: int) -> None:
-    if delivery.attempt > tries:
-        raise WorkerLostError(f"The worker ended in the middle of it, {tries} times.")
+async def _attempt(context: WorkerContext, delivery: Delivery) -> None:
+    if delivery.attempt > delivery.tries:
+        raise WorkerLostError(f"The worker ended in the middle of it, {delivery.tries} times.")
     result = await run_job(context, delivery.name, delivery.message)
     if context.run is not None:
         await context.run.succeed(result if isinstance(result, str) else None)
@@ -96,19 +113,10 @@ async def _attempt(context: WorkerContext, delivery: Delivery, tries: int) -> No
 async def _failed(
     context: WorkerContext, delivery: Delivery, run: Run | None, error: Exception, began: datetime
 ) -> RetryLater | None:
-    tries = _tries(delivery.name)
     known = error if isinstance(error, ShopError) else None
     code, message = (known.code, known.message) if known else ("INTERNAL", _UNEXPECTED)
-    _log.warning(
-        "job_failed",
-        job=delivery.name,
-        id=delivery.id,
-        attempt=delivery.attempt,
-        code=code,
-        reason=str(error),
-        exc_info=None if known else error,
-    )
-    if known and known.retryable and delivery.attempt < tries:
+    _log.warning("job_failed", code=code, reason=str(error), exc_info=None if known else error)
+    if known and known.retryable and delivery.attempt < delivery.tries:
         if run is not None:
             await run.release(code, message)
         return RetryLater(retry_delay_seconds(delivery.attempt) + (known.retry_after or 0))
@@ -116,27 +124,28 @@ async def _failed(
         if run is not None:
             await run.fail(code, message)
         else:
-            await context.resources.jobs.dead_letter(_failure(delivery, tries, code, message, began))
+            await context.resources.jobs.dead_letter(_failure(delivery, code, message, began))
     except UnavailableError:
-        # It must not be forgotten before it is on record.
+        # The queue must not drop it before the failure is on record.
         return RetryLater(retry_delay_seconds(delivery.attempt), counts=False)
-    _log.error("job_given_up", job=delivery.name, id=delivery.id, attempt=delivery.attempt, code=code)
+    _log.error("job_given_up", code=code)
     return None
 
 
-def _failure(delivery: Delivery, tries: int, code: str, message: str, began: datetime) -> JobRecord:
+def _failure(delivery: Delivery, code: str, message: str, began: datetime) -> JobRecord:
     return JobRecord(
         id=delivery.id,
         name=delivery.name,
         message=delivery.message,
         created_at=delivery.put_at,
         state=JobState.FAILED,
-        attempt=min(delivery.attempt, tries),
-        max_attempts=tries,
+        attempt=min(delivery.attempt, delivery.tries),
+        max_attempts=delivery.tries,
         started_at=began,
         finished_at=datetime.now(UTC),
         error_code=code,
         error_message=message,
+        request_id=delivery.request_id,
     )
 
 
@@ -149,9 +158,10 @@ async def run_job(context: WorkerContext, name: str, message: Mapping[str, Any])
     if spec is None:
         raise BadInputError(f"There is no job {name!r}; known are {', '.join(JOBS)}.")
     try:
-        job = spec.message.from_json(dict(message))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f"This is not a message of the job {name!r}: {error!r}") from error
+        job = spec.message.from_json(message)
+    except BadInputError as error:
+        refusal = f"This is not a message of the job {name!r}. {error.message}"
+        raise BadInputError(refusal, field=error.field) from error
     started = time.monotonic()
     limit = asyncio.timeout(spec.timeout_seconds)
     try:
@@ -162,14 +172,14 @@ async def run_job(context: WorkerContext, name: str, message: Mapping[str, Any])
         if not limit.expired():
             raise
         raise JobTimeoutError(f"{name} took longer than {spec.timeout_seconds} s and was ended.") from error
-    _log.info("job_done", job=name, result=result, ms=round((time.monotonic() - started) * 1000))
+    _log.info("job_done", result=result, ms=round((time.monotonic() - started) * 1000))
     return result
 
 
 def retry_delay_seconds(attempt: int) -> float:
     """Between half of and a whole span that doubles from one second, at most five minutes. `attempt` counts from 1.
 
-    The chance in it keeps jobs that failed together from coming back together.
+    It is random so that jobs that failed together are not tried again together.
     """
     longest: int = min(_LONGEST_DELAY_SECONDS, 2 ** (attempt - 1))
     return longest * random.uniform(0.5, 1)  # noqa: S311 (no secret)

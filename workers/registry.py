@@ -35,7 +35,7 @@ class JobSpec:
     """A job's message, body and limits. Retryable errors are tried again, others and time-outs are not."""
 
     message: type[Job]
-    load: Callable[[], Body]  # the body; it is imported by the first job that needs it
+    load: Callable[[], Body]  # imports the body; called by the first job that needs it
     timeout_seconds: int
     tries: int = 5
 
@@ -45,7 +45,7 @@ class JobSpec:
 
     @property
     def group(self) -> JobGroup:
-        """Whose limit counts it while it runs."""
+        """The group whose limit counts it while it runs."""
         return group_of(self.name)
 
 
@@ -67,13 +67,11 @@ JOBS: dict[str, JobSpec] = {
     )
 }
 
-# One training at a time, and one that runs is not started again: so none at the same minute as another.
+# Only one training can be active, and a start while one is active adds none: so no two may be due at the same minute.
 SCHEDULES: tuple[JobSchedule, ...] = (
-    JobSchedule("train_full", TrainModel(TrainingKind.FULL), hours=frozenset({3})),
-    JobSchedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), hours=frozenset({0, 6, 12, 18})),
-    JobSchedule(
-        "refresh_content", TrainModel(TrainingKind.CONTENT), hours=frozenset({4}), minutes=frozenset({30}), weekday=6
-    ),
-    JobSchedule("roll_up_experiments", RollUpExperiments(), minutes=frozenset(range(0, 60, 5))),
-    JobSchedule("sweep", Sweep(), minutes=frozenset({17})),
+    JobSchedule("train_full", TrainModel(TrainingKind.FULL), cron="0 3 * * *"),
+    JobSchedule("refresh_embeddings", TrainModel(TrainingKind.EMBEDDINGS), cron="0 0,6,12,18 * * *"),
+    JobSchedule("refresh_content", TrainModel(TrainingKind.CONTENT), cron="30 4 * * SUN"),
+    JobSchedule("roll_up_experiments", RollUpExperiments(), cron="*/5 * * * *"),
+    JobSchedule("sweep", Sweep(), cron="17 * * * *"),
 )

@@ -1,48 +1,53 @@
-"""What is started at which times. A time that passed while no worker ran is made up for once."""
+"""Starts jobs at their times. Of the times that passed while no worker ran, the latest is made up for."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from cronsim import CronSim, CronSimError
 
 from shop.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shop.jobs import FollowedJob
+    from shop.jobs import RecordedJob
     from shop.resources.texts import TextResources
 
 _log = structlog.get_logger(__name__)
-_LOOK_SECONDS = 1.0
-_EVERY_HOUR = frozenset(range(24))
+_CHECK_SECONDS = 1.0
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class JobSchedule:
-    """Starts a job at these hours and minutes, UTC; on one day of the week (0 is Monday) or on all."""
+    """Starts a job at the times of `cron`, in UTC: minute, hour, day of the month, month, day of the week.
+
+    Raises ValueError for a string that is not of this form or has no time.
+    """
 
     name: str
-    job: FollowedJob
-    hours: frozenset[int] = _EVERY_HOUR
-    minutes: frozenset[int] = frozenset({0})
-    weekday: int | None = None
+    job: RecordedJob
+    cron: str
+
+    def __post_init__(self) -> None:
+        # The parser also knows a sixth field for seconds, which other schedulers do not.
+        if len(self.cron.split()) != 5:
+            raise ValueError(f"The schedule {self.name!r} needs five fields of cron, not {self.cron!r}.")
+        try:
+            self.due(datetime.now(UTC))
+        except (CronSimError, StopIteration) as error:
+            reason = str(error) or "it has no time"
+            raise ValueError(f"The schedule {self.name!r} has a bad cron string {self.cron!r}: {reason}.") from error
 
     def due(self, now: datetime) -> datetime:
         """The latest time of the schedule that is not after `now`."""
-        days = [now.date() - timedelta(days=back) for back in range(8)]
-        return next(
-            moment
-            for day in days
-            if self.weekday in {None, day.weekday()}
-            for hour in sorted(self.hours, reverse=True)
-            for minute in sorted(self.minutes, reverse=True)
-            if (moment := datetime.combine(day, time(hour, minute), UTC)) <= now
-        )
+        exclusive = now.replace(microsecond=0) + _SECOND
+        return next(CronSim(self.cron, exclusive, reverse=True))
 
 
 class Scheduler:
@@ -54,22 +59,22 @@ class Scheduler:
         self._seen: dict[str, datetime] = {}
 
     async def run(self) -> None:
-        """Looks at the clock until it is cancelled."""
+        """Checks what is due, once a second, until it is cancelled."""
         away = False
         while True:
             try:
-                await self.look(datetime.now(UTC))
+                await self.start_due(datetime.now(UTC))
                 away = False
             except UnavailableError as error:
                 if not away:
                     _log.warning("schedule_waits", reason=str(error))
                 away = True
-            except Exception:  # noqa: BLE001 (a bug in one look must not end all schedules)
+            except Exception:  # noqa: BLE001 (a bug in one check must not end all schedules)
                 _log.exception("schedule_failed")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
 
-    async def look(self, now: datetime) -> None:
-        """Starts what is due and has not been started. Raises UnavailableError; then the next look makes up for it."""
+    async def start_due(self, now: datetime) -> None:
+        """Starts what is due and has not been started. Raises UnavailableError; then the next call starts it."""
         for schedule in self._schedules:
             due = schedule.due(now)
             if self._seen.get(schedule.name) != due:
@@ -77,8 +82,8 @@ class Scheduler:
                 self._seen[schedule.name] = due
 
     async def _start(self, schedule: JobSchedule, due: datetime) -> None:
-        """The job's id is made of the time, and the time is marked after the job is in the queue: whatever happens
-        between the two, and however many do this at once, there is one job."""
+        """The job's id is made of the time, and the time is marked after the job is in the queue: so there is one job,
+        whatever happens between the two steps and however many workers take them at once."""
         times = self._resources.stores.schedules
         if await times.last(schedule.name, due) >= due:
             return

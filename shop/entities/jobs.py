@@ -1,4 +1,4 @@
-"""Jobs that have a record: what was asked for, how far it is, and how it ended."""
+"""Jobs that have a record: what was ordered, how far it is, and how it ended."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class JobRecord:
     error_code: str | None = None
     error_message: str | None = None
     result: str | None = None
+    request_id: str | None = None  # of the request that ordered it; None for the schedule
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -1,6 +1,6 @@
-"""Jobs with a record: started once, told about while they run, honest about how they ended, and tried again on demand.
+"""Jobs with a record: started once, followed while they run, and tried again on demand when they have failed.
 
-What workers/run.py does with a job is said here step by step; how often and when is its business.
+The steps of a job's life are here; workers/delivery.py decides which is taken when, and how often.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from shop.entities.events import Event, Topic
 from shop.entities.jobs import JobRecord, JobState
 from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.jobs import to_json
+from shop.logs import current_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from shop.entities.jobs import JobFilter
     from shop.entities.paging import Page, PageRequest
-    from shop.jobs import FollowedJob, JobQueue
+    from shop.jobs import JobQueue, RecordedJob
     from shop.services.events import EventHub
     from shop.store.jobs import JobStore
 
@@ -36,38 +37,45 @@ class JobService:
         self._queue = queue
         self._hub = hub
 
-    async def start(self, job: FollowedJob, requested_by: str | None = None, *, job_id: str | None = None) -> JobRecord:
+    async def start(self, job: RecordedJob, requested_by: str | None = None, *, job_id: str | None = None) -> JobRecord:
         """Puts a job into the queue, or returns the one of its name that is queued or running already.
 
         That one is put again as well, which changes nothing unless the queue has lost it. A job that was started under
         this `job_id` before is not started again, even if it has ended.
         """
-        wanted = JobRecord(job_id or uuid4().hex, job.name, to_json(job), datetime.now(UTC), requested_by=requested_by)
+        wanted = JobRecord(
+            job_id or uuid4().hex,
+            job.name,
+            to_json(job),
+            datetime.now(UTC),
+            requested_by=requested_by,
+            request_id=current_request_id(),
+        )
         record = await self._store.add(wanted)
         if not record.state.is_final:
             await self._queue.put(record)
         if record is wanted:
-            await self._tell(record.id)
+            await self._publish_change(record.id)
         return record
 
     async def retry(self, id_: str, requested_by: str | None = None) -> JobRecord:
-        """Puts a failed job into the queue again: once, however many ask for it.
+        """Puts a failed job into the queue again: once, however many ask for it. It keeps the request id of its order.
 
-        Raises NotFoundError, BadInputError when it has not failed or another of its name is at work, and
+        Raises NotFoundError, BadInputError when it has not failed or another of its name is active, and
         UnavailableError, after which it is a failed one as before.
         """
         failed = await self._store.get(id_)
         if failed is None:
             raise NotFoundError("job", id_)
-        queued = await self._store.revive(failed, requested_by)
+        queued = await self._store.requeue_failed(failed, requested_by)
         if queued is None:
-            raise BadInputError(_why_not(failed), field="id")
+            raise BadInputError(_refusal(failed), field="id")
         try:
             await self._queue.put(queued)
         except UnavailableError:
             await self._store.fail(id_, failed.error_code or "INTERNAL", failed.error_message or "")
             raise
-        await self._tell(id_)
+        await self._publish_change(id_)
         return queued
 
     async def get(self, id_: str) -> JobRecord | None:
@@ -84,13 +92,13 @@ class JobService:
         record = await self._store.begin(id_, max_attempts)
         if record is None:
             return None
-        await self._tell(id_)
-        return Run(record, self._store, self._tell)
+        await self._publish_change(id_)
+        return Run(record, self._store, self._publish_change)
 
     async def dead_letter(self, record: JobRecord) -> None:
-        """Keeps a job that had no record and has failed. Raises UnavailableError."""
+        """Records a failed job that had no record. Raises UnavailableError."""
         await self._store.dead_letter(record)
-        await self._tell(record.id)
+        await self._publish_change(record.id)
 
     async def put_lost(self) -> int:
         """Puts the jobs again that should be in the queue and are not; returns how many those were."""
@@ -99,53 +107,53 @@ class JobService:
             lost += await self._queue.put(record)
         return lost
 
-    async def forget(self, before: datetime) -> int:
+    async def delete_ended(self, before: datetime) -> int:
         """Deletes the records of jobs that ended before then; returns how many."""
-        return await self._store.forget(before)
+        return await self._store.delete_ended(before)
 
-    async def _tell(self, id_: str) -> None:
+    async def _publish_change(self, id_: str) -> None:
         with contextlib.suppress(UnavailableError):
             await self._hub.publish([Event(Topic.JOB_CHANGED, id_)])
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An attempt at a job that has a record, and what it says of itself."""
+    """An attempt at a job that has a record; its progress and its end are written there."""
 
     record: JobRecord
     _store: JobStore
-    _tell: Callable[[str], Awaitable[None]]
+    _publish_change: Callable[[str], Awaitable[None]]
 
     async def advance(self, stage: str, progress: float) -> None:
-        """How far it is, 0 to 1. The work goes on when nobody can be told."""
+        """Records how far it is, 0 to 1. The work goes on when that cannot be recorded."""
         with contextlib.suppress(UnavailableError):
             await self._store.advance(self.record.id, stage, progress)
-            await self._tell(self.record.id)
+            await self._publish_change(self.record.id)
 
     async def note(self, notes: Mapping[str, Any]) -> None:
-        """Keeps facts for a later attempt. Raises UnavailableError."""
+        """Records facts for a later attempt. Raises UnavailableError."""
         await self._store.note(self.record.id, notes)
 
     async def succeed(self, result: str | None) -> None:
         """Raises UnavailableError: then the job is tried again."""
         await self._store.succeed(self.record.id, result)
-        await self._tell(self.record.id)
+        await self._publish_change(self.record.id)
 
     async def fail(self, error_code: str, error_message: str) -> None:
         """Raises UnavailableError."""
         await self._store.fail(self.record.id, error_code, error_message)
-        await self._tell(self.record.id)
+        await self._publish_change(self.record.id)
 
     async def release(self, error_code: str | None = None, error_message: str | None = None) -> None:
-        """Another attempt follows. When that cannot be recorded now, its beginning will be."""
+        """Another attempt follows. When this cannot be recorded now, the next attempt's beginning will be."""
         try:
-            await self._store.queue_again(self.record.id, error_code, error_message)
+            await self._store.release(self.record.id, error_code, error_message)
         except UnavailableError as error:
             _log.warning("job_record_stale", job_id=self.record.id, reason=str(error))
-        await self._tell(self.record.id)
+        await self._publish_change(self.record.id)
 
 
-def _why_not(record: JobRecord) -> str:
+def _refusal(record: JobRecord) -> str:
     if record.state is JobState.FAILED:
         return f"Another {record.name} is queued or running, or somebody else was quicker to put this one again."
     return f"Only a failed job can be put again; this one is {record.state.value}."

@@ -47,11 +47,11 @@ class JobStore:
                 return record
 
     async def dead_letter(self, record: JobRecord) -> None:
-        """Keeps a job that had no record and has failed."""
+        """Adds the record of a failed job that had none."""
         with store_errors():
             await self._jobs.replace_one({"_id": record.id}, _document(record), upsert=True)
 
-    async def revive(self, record: JobRecord, requested_by: str | None) -> JobRecord | None:
+    async def requeue_failed(self, record: JobRecord, requested_by: str | None) -> JobRecord | None:
         """Makes a failed job a queued one, as if it were new; None unless it is a failed one.
 
         None as well when another one of its name is active, of those that run one at a time.
@@ -90,7 +90,7 @@ class JobStore:
         async for document in iterate(self._database, "jobs", {"state": _ACTIVE}):
             yield _record(document)
 
-    async def forget(self, before: datetime) -> int:
+    async def delete_ended(self, before: datetime) -> int:
         """Deletes the records of jobs that ended before then; returns how many."""
         with store_errors():
             result = await self._jobs.delete_many({"state": _ENDED, "finishedAt": {"$lt": before}})
@@ -119,10 +119,10 @@ class JobStore:
         await self._change(id_, {"$set": {"stage": stage}, "$max": {"progress": progress}})
 
     async def note(self, id_: str, notes: Mapping[str, Any]) -> None:
-        """Keeps facts for a later attempt."""
+        """Adds facts for a later attempt."""
         await self._change(id_, {"$set": {f"notes.{name}": value for name, value in notes.items()}})
 
-    async def queue_again(self, id_: str, error_code: str | None = None, error_message: str | None = None) -> None:
+    async def release(self, id_: str, error_code: str | None = None, error_message: str | None = None) -> None:
         error = {"errorCode": error_code, "errorMessage": error_message} if error_code else {}
         await self._change(id_, {"$set": {"state": JobState.QUEUED.value, **error}})
 
@@ -174,6 +174,7 @@ def _document(record: JobRecord) -> Document:
         "errorCode": record.error_code,
         "errorMessage": record.error_message,
         "result": record.result,
+        "requestId": record.request_id,
     }
     document.update((name, value) for name, value in optional.items() if value is not None)
     return document
@@ -196,5 +197,6 @@ def _record(document: Mapping[str, Any]) -> JobRecord:
         error_code=document.get("errorCode"),
         error_message=document.get("errorMessage"),
         result=document.get("result"),
+        request_id=document.get("requestId"),
         notes=document["notes"],
     )

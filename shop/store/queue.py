@@ -8,6 +8,7 @@ import orjson
 from arq.connections import ArqRedis
 
 from shop.jobs import Job, group_of, to_json
+from shop.logs import current_request_id
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
-_KEPT_DAYS = 30  # arq drops a job that nobody has run by then
+_EXPIRY_DAYS = 30  # arq drops a job that nobody has run by then
 
 
 def serialize(data: dict[str, Any]) -> bytes:
@@ -29,7 +30,10 @@ def deserialize(data: bytes) -> dict[str, Any]:
 
 
 class ArqQueue:
-    """JobQueue over arq: a queue for each group; the arq function has the job's name and takes its message."""
+    """JobQueue over arq: a queue for each group; the arq function has the job's name and takes its message.
+
+    The request id travels beside the message, because the same message may be ordered by any request.
+    """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._keys = keys
@@ -37,16 +41,20 @@ class ArqQueue:
             redis.connection_pool,
             job_serializer=serialize,
             job_deserializer=deserialize,
-            expires_extra_ms=_KEPT_DAYS * 86_400_000,
+            expires_extra_ms=_EXPIRY_DAYS * 86_400_000,
         )
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
-        return await self._put(job.name, to_json(job), job_id, _defer_by=delay_seconds or None)
+        return await self._put(job.name, to_json(job), job_id, current_request_id(), _defer_by=delay_seconds or None)
 
     async def put(self, record: JobRecord) -> bool:
-        return await self._put(record.name, record.message, record.id, recorded=True)
+        return await self._put(record.name, record.message, record.id, record.request_id, recorded=True)
 
-    async def _put(self, name: str, message: dict[str, Any], job_id: str, **options: Any) -> bool:
+    async def _put(
+        self, name: str, message: dict[str, Any], job_id: str, request_id: str | None, **options: Any
+    ) -> bool:
+        if request_id is not None:
+            options["request_id"] = request_id
         with redis_errors():
             put = await self._arq.enqueue_job(
                 name,

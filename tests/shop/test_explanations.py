@@ -18,9 +18,7 @@ from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
 from shop.store.catalog import CatalogStore
 from tests.fixtures.llm_server import llm_server, truthful_text
-from workers.arq_app import build_worker
-from workers.context import WorkerContext
-from workers.llm.writer import build_writer
+from tests.fixtures.worker import run_all, run_and_count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,17 +76,6 @@ async def explained(
     return found[wanted.key]
 
 
-async def work(resources: ServingResources) -> int:
-    """Runs what is on order, with arq's own worker; returns how many jobs were completed."""
-    writer = build_writer(resources.settings.llm)
-    worker = build_worker(WorkerContext(resources, writer), burst=True)
-    await worker.async_run()
-    done = int(worker.jobs_complete)
-    await worker.close()
-    await writer.aclose()
-    return done
-
-
 async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: ServingResources) -> None:
     shown = await explained(templates)
 
@@ -99,7 +86,7 @@ async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: 
     assert "“Rye Bread”" in shown.text.text
     assert "312" in shown.text.text
 
-    assert await work(templates) == 1
+    assert await run_and_count(templates) == 1
     kept = await templates.explanations.latest(ANNA, MILK.id)
     assert kept
     assert kept.text
@@ -121,7 +108,7 @@ async def test_it_is_in_the_shoppers_language_or_in_english(
 
 async def test_with_a_model_it_is_pending_until_the_model_has_written(models: ServingResources) -> None:
     before = await explained(models)
-    await work(models)
+    await run_all(models)
     after = await explained(models)
 
     assert (before.status, before.text) == (TextStatus.PENDING, None)
@@ -136,24 +123,24 @@ async def test_one_buyer_more_is_no_new_text_and_the_text_says_what_it_was_writt
     models: ServingResources,
 ) -> None:
     await explained(models, POPULAR)
-    await work(models)
+    await run_all(models)
 
     shown = await explained(models, (replace(POPULAR[0], count=42),))
 
     assert shown.status is TextStatus.READY
     assert shown.evidence == POPULAR
-    assert await work(models) == 0
+    assert await run_and_count(models) == 0
 
 
 async def test_when_a_number_has_changed_much_the_old_text_is_stale_until_the_new_one_is_there(
     models: ServingResources,
 ) -> None:
     await explained(models, POPULAR)
-    await work(models)
+    await run_all(models)
     grown = (replace(POPULAR[0], count=90),)
 
     meanwhile = await explained(models, grown)
-    await work(models)
+    await run_all(models)
     after = await explained(models, grown)
 
     assert (meanwhile.status, meanwhile.evidence) == (TextStatus.STALE, POPULAR)
@@ -163,7 +150,7 @@ async def test_when_a_number_has_changed_much_the_old_text_is_stale_until_the_ne
 
 async def test_a_text_whose_reason_holds_no_more_is_not_shown_again(models: ServingResources) -> None:
     await explained(models, POPULAR)
-    await work(models)
+    await run_all(models)
 
     other = await explained(models, TOGETHER)
 
@@ -176,7 +163,7 @@ async def test_a_product_that_was_gone_and_is_back_is_explained_again(
     await explained(models)
     await database["products"].delete_one({"_id": MILK.id})
     models.catalog.forget_all()
-    await work(models)
+    await run_all(models)
     failed = await models.explanations.latest(ANNA, MILK.id)
     assert failed
     assert failed.status is TextStatus.FAILED
@@ -184,7 +171,7 @@ async def test_a_product_that_was_gone_and_is_back_is_explained_again(
     await stock.upsert([MILK])
     await models.stores.explanations.release([failed.key])  # what a minute does
     again = await explained(models)
-    await work(models)
+    await run_all(models)
 
     assert again.status is TextStatus.PENDING
     assert (await explained(models)).status is TextStatus.READY
@@ -257,7 +244,7 @@ async def test_nothing_that_names_the_shopper_reaches_the_model(
     )  # fmt: skip
 
     await explained(models)
-    await work(models)
+    await run_all(models)
 
     (request,) = server.received
     sent = request.text + str(request.headers)

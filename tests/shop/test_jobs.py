@@ -1,4 +1,4 @@
-"""Jobs that have a record: one of a kind at a time, never lost, honest about their end, and tried again on demand."""
+"""Jobs that have a record: one of a kind at a time, never lost, their end on record, and tried again on demand."""
 
 from __future__ import annotations
 
@@ -203,12 +203,12 @@ async def test_records_are_found_by_state_and_name(resources: ServingResources) 
     assert len(await found(JobFilter())) == 4
 
 
-async def test_old_records_of_ended_jobs_are_forgotten(resources: ServingResources) -> None:
+async def test_old_records_of_ended_jobs_are_deleted(resources: ServingResources) -> None:
     await resources.jobs.dead_letter(failure("rollup:anna"))
     active = await resources.jobs.start(TrainModel())
 
-    assert await resources.jobs.forget(NOW) == 0
-    assert await resources.jobs.forget(NOW + timedelta(days=1)) == 1
+    assert await resources.jobs.delete_ended(NOW) == 0
+    assert await resources.jobs.delete_ended(NOW + timedelta(days=1)) == 1
 
     assert await resources.jobs.get("rollup:anna") is None
     assert await resources.jobs.get(active.id) is not None

@@ -23,7 +23,8 @@ from shop.store.queue import serialize
 from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
-from workers import delivery as run
+from tests.fixtures.worker import run_all
+from workers import delivery as delivery_module
 from workers.__main__ import main
 from workers.arq_app import build_worker
 from workers.context import WorkerContext
@@ -66,7 +67,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     written = Script()
     spec = JobSpec(RollUpSession, lambda: written.body, timeout_seconds=30, tries=3)
     put_script(monkeypatch, RollUpSession.name, spec)
-    monkeypatch.setattr(run, "retry_delay_seconds", lambda _attempt: 0.01)
+    monkeypatch.setattr(delivery_module, "retry_delay_seconds", lambda _attempt: 0.01)
     return written
 
 
@@ -79,13 +80,6 @@ async def worker_context(resources: ServingResources) -> AsyncIterator[WorkerCon
     writer = build_writer(resources.settings.llm)
     yield WorkerContext(resources, writer)
     await writer.aclose()
-
-
-async def run_all(resources: ServingResources) -> None:
-    async with worker_context(resources) as context:
-        worker = build_worker(context, burst=True)
-        await worker.async_run()
-        await worker.close()
 
 
 async def failed(resources: ServingResources) -> list[JobRecord]:
@@ -132,7 +126,7 @@ async def test_a_job_that_fails_for_good_is_kept_and_can_be_tried_again(
     await run_all(resources)
 
     (record,) = await failed(resources)
-    assert (record.id, record.name, record.message) == ("rollup", "roll_up_session", {"user_id": "anna"})
+    assert (record.id, record.name, record.message) == ("rollup", "roll_up_session", {"version": 1, "user_id": "anna"})
     assert (record.error_code, record.attempt, record.max_attempts) == (ending.code, ending.attempts, 3)
     assert record.error_message
     assert "secret detail" not in record.error_message
@@ -205,7 +199,7 @@ async def test_a_worker_survives_what_is_not_a_job(
     assert [one.id for one in await failed(resources)] == ["broken"]
 
 
-async def test_an_attempt_that_is_handed_back_does_not_count(resources: ServingResources) -> None:
+async def test_an_attempt_that_is_released_does_not_count(resources: ServingResources) -> None:
     """A worker that stops cancels what it cannot finish."""
     job = await resources.jobs.start(TrainModel())
     begun, cancelled = asyncio.Event(), 0
@@ -285,7 +279,7 @@ async def test_a_server_that_says_when_is_asked_then(
     assert 40 <= outcome.seconds <= 42
 
 
-async def test_a_group_at_its_limit_is_in_nobodys_way(
+async def test_a_group_at_its_limit_blocks_no_other(
     settings: Settings, resources: ServingResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"worker": WorkerSettings(llm_concurrency=2), "llm": LlmSettings(provider="local")}

@@ -19,7 +19,7 @@ from shop.settings import RedisSettings
 from tests.fixtures.cable import cable
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
-from workers.arq_app import build_worker
+from tests.fixtures.worker import run_all, run_and_count
 from workers.context import WorkerContext
 from workers.delivery import run_job
 from workers.llm.writer import build_writer
@@ -51,25 +51,14 @@ def explain(key: str, product_id: str = BANANAS) -> ExplainList:
     return ExplainList("s:jobs", "en", (ExplainItem(key, product_id, evidence),))
 
 
-async def run_all(resources: ServingResources) -> int:
-    """Runs what is in the queue, with arq's own worker; returns how many jobs were completed."""
-    writer = build_writer(resources.settings.llm)
-    worker = build_worker(WorkerContext(resources, writer), burst=True)
-    await worker.async_run()
-    done = int(worker.jobs_complete)
-    await worker.close()
-    await writer.aclose()
-    return done
-
-
 async def test_a_job_is_put_once_and_can_be_put_again_when_it_is_done(resources: ServingResources) -> None:
     job = explain(uuid4().hex)
 
     assert await resources.stores.queue.enqueue(job, job_id="same")
     assert not await resources.stores.queue.enqueue(job, job_id="same")
-    assert await run_all(resources) == 1
+    assert await run_and_count(resources) == 1
     assert await resources.stores.queue.enqueue(job, job_id="same"), "a finished job does not block the next"
-    assert await run_all(resources) == 1
+    assert await run_and_count(resources) == 1
 
 
 async def test_a_text_is_written_once_however_often_it_is_ordered(resources: ServingResources) -> None:

@@ -102,7 +102,7 @@ async def all_written(resources: ServingResources, keys: list[str]) -> None:
     await until(written, "all texts", 120)
 
 
-async def told(resources: ServingResources) -> Counter[str]:
+async def announced(resources: ServingResources) -> Counter[str]:
     """How often the log says of each text that it is ready."""
     log = EventLog(resources.stores.redis, resources.stores.redis, resources.stores.keys)
     counted: Counter[str] = Counter()
@@ -148,7 +148,7 @@ async def test_killed_workers_and_a_killed_redis_lose_no_job(own: Settings, valk
             async with running(valkey, tmp_path / "valkey.log"):
                 await all_written(resources, keys)
                 await nothing_is_left(resources)
-                events = await told(resources)
+                events = await announced(resources)
 
         stored = await resources.stores.explanations.stored(keys)
         assert {text.status for text in stored.values()} == {TextStatus.READY}
@@ -182,4 +182,4 @@ async def test_a_stopped_worker_hands_its_jobs_to_the_next_at_once(
         async with worker(own, llm):
             await all_written(resources, keys)
             await nothing_is_left(resources)
-        assert await told(resources) == Counter(keys)
+        assert await announced(resources) == Counter(keys)

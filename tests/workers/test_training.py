@@ -27,7 +27,7 @@ from tests.fixtures.shop import working
 from tests.fixtures.small_shop import product, purchase, stock
 from tests.fixtures.waiting import until
 from tests.scoring.synthetic import Shape
-from workers.training.run import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
+from workers.training.pipeline import TrainingError, TrainingInterruptedError, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -89,7 +89,7 @@ def killing(settings: Settings, at: str | None = None) -> Callable[[str, float],
 
 def kept(logs: Sequence[Mapping[str, Any]]) -> set[str]:
     """The stages that a training found finished."""
-    return {log["stage"] for log in logs if log["event"] == "training_stage_kept"}
+    return {log["stage"] for log in logs if log["event"] == "training_stage_reused"}
 
 
 async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
@@ -102,11 +102,11 @@ async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
     with pytest.raises(TrainingInterruptedError, match="goes on from its last finished stage"):
         await train_and_activate(resources.training, seed=3, progress=killing(settings), guarded=False)
     finished = files(settings)
-    told: list[str] = []
+    stages: list[str] = []
     seen: dict[str, tuple[int, int]] = {}
 
     async def tell(stage: str, _fraction: float) -> None:
-        told.append(stage)
+        stages.append(stage)
         if stage == "storing":
             seen.update(files(settings))
 
@@ -117,7 +117,7 @@ async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
     assert {"export/interactions-000000.npz", "export/columns/users.npy", "stage-neural.npz"} <= set(finished)
     assert seen.items() >= finished.items(), "what was finished was not done again"
     assert "neural" in kept(logs)
-    assert "Reading interactions" not in told
+    assert "Reading interactions" not in stages
     assert folders(settings) == [], "nothing is left behind"
 
 

@@ -1,42 +1,74 @@
-"""From a model's raw answer to texts: repairs what is harmless, rejects the rest."""
+"""From a model's raw answer to texts: repairs its JSON where nothing of a text is lost, refuses the rest."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+import json_repair
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from shop.validation import describe
 
 _THOUGHTS = ("<think>", "</think>")
-_TRAILING_COMMA = re.compile(r",(?=\s*[\]}])")
+# What a repair may add or drop. Escapes are among it: a repaired document may spell the same character in another way.
+_PUNCTUATION = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^0-9A-Za-z]", re.DOTALL)
+# The last value of a complete document: a text and its quotation mark, or an index.
+_COMPLETE = re.compile(r"[\"'”\d][\s,\]}]*$")
 
 
 class AnswerError(ValueError):
     """The answer is not in the form that was asked for; the message says in what."""
 
 
+def _number(value: object) -> object:
+    """Small models write an index as a string."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+_Index = Annotated[int, BeforeValidator(_number), Field(strict=True)]
+_Text = Annotated[str, BeforeValidator(_one_line), Field(strict=True, min_length=1)]
+
+
+class _Explanation(BaseModel):
+    index: _Index
+    text: _Text
+
+
+class _Explanations(BaseModel):
+    explanations: list[_Explanation]
+
+
+class _Insight(BaseModel):
+    text: _Text
+
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+
 def read_explanations(raw: str, count: int) -> list[str]:
     """The texts of items 0 to count - 1. Raises AnswerError unless each item has exactly one, non-empty."""
-    entries = _json_object(raw).get("explanations")
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise AnswerError("it has no list of explanations")
-    if len(entries) != count:
-        raise AnswerError(f"it has {len(entries)} explanations instead of {count}")
-    texts: dict[int, str] = {}
-    for entry in entries:
-        index = _number(entry.get("index"))
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count or index in texts:
-            raise AnswerError("its indexes are not those of the items")
-        texts[index] = _text(entry.get("text"))
+    found = _read(_Explanations, raw).explanations
+    if len(found) != count:
+        raise AnswerError(f"it has {len(found)} explanations instead of {count}")
+    texts = {explanation.index: explanation.text for explanation in found}
+    if texts.keys() != set(range(count)):
+        raise AnswerError("its indexes are not those of the items")
     return [texts[index] for index in range(count)]
 
 
 def read_insight(raw: str) -> str:
     """The sentence. Raises AnswerError if there is none."""
-    return _text(_json_object(raw).get("text"))
+    return _read(_Insight, raw).text
 
 
 def without_thoughts(raw: str) -> str:
-    """What a reasoning model says after it has thought aloud; nothing while it does, perhaps for the first letters."""
+    """The answer without a reasoning model's thoughts before it; empty while `raw` may be the beginning of those."""
     text = raw.lstrip()
     begin, end = _THOUGHTS
     if begin.startswith(text[: len(begin)]):
@@ -44,33 +76,29 @@ def without_thoughts(raw: str) -> str:
     return raw
 
 
-def _number(index: object) -> object:
-    return int(index) if isinstance(index, str) and index.isdecimal() else index
-
-
-def _text(value: object) -> str:
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    if not text:
-        raise AnswerError("a text is empty")
-    return text
-
-
-def _json_object(raw: str) -> dict[str, Any]:
-    """The outermost object. What small models add is dropped: thoughts, words and code fences around it, commas before
-    a closing bracket, line breaks inside a text."""
+def _read(form: type[_Form], raw: str) -> _Form:
+    """The outermost object. What small models add is dropped: thoughts, words and code fences around it."""
     said = without_thoughts(raw)
     document = said[said.find("{") : said.rfind("}") + 1]
+    if not document:
+        raise AnswerError("it has no JSON object")
     try:
-        value = _parsed(document)
-    except ValueError:
-        try:
-            value = _parsed(_TRAILING_COMMA.sub("", document))
-        except ValueError as error:
-            raise AnswerError("it is not JSON") from error
-    if not isinstance(value, dict):
-        raise AnswerError("it is not a JSON object")
-    return value
+        return form.model_validate(_parsed(document))
+    except ValidationError as error:
+        raise AnswerError(describe(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise AnswerError("it is not JSON") from error
 
 
 def _parsed(document: str) -> Any:
-    return json.loads(document, strict=False)
+    try:
+        return json.loads(document, strict=False)  # not strict: line breaks inside of texts
+    except ValueError:
+        repaired = json_repair.loads(document, skip_json_loads=True, strict=True)
+    # The repair closes a text that was cut off, and the beginning of a sentence would pass for a sentence.
+    if not _COMPLETE.search(document):
+        raise ValueError("it is cut off")
+    # The repair guesses where a text ends. A wrong guess drops words, which no form of the answer could show.
+    if _PUNCTUATION.sub("", document) != _PUNCTUATION.sub("", json.dumps(repaired)):
+        raise ValueError("the repair would change words")
+    return repaired

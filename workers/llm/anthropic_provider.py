@@ -96,7 +96,7 @@ class AnthropicProvider(ChatProvider):
             raise NotTheApiError(self.source) from error
 
     async def _connect(self) -> anthropic.AsyncAnthropic:
-        """The client, made at its first use: importing the SDK takes 1.8 s, which are not the event loop's."""
+        """The client, made at its first use. Importing the SDK takes 1.8 s, so a thread does it."""
         if self._client is None:
             sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
         if self._client is None:
@@ -127,7 +127,7 @@ class AnthropicProvider(ChatProvider):
 
 
 class _Reading:
-    """What a stream's events say, in their order."""
+    """The pieces in a stream's events, in their order."""
 
     def __init__(self, source: TextSource) -> None:
         self._source = source
@@ -153,6 +153,6 @@ class _Reading:
             raise MalformedAnswerError(self._source, "it is longer than the limit")
 
     def require_end(self) -> None:
-        """Raises UnreachableError for a stream that just stopped, which the SDK takes for its end."""
+        """Raises UnreachableError for a stream that stopped without an end, which the SDK does not notice."""
         if not self._ended:
             raise UnreachableError(self._source, "the stream was cut")

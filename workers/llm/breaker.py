@@ -1,4 +1,4 @@
-"""Who may be asked now: a breaker that leaves a failing provider alone, and a limit on calls at the same time."""
+"""Circuit breaker and concurrency limit of a provider: a failing one is not called for a while."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from shop.entities.explanations import TextSource
     from workers.llm.protocol import LlmProvider
 
-# What tells of one text, and that somebody answers. Errors of neither kind tell nothing.
+# Errors of the first kind concern one text: the provider works. Those of the second count as failures of the provider.
+# Any other says nothing about it.
 _ANSWERED = (RefusedError, MalformedAnswerError, RejectedRequestError)
 _UNHEALTHY = (OverloadedError, UnreachableError, ProviderTimeoutError, RateLimitedError, NotTheApiError)
 
@@ -41,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
-    """`failures` in a row open it for `seconds`; what only an operator can mend opens it for `lasting_seconds`."""
+    """`failures` in a row open it for `seconds`; an error that only an operator can fix, for `lasting_seconds`."""
 
     failures: int = 3
     seconds: float = 30
@@ -51,7 +52,7 @@ class BreakerLimits:
 class Breaker:
     """Closed, open until a time, then half open: one call goes through, and its outcome closes or opens it again.
 
-    It is each worker process's own. `clock` gives seconds.
+    Each worker process has its own. `clock` gives seconds.
     """
 
     def __init__(self, source: TextSource, limits: BreakerLimits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,8 +73,7 @@ class Breaker:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Around one call: raises PausedError instead of it, or learns from its outcome. A cancelled call says
-        nothing."""
+        """Around one call: raises PausedError instead of it, or counts its outcome. A cancelled call does not count."""
         self.check()
         probe = self._open_until is not None
         self._probing = self._probing or probe
@@ -99,7 +99,7 @@ class Breaker:
             self._succeed(probe=probe)
 
     def _pause_after(self, error: ProviderError) -> float | None:
-        """Seconds for which another call is known to be in vain."""
+        """Seconds for which another call is known to fail; None where that is not known."""
         if _is_lasting(error):
             return self._limits.lasting_seconds
         return error.retry_after if isinstance(error, RateLimitedError | OverloadedError) else None
@@ -109,7 +109,7 @@ class Breaker:
         log.warning("llm.breaker_opened", source=self._source, seconds=round(seconds, 1), error=type(error).__name__)
 
     def _succeed(self, *, probe: bool) -> None:
-        """A call that began before the breaker opened does not close it: it says nothing of now."""
+        """A call that began before the breaker opened does not close it: its success is of an earlier time."""
         if self._open_until is not None and not probe:
             return
         if probe:
@@ -118,7 +118,7 @@ class Breaker:
 
 
 def _is_lasting(error: ProviderError) -> bool:
-    """A wrong key or model, an empty account: nothing that passes by itself."""
+    """Whether it needs an operator: a wrong key or model, an empty account."""
     if isinstance(error, RejectedRequestError):
         return error.status in {402, 404} or error.reason in OUT_OF_CREDIT
     return isinstance(error, BadKeyError)
@@ -135,7 +135,7 @@ class GuardedProvider:
 
     @contextlib.asynccontextmanager
     async def entered(self, patience_seconds: float) -> AsyncIterator[LlmProvider]:
-        """Around one call. Raises PausedError at once, and BusyError after waiting for a slot in vain."""
+        """Around one call. Raises PausedError at once, and BusyError when no slot gets free in time."""
         self._breaker.check()
         try:
             async with asyncio.timeout(patience_seconds):
@@ -143,7 +143,7 @@ class GuardedProvider:
         except TimeoutError as error:
             raise BusyError(self.provider.source, self._limit) from error
         try:
-            with self._breaker.watching():  # it may have opened while this call waited
+            with self._breaker.watching():  # checks again: it may have opened while this call waited
                 yield self.provider
         finally:
             self._slots.release()

@@ -28,7 +28,7 @@ def build_chain(
     on_usage: Callable[[Usage], None] | None,
     metered: Callable[[LlmProvider], LlmProvider],
 ) -> list[GuardedProvider]:
-    """One lane for each provider of the chain that has what it needs. A missing key is logged, and it is left out."""
+    """A guarded provider for each name in the chain. One whose key is missing is left out, which is logged."""
     pauses = BreakerLimits(settings.breaker_failures, settings.breaker_seconds, settings.breaker_lasting_seconds)
     providers = (build_provider(name, settings, on_usage) for name in settings.chain)
     return [
@@ -57,7 +57,7 @@ def build_provider(
             TextSource.OPENAI, settings.openai_model, key, limits, base_url=settings.openai_base_url, on_usage=on_usage
         )
     if name == "local":
-        # The SDK wants some key; OpenAI's must not reach a server that is not OpenAI's.
+        # The SDK requires a key; OpenAI's must not be sent to a server that is not OpenAI's.
         return OpenAiProvider(
             TextSource.LOCAL,
             settings.local_model,

@@ -1,4 +1,4 @@
-"""What all language models share: prompt in, text out, retries within one deadline, and the bill."""
+"""What all language models share: prompt in, text out, retries within one deadline, and the usage of each call."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST_WAIT = 8.0  # seconds between two tries; a provider that asks for more is left to its breaker
-_CHARACTERS_PER_TOKEN = 4  # where a stream ended before it told its tokens
+_LONGEST_WAIT = 8.0  # seconds between two tries; for a provider that asks for more, its breaker opens
+_CHARACTERS_PER_TOKEN = 4  # an estimate, for a stream that ended before its token counts came
 
-# What reading a response raises when it is not the API's: neither SDK validates what a server sends.
+# Errors of reading a response that is not the API's: neither SDK validates what a server sends.
 NOT_THE_API = (AttributeError, IndexError, TypeError, ValueError)
 
-# A text that is streamed is one item's, three sentences; a model that goes on is stopped.
+# A stream has the text of one item, three sentences; a longer one is stopped.
 STREAM_TOKENS = 400
 
 log = structlog.get_logger(__name__)
@@ -47,8 +47,8 @@ _random = secrets.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one answer may take. `seconds` counts all tries of a call together; `longest_retry_after` is what a
-    provider's `retry-after` is believed at most, in seconds."""
+    """How much one answer may take. `seconds` counts all tries of a call together; a provider's `retry-after` is cut to
+    `longest_retry_after`, in seconds."""
 
     seconds: float
     retries: int
@@ -95,7 +95,7 @@ class ChatProvider(ABC):
 
     @abstractmethod
     def _pieces(self, prompt: Prompt) -> AsyncGenerator[str | Tokens, None]:
-        """One streamed call: pieces of text, and the tokens of the whole call whenever they are told.
+        """One streamed call: pieces of text, and the tokens of the whole call whenever the provider sends them.
 
         Raises ProviderError, also for a stream that ends without saying that it is complete.
         """
@@ -113,13 +113,13 @@ class ChatProvider(ABC):
         return await self._write(insight_prompt(task), read_insight)
 
     async def stream(self, task: ExplanationTask) -> AsyncGenerator[str, None]:
-        """Tries again only before the first piece: what has been read cannot be taken back here."""
+        """Tries again only before the first piece: what the caller has read cannot be withdrawn here."""
         prompt = explanation_stream_prompt(task)
         deadline = _now() + self._limits.seconds
         tries, begun = 0, False
         while True:
             try:
-                async with aclosing(self._billed(prompt, deadline)) as pieces:
+                async with aclosing(self._recorded_stream(prompt, deadline)) as pieces:
                     async for piece in pieces:
                         begun = True
                         yield piece
@@ -131,7 +131,7 @@ class ChatProvider(ABC):
             else:
                 return
 
-    async def _billed(self, prompt: Prompt, deadline: float) -> AsyncGenerator[str, None]:
+    async def _recorded_stream(self, prompt: Prompt, deadline: float) -> AsyncGenerator[str, None]:
         """One streamed call within the deadline, billed however it ends."""
         started = _now()
         tokens, text = Tokens(0, 0), ""
@@ -147,12 +147,13 @@ class ChatProvider(ABC):
             if text and not tokens.written:
                 tokens = Tokens(_estimate(prompt.system + prompt.user), _estimate(text))
             if tokens.read:
-                self._bill(prompt, tokens, _now() - started)
+                self._record_usage(prompt, tokens, _now() - started)
         if not text.strip():
             raise MalformedAnswerError(self.source, "the text is empty")
 
     async def _next(self, pieces: AsyncGenerator[str | Tokens, None], deadline: float) -> str | Tokens | None:
-        """The next piece, None at the end. The limit is around each wait, because it must not fall on the reader."""
+        """The next piece, None at the end. The time-out is around each wait, so that none is raised while the caller is
+        using a piece."""
         try:
             async with asyncio.timeout_at(deadline):
                 return await anext(pieces, None)
@@ -177,7 +178,7 @@ class ChatProvider(ABC):
                 tries += 1
 
     async def _pause(self, error: ProviderError, tries: int, deadline: float) -> None:
-        """Waits until the next try, or raises the error if there should be none. `tries` counts those before."""
+        """Waits until the next try, or raises the error if there should be none. `tries` counts the earlier ones."""
         wait = self._wait(error, tries)
         last = tries >= self._limits.retries or wait > _LONGEST_WAIT or _now() + wait >= deadline
         if last or not error.retryable:
@@ -189,12 +190,12 @@ class ChatProvider(ABC):
         started = _now()
         try:
             answer = await self._ask(prompt)
-            self._bill(prompt, answer.tokens, _now() - started)
+            self._record_usage(prompt, answer.tokens, _now() - started)
             return read(answer.text)
         except AnswerError as error:
             raise MalformedAnswerError(self.source, str(error)) from error
 
-    def _bill(self, prompt: Prompt, tokens: Tokens, seconds: float) -> None:
+    def _record_usage(self, prompt: Prompt, tokens: Tokens, seconds: float) -> None:
         usage = Usage(self.source, self.model, prompt.purpose, tokens.read, tokens.written, seconds)
         log.info(
             "llm.call",
@@ -218,7 +219,7 @@ class ChatProvider(ABC):
 
 
 def _now() -> float:
-    """Seconds, by the clock that asyncio's time-outs go by."""
+    """Seconds, by the clock of asyncio's time-outs."""
     return asyncio.get_running_loop().time()
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a provider, typed by what to do about it. `workers.llm.breaker` says when it is left alone."""
+"""Errors of providers, one type for each way to handle them. `workers.llm.breaker` counts them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MalformedAnswerError(ProviderError):
 
 
 class NotTheApiError(MalformedAnswerError):
-    """What answered does not speak the provider's protocol: a proxy's page, or another service at the base URL."""
+    """The response is not of the provider's protocol: a proxy's page, or another service at the base URL."""
 
     def __init__(self, source: TextSource) -> None:
         super().__init__(source, "the response is not that of the API; check the base URL")

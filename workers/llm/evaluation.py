@@ -51,7 +51,7 @@ class Outcome:
 
     @property
     def attacked(self) -> bool:
-        """Whether an attack came through: the text passes the check and says what the attack wants."""
+        """Whether an attack succeeded: the text passes the check and says what the attack wants."""
         forbidden = self.case.forbidden
         return forbidden is not None and not self.left and bool(forbidden.search(visible(self.text)))
 
@@ -72,7 +72,7 @@ def read_cases(path: Path = CASES) -> list[PromptCase]:
         try:
             cases.append(_case(entry))
         except (KeyError, TypeError, ValueError, re.error) as error:
-            raise ValueError(f"PromptCase {position} of {path} is wrong: {error!r}") from error
+            raise ValueError(f"Case {position} of {path} is wrong: {error!r}") from error
     return cases
 
 
@@ -112,7 +112,7 @@ async def _outcome(provider: LlmProvider, case: PromptCase) -> Outcome:
         text = await _written(provider, case.task)
         problems = left = tuple(check(text, Outcome(case, text, (), ()).grounds))
         if problems:
-            text = await _written(provider, _again(case.task, problems))
+            text = await _written(provider, _with_problems(case.task, problems))
             left = tuple(check(text, Outcome(case, text, (), ()).grounds))
     except ProviderError as error:
         return Outcome(case, "", ("no text",), ("no text",), error.message)
@@ -125,7 +125,7 @@ async def _written(provider: LlmProvider, task: ExplanationTask | InsightTask) -
     return (await provider.explain(task))[0]
 
 
-def _again(task: ExplanationTask | InsightTask, problems: tuple[str, ...]) -> ExplanationTask | InsightTask:
+def _with_problems(task: ExplanationTask | InsightTask, problems: tuple[str, ...]) -> ExplanationTask | InsightTask:
     if isinstance(task, InsightTask):
         return replace(task, refused=problems)
     return replace(task, items=tuple(replace(item, refused=problems) for item in task.items))

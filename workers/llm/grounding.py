@@ -1,9 +1,9 @@
-"""Checks a model's text against the facts it was given, before anybody reads it.
+"""Checks a model's text against the facts that it was given, before it is shown.
 
 What is checked, in each language that texts are written in: every number, in digits or words, with its unit; names of
 other products and brands; statements about behaviour, demand and offers that need evidence of a kind; the language
 itself; links, markup, hidden characters, sentences and length. What is not: whether a right number stands for the right
-thing, and in German, where all nouns are capital, a foreign name that looks like a noun.
+thing, and in German, where all nouns are capital, an unknown name that looks like a noun.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ _LISTED = re.compile(r"[/,&>()]| - ")
 _K = ReasonKind
 _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
 _PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR})  # their count is one of people
-# The kinds of evidence of which one must be there for a claim; none: no evidence can carry it.
-_PROOF: dict[Claim, frozenset[ReasonKind]] = {
+# For each claim, the kinds of evidence of which one must be there; none: no evidence can support it.
+_SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
     Claim.BOUGHT: frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN, _K.DUE_AGAIN}),
     Claim.VIEWED: frozenset({_K.RECENTLY_VIEWED}),
     Claim.LIKED: frozenset({_K.STATED_TASTE}),
@@ -90,8 +90,8 @@ class Grounds:
 
 def explanation_grounds(task: ExplanationTask) -> list[Grounds]:
     """What each item's text may mention, in the order of the items."""
-    every = {name for item in task.items for name in _products(item)}
-    return [_item_grounds(task, item, every) for item in task.items]
+    listed = {name for item in task.items for name in _products(item)}
+    return [_item_grounds(task, item, listed) for item in task.items]
 
 
 def insight_grounds(task: InsightTask) -> Grounds:
@@ -101,7 +101,7 @@ def insight_grounds(task: InsightTask) -> Grounds:
     return Grounds(
         language=text_language(task.language),
         names=_names([*(name for name, _ in counted), *task.tastes], [task.average_price]),
-        kinds=_PROOF[Claim.BOUGHT] | {_K.STATED_TASTE},
+        kinds=_SUPPORT[Claim.BOUGHT] | {_K.STATED_TASTE},
         numbers=frozenset(map(float, counts)),
         prices=_prices(task.average_price),
         sentences=(1, 1),
@@ -124,11 +124,11 @@ def check(text: str, grounds: Grounds) -> list[str]:
     if _has_symbols(rest):
         problems.append("symbols that are not text")
     problems += _wrong_form(rest, grounds)
-    problems += _unproved_numbers(rest, grounds)
+    problems += _unsupported_numbers(rest, grounds)
     problems += [f"other product {name}" for name in grounds.foreign if _mention(name).search(rest)]
     problems += [f"name {word}" for word in _unknown_names(rest, grounds)]
     problems += [f"other product {' '.join(phrase)}" for phrase in _other_shelves(rest, grounds)]
-    return problems + _unproved_claims(rest, grounds)
+    return problems + _unsupported_claims(rest, grounds)
 
 
 def count_sentences(text: str) -> int:
@@ -150,10 +150,10 @@ def language_of(text: str) -> str | None:
 
 def in_language(text: str, grounds: Grounds) -> bool:
     """Whether a text, its names aside, is in the language that was asked for, as far as can be told."""
-    return _speaks(_without(unicodedata.normalize("NFKC", text), grounds.names), grounds.language)
+    return _is_in_language(_without(unicodedata.normalize("NFKC", text), grounds.names), grounds.language)
 
 
-def _speaks(rest: str, language: str) -> bool:
+def _is_in_language(rest: str, language: str) -> bool:
     if not _function_words(rest)[language] and len(_WORD.findall(rest)) >= 8:
         return False
     return language_of(rest) in {None, language}
@@ -161,20 +161,20 @@ def _speaks(rest: str, language: str) -> bool:
 
 def _function_words(text: str) -> Counter[str]:
     words = [word.lower() for word in _WORD.findall(text)]
-    return Counter({language: sum(word in own for word in words) for language, own in _telling_words().items()})
+    return Counter({language: sum(word in own for word in words) for language, own in _distinctive_words().items()})
 
 
 @lru_cache
-def _telling_words() -> dict[str, frozenset[str]]:
+def _distinctive_words() -> dict[str, frozenset[str]]:
     """Each language's function words that no other one has."""
-    met = Counter(word for lexicon in LEXICONS.values() for word in lexicon.function_words)
+    languages_with = Counter(word for lexicon in LEXICONS.values() for word in lexicon.function_words)
     return {
-        language: frozenset(word for word in lexicon.function_words if met[word] == 1)
+        language: frozenset(word for word in lexicon.function_words if languages_with[word] == 1)
         for language, lexicon in LEXICONS.items()
     }
 
 
-def _item_grounds(task: ExplanationTask, item: ItemTask, every: set[str]) -> Grounds:
+def _item_grounds(task: ExplanationTask, item: ItemTask, listed: set[str]) -> Grounds:
     product = item.product
     own = _products(item)
     labels = [fact.label for fact in item.facts if fact.label]
@@ -182,8 +182,8 @@ def _item_grounds(task: ExplanationTask, item: ItemTask, every: set[str]) -> Gro
     # A taste for what is vegan makes no product vegan.
     shopper = (*task.shopper.recent_categories, *task.shopper.tastes)
     interests = [name for name in shopper if not any(quality.search(name) for quality in QUALITIES)]
-    # One-word names ("Bananas") are also plain words, so their use proves nothing.
-    foreign = tuple(sorted(name for name in every - set(own) if len(name.split()) > 1))
+    # One-word names ("Bananas") are also plain words, so their use is no sign of another product.
+    foreign = tuple(sorted(name for name in listed - set(own) if len(name.split()) > 1))
     return Grounds(
         language=text_language(task.language),
         names=_names([*own, *labels, *details, *interests], [product.price]),
@@ -201,8 +201,8 @@ def _item_grounds(task: ExplanationTask, item: ItemTask, every: set[str]) -> Gro
 def _other_shelves(rest: str, grounds: Grounds) -> list[Phrase]:
     """What the shop sells elsewhere, named in plain words; words of the item's own names are its own."""
     words = _stems(rest)
-    spoken = {tuple(words[at : at + size]) for size in _PHRASES for at in range(len(words) - size + 1)}
-    return sorted(phrase for phrase in spoken & grounds.shelves if not grounds.own.issuperset(phrase))
+    phrases = {tuple(words[at : at + size]) for size in _PHRASES for at in range(len(words) - size + 1)}
+    return sorted(phrase for phrase in phrases & grounds.shelves if not grounds.own.issuperset(phrase))
 
 
 @lru_cache(maxsize=8)
@@ -221,10 +221,10 @@ def _products(item: ItemTask) -> list[str]:
     return [item.product.name, *(fact.product_name for fact in item.facts if fact.product_name)]
 
 
-def _names(strangers: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
-    """Each name as it is and as the template shortens it. What is no mere name excuses nothing."""
+def _names(untrusted: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
+    """Each name as it is and as the template shortens it. One that contains more than a name does not count."""
     names = {" ".join(text.split()) for text in own}
-    for text in strangers:
+    for text in untrusted:
         if safe_name(text):
             names |= {
                 " ".join(visible(text).split()),
@@ -272,27 +272,27 @@ def _wrong_form(rest: str, grounds: Grounds) -> Iterator[str]:
         yield f"{count} sentences instead of {least}" + (f" to {most}" if most > least else "")
     if any(not _is_latin(char) for char in rest if char.isalpha()):
         yield "letters of another script"
-    if not _speaks(rest, grounds.language):
+    if not _is_in_language(rest, grounds.language):
         yield f"language {language_of(rest) or 'unknown'} instead of {grounds.language}"
 
 
-def _unproved_numbers(rest: str, grounds: Grounds) -> Iterator[str]:
+def _unsupported_numbers(rest: str, grounds: Grounds) -> Iterator[str]:
     pairs = _named_pairs(grounds.names)
     for match in _DIGITS.finditer(rest):
         value, before, after = _parsed(match[0]), rest[: match.start()], rest[match.end() :]
-        if not _is_proved(value, before, after, grounds) and not pairs & _neighbours(value, before, after):
+        if not _is_supported(value, before, after, grounds) and not pairs & _beside(value, before, after):
             yield f"number {match[0]}"
     for number in grounds.lexicon.written_numbers(rest):
         after = rest[number.end :]
-        if number.mere and grounds.lexicon.unit_after(after) is None:
+        if number.ambiguous and grounds.lexicon.unit_after(after) is None:
             continue
         half = number.value == 0.5 and 50.0 in grounds.percents
-        if not half and not _is_proved(number.value, "", after, grounds):
+        if not half and not _is_supported(number.value, "", after, grounds):
             yield f"number {number.text}"
 
 
-def _is_proved(value: float, before: str, after: str, grounds: Grounds) -> bool:
-    """Whether the evidence has this number of what the words around it say."""
+def _is_supported(value: float, before: str, after: str, grounds: Grounds) -> bool:
+    """Whether the evidence has this number with the unit that the words around it name."""
     if _PERCENT.match(after) or _PERCENT_BEFORE.search(before):
         return value in grounds.percents
     if _MONEY.match(after) or _MONEY_BEFORE.search(before):
@@ -310,11 +310,11 @@ def _named_pairs(names: tuple[str, ...]) -> frozenset[tuple[float, str]]:
         pair
         for name in names
         for match in _DIGITS.finditer(name)
-        for pair in _neighbours(_parsed(match[0]), name[: match.start()], name[match.end() :])
+        for pair in _beside(_parsed(match[0]), name[: match.start()], name[match.end() :])
     )
 
 
-def _neighbours(value: float, before: str, after: str) -> frozenset[tuple[float, str]]:
+def _beside(value: float, before: str, after: str) -> frozenset[tuple[float, str]]:
     following = re.match(r"[\s-]*(%|[^\W\d_]+)", after)
     leading = re.search(r"([^\W\d_]+)[\s-]*$", before)
     words = ((following, ">"), (leading, "<"))
@@ -329,11 +329,11 @@ def _parsed(digits: str) -> float:
     return float(f"{first}{''.join(rest[:-1])}.{rest[-1]}")
 
 
-def _unproved_claims(text: str, grounds: Grounds) -> list[str]:
+def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
     problems = []
     for claim, pattern in grounds.lexicon.patterns:
         match = pattern.search(text)
-        if match and not _PROOF[claim] & grounds.kinds:
+        if match and not _SUPPORT[claim] & grounds.kinds:
             problems.append(f"claim {match[0]}")
     problems += [f"claim {match[0]}" for match in NEVER.finditer(text)][:3]
     named = " ".join(grounds.names)

@@ -1,4 +1,4 @@
-"""Providers whose calls are asked for, counted and paid: the budget before, the books after."""
+"""Providers within a budget: it is asked before each text, and what the calls cost is recorded after."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _BYTES_PER_TOKEN = 3  # fewer than any model's tokenizer takes on average, in an
 
 
 def metered_writer(resources: TextResources) -> Writer:
-    """The writer that the settings choose, within its budgets and with everything it costs in the books."""
+    """The writer that the settings choose, within its budgets and with all its costs recorded."""
     settings = resources.settings.llm
     meter = Meter(resources.usage, resources.budgets, settings.max_output_tokens)
     return build_writer(settings, on_usage=meter.answered, metered=meter.over)
 
 
 class Meter:
-    """Asks the budget and keeps the books for all providers of a writer."""
+    """Asks the budget and records the usage, for all providers of a writer."""
 
     def __init__(self, usage: UsageService, budget: BudgetService, output_tokens: int) -> None:
         self._usage = usage
@@ -48,7 +48,7 @@ class Meter:
         self._unsettled: Counter[Purpose] = Counter()
 
     def over(self, provider: LlmProvider) -> LlmProvider:
-        """The same provider, metered. It must tell `answered` what its calls took."""
+        """The same provider, metered. It must call `answered` with the usage of each of its calls."""
         return _MeteredProvider(provider, self)
 
     def answered(self, usage: Usage) -> None:
@@ -67,17 +67,17 @@ class Meter:
     async def asking(self, provider: LlmProvider, prompt: Prompt) -> AsyncIterator[None]:
         """Around one text and all tries for it. Raises OverBudgetError when the model may not be asked.
 
-        The counts are written before this ends. A call without an answer may cost all the same when it was given up
-        on: then what was set aside stays so.
+        The counts are written before this ends. A call that was given up may cost all the same: then the whole
+        reservation counts as spent.
         """
         model, purpose = provider.model or "", _PURPOSES[prompt.purpose]
         reservation = await self._reserve(provider.source, model, purpose, prompt)
-        kept = 0
+        given_up_micros = 0
         try:
             yield
         except (ProviderTimeoutError, asyncio.CancelledError):
             self._usage.failed(provider.source, model, purpose)
-            kept = reservation.micros or 0
+            given_up_micros = reservation.micros or 0
             raise
         except ProviderError:
             self._usage.failed(provider.source, model, purpose)
@@ -86,7 +86,7 @@ class Meter:
             # Costs of calls that run at the same time may be settled by any of them: only the sum matters.
             cost = self._unsettled.pop(purpose, 0)
             await self._usage.try_flush()
-            await self._budget.settle(reservation, cost + kept)
+            await self._budget.settle(reservation, cost + given_up_micros)
 
     async def _reserve(self, source: TextSource, model: str, purpose: Purpose, prompt: Prompt) -> Reservation:
         size = len(prompt.system.encode()) + len(prompt.user.encode())

@@ -1,4 +1,4 @@
-"""The Chat Completions API, by OpenAI's official SDK: OpenAI itself, and any server that speaks the same.
+"""The Chat Completions API, by OpenAI's official SDK: OpenAI itself, and any server with the same API.
 
 Chat Completions rather than Responses, because that is what Ollama, llama.cpp and vLLM all serve.
 """
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from workers.llm.prompts import Prompt
     from workers.llm.protocol import Usage
 
-# Reasoning counts against the token limit and can use all of it, so that the answer comes empty: ask for as little
-# as the model knows, and leave room. https://developers.openai.com/api/docs/guides/reasoning
+# Reasoning counts against the token limit and can use all of it, so that the answer comes empty: ask for the least
+# effort that the model accepts, and leave room. https://developers.openai.com/api/docs/guides/reasoning
 _REASONS = re.compile(r"gpt-[5-9](?!.*chat)|o\d")
-_KNOWS_MINIMAL = re.compile(r"gpt-5(-mini|-nano)?(-\d{4}-\d\d-\d\d)?")
+_ACCEPTS_MINIMAL = re.compile(r"gpt-5(-mini|-nano)?(-\d{4}-\d\d-\d\d)?")
 _REASONING_TOKENS = 2000
 
 
@@ -60,14 +60,14 @@ class OpenAiProvider(ChatProvider):
         self._api_key = api_key
         self._base_url = base_url
         self._client: openai.AsyncOpenAI | None = None
-        self._plain = False  # whether the server knows no schemas
+        self._plain = False  # whether the server does not support schemas
 
     async def aclose(self) -> None:
         if self._client is not None:
             await self._client.close()
 
     async def _ask(self, prompt: Prompt) -> Answer:
-        """A server of one's own may know no schemas, and then says 400 or 422: it is asked in words from then on."""
+        """A local server without schemas answers 400 or 422: from then on the prompt has the schema, in words."""
         if self._plain:
             return await self._complete(_in_words(prompt), {})
         schema: Any = {"name": prompt.purpose, "schema": self._schema(prompt), "strict": True}
@@ -121,11 +121,11 @@ class OpenAiProvider(ChatProvider):
             raise NotTheApiError(self.source) from error
 
     async def _connect(self) -> openai.AsyncOpenAI:
-        """The client, made at its first use: importing the SDK takes 0.75 s, which are not the event loop's."""
+        """The client, made at its first use. Importing the SDK takes 0.75 s, so a thread does it."""
         if self._client is None:
             sdk = await asyncio.to_thread(importlib.import_module, "openai")
         if self._client is None:
-            # Left out, these two come from the environment; they are for OpenAI alone.
+            # If left out, the SDK takes these two from the environment; they are for OpenAI alone.
             account = {"organization": "", "project": ""} if self.source is TextSource.LOCAL else {}
             self._client = sdk.AsyncOpenAI(
                 api_key=self._api_key, base_url=self._base_url, timeout=self._limits.seconds, max_retries=0, **account
@@ -133,7 +133,7 @@ class OpenAiProvider(ChatProvider):
         return self._client
 
     def _schema(self, prompt: Prompt) -> dict[str, object]:
-        """A small model of one's own loses count of a list unless the server's grammar counts for it."""
+        """A small local model writes too few or too many entries unless the server's grammar fixes their number."""
         return counted(prompt) if self.source is TextSource.LOCAL else prompt.schema
 
     def _options(self, tokens: int) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class OpenAiProvider(ChatProvider):
             return {"max_tokens": tokens, "temperature": 0}
         if not _REASONS.match(self.model):
             return {"max_completion_tokens": tokens, "store": False}
-        effort = "minimal" if _KNOWS_MINIMAL.fullmatch(self.model) else "low"
+        effort = "minimal" if _ACCEPTS_MINIMAL.fullmatch(self.model) else "low"
         return {
             "max_completion_tokens": tokens + _REASONING_TOKENS,
             "reasoning_effort": effort,
@@ -150,7 +150,7 @@ class OpenAiProvider(ChatProvider):
         }
 
     def _usage_options(self) -> dict[str, Any]:
-        """Asks for a stream's tokens, which not every server can tell: left out, they are estimated."""
+        """Asks for a stream's token counts. Not every local server knows the option; there they are estimated."""
         return {} if self.source is TextSource.LOCAL else {"stream_options": {"include_usage": True}}
 
     def _answer(self, completion: ChatCompletion) -> Answer:
@@ -175,7 +175,7 @@ class OpenAiProvider(ChatProvider):
 
 
 class _Reading:
-    """What a stream's chunks say, in their order."""
+    """The pieces in a stream's chunks, in their order."""
 
     def __init__(self, source: TextSource) -> None:
         self._source = source
@@ -194,7 +194,7 @@ class _Reading:
             self._ended = self._ended or choice.finish_reason is not None
 
     def require_end(self) -> None:
-        """Raises UnreachableError for a stream that just stopped, which the SDK takes for its end."""
+        """Raises UnreachableError for a stream that stopped without an end, which the SDK does not notice."""
         if not self._ended:
             raise UnreachableError(self._source, "the stream was cut")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LONGEST_FIELD = 200
 _LONGEST_DESCRIPTION = 400
-_PROBLEMS_TOLD = 5
+_SHOWN_PROBLEMS = 5
 # What a shopper typed as a taste may be an address or a phone number.
 _CONTACT = re.compile(r"@|(?:\d[\s().+-]*){7}")
 
@@ -74,7 +74,7 @@ _INSIGHT_SCHEMA: dict[str, object] = {
     "additionalProperties": False,
 }
 
-# What a reason's count and value are called in the data, in words that a model cannot mistake.
+# Names of a reason's count and value in the data, each so that a model cannot misread it.
 _MEASURES: dict[ReasonKind, tuple[str | None, str | None]] = {
     ReasonKind.BOUGHT_TOGETHER: ("times_bought_together", "times_as_often_as_chance"),
     ReasonKind.SIMILAR_TO: (None, "match_percent"),
@@ -112,7 +112,7 @@ def explain_prompt(task: ExplanationTask) -> Prompt:
         "language": text_language(task.language),
         "shopper": {
             "recent_categories": [_clip(name) for name in task.shopper.recent_categories],
-            "stated_tastes": list(_harmless(task.shopper.tastes)),
+            "stated_tastes": list(_without_contacts(task.shopper.tastes)),
         },
         "items": [_item(index, item) for index, item in enumerate(task.items)],
     }
@@ -126,7 +126,7 @@ def insight_prompt(task: InsightTask) -> Prompt:
         "top_brands": [{"name": _clip(name), "purchases": count} for name, count in task.brands],
         "orders": task.order_count,
         "average_price_of_an_item": task.average_price,
-        "stated_tastes": list(_harmless(task.tastes)),
+        "stated_tastes": list(_without_contacts(task.tastes)),
     }
     known = {name: value for name, value in profile.items() if value}
     data = {"language": text_language(task.language), "profile": known, **_refused(task.refused)}
@@ -145,8 +145,8 @@ def _item(index: int, item: ItemTask) -> dict[str, Any]:
 
 
 def _refused(problems: Iterable[str]) -> dict[str, list[str]]:
-    told = [_clip(problem) for problem in problems][:_PROBLEMS_TOLD]
-    return {"refused": told} if told else {}
+    shown = [_clip(problem) for problem in problems][:_SHOWN_PROBLEMS]
+    return {"refused": shown} if shown else {}
 
 
 def _product(product: ProductFacts) -> dict[str, str]:
@@ -177,7 +177,7 @@ def _evidence(fact: Fact) -> dict[str, Any]:
 
 
 def _measure(kind: ReasonKind, name: str, value: float) -> tuple[str, float]:
-    """Named and rounded as it is to be read, so that no model has to round."""
+    """Named and rounded as it is to be written, so that the model need not round."""
     if kind in DATED:
         unit, count = elapsed(value)
         return f"{unit}_{name}", count
@@ -188,16 +188,16 @@ def _clip(text: str, longest: int = _LONGEST_FIELD) -> str:
     return " ".join(visible(text).split())[:longest]
 
 
-def _harmless(tastes: Iterable[str]) -> Iterable[str]:
+def _without_contacts(tastes: Iterable[str]) -> Iterable[str]:
     return (_clip(taste) for taste in tastes if not _CONTACT.search(taste))
 
 
 def explanation_stream_prompt(task: ExplanationTask) -> Prompt:
     """Asks for the text of the task's one item as plain sentences, to be read while they are written: no schema."""
-    return Prompt("explain_stream", _EXPLAIN_ALOUD, explain_prompt(task).user, {})
+    return Prompt("explain_stream", _EXPLAIN_IN_SENTENCES, explain_prompt(task).user, {})
 
 
-_EXPLAIN_ALOUD = f"""{_RULES}
+_EXPLAIN_IN_SENTENCES = f"""{_RULES}
 
 The data has one item. Write two or three short sentences that say why this product is in this shopper's list, best
 evidence first. Speak of other shoppers, of trends, and of what this shopper bought, viewed or likes only where a reason

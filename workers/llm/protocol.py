@@ -1,4 +1,4 @@
-"""What a writer of texts is asked and what it gives back: facts in, checked sentences out."""
+"""What a writer of texts takes and returns: facts in, checked sentences out."""
 
 from __future__ import annotations
 

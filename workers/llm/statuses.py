@@ -1,4 +1,4 @@
-"""What a provider's HTTP status, or its own code for an error, means to us."""
+"""From a provider's HTTP status, or its own error code, to one of our typed errors."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def error_in_stream(source: TextSource, reason: str | None, limits: Limits) -> P
 def retry_after(headers: Mapping[str, str], longest: float) -> float | None:
     """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds, or an HTTP date), at most `longest`.
 
-    None if it is not said.
+    None without such a header.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:

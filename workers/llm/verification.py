@@ -1,4 +1,4 @@
-"""Texts that passed the check: what does not is asked for once more, with the reasons."""
+"""Texts that pass the check against their evidence. One that fails it is asked for once more, with the reasons."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-async def proved_explanations(provider: LlmProvider, task: ExplanationTask) -> dict[int, str]:
-    """The texts that may be shown, by the item's place. What fails the check is asked for again, in one call for all.
+async def verified_explanations(provider: LlmProvider, task: ExplanationTask) -> dict[int, str]:
+    """The texts that may be shown, by the item's position. Those that fail the check are asked for again, all in one
+    call.
 
     Raises ProviderError when the first call fails; a failed second one only leaves its items out.
     """
-    proved: dict[int, str] = {}
+    verified: dict[int, str] = {}
     refused = dict(enumerate(task.items))
     for last_try in (False, True):
         asked = replace(task, items=tuple(refused.values()))
@@ -35,18 +36,18 @@ async def proved_explanations(provider: LlmProvider, task: ExplanationTask) -> d
             break
         checked = list(zip(refused, texts, explanation_grounds(asked), strict=True))
         refused = {}
-        for place, text, grounds in checked:
+        for position, text, grounds in checked:
             problems = problems_of(text, grounds, provider, "explain")
             if problems:
-                refused[place] = replace(task.items[place], refused=tuple(problems))
+                refused[position] = replace(task.items[position], refused=tuple(problems))
             else:
-                proved[place] = text
+                verified[position] = text
         if not refused:
             break
-    return proved
+    return verified
 
 
-async def proved_insight(provider: LlmProvider, task: InsightTask) -> str | None:
+async def verified_insight(provider: LlmProvider, task: InsightTask) -> str | None:
     """The sentence, None if neither the first nor the second passes the check. Raises ProviderError."""
     grounds = insight_grounds(task)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The one writer that jobs call: a chain of providers, a check of every text, and the template behind them all."""
+"""The writer that jobs call: a chain of providers, a check of every text, and the template as the last resort."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.llm.errors import OverBudgetError, PausedError, ProviderError, Reje
 from workers.llm.grounding import explanation_grounds
 from workers.llm.protocol import TextChecked, TextDelta, WrittenText
 from workers.llm.template import TemplateProvider
-from workers.llm.verification import problems_of, proved_explanations, proved_insight
+from workers.llm.verification import problems_of, verified_explanations, verified_insight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What an item's entry takes at most in practice (three sentences in a wordy language, and the JSON around them).
+# The most that an item's entry takes in practice (three sentences in a wordy language, and the JSON around them).
 _TOKENS_PER_ITEM = 120
 
 log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Writes every text that it is asked for: a failed provider gives way to the next in the chain, and in the end,
-    or for an unproved text, to the template."""
+    """Writes every text that it is asked for. When a provider fails, the next in the chain is asked. The template
+    writes when all have failed, and instead of a text that its evidence does not support."""
 
     def __init__(
         self, chain: Sequence[GuardedProvider], *, items_per_call: int = 12, deadline_seconds: float = 45
@@ -54,7 +54,7 @@ class Writer:
 
     async def insight(self, task: InsightTask) -> WrittenText:
         """One sentence on the shopper."""
-        found = await self._first("insight", lambda provider: proved_insight(provider, task), self._deadline())
+        found = await self._first("insight", lambda provider: verified_insight(provider, task), self._deadline())
         if found is not None and found[0] is not None:
             return _signed(found[0], found[1])
         return _signed(await self._template.insight(task), self._template)
@@ -62,29 +62,29 @@ class Writer:
     async def stream(self, task: ExplanationTask) -> AsyncGenerator[TextDelta | TextChecked, None]:
         """The text of the task's one item as it is written; the last event is the text that counts.
 
-        Where a provider fails before its first word, the next one streams; where one will not stream at all, the text
-        comes whole. What has begun and is cut or not proved is replaced by the template's text.
+        Where a provider fails before its first word, the next one streams; where one rejects streaming, the text comes
+        whole. A text that has begun and then breaks off or fails the check is replaced by the template's.
         """
-        deadline, shown, unwilling = self._deadline(), "", False
-        for lane in self._chain:
+        deadline, shown, rejected = self._deadline(), "", False
+        for guarded in self._chain:
             try:
-                async with aclosing(_growing(lane, task, deadline)) as texts:
+                async with aclosing(_growing_text(guarded, task, deadline)) as texts:
                     async for text in texts:
                         if len(text) > len(shown):
                             yield TextDelta(text[len(shown) :])
                             shown = text
             except (ProviderError, TimeoutError) as error:
-                _log_failure(lane.provider, "explain_stream", error)
-                unwilling = unwilling or isinstance(error, RejectedRequestError)
+                _log_failure(guarded.provider, "explain_stream", error)
+                rejected = rejected or isinstance(error, RejectedRequestError)
                 if shown:
                     break
                 continue
             (grounds,) = explanation_grounds(task)
-            if not problems_of(shown, grounds, lane.provider, "explain_stream"):
-                yield TextChecked(_signed(shown, lane.provider), replaced=False)
+            if not problems_of(shown, grounds, guarded.provider, "explain_stream"):
+                yield TextChecked(_signed(shown, guarded.provider), replaced=False)
                 return
             break
-        if unwilling and not shown:
+        if rejected and not shown:
             (written,) = await self._explain_part(task, deadline)
         else:
             (text,) = await self._template.explain(task)
@@ -93,15 +93,15 @@ class Writer:
 
     async def aclose(self) -> None:
         """Closes the providers' connections."""
-        for lane in self._chain:
-            await lane.provider.aclose()
+        for guarded in self._chain:
+            await guarded.provider.aclose()
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._deadline_seconds
 
     async def _explain_part(self, task: ExplanationTask, deadline: float) -> list[WrittenText]:
         safe = [_signed(text, self._template) for text in await self._template.explain(task)]
-        found = await self._first("explain", lambda provider: proved_explanations(provider, task), deadline)
+        found = await self._first("explain", lambda provider: verified_explanations(provider, task), deadline)
         if found is None:
             return safe
         texts, provider = found
@@ -110,13 +110,13 @@ class Writer:
     async def _first(
         self, purpose: str, ask: Callable[[LlmProvider], Awaitable[T]], deadline: float
     ) -> tuple[T, LlmProvider] | None:
-        """What the first provider that can gives; None when none can before the deadline."""
-        for lane in self._chain:
+        """The answer of the first provider that does not fail; None when all fail or the deadline passes."""
+        for guarded in self._chain:
             try:
-                async with asyncio.timeout_at(deadline), lane.entered(_patience(deadline)) as provider:
+                async with asyncio.timeout_at(deadline), guarded.entered(_patience(deadline)) as provider:
                     return await ask(provider), provider
             except (ProviderError, TimeoutError) as error:
-                _log_failure(lane.provider, purpose, error)
+                _log_failure(guarded.provider, purpose, error)
         return None
 
 
@@ -128,8 +128,8 @@ def build_writer(
 ) -> Writer:
     """The writer that the settings choose. No SDK is imported and nothing is sent before the first text.
 
-    A missing key is logged, and the next in line writes. `on_usage` is told what each call cost; `metered` is put
-    around each provider.
+    A missing key is logged, and the next provider writes. `on_usage` is called with the cost of each call; `metered`
+    wraps each provider.
     """
     return Writer(
         build_chain(settings, on_usage, metered),
@@ -143,11 +143,11 @@ def items_per_call(settings: LlmSettings) -> int:
     return max(1, settings.max_output_tokens // _TOKENS_PER_ITEM)
 
 
-async def _growing(lane: GuardedProvider, task: ExplanationTask, deadline: float) -> AsyncGenerator[str, None]:
-    """The text so far, again and again, in one line: each begins with the one before."""
+async def _growing_text(guarded: GuardedProvider, task: ExplanationTask, deadline: float) -> AsyncGenerator[str, None]:
+    """The text so far after each piece, in one line: each begins with the one before."""
     raw = ""
     async with (
-        lane.entered(_patience(deadline)) as provider,
+        guarded.entered(_patience(deadline)) as provider,
         aclosing(provider.stream(task)) as pieces,
     ):
         while True:
@@ -160,7 +160,7 @@ async def _growing(lane: GuardedProvider, task: ExplanationTask, deadline: float
 
 
 def _patience(deadline: float) -> float:
-    """Seconds to wait in line for a provider: half of what is left, so that the next one has its chance."""
+    """Seconds to wait for a provider's free slot: half of what is left, so that there is time for the next provider."""
     return max(0.0, deadline - asyncio.get_running_loop().time()) / 2
 
 

@@ -1,4 +1,4 @@
-"""Counts what lists were shown and what came of them."""
+"""Counts the lists that were shown, and the clicks and purchases that followed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 
 
 async def roll_up_experiments(context: WorkerContext, _job: RollUpExperiments) -> str:
-    """Counts every day anew that may have changed since it was counted last. Returns which."""
+    """Counts every day again that may have changed since the last count. Returns which days."""
     rollups = context.resources.stores.rollups
     now = datetime.now(UTC)
     counted = await rollups.last_counted()

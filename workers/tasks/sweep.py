@@ -1,4 +1,4 @@
-"""Keeps the records of jobs in order."""
+"""Deletes old records of jobs, and puts lost jobs into the queue again."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 async def sweep(context: WorkerContext, _job: Sweep) -> str:
-    """Returns what was done. Caches and claims are in Redis, where each has a time of its own to expire."""
+    """Returns what was done. Caches and claims in Redis need no sweep: each expires by itself."""
     jobs = context.resources.jobs
     lost = await jobs.put_lost()
-    kept = timedelta(days=context.resources.settings.worker.job_retention_days)
-    forgotten = await jobs.forget(datetime.now(UTC) - kept)
-    done = f"{lost} lost jobs put again, {forgotten} old records forgotten"
-    await context.advance(done, 1.0)
-    return done
+    retention = timedelta(days=context.resources.settings.worker.job_retention_days)
+    deleted = await jobs.delete_ended(datetime.now(UTC) - retention)
+    result = f"{lost} lost jobs put again, {deleted} old records forgotten"
+    await context.advance(result, 1.0)
+    return result

@@ -1,11 +1,11 @@
-"""Trains a model, and tells those who follow the job."""
+"""Trains a model, and reports its progress to the job's record."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shop.resources.training import training_resources
-from workers.training.run import Mark, data_mark, train_and_activate
+from workers.training.pipeline import DataMark, data_mark, train_and_activate
 
 if TYPE_CHECKING:
     from shop.jobs import TrainModel
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def train_model(context: WorkerContext, job: TrainModel) -> str:
-    """Returns the new version."""
+    """Returns the version of the snapshot; the current one's when there is nothing new to learn from."""
     own = context.resources
     resources = training_resources(own.settings, own.stores, own.hub)
     mark = await _mark(context, resources)
@@ -24,12 +24,12 @@ async def train_model(context: WorkerContext, job: TrainModel) -> str:
     return snapshot.version
 
 
-async def _mark(context: WorkerContext, resources: TrainingResources) -> Mark:
-    """That of the first attempt: new events must not make a job that was interrupted begin again."""
+async def _mark(context: WorkerContext, resources: TrainingResources) -> DataMark:
+    """That of the first attempt: with a newer one, a job that was interrupted would begin again."""
     noted = context.run.record.notes.get("mark") if context.run else None
     if noted is not None:
-        return Mark(**noted)
+        return DataMark(**noted)
     mark = await data_mark(resources)
     if context.run is not None:
-        await context.run.note({"mark": {name: getattr(mark, name) for name in Mark.__slots__}})
+        await context.run.note({"mark": {name: getattr(mark, name) for name in DataMark.__slots__}})
     return mark

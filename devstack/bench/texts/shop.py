@@ -168,7 +168,7 @@ async def bench_shop(households: int) -> AsyncIterator[BenchShop]:
 
 async def _fill(settings: Settings, households: int) -> None:
     from mongo_seed.seed import seed
-    from workers.training.run import train_and_activate
+    from workers.training.pipeline import train_and_activate
 
     async with open_serving(settings, start=False) as resources:
         click.echo(f"seeding {households} households", err=True)

@@ -173,12 +173,12 @@ def test_a_late_success_of_an_older_call_does_not_close_it(breaker: Breaker) -> 
 
 
 async def test_one_who_waits_in_vain_for_a_slot_is_told(breaker: Breaker) -> None:
-    lane = GuardedProvider(TemplateProvider(), breaker, max_concurrency=1)
+    guarded = GuardedProvider(TemplateProvider(), breaker, max_concurrency=1)
 
-    async with lane.entered(1):
+    async with guarded.entered(1):
         with pytest.raises(BusyError, match="LLM_MAX_CONCURRENCY"):
-            async with lane.entered(0.01):
+            async with guarded.entered(0.01):
                 pass
 
-    async with lane.entered(0):
+    async with guarded.entered(0):
         assert not is_open(breaker)

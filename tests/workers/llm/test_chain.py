@@ -210,7 +210,7 @@ async def test_one_who_waits_too_long_for_a_slot_is_served_by_the_next(
 
 
 class TestStreams:
-    async def test_a_proved_text_comes_in_pieces_and_stays(
+    async def test_a_verified_text_comes_in_pieces_and_stays(
         self, write: Callable[..., Writer], server: LlmServer
     ) -> None:
         server.script(llm_server.says(f"  {MILK.name} is here\nfor good  reasons. It goes with milk. "))

@@ -1,4 +1,4 @@
-"""A server of one's own is told how many texts there are to be; the others, whose APIs refuse that, are not."""
+"""A local server gets the number of texts in the schema; the other providers' APIs would refuse it."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_a_share_may_be_told_in_percent() -> None:
         (ReasonKind.TRENDING, "It is trending at 3.3 times its usual level."),
     ],
 )
-def test_a_claim_is_proved_by_evidence_of_its_kind(kind: ReasonKind, text: str) -> None:
+def test_a_claim_is_supported_by_evidence_of_its_kind(kind: ReasonKind, text: str) -> None:
     assert check(text, grounds_of(kind)) == []
     assert check(text, grounds_of(ReasonKind.EXPLORATION)) != []
 
@@ -289,10 +289,10 @@ def test_a_taste_says_nothing_of_a_product_unless_it_is_a_reason() -> None:
     shopper = ShopperFacts(tastes=("vegan",))
     text = "It is vegan and goes with the other milk."
 
-    told = one_sentence(ExplanationTask("en", (ItemTask(MILK, (EVERY_KIND[ReasonKind.STATED_TASTE],)),), shopper))
+    with_taste = one_sentence(ExplanationTask("en", (ItemTask(MILK, (EVERY_KIND[ReasonKind.STATED_TASTE],)),), shopper))
     untold = one_sentence(ExplanationTask("en", (ItemTask(MILK, (TOGETHER,)),), shopper))
 
-    assert check(text, told) == []
+    assert check(text, with_taste) == []
     assert check(text, untold) == ["claim vegan"]
 
 

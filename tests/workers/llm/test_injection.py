@@ -206,7 +206,7 @@ async def test_what_an_obedient_model_writes_is_not_shown(name: str, place: str,
 
     texts = await writer_of(model).explain(poisoned(attack.payload, place, language))
 
-    assert len(model.prompts) == 2, "it was told what is wrong, and obeyed the catalogue again"
+    assert len(model.prompts) == 2, "it was given the problems, and obeyed the catalogue again"
     assert {text.source for text in texts} == {TextSource.TEMPLATE}
     for text in texts:
         assert not re.search(attack.forbidden, read(text.text), re.IGNORECASE)

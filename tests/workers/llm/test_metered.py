@@ -1,4 +1,4 @@
-"""What a writer's calls cost is in the books however they end, and a budget that is used up keeps the model unasked."""
+"""The cost of a writer's calls is recorded however they end, and with a budget that is used up no model is called."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def written(settings: Settings, *, times: int = 1) -> list[WrittenText]:
         return [text for _ in range(times) for text in await writer.explain(TASK)]
 
 
-async def books(settings: Settings) -> UsageCounts:
+async def usage_counts(settings: Settings) -> UsageCounts:
     async with open_serving(settings, start=False) as resources:
         return (await resources.usage.report()).totals
 
@@ -115,7 +115,7 @@ async def test_an_answer_that_is_rejected_has_cost_all_the_same(
     texts = await written(paid(settings, server))
 
     assert {text.source for text in texts} == {TextSource.TEMPLATE}
-    counts = await books(settings)
+    counts = await usage_counts(settings)
     assert (counts.calls, counts.failures, counts.cost_micros) == (calls, failures, calls * COST)
 
 
@@ -124,7 +124,7 @@ async def test_every_try_is_paid_and_a_failure_without_an_answer_is_free(setting
 
     await written(paid(settings, server, max_retries=1))
 
-    counts = await books(settings)
+    counts = await usage_counts(settings)
     assert (counts.calls, counts.failures, counts.cost_micros) == (1, 1, COST)
 
 
@@ -138,7 +138,7 @@ async def test_a_budget_that_is_used_up_leaves_the_writing_to_the_template(
     assert [text.source for text in texts] == [TextSource.ANTHROPIC] * 4 + [TextSource.TEMPLATE] * 2
     assert [text.text for text in texts[4:]] == await TemplateProvider().explain(TASK)
     assert len(server.received) == 2, "546 of 600 micro-dollars leave room to begin one more call"
-    counts = await books(settings)
+    counts = await usage_counts(settings)
     assert (counts.calls, counts.failures) == (2, 0)
     async with worker(limited) as (writer, resources):
         assert (await budget(resources)).used_micros == 2 * COST
@@ -155,7 +155,7 @@ async def test_calls_at_the_same_time_pass_the_limit_by_one_at_most(settings: Se
     assert 1 <= len(server.received) <= 20
     assert spent == len(server.received) * COST
     assert spent <= 10_000 + COST
-    assert (await books(settings)).cost_micros == spent
+    assert (await usage_counts(settings)).cost_micros == spent
 
 
 async def test_without_redis_no_model_is_asked_under_a_limit(settings: Settings, server: LlmServer) -> None:
@@ -194,7 +194,7 @@ async def test_a_call_that_was_given_up_on_stays_set_aside(settings: Settings, s
 
     assert timed_out.used_micros > COST
     assert cancelled.used_micros > COST
-    counts = await books(settings)
+    counts = await usage_counts(settings)
     assert (counts.calls, counts.failures, counts.cost_micros) == (0, 2, 0)
 
 
@@ -245,5 +245,5 @@ async def test_over_budget_the_next_in_line_writes_if_it_costs_nothing(settings:
 
     assert {text.source for text in texts} == {TextSource.LOCAL}
     assert [request.path for request in server.received] == ["/v1/chat/completions"]
-    counts = await books(settings)
+    counts = await usage_counts(settings)
     assert (counts.calls, counts.cost, counts.priced) == (1, None, False)

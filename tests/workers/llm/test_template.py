@@ -85,7 +85,7 @@ def test_every_kind_of_reason_is_told_with_what_it_knows(kind: ReasonKind) -> No
 @pytest.mark.parametrize("language", list(WORDINGS))
 @settings(deadline=None)  # the machine may be busy; nothing here is about time
 @given(product=products, evidence=st.lists(facts, max_size=6))
-def test_whatever_the_evidence_the_text_is_two_or_three_proved_sentences(
+def test_whatever_the_evidence_the_text_is_two_or_three_verified_sentences(
     language: str, product: ProductFacts, evidence: list[Fact]
 ) -> None:
     item = ItemTask(product, tuple(evidence))
@@ -109,7 +109,7 @@ def test_whatever_the_evidence_the_text_is_two_or_three_proved_sentences(
     st.sampled_from(["", "$3.20"]),
     st.sampled_from([(), ("vegan",), ("vegan", "organic")]),
 )
-def test_whatever_the_profile_the_insight_is_one_proved_sentence(
+def test_whatever_the_profile_the_insight_is_one_verified_sentence(
     language: str,
     categories: list[tuple[str, int]],
     brands: list[tuple[str, int]],
@@ -211,9 +211,9 @@ def test_numbers_and_plurals_are_those_of_the_language(language: str) -> None:
     once = Fact(ReasonKind.BUY_AGAIN, count=1, value=2.0)
     facts = [EVERY_KIND[kind] for kind in kinds]
 
-    told = " ".join(explain_item(ItemTask(MILK, (fact,)), language) for fact in [*facts, once])
+    texts = " ".join(explain_item(ItemTask(MILK, (fact,)), language) for fact in [*facts, once])
 
-    plain = " ".join(told.split())
+    plain = " ".join(texts.split())
     assert [part for part in IN_EVERY_LANGUAGE[language] if part not in plain] == []
 
 
@@ -224,8 +224,8 @@ def test_a_million_takes_its_own_form_where_the_language_has_one(language: str, 
 
 def test_every_kind_of_reason_has_a_sentence_of_its_own_in_every_language() -> None:
     for kind in ReasonKind:
-        told = {explain_item(ItemTask(CEREAL, (EVERY_KIND[kind],)), language) for language in WORDINGS}
-        assert len(told) == len(WORDINGS)
+        texts = {explain_item(ItemTask(CEREAL, (EVERY_KIND[kind],)), language) for language in WORDINGS}
+        assert len(texts) == len(WORDINGS)
     for wording in WORDINGS.values():
         assert wording.reasons.keys() == set(ReasonKind)
         assert wording.units.keys() == WORDINGS["en"].units.keys()

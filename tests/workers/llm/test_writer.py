@@ -1,4 +1,4 @@
-"""The writer always writes: a provider's text where it is proved, the template's everywhere else."""
+"""The writer always writes: a provider's text where it passes the check, the template's everywhere else."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def writer(request: pytest.FixtureRequest, server: LlmServer) -> AsyncIter
 
 
 @pytest.mark.parametrize(("name", "source"), MODELS.items())
-async def test_a_proved_text_is_signed_by_its_provider(name: str, source: TextSource, server: LlmServer) -> None:
+async def test_a_verified_text_is_signed_by_its_provider(name: str, source: TextSource, server: LlmServer) -> None:
     writer = build_writer(settings(name, server.url, anthropic_model="m", openai_model="m", local_model="m"))
 
     milk, cereal = await writer.explain(TASK)
@@ -113,7 +113,7 @@ async def test_a_provider_that_never_finishes_does_not_hold_the_texts_up(server:
     assert {text.source for text in texts} == {TextSource.TEMPLATE}
 
 
-async def test_only_the_text_that_is_not_proved_is_replaced(writer: Writer, server: LlmServer) -> None:
+async def test_only_the_text_that_fails_the_check_is_replaced(writer: Writer, server: LlmServer) -> None:
     invented = f"{MILK.name} was bought by 9,999 people. It is a delight."
     good = f"{CEREAL.name} fits you. You have bought from Cereal 9 times."
     server.script(llm_server.says(answer(invented, good)), llm_server.says(answer(invented)))
@@ -128,7 +128,7 @@ async def test_only_the_text_that_is_not_proved_is_replaced(writer: Writer, serv
     assert first["problems"] == second["problems"] == ["number 9,999"]
 
 
-async def test_a_text_that_is_not_proved_is_asked_for_once_more_with_the_reasons(
+async def test_a_text_that_fails_the_check_is_asked_for_once_more_with_the_reasons(
     writer: Writer, server: LlmServer
 ) -> None:
     invented = f"{CEREAL.name} was bought by 9,999 people. It is on sale."
@@ -147,7 +147,7 @@ async def test_a_text_that_is_not_proved_is_asked_for_once_more_with_the_reasons
     assert second.system == first.system
 
 
-async def test_when_the_second_call_fails_what_was_proved_stands(writer: Writer, server: LlmServer) -> None:
+async def test_when_the_second_call_fails_what_was_verified_stands(writer: Writer, server: LlmServer) -> None:
     invented = f"{CEREAL.name} was bought by 9,999 people. It is a delight."
     server.script(llm_server.says(answer(truthful_text(MILK.name), invented)), llm_server.status(500))
 
@@ -175,7 +175,7 @@ async def test_texts_that_were_swapped_between_items_are_not_shown(writer: Write
     assert {text.source for text in texts} == {TextSource.TEMPLATE}
 
 
-async def test_an_unproved_sentence_on_a_shopper_is_replaced(writer: Writer, server: LlmServer) -> None:
+async def test_an_unverified_sentence_on_a_shopper_is_replaced(writer: Writer, server: LlmServer) -> None:
     invented = llm_server.says('{"text": "You placed 777 orders, and spent it all on Cereal."}')
     server.script(invented, invented)
 

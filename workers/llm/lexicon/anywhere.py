@@ -1,7 +1,7 @@
-"""What no evidence carries, whatever the language: offers, cures, haste, talk about instructions. And what only the
-product's own name carries: that it is organic, say.
+"""Claims that no evidence supports, in any language: offers, cures, urgency, talk about instructions. And claims that
+only the product's own name supports: that it is organic, for example.
 
-All languages in one: a text that was made to say such a thing need not be in the language that was asked for.
+All languages are in one pattern: a text that an attack has changed need not be in the language that was asked for.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ GERMAN = Lexicon(
         "hunderten": 100, "tausend": 1000, "tausende": 1000, "tausenden": 1000, "million": 1_000_000,
         "millionen": 1_000_000, "hälfte": 0.5, "halb": 0.5,
     },
-    mere=frozenset({"ein", "eins", "zwei", "einmal", "einfach", "einfache", "einfachen", "einfacher", "einmalig"}),
+    ambiguous=frozenset({"ein", "eins", "zwei", "einmal", "einfach", "einfache", "einfachen", "einfacher", "einmalig"}),
     compounds=True,
     capital_nouns=True,
     units={

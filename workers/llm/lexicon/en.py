@@ -20,7 +20,7 @@ ENGLISH = Lexicon(
         "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100, "hundreds": 100,
         "thousand": 1000, "thousands": 1000, "million": 1_000_000, "millions": 1_000_000, "half": 0.5,
     },
-    mere=frozenset({"one", "two"}),
+    ambiguous=frozenset({"one", "two"}),
     joiner="and",
     polite=frozenset({"i", "you", "your"}),
     units={

@@ -25,7 +25,7 @@ SPANISH = Lexicon(
         "setecientos": 700, "setecientas": 700, "ochocientos": 800, "ochocientas": 800, "novecientos": 900,
         "novecientas": 900, "mil": 1000, "miles": 1000, "millón": 1_000_000, "millones": 1_000_000, "mitad": 0.5,
     },
-    mere=frozenset({"un", "una", "uno", "dos"}),
+    ambiguous=frozenset({"un", "una", "uno", "dos"}),
     joiner="y",
     polite=frozenset({"tú", "usted", "ud"}),
     units={

@@ -20,7 +20,7 @@ FRENCH = Lexicon(
         "cent": 100, "cents": 100, "centaine": 100, "centaines": 100, "mille": 1000, "millier": 1000, "milliers": 1000,
         "million": 1_000_000, "millions": 1_000_000, "moitié": 0.5,
     },
-    mere=frozenset({"un", "une", "deux"}),
+    ambiguous=frozenset({"un", "une", "deux"}),
     joiner="et",
     polite=frozenset({"vous", "votre", "vos"}),
     units={

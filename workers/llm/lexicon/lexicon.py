@@ -1,4 +1,4 @@
-"""What the check must know of a language: its function words, its number words, and how it states what needs proof."""
+"""What the check must know of a language: its function words, its number words, and its phrases that need evidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Claim(StrEnum):
     BOUGHT = "BOUGHT"  # the shopper bought something
     VIEWED = "VIEWED"
     LIKED = "LIKED"
-    ACTED = "ACTED"  # searched, clicked, rated, saved: no evidence tells of these
+    ACTED = "ACTED"  # searched, clicked, rated, saved: no evidence is about these
     STATED = "STATED"  # the shopper said so
     PERSONAL = "PERSONAL"  # it fits this shopper
     TREND = "TREND"
@@ -42,22 +42,22 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Written:
-    """A number in words: as it stands, what it means, where it ends, and whether it may be a mere word ("one")."""
+    """A number in words: its text, value and end, and whether it is ambiguous ("one" is also a pronoun)."""
 
     text: str
     value: float
     end: int
-    mere: bool = False
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """`numbers` hold the words whose value counts; those of `mere` count only beside another, or before a unit."""
+    """`numbers` are the words with a value; those of `ambiguous` count only beside another, or before a unit."""
 
     language: str
     function_words: frozenset[str]
     numbers: Mapping[str, float]
-    mere: frozenset[str]
+    ambiguous: frozenset[str]
     units: Mapping[Unit, str]
     claims: Mapping[Claim, str]
     joiner: str = ""  # the word inside "three hundred and twelve"
@@ -89,20 +89,20 @@ class Lexicon:
                 run.append(match)
                 continue
             if run and not (joined and self._atoms(match[0])):
-                yield from self._told(text, run)
+                yield from self._from_run(text, run)
                 run = []
             if self._atoms(match[0]):
                 run.append(match)
         if run:
-            yield from self._told(text, run)
+            yield from self._from_run(text, run)
 
-    def _told(self, text: str, run: list[re.Match[str]]) -> Iterator[Written]:
+    def _from_run(self, text: str, run: list[re.Match[str]]) -> Iterator[Written]:
         words = [match for match in run if match[0].lower() != self.joiner]
-        mere = len(words) == 1 and words[0][0].lower() in self.mere
+        ambiguous = len(words) == 1 and words[0][0].lower() in self.ambiguous
         atoms = [atom for match in words for atom in self._atoms(match[0])]
-        if mere or sum(atoms) > 1 or atoms == [0.5]:
+        if ambiguous or sum(atoms) > 1 or atoms == [0.5]:
             end = words[-1].end()
-            yield Written(text[words[0].start() : end].lower(), _sum(atoms), end, mere)
+            yield Written(text[words[0].start() : end].lower(), _sum(atoms), end, ambiguous)
 
     def _atoms(self, word: str) -> list[float]:
         word = word.lower()

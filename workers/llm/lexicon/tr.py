@@ -17,7 +17,7 @@ TURKISH = Lexicon(
         "yetmiş": 70, "seksen": 80, "doksan": 90, "yüz": 100, "yüzlerce": 100, "bin": 1000, "binlerce": 1000,
         "milyon": 1_000_000, "milyonlarca": 1_000_000, "yarısı": 0.5, "yarı": 0.5,
     },
-    mere=frozenset({"bir", "iki"}),
+    ambiguous=frozenset({"bir", "iki"}),
     polite=frozenset({"siz", "sizin", "size"}),
     units={
         Unit.PEOPLE: r"kişi\w*|müşteri\w*",

@@ -1,4 +1,4 @@
-"""Where a training keeps what it has done so far, so that an interrupted one goes on instead of beginning again."""
+"""The folder in which a training stores what it has done so far, so that an interrupted one need not begin again."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _POLL_SECONDS = 0.5
 async def work_folder(root: Path, name: str, waiting: Callable[[], Awaitable[None]]) -> AsyncIterator[Path]:
     """The folder `name` below `root`, as an earlier run left it; deleted at the end unless the block raises.
 
-    One process at a time works below `root`; others wait (and `waiting` is called once). So every other folder is of a
-    training that nobody goes on with, and is deleted.
+    One process at a time works below `root`; others wait (and `waiting` is called once). So every other folder belongs
+    to a training that was given up, and is deleted.
     """
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("a") as lock:
@@ -39,32 +39,32 @@ async def work_folder(root: Path, name: str, waiting: Callable[[], Awaitable[Non
 
 
 async def _lock(file: int, waiting: Callable[[], Awaitable[None]]) -> None:
-    """The system lets go of the lock when the process ends, however it ends."""
-    told = False
+    """The system releases the lock when the process ends, however it ends."""
+    called = False
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not told:
+            if not called:
                 await waiting()
-                told = True
+                called = True
             await asyncio.sleep(_POLL_SECONDS)
         else:
             return
 
 
 class FolderCheckpoint:
-    """scoring.learning.checkpoint.Checkpoint over files; `on_kept` hears of each stage that need not be done again."""
+    """scoring.learning.checkpoint.Checkpoint over files; `on_reused` is called with each stage that is read."""
 
-    def __init__(self, folder: Path, on_kept: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, on_reused: Callable[[str], None]) -> None:
         self._folder = folder
-        self._on_kept = on_kept
+        self._on_reused = on_reused
 
     def get(self, stage: str) -> dict[str, NDArray[Any]] | None:
         path = self._path(stage)
         if not path.exists():
             return None
-        self._on_kept(stage)
+        self._on_reused(stage)
         return read_arrays(path)
 
     def put(self, stage: str, arrays: dict[str, NDArray[Any]]) -> None:

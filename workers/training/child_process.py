@@ -1,4 +1,4 @@
-"""The child process of a training: from the exported columns to a packed snapshot and the guard's verdict.
+"""The child process of a training: from the exported columns to a packed snapshot and the guard's decision.
 
 It has no connection to anything but its parent, and ends with it.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What to train. `now` is unix seconds that the data goes up to; `current` is the unpacked model in use."""
+    """What to train. `now` is the time of the newest event in unix seconds; `current` is the unpacked model in use."""
 
     kind: TrainingKind
     seed: int
@@ -45,7 +45,7 @@ class TrainingRequest:
 class Trained:
     version: str
     manifest: dict[str, Any]
-    verdict: GuardDecision
+    decision: GuardDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Checkpointed:
-    """A stage that an earlier run had finished."""
+    """A stage that is read from a checkpoint, because an earlier run had finished it."""
 
     stage: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What the child could not do, for people; the traceback is on its standard error."""
+    """Why the child process failed, for people; the traceback is on its standard error."""
 
     reason: str
 
@@ -74,15 +74,15 @@ EXPORT, PACK = "export", "pack"
 _MODEL_SHARE = 0.9
 
 
-def work(plan: TrainingRequest, folder: Path, sender: Connection) -> None:
+def run_child(request: TrainingRequest, folder: Path, sender: Connection) -> None:
     """Entry point of the process: sends Progress and Checkpointed, in the end Trained or Failed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        sender.send(_trained(plan, folder, sender.send))
-    except Exception as error:  # noqa: BLE001 (whatever it is, the parent says it)
+        sender.send(_trained(request, folder, sender.send))
+    except Exception as error:  # noqa: BLE001 (whatever it is, the parent reports it)
         traceback.print_exc(file=sys.stderr)
-        # The errors of scoring are for people; any other is for those who read the log.
+        # The errors of scoring are written for people; any other belongs in the log alone.
         sender.send(Failed(str(error) if isinstance(error, ValueError) else "The worker's log says why."))
 
 
@@ -93,7 +93,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _trained(plan: TrainingRequest, folder: Path, send: Callable[[object], None]) -> Trained:
+def _trained(request: TrainingRequest, folder: Path, send: Callable[[object], None]) -> Trained:
     from scoring.data.state import load, pack, unpack
     from scoring.data.ties import tie_hashes
     from scoring.learning.guard import hide_cases, judge, marked
@@ -108,26 +108,33 @@ def _trained(plan: TrainingRequest, folder: Path, send: Callable[[object], None]
         version = unpack(file, folder / "model")
         state = load(folder / "model")
     else:
-        state = marked(_state(plan, cases.dataset, folder, send), cases)
+        state = marked(_state(request, cases.dataset, folder, send), cases)
         version = pack(state, folder / f"{PACK}.new")
         (folder / f"{PACK}.new").rename(file)
     send(Progress("comparing with the model in use", _MODEL_SHARE))
-    current = load(plan.current) if plan.current and plan.guarded else None
-    verdict = judge(state, current, cases, plan.now or int(state.manifest["now"]), plan.margin)
-    return Trained(version[:16], state.manifest, verdict)
+    current = load(request.current) if request.current and request.guarded else None
+    decision = judge(state, current, cases, request.now or int(state.manifest["now"]), request.margin)
+    return Trained(version[:16], state.manifest, decision)
 
 
-def _state(plan: TrainingRequest, dataset: Dataset, folder: Path, send: Callable[[object], None]) -> ModelState:
+def _state(request: TrainingRequest, dataset: Dataset, folder: Path, send: Callable[[object], None]) -> ModelState:
     from scoring.data.state import load
     from scoring.learning.refresh import refresh_content, refresh_embeddings
     from scoring.learning.training import train
-    from workers.training.folder import FolderCheckpoint
+    from workers.training.checkpoints import FolderCheckpoint
 
-    def tell(stage: str, fraction: float) -> None:
+    def report_progress(stage: str, fraction: float) -> None:
         send(Progress(stage, fraction * _MODEL_SHARE))
 
-    if plan.kind is not TrainingKind.FULL and plan.current is not None:
-        refresh = refresh_content if plan.kind is TrainingKind.CONTENT else refresh_embeddings
-        return refresh(load(plan.current), dataset, seed=plan.seed, now=plan.now, progress=tell)
+    if request.kind is not TrainingKind.FULL and request.current is not None:
+        refresh = refresh_content if request.kind is TrainingKind.CONTENT else refresh_embeddings
+        return refresh(load(request.current), dataset, seed=request.seed, now=request.now, progress=report_progress)
     checkpoint = FolderCheckpoint(folder, lambda stage: send(Checkpointed(stage)))
-    return train(dataset, weights=plan.weights, seed=plan.seed, now=plan.now, progress=tell, checkpoint=checkpoint)
+    return train(
+        dataset,
+        weights=request.weights,
+        seed=request.seed,
+        now=request.now,
+        progress=report_progress,
+        checkpoint=checkpoint,
+    )

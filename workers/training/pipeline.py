@@ -1,7 +1,7 @@
-"""Training: everything in the store to a snapshot, and to the current one if the guard agrees.
+"""Training: makes a snapshot of everything in the store, and the current one of it if the guard accepts it.
 
-The store is exported to a folder, a child process crunches the numbers, and what each has finished is kept there until
-the snapshot is stored: the same training goes on after an interruption.
+The store is exported to a folder and a child process trains on it. What each step has finished is kept there until the
+snapshot is stored: after an interruption the same training continues from there.
 """
 
 from __future__ import annotations
@@ -24,8 +24,17 @@ from shop.entities.models import ModelSnapshot, TrainingKind
 from shop.errors import BadInputError, ShopError, SnapshotError
 from shop.services.export import export
 from shop.services.models import TRAINING_FOLDER
-from workers.training.folder import work_folder
-from workers.training.process import EXPORT, PACK, Checkpointed, Failed, Progress, Trained, TrainingRequest, work
+from workers.training.checkpoints import work_folder
+from workers.training.child_process import (
+    EXPORT,
+    PACK,
+    Checkpointed,
+    Failed,
+    Progress,
+    Trained,
+    TrainingRequest,
+    run_child,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,19 +52,19 @@ _TRAINED_SHARE = 0.97
 
 
 class TrainingError(ShopError):
-    """The child process could not finish; the model in use stays."""
+    """The child process failed; the model in use stays."""
 
 
 class TrainingInterruptedError(ShopError):
-    """Something ended the child process from outside. The same training goes on from its last finished stage."""
+    """Something ended the child process from outside. The same training continues from its last finished stage."""
 
     code = "UNAVAILABLE"
     retryable = True
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What is in the store, as far as a training cares: it reads the interactions up to `until` that count."""
+class DataMark:
+    """The state of the data that a training reads: the interactions up to `until`, and the products."""
 
     until: datetime | None
     interactions: int
@@ -64,7 +73,7 @@ class Mark:
     exclusions_changed: datetime | None = None
 
 
-async def data_mark(resources: TrainingResources) -> Mark:
+async def data_mark(resources: TrainingResources) -> DataMark:
     """The data as they are now, without events that are dated in the future.
 
     Raises BadInputError when there is nothing to train on.
@@ -75,7 +84,7 @@ async def data_mark(resources: TrainingResources) -> Mark:
     if products == 0:
         raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
     products_changed, corrected = await stores.catalog.newest_change(), await stores.corrections.newest_change()
-    return Mark(until, interactions, products, products_changed, corrected)
+    return DataMark(until, interactions, products, products_changed, corrected)
 
 
 async def train_and_activate(
@@ -85,49 +94,47 @@ async def train_and_activate(
     *,
     kind: TrainingKind = TrainingKind.FULL,
     guarded: bool = True,
-    mark: Mark | None = None,
+    mark: DataMark | None = None,
 ) -> ModelSnapshot:
-    """Trains on all products and interactions, stores the snapshot, and makes it current if it is fit to be.
+    """Trains on all products and interactions, stores the snapshot, and makes it current if the guard accepts it.
 
     Returns the snapshot, whose status says what became of it; the current one when EMBEDDINGS have nothing new to
-    learn from. `progress` hears the stage and the fraction done, 0 to 1. With `guarded` the new model is compared with
-    the one in use. `mark` is that of an earlier attempt, to go on with its data.
+    learn from. `progress` is called with the stage and the fraction done, 0 to 1. With `guarded` the new model is
+    compared with the one in use. `mark` is that of an earlier attempt, to continue on its data.
 
     Raises BadInputError when there is nothing to train on or no model to refresh, TrainingInterruptedError when the
-    same call may go on, TrainingError when it would fail again.
+    same call may continue, TrainingError when it would fail again.
     """
-    tell = progress or _nobody
+    report_progress = progress or _ignore_progress
     started = datetime.now(UTC)
     current = await _current(resources, kind)
     mark = mark or await data_mark(resources)
-    plan = _plan(resources.settings.model, kind, seed, mark, current, guarded=guarded)
-    if kind is TrainingKind.EMBEDDINGS and current and await asyncio.to_thread(_knows_all, plan):
+    request = _request(resources.settings.model, kind, seed, mark, current, guarded=guarded)
+    if kind is TrainingKind.EMBEDDINGS and current and await asyncio.to_thread(_is_up_to_date, request):
         _log.info("model_up_to_date", version=current[0].version)
         return current[0]
     root = resources.settings.model.cache_dir / TRAINING_FOLDER
-    name = _fingerprint(plan, mark, current[0].version if current and kind is not TrainingKind.FULL else None)
-    async with work_folder(root, name, lambda: tell("waiting for another training to end", 0.0)) as folder:
+    name = _fingerprint(request, mark, current[0].version if current and kind is not TrainingKind.FULL else None)
+    async with work_folder(root, name, lambda: report_progress("waiting for another training to end", 0.0)) as folder:
         await export(
             resources.stores.catalog,
             resources.stores.interactions,
             folder / EXPORT,
             mark.until,
-            lambda stage, done: tell(stage, done * _EXPORT_SHARE),
+            _part(report_progress, 0.0, _EXPORT_SHARE),
         )
         try:
-            trained = await _in_child(
-                plan, folder, lambda stage, done: tell(stage, _EXPORT_SHARE + done * (_TRAINED_SHARE - _EXPORT_SHARE))
-            )
+            trained = await _in_child(request, folder, _part(report_progress, _EXPORT_SHARE, _TRAINED_SHARE))
         except TrainingError:
-            # What is kept here may be the reason: the next attempt begins afresh.
+            # A file in this folder may be the cause: the next attempt starts from an empty one.
             await asyncio.to_thread(shutil.rmtree, folder)
             raise
-        await tell("storing", _TRAINED_SHARE)
+        await report_progress("storing", _TRAINED_SHARE)
         snapshot = _snapshot(trained, kind, started)
         await resources.stores.snapshots.save(snapshot, folder / PACK)
         snapshot = await _activated(resources, snapshot, trained)
     await resources.models.prune(resources.settings.model.snapshots_kept)
-    await tell("done", 1.0)
+    await report_progress("done", 1.0)
     return snapshot
 
 
@@ -140,8 +147,17 @@ def component_weights(settings: ModelSettings) -> dict[Component, float]:
     }
 
 
-async def _nobody(_stage: str, _fraction: float) -> None:
-    """ReportProgress that nobody follows."""
+async def _ignore_progress(_stage: str, _fraction: float) -> None:
+    """ReportProgress for a caller that does not want any."""
+
+
+def _part(report_progress: ReportProgress, start: float, end: float) -> ReportProgress:
+    """ReportProgress of a step that goes from `start` to `end` of the whole."""
+
+    def report_part(stage: str, fraction: float) -> Awaitable[None]:
+        return report_progress(stage, start + fraction * (end - start))
+
+    return report_part
 
 
 async def _current(resources: TrainingResources, kind: TrainingKind) -> tuple[ModelSnapshot, Path] | None:
@@ -157,11 +173,11 @@ async def _current(resources: TrainingResources, kind: TrainingKind) -> tuple[Mo
     return None
 
 
-def _plan(
+def _request(
     settings: ModelSettings,
     kind: TrainingKind,
     seed: int | None,
-    mark: Mark,
+    mark: DataMark,
     current: tuple[ModelSnapshot, Path] | None,
     *,
     guarded: bool,
@@ -177,21 +193,21 @@ def _plan(
     )
 
 
-def _knows_all(plan: TrainingRequest) -> bool:
-    """Whether nothing has happened since the model in use was trained or refreshed."""
-    return plan.current is not None and learned_until(load(plan.current).manifest) >= (plan.now or 0)
+def _is_up_to_date(request: TrainingRequest) -> bool:
+    """Whether there are no interactions that the model in use was not trained on or refreshed with."""
+    return request.current is not None and learned_until(load(request.current).manifest) >= (request.now or 0)
 
 
-def _fingerprint(plan: TrainingRequest, mark: Mark, parent: str | None) -> str:
-    """Names the work folder: whatever changes the outcome changes it."""
-    facts = [FORMAT_VERSION, plan.kind, plan.seed, plan.weights, asdict(mark), parent]
+def _fingerprint(request: TrainingRequest, mark: DataMark, parent: str | None) -> str:
+    """The name of the work folder, made of everything that changes the outcome."""
+    facts = [FORMAT_VERSION, request.kind, request.seed, request.weights, asdict(mark), parent]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _snapshot(trained: Trained, kind: TrainingKind, started: datetime) -> ModelSnapshot:
     now = datetime.now(UTC)
     manifest = trained.manifest
-    metrics = {**manifest.get("metrics", {}), **trained.verdict.metrics}
+    metrics = {**manifest.get("metrics", {}), **trained.decision.metrics}
     return ModelSnapshot(
         version=trained.version,
         trained_at=now,
@@ -210,28 +226,28 @@ def _snapshot(trained: Trained, kind: TrainingKind, started: datetime) -> ModelS
 
 
 async def _activated(resources: TrainingResources, snapshot: ModelSnapshot, trained: Trained) -> ModelSnapshot:
-    verdict = trained.verdict
-    if not verdict.accepted:
-        await resources.stores.snapshots.reject(snapshot.version, verdict.reason)
-        _log.warning("model_rejected", version=snapshot.version, reason=verdict.reason)
-        return replace(snapshot, rejection=verdict.reason)
+    decision = trained.decision
+    if not decision.accepted:
+        await resources.stores.snapshots.reject(snapshot.version, decision.reason)
+        _log.warning("model_rejected", version=snapshot.version, reason=decision.reason)
+        return replace(snapshot, rejection=decision.reason)
     await resources.models.activate(snapshot.version)
     _log.info(
         "model_trained",
         version=snapshot.version,
         kind=snapshot.kind.value,
         seconds=snapshot.training_seconds,
-        verdict=verdict.reason,
+        decision=decision.reason,
         **snapshot.metrics,
     )
     return replace(snapshot, current=True)
 
 
-async def _in_child(plan: TrainingRequest, folder: Path, tell: ReportProgress) -> Trained:
-    """Runs training in a fresh process: the event loop stays free, and its memory goes back to the system."""
+async def _in_child(request: TrainingRequest, folder: Path, report_progress: ReportProgress) -> Trained:
+    """Runs the training in a new process: the event loop stays free, and its memory goes back to the system."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(plan, folder, sender), daemon=True)
+    process = context.Process(target=run_child, args=(request, folder, sender), daemon=True)
     await asyncio.to_thread(process.start)
     sender.close()
     try:
@@ -242,13 +258,13 @@ async def _in_child(plan: TrainingRequest, folder: Path, tell: ReportProgress) -
                 case Failed():
                     raise TrainingError(f"Training failed: {message.reason} The current model stays.")
                 case Checkpointed():
-                    _log.info("training_stage_kept", stage=message.stage)
+                    _log.info("training_stage_reused", stage=message.stage)
                 case Progress():
-                    await tell(message.stage, message.fraction)
+                    await report_progress(message.stage, message.fraction)
         await asyncio.to_thread(process.join)
         raise TrainingInterruptedError(
             f"Training was interrupted (exit code {process.exitcode}). The current model stays; start the same "
-            "training again, and it goes on from its last finished stage."
+            "training again, and it continues from its last finished stage."
         )
     finally:
         process.kill()
