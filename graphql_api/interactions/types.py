@@ -9,11 +9,9 @@ import strawberry
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.catalog.types import Money, Product, product_now_or_later
 from graphql_api.context import Info
-from graphql_api.relay import PageInfo, encode_cursor, encode_id, page_info
+from graphql_api.relay import encode_id
 from scoring.types import EventType
 from shop.entities import interactions as entities
-from shop.entities.paging import Page
-from shop.entities.users import Actor
 
 
 @strawberry.type(description="Something a shopper did.")
@@ -46,30 +44,3 @@ class Interaction:
     @strawberry.field(description="Whether the shopper said that it does not count; `editInsight` takes that back.")
     async def excluded(self, info: Info) -> bool:
         return await info.context.loaders.excluded.load(self.raw.id)
-
-
-@strawberry.type(description="An interaction and its cursor.")
-class InteractionEdge:
-    cursor: str = strawberry.field(description="Its place.")
-    node: Interaction = strawberry.field(description="The interaction.")
-
-
-@strawberry.type(description="A page of interactions, newest first.")
-class InteractionConnection:
-    edges: list[InteractionEdge] = strawberry.field(description="Interactions with their cursors.")
-    nodes: list[Interaction] = strawberry.field(description="Just the interactions.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
-    actor: strawberry.Private[Actor]
-
-    @classmethod
-    def of(cls, page: Page[entities.Interaction], actor: Actor) -> InteractionConnection:
-        nodes = [Interaction.of(interaction) for interaction, _ in page.rows]
-        edges = [
-            InteractionEdge(cursor=encode_cursor(cursor), node=node)
-            for node, (_, cursor) in zip(nodes, page.rows, strict=True)
-        ]
-        return cls(edges=edges, nodes=nodes, page_info=page_info(page), actor=actor)
-
-    @strawberry.field(description="All of them, over all pages.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.resources.stores.interactions.count(self.actor)

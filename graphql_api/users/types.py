@@ -9,14 +9,14 @@ import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.arguments import After, Before, First, Last
+from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
-from graphql_api.interactions.types import InteractionConnection
+from graphql_api.interactions.types import Interaction
 from graphql_api.recommendations.lists import recommend_for
 from graphql_api.recommendations.types import RecommendationList
-from graphql_api.relay import Node, PageInfo, encode_cursor, encode_id, page_info, page_request
+from graphql_api.relay import Node, encode_id, page_request
 from shop.entities import users as entities
-from shop.entities.paging import Page
 
 
 @strawberry.type(description="What a shopper stated, apart from behaviour.")
@@ -65,10 +65,11 @@ class User(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> InteractionConnection:
+    ) -> Connection[Interaction]:
         actor = entities.Actor(user_id=self.raw.id)
-        request = page_request("NEWEST", first, after, last, before)
-        return InteractionConnection.of(await info.context.resources.stores.interactions.page(actor, request), actor)
+        store = info.context.resources.stores.interactions
+        page = await store.page(actor, page_request("NEWEST", first, after, last, before))
+        return Connection.of(page, Interaction.of, lambda: store.count(actor))
 
     @strawberry.field(description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.")
     async def recommendations(
@@ -79,29 +80,3 @@ class User(Node):
     @strawberry.field(description="One sentence on this shopper's taste.")
     async def insight(self, info: Info) -> Insight:
         return Insight.of(await info.context.resources.insights.get(self.raw))
-
-
-@strawberry.type(description="A user and its cursor.")
-class UserEdge:
-    cursor: str = strawberry.field(description="Its place.")
-    node: User = strawberry.field(description="The user.")
-
-
-@strawberry.type(description="A page of users.")
-class UserConnection:
-    edges: list[UserEdge] = strawberry.field(description="Users with their cursors.")
-    nodes: list[User] = strawberry.field(description="Just the users.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
-
-    @classmethod
-    def of(cls, page: Page[entities.User]) -> UserConnection:
-        nodes = [User.of(user) for user, _ in page.rows]
-        edges = [
-            UserEdge(cursor=encode_cursor(cursor), node=node)
-            for node, (_, cursor) in zip(nodes, page.rows, strict=True)
-        ]
-        return cls(edges=edges, nodes=nodes, page_info=page_info(page))
-
-    @strawberry.field(description="All users, over all pages.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.resources.stores.users.count()
