@@ -8,7 +8,6 @@ import structlog
 from graphql import GraphQLError
 
 from shop.errors import BadInputError, ShopError
-from shop.store.database import BulkError
 
 if TYPE_CHECKING:
     from strawberry.types import ExecutionContext
@@ -27,7 +26,7 @@ def _public(error: GraphQLError, request_id: str | None) -> GraphQLError:
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
-    if isinstance(original, ShopError) and not isinstance(original, BulkError):
+    if isinstance(original, ShopError) and original.public:
         return _rebuilt(error, original.message, _extensions(original), request_id)
     if original is None or isinstance(original, GraphQLError):
         # The executor's own: syntax, validation, a value of the wrong type.

@@ -16,8 +16,10 @@ class Problem:
 
 
 class ShopError(Exception):
-    """An error whose message may be shown to a client. `code` and `retryable` go out as GraphQL extensions."""
+    """An error whose message may be shown to a client, unless it is not `public`. `code` and `retryable` go out as
+    GraphQL extensions."""
 
+    public: ClassVar[bool] = True
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
     retry_after: float | None = None  # seconds before which trying again is in vain, where that is known

@@ -36,6 +36,6 @@ class UserQuery:
         before: Before = None,
     ) -> Connection[User]:
         info.context.require_staff()
-        store = info.context.resources.stores.users
-        page = await store.page(page_request("NEWEST", first, after, last, before))
-        return Connection.of(page, User.of, store.count)
+        users = info.context.resources.users
+        page = await users.page(page_request("NEWEST", first, after, last, before))
+        return Connection.of(page, User.of, users.count)

@@ -67,9 +67,9 @@ class User(Node):
         before: Before = None,
     ) -> Connection[Interaction]:
         actor = entities.Actor(user_id=self.raw.id)
-        store = info.context.resources.stores.interactions
-        page = await store.page(actor, page_request("NEWEST", first, after, last, before))
-        return Connection.of(page, Interaction.of, lambda: store.count(actor))
+        interactions = info.context.resources.interactions
+        page = await interactions.page(actor, page_request("NEWEST", first, after, last, before))
+        return Connection.of(page, Interaction.of, lambda: interactions.count(actor))
 
     @strawberry.field(description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.")
     async def recommendations(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.interactions import Interaction
+    from shop.entities.paging import Page, PageRequest
+    from shop.entities.users import Actor
     from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
@@ -90,6 +92,13 @@ class InteractionService:
             self._bandit.acted(recorded.accepted)
             await self._freshen(recorded.accepted)
         return recorded
+
+    async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
+        """What an actor did, newest first."""
+        return await self._interactions.page(actor, request)
+
+    async def count(self, actor: Actor) -> int:
+        return await self._interactions.count(actor)
 
     async def _freshen(self, accepted: Sequence[Interaction]) -> None:
         """Tells the session state, the subscribers and the roll-up. The truth is stored: a failure here only delays."""

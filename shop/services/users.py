@@ -15,6 +15,7 @@ from shop.entities.users import Role, User, Viewer
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
 
 if TYPE_CHECKING:
+    from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences
     from shop.services.events import EventHub
     from shop.settings import Settings
@@ -73,6 +74,13 @@ class UserService:
             return user
         self._cache.put(user_id, (time.monotonic(), user))
         return user
+
+    async def page(self, request: PageRequest) -> Page[User]:
+        """All users, newest first."""
+        return await self._users.page(request)
+
+    async def count(self) -> int:
+        return await self._users.count()
 
     async def update_preferences(self, user_id: str, preferences: Preferences) -> User:
         if not await self._users.set_preferences(user_id, preferences):

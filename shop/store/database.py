@@ -162,11 +162,12 @@ async def _ensure_index(database: Database, collection: str, model: IndexModel) 
 class BulkError(ShopError):
     """Some documents of a batch were refused; `failures` has (position in the batch, reason) of each.
 
-    It speaks of collections and schemas: for operators, not for a client of the API.
+    Its message names collections and schemas: for operators, not for a client of the API.
 
     `stored` is how many of the others are new or changed.
     """
 
+    public = False
     code = "BAD_USER_INPUT"
 
     def __init__(self, failures: list[tuple[int, str]], stored: int = 0) -> None:
