@@ -96,8 +96,12 @@ _MAX_ALIASES = 30
 
 
 class ShopSchema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        make_public(errors, execution_context)
+    def process_errors(
+        self,
+        errors: list[GraphQLError],
+        execution_context: ExecutionContext | None = None,  # noqa: ARG002 (the base class's signature)
+    ) -> None:
+        make_public(errors)
 
 
 def build_schema(settings: ApiSettings) -> ShopSchema:
