@@ -146,7 +146,7 @@ async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> No
     live = "subscription ($ids: [ID!]) { productUpdated(ids: $ids) { eventId product { name price { amount } } } }"
     changed = {"sku": node["sku"], "name": "A new name", "price": "12.34"}
 
-    async with shop.subscribe(live, {"ids": [node["id"]]}, heard=True) as updates:
+    async with shop.subscribe(live, {"ids": [node["id"]]}, listening=True) as updates:
         answer = await shop.data(UPSERT, {"input": {"products": [changed]}}, "demo-staff")
         event = (await updates.next())["productUpdated"]
 
@@ -202,7 +202,7 @@ async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
     await shop.data(by_id, {"id": node["id"]})
     await shop.resources.stores.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
 
-    async with shop.subscribe("subscription { productUpdated { product { brand } } }", heard=True) as updates:
+    async with shop.subscribe("subscription { productUpdated { product { brand } } }", listening=True) as updates:
         assert await announce_import(shop.settings, [decode_id("Product", node["id"])])
         event = (await updates.next())["productUpdated"]
 

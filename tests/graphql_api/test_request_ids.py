@@ -13,15 +13,13 @@ from structlog.contextvars import get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from devstack.stack.servers import free_port
-from graphql_api.app import create_app
 from shop.settings import ApiSettings
-from shop.store import recommendation_log
-from tests.fixtures.shop import serving
+from shop.store.database import bulk_insert
+from tests.fixtures.shop import open_shop, variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
-    from shop.settings import Settings
     from tests.fixtures.shop import Shop
 
 BROKEN = '{ product(sku: "a") { id } }'
@@ -155,13 +153,12 @@ async def test_a_connection_that_is_refused_is_in_the_log(shop: Shop, logged: li
 async def test_background_work_has_no_requests_id(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written for several requests at once belongs to none of them."""
     bound: list[dict[str, Any]] = []
-    insert = recommendation_log.bulk_insert
 
     async def watched(*arguments: Any) -> int:
         bound.append(get_contextvars())
-        return await insert(*arguments)
+        return await bulk_insert(*arguments)
 
-    monkeypatch.setattr(recommendation_log, "bulk_insert", watched)
+    monkeypatch.setattr("shop.store.recommendation_log.bulk_insert", watched)
 
     await shop.data("{ recommendations(input: { scenario: POPULAR }) { id } }")
     await shop.resources.stores.recommendation_log.flush()
@@ -172,11 +169,10 @@ async def test_background_work_has_no_requests_id(shop: Shop, monkeypatch: pytes
 
 async def test_pages_of_other_hosts_may_read_the_id(shop: Shop) -> None:
     origin = "https://shop.example"
-    api = ApiSettings(port=free_port(), cors_origins=[origin])
-    settings: Settings = shop.settings.model_copy(update={"api": api})
+    settings = variant(shop.settings, api=ApiSettings(port=free_port(), cors_origins=[origin]))
     async with (
-        serving(create_app(settings), settings) as url,
-        shop.http.get(f"{url}/health/live", headers={"Origin": origin}) as response,
+        open_shop(settings) as other,
+        other.http.get(f"{other.url}/health/live", headers={"Origin": origin}) as response,
     ):
         assert response.headers["Access-Control-Expose-Headers"] == "X-Request-Id"
         assert response.headers["X-Request-Id"]
