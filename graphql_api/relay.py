@@ -89,7 +89,14 @@ def _unbase64(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
-def page_request(sort: str, first: int | None, after: str | None, last: int | None, before: str | None) -> PageRequest:
+def page_request(
+    first: int | None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    *,
+    sort: str = "NEWEST",
+) -> PageRequest:
     """Relay's four arguments, checked. Raises BadInputError."""
     if first is not None and last is not None:
         raise BadInputError("Pass first or last, not both.", field="last")

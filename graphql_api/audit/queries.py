@@ -33,5 +33,5 @@ class AuditQuery:
     ) -> Connection[AuditEntry]:
         info.context.require_staff()
         audit = info.context.resources.stores.audit
-        page = await audit.page(page_request("NEWEST", first, after, last, before), action, subject)
+        page = await audit.page(page_request(first, after, last, before), action, subject)
         return Connection.of(page, AuditEntry.of, lambda: audit.count(action, subject))

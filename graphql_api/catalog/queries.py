@@ -55,7 +55,7 @@ class CatalogQuery:
     ) -> Connection[Product]:
         words = _searchable(search)
         order = _order(sort, words)
-        page = page_request(order.value, first, after, last, before)
+        page = page_request(first, after, last, before, sort=order.value)
         filter_ = filter.to_listing() if filter else ProductFilter()
         catalog = info.context.resources.catalog
         await require_categories(catalog, set(filter_.categories))

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.actors import actor_of, require_somebody
+from graphql_api.arguments import FOR_VISITORS, WHOSE
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation
 from graphql_api.payloads import INPUT, UserError
@@ -16,10 +17,8 @@ from graphql_api.relay import decode_id
 @strawberry.input(description="Which explanation is wanted.")
 class RequestExplanationInput:
     product_id: strawberry.ID = strawberry.field(description="A product that the shopper's lists have shown.")
-    user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Whose; the viewer's if left out. Others' for staff only."
-    )
-    session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
+    session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
 
 
 @strawberry.type(description="What became of it.")

@@ -8,21 +8,32 @@ from contextlib import aclosing
 import strawberry
 
 from graphql_api.actors import actor_of, require_somebody
-from graphql_api.arguments import AfterEvent, ProductId, SessionId, UserId
+from graphql_api.arguments import EVENT_ID, AfterEvent, ProductId, SessionId, UserId
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation
 from graphql_api.relay import decode_id, encode_id
-from shop.entities.events import Topic
+from shop.entities import catalog
+from shop.entities import explanations as entities
+from shop.entities.events import Event, Topic
 from shop.services import explanation_stream
 
 
 @strawberry.type(description="A text is there.")
 class ExplanationReady:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     product_id: strawberry.ID = strawberry.field(description="Of which product.")
     product: Product | None = strawberry.field(description="The product.")
     explanation: Explanation = strawberry.field(description="READY, or FAILED.")
+
+    @classmethod
+    def of(cls, event: Event, explanation: entities.Explanation, product: catalog.Product | None) -> ExplanationReady:
+        return cls(
+            event_id=event.id,
+            product_id=encode_id("Product", event.data["product_id"]),
+            product=Product.of(product) if product else None,
+            explanation=Explanation.of(explanation),
+        )
 
 
 @strawberry.type(description="An explanation while it is written; the last chunk is the explanation itself.")
@@ -68,12 +79,7 @@ class ExplanationSubscription:
                 product_id = event.data["product_id"]
                 product = (await resources.catalog.get_many([product_id])).get(product_id)
                 if explanation is not None:
-                    yield ExplanationReady(
-                        event_id=event.id,
-                        product_id=encode_id("Product", product_id),
-                        product=Product.of(product) if product else None,
-                        explanation=Explanation.of(explanation),
-                    )
+                    yield ExplanationReady.of(event, explanation, product)
 
     @strawberry.subscription(
         description="One explanation while it is written: of a product that was recommended to this shopper. One chunk "

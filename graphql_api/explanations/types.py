@@ -26,9 +26,9 @@ class Reason:
         "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between purchases."
     )
     value: float | None = strawberry.field(
-        description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: likeness, 0 to 1. TRENDING: growth over the usual "
-        "level. BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
-        "EXPLORATION: the chance of being picked."
+        description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: similarity, 0 to 1. TRENDING: growth over the "
+        "usual level. BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
+        "EXPLORATION: the probability of being picked."
     )
     raw: strawberry.Private[Evidence]
 

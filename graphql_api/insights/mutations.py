@@ -8,6 +8,7 @@ import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.actors import actor_of
+from graphql_api.arguments import WHOSE
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
 from graphql_api.payloads import INPUT, UserError
@@ -20,9 +21,7 @@ from shop.services.corrections import MAX_NOTE
 
 @strawberry.input(description="Whose insight to write anew.")
 class RefreshInsightInput:
-    user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Whose; the viewer's if left out. Others' for staff only."
-    )
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
 
 
 @strawberry.type(description="What became of it.")
@@ -33,7 +32,7 @@ class RefreshInsightPayload:
     user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
 
 
-@strawberry.input(description="Which of the viewer's own events speak for the viewer, and which do not.")
+@strawberry.input(description="Which of the viewer's own events count for lists and insight, and which do not.")
 class EditInsightInput:
     exclude_interaction_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="`Interaction.id` of events that shall not count."

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import strawberry
 
 from graphql_api.actors import actor_of
-from graphql_api.arguments import AfterEvent, UserId
+from graphql_api.arguments import EVENT_ID, AfterEvent, UserId
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
 from shop.entities.events import Topic
@@ -17,7 +17,7 @@ from shop.entities.explanations import TextStatus
 
 @strawberry.type(description="A shopper's insight is there.")
 class InsightUpdated:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     insight: Insight = strawberry.field(description="The new one.")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.actors import viewer_or_session
-from graphql_api.arguments import in_utc
+from graphql_api.arguments import FOR_VISITORS, in_utc
 from graphql_api.context import Info
 from graphql_api.interactions.types import Interaction
 from graphql_api.payloads import INPUT, UserError
@@ -57,13 +57,13 @@ class InteractionInput:
 @strawberry.input(description="One thing the shopper did.")
 class TrackInteractionInput:
     interaction: InteractionInput = strawberry.field(description="What happened.")
-    session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
+    session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
 
 
 @strawberry.input(description="Several things the shopper did.")
 class TrackInteractionsInput:
     interactions: list[InteractionInput] = strawberry.field(description=f"At most {MAX_BATCH}.")
-    session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
+    session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
 
 
 @strawberry.type(description="What became of it.")

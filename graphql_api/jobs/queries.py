@@ -33,5 +33,5 @@ class JobQuery:
         info.context.require_staff()
         wanted = filter.to_entity() if filter else Wanted()
         jobs = info.context.resources.jobs
-        page = await jobs.page(page_request("NEWEST", first, after, None, None), wanted)
+        page = await jobs.page(page_request(first, after), wanted)
         return Connection.of(page, Job.of, lambda: jobs.count(wanted))

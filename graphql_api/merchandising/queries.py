@@ -25,5 +25,5 @@ class MerchandisingQuery:
     ) -> Connection[MerchandisingRule]:
         info.context.require_staff()
         merchandising = info.context.resources.merchandising
-        page = await merchandising.page(page_request("NEWEST", first, after, None, None), active)
+        page = await merchandising.page(page_request(first, after), active)
         return Connection.of(page, MerchandisingRule.of, lambda: merchandising.count(active))

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import strawberry
 
-from graphql_api.arguments import AfterEvent
+from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.context import Info
 from graphql_api.recommendations.lists import recommend, shopper_of
 from graphql_api.recommendations.types import ListInput, RecommendationInput, RecommendationList
@@ -17,7 +17,7 @@ from shop.entities.users import Actor
 
 @strawberry.type(description="A list, as it is now.")
 class RecommendationsUpdated:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     list: RecommendationList = strawberry.field(description="The whole new list.")
 
 

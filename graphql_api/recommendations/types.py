@@ -34,7 +34,7 @@ class ComponentScore:
 @strawberry.type(description="What the four components say.")
 class ScoreBreakdown:
     collaborative: ComponentScore = strawberry.field(description="What shoppers like this one bought.")
-    content_based: ComponentScore = strawberry.field(description="Likeness to what this one bought.")
+    content_based: ComponentScore = strawberry.field(description="Similarity to what this one bought.")
     neural: ComponentScore = strawberry.field(description="Learned embeddings of shoppers and products.")
     contextual: ComponentScore = strawberry.field(description="What is in demand here and now.")
 
@@ -62,7 +62,7 @@ class Recommendation:
     reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
     explanation: Explanation = strawberry.field(description="The same in words, perhaps a moment later.")
     exploration: bool = strawberry.field(description="Whether it is shown to learn.")
-    propensity: float = strawberry.field(description="The exact chance with which it was put here.")
+    propensity: float = strawberry.field(description="The exact probability with which it was put here.")
 
     @classmethod
     def of(cls, item: entities.Recommendation) -> Recommendation:

@@ -37,5 +37,5 @@ class UserQuery:
     ) -> Connection[User]:
         info.context.require_staff()
         users = info.context.resources.users
-        page = await users.page(page_request("NEWEST", first, after, last, before))
+        page = await users.page(page_request(first, after, last, before))
         return Connection.of(page, User.of, users.count)

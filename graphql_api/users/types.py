@@ -68,7 +68,7 @@ class User(Node):
     ) -> Connection[Interaction]:
         actor = entities.Actor(user_id=self.raw.id)
         interactions = info.context.resources.interactions
-        page = await interactions.page(actor, page_request("NEWEST", first, after, last, before))
+        page = await interactions.page(actor, page_request(first, after, last, before))
         return Connection.of(page, Interaction.of, lambda: interactions.count(actor))
 
     @strawberry.field(description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.")

@@ -76,6 +76,18 @@ async def test_a_price_order_walks_through_the_unpriced_ones(shop: Shop) -> None
     assert len(seen) >= min(unpriced + 50, (await page(shop, first=1))["totalCount"])
 
 
+async def test_a_page_is_counted_only_for_who_asks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object) -> int:
+        raise AssertionError("A count may take longer than the page.")
+
+    monkeypatch.setattr(type(shop.resources.catalog), "count", refused)
+
+    found = await shop.data("{ products(first: 2) { nodes { id } edges { cursor node { id } } } }")
+
+    assert [edge["node"] for edge in found["products"]["edges"]] == found["products"]["nodes"]
+    assert (await shop.ask("{ products { totalCount } }")).code == "INTERNAL"
+
+
 async def test_search_wants_all_words_and_pages_by_relevance(shop: Shop) -> None:
     one = await page(shop, search="milk", first=100)
     both = await page(shop, search="milk chocolate", first=100)

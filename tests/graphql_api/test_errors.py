@@ -127,10 +127,9 @@ async def test_a_key_names_one_event(shop: Shop) -> None:
     products = await products_in_stock(shop, 2)
     batch = [{"productId": product, "type": "VIEW", "key": "same"} for product in products]
 
-    answer = (await shop.data(TRACK_SEVERAL, {"input": {"sessionId": "twice", "interactions": batch}}))[
-        "trackInteractions"
-    ]
+    tracked = await shop.data(TRACK_SEVERAL, {"input": {"sessionId": "twice", "interactions": batch}})
 
+    answer = tracked["trackInteractions"]
     assert [event["product"]["id"] for event in answer["interactions"]] == products[:1]
     assert [(error["field"], error["code"]) for error in answer["userErrors"]] == [("interactions.1.key", "DUPLICATE")]
 
