@@ -10,17 +10,16 @@ import uvicorn
 from graphql_api.app import create_app
 from shop.errors import BadInputError
 from shop.logs import configure_logging
+from shop.services.users import SECRET_BYTES
 from shop.settings import Settings
-
-_SECRET_BYTES = 32
 
 
 def check_settings(settings: Settings) -> None:
     """Raises BadInputError for settings that would be unsafe in production."""
     secret = settings.auth.secret.get_secret_value() if settings.auth.secret else ""
-    if settings.stack.env == "production" and len(secret.encode()) < _SECRET_BYTES:
+    if settings.stack.env == "production" and len(secret.encode()) < SECRET_BYTES:
         raise BadInputError(
-            f"AUTH_SECRET must have at least {_SECRET_BYTES} bytes in production; `openssl rand -hex 32` makes one."
+            f"AUTH_SECRET must have at least {SECRET_BYTES} bytes in production; `openssl rand -hex 32` makes one."
         )
 
 

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from graphql_api.context import Info
 from graphql_api.relay import decode_id
-from graphql_api.users.mutations import checked_session
 from shop.entities.users import Actor
 from shop.errors import BadInputError, NotFoundError
+
+_MAX_SESSION = 128  # characters
 
 
 async def actor_of(info: Info, user_id: str | None, session_id: str | None) -> Actor:
     """Raises ForbiddenError for somebody else's id, NotFoundError for an unknown one."""
-    if user_id is not None:
-        wanted = decode_id("User", user_id, "userId")
-        info.context.may_see(wanted)
-        if await info.context.user(wanted) is None:
-            raise NotFoundError("user", wanted)
-        return Actor(user_id=wanted)
-    viewer = info.context.viewer
-    if viewer is not None:
-        return Actor(user_id=viewer.user_id)
-    return Actor(session_id=checked_session(session_id))
+    if user_id is None:
+        return _asking(info, session_id)
+    wanted = decode_id("User", user_id, "userId")
+    info.context.may_see(wanted)
+    if await info.context.user(wanted) is None:
+        raise NotFoundError("user", wanted)
+    return Actor(user_id=wanted)
+
+
+def viewer_or_session(info: Info, session_id: str | None) -> Actor:
+    """The viewer, or an anonymous session. Raises BadInputError when there is neither."""
+    if info.context.viewer is None and not session_id:
+        raise BadInputError("Sign in, or pass the sessionId of an anonymous visitor.", field="sessionId")
+    return _asking(info, session_id)
 
 
 def require_somebody(actor: Actor) -> None:
     """Raises BadInputError for an anonymous visitor without a session: what nobody owns, everybody would share."""
     if actor.user_id is None and actor.session_id is None:
         raise BadInputError("Sign in, or pass a sessionId.", field="sessionId")
+
+
+def _asking(info: Info, session_id: str | None) -> Actor:
+    viewer = info.context.viewer
+    if viewer is not None:
+        return Actor(user_id=viewer.user_id)
+    if session_id is not None and len(session_id) > _MAX_SESSION:
+        raise BadInputError(f"sessionId may have {_MAX_SESSION} characters at most.", field="sessionId")
+    return Actor(session_id=session_id or None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
+import logging
 from collections.abc import AsyncIterator
 
 import structlog
@@ -14,9 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
+from graphql_api.errors import extensions_of
 from graphql_api.health import live, ready
 from graphql_api.metrics import Metrics, MetricsMiddleware
+from graphql_api.request_ids import HEADER, RequestIdMiddleware
 from graphql_api.schema import build_schema
 from graphql_api.view import STATIC, ShopView
 from shop.errors import ShopError
@@ -50,10 +53,14 @@ def create_app(settings: Settings) -> Starlette:
     if settings.api.cors_origins:
         middleware.append(
             Middleware(
-                CORSMiddleware, allow_origins=settings.api.cors_origins, allow_methods=["*"], allow_headers=["*"]
+                CORSMiddleware,
+                allow_origins=settings.api.cors_origins,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=[HEADER],
             )
         )
-    return Starlette(
+    return _Application(
         lifespan=lifespan,
         routes=[
             Route("/", lambda _request: RedirectResponse("/graphql")),
@@ -69,10 +76,18 @@ def create_app(settings: Settings) -> Starlette:
     )
 
 
+class _Application(Starlette):
+    def build_middleware_stack(self) -> ASGIApp:
+        """The id goes around all others, also around what answers 500."""
+        return RequestIdMiddleware(super().build_middleware_stack())
+
+
 async def _refuse(_request: Request, error: Exception) -> Response:
     """An error before the executor runs, such as a bad token, in the form that every GraphQL error has."""
     if not isinstance(error, ShopError):
         raise error
-    extensions = {"code": error.code, "retryable": error.retryable, "requestId": uuid.uuid4().hex[:16]}
-    body = {"data": None, "errors": [{"message": error.message, "extensions": extensions}]}
+    _log.log(
+        logging.WARNING if error.retryable else logging.INFO, "request_refused", code=error.code, reason=error.message
+    )
+    body = {"data": None, "errors": [{"message": error.message, "extensions": extensions_of(error)}]}
     return JSONResponse(body, _STATUS.get(error.code, 400))

@@ -1,4 +1,4 @@
-"""Arguments that many fields take, described once."""
+"""Arguments and fields that occur in many places, described once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import strawberry
 
 from shop.errors import BadInputError
 
+WHOSE = "Whose; the viewer's if left out. Others' for staff only."
+FOR_VISITORS = "For visitors who are not signed in."
+EVENT_ID = "Pass it as `after` to go on after this event."
+
 First = Annotated[int | None, strawberry.argument(description="The first so many rows, 1 to 100; 20 if left out.")]
 After = Annotated[str | None, strawberry.argument(description="Only rows after this cursor.")]
 Last = Annotated[int | None, strawberry.argument(description="The last so many rows, 1 to 100, instead of `first`.")]
@@ -18,9 +22,7 @@ AfterEvent = Annotated[
     str | None, strawberry.argument(description="The `eventId` seen last: what came after it is delivered first.")
 ]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` as it came in an answer.")]
-UserId = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Whose; the viewer's if left out. Others' for staff only.")
-]
+UserId = Annotated[strawberry.ID | None, strawberry.argument(description=WHOSE)]
 SessionId = Annotated[str | None, strawberry.argument(description="Names a visitor who is not signed in.")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="Of which product.")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ class Context:
         self.viewer = viewer
         self.request = request
         self.response = response
-        self.request_id = uuid.uuid4().hex[:16]
         self.connection_params: Mapping[str, object] | None = None
 
     @cached_property

@@ -169,7 +169,7 @@ _describe(
 _describe(
     ExclusionReason,
     "ExclusionReason",
-    "Why an event does not speak for the shopper.",
+    "Why an event does not count for the shopper.",
     {
         ExclusionReason.GIFT: "It was for somebody else.",
         ExclusionReason.NOT_MINE: "Somebody else did it.",

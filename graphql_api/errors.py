@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from graphql import GraphQLError
 
+from graphql_api.request_ids import current_request_id
 from shop.errors import BadInputError, ShopError
-from shop.store.bulk import BulkError
-
-if TYPE_CHECKING:
-    from strawberry.types import ExecutionContext
 
 _log = structlog.get_logger(__name__)
 
 
-def make_public(errors: list[GraphQLError], context: ExecutionContext | None) -> None:
+def make_public(errors: list[GraphQLError]) -> None:
     """Replaces every error in the list by its public form."""
-    request_id = getattr(getattr(context, "context", None), "request_id", None)
-    for index, error in enumerate(errors):
-        errors[index] = _public(error, request_id)
+    errors[:] = [_public(error) for error in errors]
 
 
-def _public(error: GraphQLError, request_id: str | None) -> GraphQLError:
-    original = error.original_error
-    while isinstance(original, GraphQLError) and original.original_error is not None:
-        original = original.original_error
-    if isinstance(original, ShopError) and not isinstance(original, BulkError):
-        return _rebuilt(error, original.message, _extensions(original), request_id)
-    if original is None or isinstance(original, GraphQLError):
-        # The executor's own: syntax, validation, a value of the wrong type.
-        return _rebuilt(error, error.message, {"code": "BAD_USER_INPUT", "retryable": False}, request_id)
-    _log.error("unexpected_error", request_id=request_id, path=error.path, exc_info=original)
-    message = f"Something went wrong on our side. Please report it with the request id {request_id}."
-    return _rebuilt(error, message, {"code": "INTERNAL", "retryable": False}, request_id)
-
-
-def _extensions(error: ShopError) -> dict[str, Any]:
-    extensions: dict[str, Any] = {"code": error.code, "retryable": error.retryable}
+def extensions_of(error: ShopError) -> dict[str, Any]:
+    """What programs may learn of the error."""
+    extensions = _extensions(error.code, retryable=error.retryable)
     if isinstance(error, BadInputError) and error.field is not None:
         extensions["field"] = error.field
     return extensions
 
 
-def _rebuilt(error: GraphQLError, message: str, extensions: dict[str, Any], request_id: str | None) -> GraphQLError:
+def _public(error: GraphQLError) -> GraphQLError:
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    if isinstance(original, ShopError) and original.public:
+        return _rebuilt(error, original.message, extensions_of(original))
+    if original is None or isinstance(original, GraphQLError):
+        # The executor's own: syntax, validation, a value of the wrong type.
+        return _rebuilt(error, error.message, _extensions("BAD_USER_INPUT", retryable=False))
+    _log.error("unexpected_error", path=error.path, exc_info=original)
+    message = f"Something went wrong on our side. Please report it with the request id {current_request_id()}."
+    return _rebuilt(error, message, _extensions("INTERNAL", retryable=False))
+
+
+def _extensions(code: str, *, retryable: bool) -> dict[str, Any]:
+    return {"code": code, "retryable": retryable, "requestId": current_request_id()}
+
+
+def _rebuilt(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
     return GraphQLError(
         message,
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions={**extensions, "requestId": request_id},
+        extensions=extensions,
     )

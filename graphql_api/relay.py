@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import strawberry
 
-from shop.entities.paging import Cursor, Page, PageRequest
+from shop.entities.paging import Cursor, PageRequest
 from shop.errors import BadInputError
 
 MAX_PAGE = 100
@@ -23,14 +23,6 @@ _SORT_VALUES = (str, int, float, datetime, type(None))
 @strawberry.interface(description="Anything with an id; `node(id)` finds it again.")
 class Node:
     id: strawberry.ID = strawberry.field(description="Opaque, unique over all types, stable over time.")
-
-
-@strawberry.type(description="Where a page lies in the whole list.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there are rows after this page.")
-    has_previous_page: bool = strawberry.field(description="Whether there are rows before this page.")
-    start_cursor: str | None = strawberry.field(description="Pass it as `before` to go back.")
-    end_cursor: str | None = strawberry.field(description="Pass it as `after` to go on.")
 
 
 def encode_id(kind: str, id_: str) -> strawberry.ID:
@@ -97,7 +89,14 @@ def _unbase64(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
-def page_request(sort: str, first: int | None, after: str | None, last: int | None, before: str | None) -> PageRequest:
+def page_request(
+    first: int | None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    *,
+    sort: str = "NEWEST",
+) -> PageRequest:
     """Relay's four arguments, checked. Raises BadInputError."""
     if first is not None and last is not None:
         raise BadInputError("Pass first or last, not both.", field="last")
@@ -110,13 +109,3 @@ def page_request(sort: str, first: int | None, after: str | None, last: int | No
         if cursor is not None and cursor.sort != sort:
             raise BadInputError(f"This cursor belongs to the order {cursor.sort}, not {sort}. Begin anew without it.")
     return PageRequest(size or _DEFAULT_PAGE, cursors[0], cursors[1], backwards=last is not None)
-
-
-def page_info(page: Page[Any]) -> PageInfo:
-    cursors = [encode_cursor(cursor) for _, cursor in page.rows[:1] + page.rows[-1:]]
-    return PageInfo(
-        has_next_page=page.has_next,
-        has_previous_page=page.has_previous,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
-    )

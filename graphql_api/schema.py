@@ -20,8 +20,15 @@ from graphql_api.catalog.mutations import CatalogMutation
 from graphql_api.catalog.queries import CatalogQuery
 from graphql_api.catalog.subscriptions import CatalogSubscription
 from graphql_api.errors import make_public
+from graphql_api.explanations.mutations import ExplanationMutation
+from graphql_api.explanations.queries import ExplanationQuery
+from graphql_api.explanations.subscriptions import ExplanationSubscription
 from graphql_api.feedback.mutations import FeedbackMutation
 from graphql_api.feedback.queries import FeedbackQuery
+from graphql_api.insights.mutations import InsightMutation
+from graphql_api.insights.queries import InsightQuery
+from graphql_api.insights.subscriptions import InsightSubscription
+from graphql_api.interactions.mutations import InteractionMutation
 from graphql_api.jobs.mutations import JobMutation
 from graphql_api.jobs.queries import JobQuery
 from graphql_api.jobs.subscriptions import JobSubscription
@@ -31,7 +38,6 @@ from graphql_api.models.mutations import ModelMutation
 from graphql_api.models.queries import ModelQuery
 from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
-from graphql_api.recommendations.mutations import RecommendationMutation
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.usage.queries import UsageQuery
@@ -50,6 +56,8 @@ Query = merge_types(
         CatalogQuery,
         UserQuery,
         RecommendationQuery,
+        InsightQuery,
+        ExplanationQuery,
         FeedbackQuery,
         MerchandisingQuery,
         ModelQuery,
@@ -61,9 +69,11 @@ Query = merge_types(
 Mutation = merge_types(
     "Mutation",
     (
+        InteractionMutation,
         UserMutation,
         CatalogMutation,
-        RecommendationMutation,
+        InsightMutation,
+        ExplanationMutation,
         FeedbackMutation,
         MerchandisingMutation,
         ModelMutation,
@@ -71,15 +81,27 @@ Mutation = merge_types(
     ),
 )
 Subscription = merge_types(
-    "Subscription", (RecommendationSubscription, CatalogSubscription, ModelSubscription, JobSubscription)
+    "Subscription",
+    (
+        RecommendationSubscription,
+        ExplanationSubscription,
+        InsightSubscription,
+        CatalogSubscription,
+        ModelSubscription,
+        JobSubscription,
+    ),
 )
 
 _MAX_ALIASES = 30
 
 
 class ShopSchema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        make_public(errors, execution_context)
+    def process_errors(
+        self,
+        errors: list[GraphQLError],
+        execution_context: ExecutionContext | None = None,  # noqa: ARG002 (the base class's signature)
+    ) -> None:
+        make_public(errors)
 
 
 def build_schema(settings: ApiSettings) -> ShopSchema:

@@ -6,24 +6,36 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.types.unset import UnsetType
 
 from graphql_api.context import Context
+from graphql_api.request_ids import begin_operation
 from graphql_api.schema import ShopSchema
 from shop.errors import UnauthenticatedError
 from shop.resources.serving import ServingResources
 
+_log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
+
+
+class _OperationHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        begin_operation()
+        await super().run_operation(operation)
 
 
 class ShopView(GraphQL[Context, None]):
     """GraphQL over HTTP, WebSocket (graphql-transport-ws) and server-sent events (graphql-sse)."""
+
+    graphql_transport_ws_handler_class = _OperationHandler
 
     def __init__(self, schema: ShopSchema, allowed_origins: list[str]) -> None:
         super().__init__(
@@ -49,6 +61,7 @@ class ShopView(GraphQL[Context, None]):
                 str(authorization) if authorization else None, str(x_user) if x_user else None
             )
         except UnauthenticatedError as error:
+            _log.info("connection_refused", code=error.code, reason=error.message)
             raise ConnectionRejectionError({"code": error.code, "message": error.message}) from error
         return await super().on_ws_connect(context)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.arguments import After, Before, First, Last
-from graphql_api.audit.types import AuditEntryConnection
+from graphql_api.audit.types import AuditEntry
+from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.relay import page_request
 
@@ -29,8 +30,8 @@ class AuditQuery:
         before: Before = None,
         action: Action = None,
         subject: Subject = None,
-    ) -> AuditEntryConnection:
+    ) -> Connection[AuditEntry]:
         info.context.require_staff()
-        request = page_request("NEWEST", first, after, last, before)
-        page = await info.context.resources.stores.audit.page(request, action, subject)
-        return AuditEntryConnection.of(page, (action, subject))
+        audit = info.context.resources.audit
+        page = await audit.page(page_request(first, after, last, before), action, subject)
+        return Connection.of(page, AuditEntry.of, lambda: audit.count(action, subject))

@@ -8,10 +8,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graphql_api.context import Info
-from graphql_api.relay import PageInfo, encode_cursor, encode_id, page_info
+from graphql_api.relay import encode_id
 from graphql_api.users.types import User
 from shop.entities import audit as entities
-from shop.entities.paging import Page
 
 
 @strawberry.type(description="One change (staff).")
@@ -40,30 +39,3 @@ class AuditEntry:
     async def actor(self, info: Info) -> User | None:
         user = await info.context.user(self.raw.actor_id) if self.raw.actor_id else None
         return User.of(user) if user else None
-
-
-@strawberry.type(description="An entry and its cursor.")
-class AuditEntryEdge:
-    cursor: str = strawberry.field(description="Its place.")
-    node: AuditEntry = strawberry.field(description="The entry.")
-
-
-@strawberry.type(description="A page of the audit log, newest first.")
-class AuditEntryConnection:
-    edges: list[AuditEntryEdge] = strawberry.field(description="Entries with their cursors.")
-    nodes: list[AuditEntry] = strawberry.field(description="Just the entries.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
-    wanted: strawberry.Private[tuple[str | None, str | None]]
-
-    @classmethod
-    def of(cls, page: Page[entities.AuditEntry], wanted: tuple[str | None, str | None]) -> AuditEntryConnection:
-        nodes = [AuditEntry.of(entry) for entry, _ in page.rows]
-        edges = [
-            AuditEntryEdge(cursor=encode_cursor(cursor), node=node)
-            for node, (_, cursor) in zip(nodes, page.rows, strict=True)
-        ]
-        return cls(edges=edges, nodes=nodes, page_info=page_info(page), wanted=wanted)
-
-    @strawberry.field(description="All entries that match, over all pages.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.resources.stores.audit.count(*self.wanted)

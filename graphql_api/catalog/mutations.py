@@ -13,6 +13,7 @@ from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id
 from shop.entities import catalog as entities
 from shop.errors import BadInputError
+from shop.services.catalog import CatalogService
 
 _MAX_PRODUCTS = 500
 
@@ -52,19 +53,27 @@ class CatalogMutation:
         if len(input.products) > _MAX_PRODUCTS:
             raise BadInputError(f"At most {_MAX_PRODUCTS} products at once; split the batch.", field="products")
         catalog = info.context.resources.catalog
-        known = await catalog.categories()
-        errors = [error for index, product in enumerate(input.products) for error in _errors(index, product, known)]
-        errors += _repeated(input.products)
-        products: list[entities.Product] = []
-        for index, product in enumerate([] if errors else input.products):
-            before = await catalog.by_sku(product.sku)
-            if before is None and await catalog.get_many([product.sku]):
-                errors.append(_sku_error(index, "CONFLICT", "Another product has this SKU as its id; choose another."))
-            products.append(_entity(product, before, known))
+        products, errors = await _to_entities(catalog, input.products)
         if errors:
             return UpsertProductsPayload(products=[], user_errors=errors)
         stored = await catalog.upsert(products)
         return UpsertProductsPayload(products=[Product.of(product) for product in stored], user_errors=[])
+
+
+async def _to_entities(
+    catalog: CatalogService, inputs: list[ProductInput]
+) -> tuple[list[entities.Product], list[UserError]]:
+    """The products to store, and why not all of them can be."""
+    known = await catalog.categories()
+    errors = [error for index, product in enumerate(inputs) for error in _errors(index, product, known)]
+    errors += _repeated(inputs)
+    products: list[entities.Product] = []
+    for index, product in enumerate([] if errors else inputs):
+        before = await catalog.by_sku(product.sku)
+        if before is None and await catalog.get_many([product.sku]):
+            errors.append(_sku_error(index, "CONFLICT", "Another product has this SKU as its id; choose another."))
+        products.append(_entity(product, before, known))
+    return products, errors
 
 
 def _errors(index: int, product: ProductInput, known: dict[str, entities.Category]) -> list[UserError]:

@@ -10,10 +10,10 @@ from graphql_api.arguments import After, Before, First, Last
 from graphql_api.catalog.types import (
     Category,
     Product,
-    ProductConnection,
     ProductFilterInput,
     require_categories,
 )
+from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.relay import decode_id, page_request
 from shop.entities.paging import ProductFilter, ProductSort
@@ -52,14 +52,15 @@ class CatalogQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> ProductConnection:
+    ) -> Connection[Product]:
         words = _searchable(search)
         order = _order(sort, words)
-        page = page_request(order.value, first, after, last, before)
+        page = page_request(first, after, last, before, sort=order.value)
         filter_ = filter.to_listing() if filter else ProductFilter()
-        await require_categories(info.context.resources.catalog, set(filter_.categories))
-        found = await info.context.resources.catalog.page(filter_, order, page, words)
-        return ProductConnection.of(found, filter_, words)
+        catalog = info.context.resources.catalog
+        await require_categories(catalog, set(filter_.categories))
+        found = await catalog.page(filter_, order, page, words)
+        return Connection.of(found, Product.of, lambda: catalog.count(filter_, words))
 
     @strawberry.field(description="The categories below one, or the top ones.")
     async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category]:

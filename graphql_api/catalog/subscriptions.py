@@ -8,20 +8,29 @@ from typing import Annotated
 
 import strawberry
 
-from graphql_api.arguments import AfterEvent
+from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.relay import decode_ids, encode_id
-from shop.entities.events import Topic
+from shop.entities import catalog as entities
+from shop.entities.events import Event, Topic
 
 ProductIds = Annotated[list[strawberry.ID] | None, strawberry.argument(description="Only these products.")]
 
 
 @strawberry.type(description="A product changed.")
 class ProductUpdated:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     product_id: strawberry.ID = strawberry.field(description="Which one.")
     product: Product | None = strawberry.field(description="As it is now, null when it was deleted.")
+
+    @classmethod
+    def of(cls, event: Event, product: entities.Product | None) -> ProductUpdated:
+        return cls(
+            event_id=event.id,
+            product_id=encode_id("Product", event.subject),
+            product=Product.of(product) if product else None,
+        )
 
 
 @strawberry.type
@@ -36,8 +45,4 @@ class CatalogSubscription:
         async with aclosing(resources.hub.subscribe(interests, after)) as events:
             async for event in events:
                 product = (await resources.catalog.get_many([event.subject])).get(event.subject)
-                yield ProductUpdated(
-                    event_id=event.id,
-                    product_id=encode_id("Product", event.subject),
-                    product=Product.of(product) if product else None,
-                )
+                yield ProductUpdated.of(event, product)

@@ -12,10 +12,10 @@ import strawberry
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.arguments import Neighbours
 from graphql_api.context import Info
-from graphql_api.relay import MAX_PAGE, Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info, require_few
+from graphql_api.relay import MAX_PAGE, Node, decode_ids, encode_id, require_few
 from scoring.types import ItemFilter, Scenario
 from shop.entities import catalog as entities
-from shop.entities.paging import Page, ProductFilter
+from shop.entities.paging import ProductFilter
 from shop.errors import BadInputError, CostExceededError
 from shop.services.catalog import CatalogService
 
@@ -134,34 +134,6 @@ def product_now_or_later(info: Info, product_id: str) -> Product | Awaitable[Pro
 async def _load(info: Info, product_id: str) -> Product | None:
     product = await info.context.loaders.products.load(product_id)
     return Product.of(product) if product else None
-
-
-@strawberry.type(description="A product and its cursor.")
-class ProductEdge:
-    cursor: str = strawberry.field(description="Its place; stays valid while products come and go.")
-    node: Product = strawberry.field(description="The product.")
-
-
-@strawberry.type(description="A page of products.")
-class ProductConnection:
-    edges: list[ProductEdge] = strawberry.field(description="Products with their cursors.")
-    nodes: list[Product] = strawberry.field(description="Just the products.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
-    filter: strawberry.Private[ProductFilter]
-    search: strawberry.Private[str | None]
-
-    @classmethod
-    def of(cls, page: Page[entities.Product], filter_: ProductFilter, search: str | None) -> ProductConnection:
-        products = [Product.of(product) for product, _ in page.rows]
-        edges = [
-            ProductEdge(cursor=encode_cursor(cursor), node=product)
-            for product, (_, cursor) in zip(products, page.rows, strict=True)
-        ]
-        return cls(edges=edges, nodes=products, page_info=page_info(page), filter=filter_, search=search)
-
-    @strawberry.field(description="All products that match, over all pages.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.resources.catalog.count(self.filter, self.search)
 
 
 @strawberry.input(name="ProductFilter", description="Which products. What is left out restricts nothing.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.actors import actor_of, require_somebody
+from graphql_api.arguments import FOR_VISITORS
 from graphql_api.context import Info
 from graphql_api.feedback.types import ExplanationRating
 from graphql_api.payloads import INPUT, UserError
@@ -27,7 +28,7 @@ class RateExplanationInput:
     comment: str | None = strawberry.field(
         default=None, description=f"In the shopper's own words, {MAX_COMMENT:,} characters at most."
     )
-    session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
+    session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
 
 
 @strawberry.type(description="What became of it.")

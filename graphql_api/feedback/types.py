@@ -13,7 +13,7 @@ from shop.entities.explanations import TextSource
 from shop.entities.feedback import RatingReason
 
 
-@strawberry.type(description="A shopper's word on an explanation.")
+@strawberry.type(description="What a shopper thinks of an explanation.")
 class ExplanationRating:
     explanation_id: strawberry.ID = strawberry.field(description="Of which explanation.")
     product_id: strawberry.ID = strawberry.field(description="The product that it explains.")

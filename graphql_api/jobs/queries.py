@@ -7,8 +7,9 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.arguments import After, First, NodeId
+from graphql_api.connections import Connection
 from graphql_api.context import Info
-from graphql_api.jobs.types import Job, JobConnection, JobFilter
+from graphql_api.jobs.types import Job, JobFilter
 from graphql_api.relay import decode_id, page_request
 from shop.entities.jobs import JobFilter as Wanted
 
@@ -26,8 +27,11 @@ class JobQuery:
     @strawberry.field(
         description="Jobs that can be followed, and every job of any kind that has failed; newest first (staff)."
     )
-    async def jobs(self, info: Info, first: First = None, after: After = None, filter: Filter = None) -> JobConnection:
+    async def jobs(
+        self, info: Info, first: First = None, after: After = None, filter: Filter = None
+    ) -> Connection[Job]:
         info.context.require_staff()
         wanted = filter.to_entity() if filter else Wanted()
-        page = await info.context.resources.jobs.page(page_request("NEWEST", first, after, None, None), wanted)
-        return JobConnection.of(page, wanted)
+        jobs = info.context.resources.jobs
+        page = await jobs.page(page_request(first, after), wanted)
+        return Connection.of(page, Job.of, lambda: jobs.count(wanted))

@@ -7,18 +7,17 @@ from contextlib import aclosing
 
 import strawberry
 
-from graphql_api.arguments import AfterEvent, NodeId
+from graphql_api.arguments import EVENT_ID, AfterEvent, NodeId
 from graphql_api.context import Info
 from graphql_api.jobs.types import Job
 from graphql_api.relay import decode_id
 from shop.entities.events import Topic
-from shop.entities.jobs import JobRecord
 from shop.errors import NotFoundError
 
 
 @strawberry.type(description="A job, as it is now.")
 class JobProgress:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     job: Job = strawberry.field(description="The job.")
 
 
@@ -32,20 +31,18 @@ class JobSubscription:
         job_id = decode_id("Job", id)
         hub = info.context.resources.hub
         start = after or hub.newest_id
-        record = await _record(info, job_id)
-        yield JobProgress(event_id=start, job=Job.of(record))
-        if record.state.is_final:
+        yield (progress := await _progress(info, job_id, start))
+        if progress.job.state.is_final:
             return
         async with aclosing(hub.subscribe([(Topic.JOB_CHANGED, job_id)], start, newest_only=True)) as events:
             async for event in events:
-                record = await _record(info, job_id)
-                yield JobProgress(event_id=event.id, job=Job.of(record))
-                if record.state.is_final:
+                yield (progress := await _progress(info, job_id, event.id))
+                if progress.job.state.is_final:
                     return
 
 
-async def _record(info: Info, job_id: str) -> JobRecord:
+async def _progress(info: Info, job_id: str, event_id: str) -> JobProgress:
     record = await info.context.resources.jobs.get(job_id)
     if record is None:
         raise NotFoundError("job", job_id)
-    return record
+    return JobProgress(event_id=event_id, job=Job.of(record))

@@ -8,11 +8,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graphql_api import enums  # noqa: F401 (registers them)
-from graphql_api.context import Info
-from graphql_api.relay import PageInfo, encode_cursor, encode_id, page_info
+from graphql_api.relay import encode_id
 from shop.entities.jobs import JobFilter as Wanted
 from shop.entities.jobs import JobRecord, JobState
-from shop.entities.paging import Page
 from shop.jobs import TrainModel
 
 
@@ -68,29 +66,3 @@ class JobFilter:
 
     def to_entity(self) -> Wanted:
         return Wanted(self.state, self.name)
-
-
-@strawberry.type(description="A job and its cursor.")
-class JobEdge:
-    cursor: str = strawberry.field(description="Its place.")
-    node: Job = strawberry.field(description="The job.")
-
-
-@strawberry.type(description="A page of jobs, newest first.")
-class JobConnection:
-    edges: list[JobEdge] = strawberry.field(description="Jobs with their cursors.")
-    nodes: list[Job] = strawberry.field(description="Just the jobs.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
-    wanted: strawberry.Private[Wanted]
-
-    @classmethod
-    def of(cls, page: Page[JobRecord], wanted: Wanted) -> JobConnection:
-        nodes = [Job.of(record) for record, _ in page.rows]
-        edges = [
-            JobEdge(cursor=encode_cursor(cursor), node=node) for node, (_, cursor) in zip(nodes, page.rows, strict=True)
-        ]
-        return cls(edges=edges, nodes=nodes, page_info=page_info(page), wanted=wanted)
-
-    @strawberry.field(description="All jobs that fit, over all pages.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.resources.jobs.count(self.wanted)

@@ -7,8 +7,9 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.arguments import After, First
+from graphql_api.connections import Connection
 from graphql_api.context import Info
-from graphql_api.merchandising.types import MerchandisingRuleConnection
+from graphql_api.merchandising.types import MerchandisingRule
 from graphql_api.relay import page_request
 
 Active = Annotated[
@@ -21,7 +22,8 @@ class MerchandisingQuery:
     @strawberry.field(description="The shop's rules, the one made last first (staff).")
     async def merchandising_rules(
         self, info: Info, first: First = None, after: After = None, active: Active = None
-    ) -> MerchandisingRuleConnection:
+    ) -> Connection[MerchandisingRule]:
         info.context.require_staff()
-        page = page_request("NEWEST", first, after, None, None)
-        return MerchandisingRuleConnection.of(await info.context.resources.merchandising.page(page, active), active)
+        merchandising = info.context.resources.merchandising
+        page = await merchandising.page(page_request(first, after), active)
+        return Connection.of(page, MerchandisingRule.of, lambda: merchandising.count(active))

@@ -10,13 +10,12 @@ from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.arguments import in_utc
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
-from graphql_api.relay import Node, PageInfo, decode_ids, encode_cursor, encode_id, page_info, require_few
+from graphql_api.relay import Node, decode_ids, encode_id, require_few
 from scoring.ranking.rules import Rule, RuleAction, Scope, Segment, Target
 from scoring.ranking.rules import RuleSchedule as Schedule
 from scoring.types import Scenario
 from shop.entities import merchandising as entities
 from shop.entities.merchandising import Weekday
-from shop.entities.paging import Page
 
 
 @strawberry.type(description="The products that a rule is about: those that are any of these.")
@@ -118,33 +117,6 @@ class MerchandisingRule(Node):
             updated_at=stored.updated_at,
             updated_by=encode_id("User", stored.updated_by) if stored.updated_by else None,
         )
-
-
-@strawberry.type(description="A rule and its cursor.")
-class MerchandisingRuleEdge:
-    cursor: str = strawberry.field(description="Its place; stays valid while rules come and go.")
-    node: MerchandisingRule = strawberry.field(description="The rule.")
-
-
-@strawberry.type(description="A page of rules, the one made last first.")
-class MerchandisingRuleConnection:
-    edges: list[MerchandisingRuleEdge] = strawberry.field(description="Rules with their cursors.")
-    nodes: list[MerchandisingRule] = strawberry.field(description="Just the rules.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
-    active: strawberry.Private[bool | None]
-
-    @classmethod
-    def of(cls, page: Page[entities.MerchandisingRule], active: bool | None) -> MerchandisingRuleConnection:
-        nodes = [MerchandisingRule.of(stored) for stored, _ in page.rows]
-        edges = [
-            MerchandisingRuleEdge(cursor=encode_cursor(cursor), node=node)
-            for node, (_, cursor) in zip(nodes, page.rows, strict=True)
-        ]
-        return cls(edges=edges, nodes=nodes, page_info=page_info(page), active=active)
-
-    @strawberry.field(description="All rules that match, over all pages.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.resources.merchandising.count(self.active)
 
 
 @strawberry.input(description="The products that a rule is about: those that are any of these.")

@@ -20,5 +20,5 @@ class ModelQuery:
     @strawberry.field(description="Stored models, newest first, to go back to one with `activateModel` (staff).")
     async def models(self, info: Info, first: First = None) -> list[Model]:
         info.context.require_staff()
-        size = page_request("NEWEST", first, None, None, None).size
+        size = page_request(first).size
         return [Model.of(snapshot) for snapshot in await info.context.resources.models.recent(size)]

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import strawberry
 
-from graphql_api.arguments import AfterEvent
+from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.context import Info
 from graphql_api.models.types import Model
 from shop.entities.events import Topic
@@ -15,7 +15,7 @@ from shop.entities.events import Topic
 
 @strawberry.type(description="Another model makes the lists from now on.")
 class ModelActivated:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     version: str = strawberry.field(description="Which one.")
     model: Model | None = strawberry.field(description="The model, null if it was deleted since.")
 

@@ -1,4 +1,4 @@
-"""Live lists and texts."""
+"""Live lists."""
 
 from __future__ import annotations
 
@@ -7,66 +7,18 @@ from contextlib import aclosing
 
 import strawberry
 
-from graphql_api.actors import actor_of, require_somebody
-from graphql_api.arguments import AfterEvent, ProductId, SessionId, UserId
-from graphql_api.catalog.types import Product
+from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.context import Info
-from graphql_api.recommendations.types import (
-    Explanation,
-    Insight,
-    ListInput,
-    RecommendationInput,
-    RecommendationList,
-    recommend,
-)
-from graphql_api.relay import decode_id, encode_id
+from graphql_api.recommendations.lists import recommend, shopper_of
+from graphql_api.recommendations.types import ListInput, RecommendationInput, RecommendationList
 from shop.entities.events import Topic
-from shop.entities.explanations import TextStatus
-from shop.services import explanation_stream
+from shop.entities.users import Actor
 
 
 @strawberry.type(description="A list, as it is now.")
 class RecommendationsUpdated:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
+    event_id: str = strawberry.field(description=EVENT_ID)
     list: RecommendationList = strawberry.field(description="The whole new list.")
-
-
-@strawberry.type(description="A text is there.")
-class ExplanationReady:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
-    product_id: strawberry.ID = strawberry.field(description="Of which product.")
-    product: Product | None = strawberry.field(description="The product.")
-    explanation: Explanation = strawberry.field(description="READY, or FAILED.")
-
-
-@strawberry.type(description="An explanation while it is written; the last chunk is the explanation itself.")
-class ExplanationChunk:
-    event_id: str = strawberry.field(description="Names the event; a new subscription goes on by itself.")
-    delta: str | None = strawberry.field(description="What to add to the text shown so far; null: show `text` instead.")
-    text: str | None = strawberry.field(description="All of the text so far. Before the last chunk it is not checked.")
-    final: bool = strawberry.field(description="Whether this is the last chunk; then the subscription completes.")
-    replaced: bool = strawberry.field(
-        description="Whether what was shown so far does not hold and `text` stands in its place: it claimed more than "
-        "the evidence proves, its writer was cut off, or another writer was first."
-    )
-    explanation: Explanation | None = strawberry.field(description="READY, or FAILED; with the last chunk only.")
-
-    @classmethod
-    def of(cls, chunk: explanation_stream.Chunk) -> ExplanationChunk:
-        return cls(
-            event_id=chunk.event_id,
-            delta=chunk.delta,
-            text=chunk.text,
-            final=chunk.explanation is not None,
-            replaced=chunk.replaced,
-            explanation=Explanation.of(chunk.explanation) if chunk.explanation else None,
-        )
-
-
-@strawberry.type(description="A shopper's insight is there.")
-class InsightUpdated:
-    event_id: str = strawberry.field(description="Pass it as `after` to go on after this event.")
-    insight: Insight = strawberry.field(description="The new one.")
 
 
 @strawberry.type
@@ -79,68 +31,15 @@ class RecommendationSubscription:
         self, info: Info, input: ListInput = None, after: AfterEvent = None
     ) -> AsyncGenerator[RecommendationsUpdated, None]:
         wanted = input or RecommendationInput()
-        session = wanted.session_id or (wanted.behavior.session_id if wanted.behavior else None)
-        actor = await actor_of(info, wanted.user_id, session)
+        actor = await shopper_of(info, wanted)
         hub = info.context.resources.hub
         start = after or hub.newest_id
         if after is None:
             yield RecommendationsUpdated(event_id=start, list=await recommend(info, wanted, actor))
-        interests = [
-            (Topic.INTERACTION, actor.key),
-            (Topic.HISTORY_CORRECTED, actor.key),
-            (Topic.MODEL_ACTIVATED, None),
-        ]
-        async with aclosing(hub.subscribe(interests, start, newest_only=True)) as events:
+        async with aclosing(hub.subscribe(_what_changes_lists_of(actor), start, newest_only=True)) as events:
             async for event in events:
                 yield RecommendationsUpdated(event_id=event.id, list=await recommend(info, wanted, actor))
 
-    @strawberry.subscription(description="Texts as they are finished; `after` catches up first.")
-    async def explanation_ready(
-        self,
-        info: Info,
-        user_id: UserId = None,
-        session_id: SessionId = None,
-        after: AfterEvent = None,
-    ) -> AsyncGenerator[ExplanationReady, None]:
-        actor = await actor_of(info, user_id, session_id)
-        require_somebody(actor)
-        resources = info.context.resources
-        async with aclosing(resources.hub.subscribe([(Topic.EXPLANATION_READY, actor.key)], after)) as events:
-            async for event in events:
-                explanation = await resources.explanations.by_key(event.data["key"])
-                product_id = event.data["product_id"]
-                product = (await resources.catalog.get_many([product_id])).get(product_id)
-                if explanation is not None:
-                    yield ExplanationReady(
-                        event_id=event.id,
-                        product_id=encode_id("Product", product_id),
-                        product=Product.of(product) if product else None,
-                        explanation=Explanation.of(explanation),
-                    )
 
-    @strawberry.subscription(
-        description="One explanation while it is written: of a product that was recommended to this shopper. One chunk "
-        "if it is written already; NOT_FOUND without a recommendation."
-    )
-    async def explanation_stream(
-        self, info: Info, product_id: ProductId, user_id: UserId = None, session_id: SessionId = None
-    ) -> AsyncGenerator[ExplanationChunk, None]:
-        actor = await actor_of(info, user_id, session_id)
-        require_somebody(actor)
-        id_ = decode_id("Product", product_id, "productId")
-        async with aclosing(info.context.resources.explanation_stream.follow(actor, id_)) as chunks:
-            async for chunk in chunks:
-                yield ExplanationChunk.of(chunk)
-
-    @strawberry.subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
-    async def insight_updated(
-        self, info: Info, user_id: UserId = None, after: AfterEvent = None
-    ) -> AsyncGenerator[InsightUpdated, None]:
-        actor = await actor_of(info, user_id, None)
-        info.context.require_viewer()
-        resources = info.context.resources
-        async with aclosing(resources.hub.subscribe([(Topic.INSIGHT_UPDATED, actor.key)], after)) as events:
-            async for event in events:
-                insight = await resources.insights.current(actor.user_id) if actor.user_id else None
-                if insight is not None and insight.status is not TextStatus.PENDING:
-                    yield InsightUpdated(event_id=event.id, insight=Insight.of(insight))
+def _what_changes_lists_of(actor: Actor) -> list[tuple[Topic, str | None]]:
+    return [(Topic.INTERACTION, actor.key), (Topic.HISTORY_CORRECTED, actor.key), (Topic.MODEL_ACTIVATED, None)]

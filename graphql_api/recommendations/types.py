@@ -1,105 +1,23 @@
-"""Recommendation lists and all that is said about their items."""
+"""Recommendation lists, and what a client asks them with."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
-from graphql_api.catalog.types import Product, ProductFilterInput, product_now_or_later, require_categories
+from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.catalog.types import Product, ProductFilterInput
 from graphql_api.context import Info
-from graphql_api.relay import decode_id, decode_ids, encode_id
+from graphql_api.explanations.types import Explanation, Reason
+from graphql_api.insights.types import Insight
+from graphql_api.relay import decode_id, decode_ids
 from scoring import types as scoring
-from scoring.types import Component, ReasonKind, Scenario
-from shop.entities import explanations, recommendations
-from shop.entities import users as people
-from shop.entities.evidence import Evidence
-from shop.entities.explanations import TextSource, TextStatus
-from shop.entities.recommendations import Confidence, Degradation, RecommendationRequest
-
-
-@strawberry.type(description="One piece of evidence. What count and value mean depends on the kind.")
-class Reason:
-    kind: ReasonKind = strawberry.field(description="What kind of evidence.")
-    label: str | None = strawberry.field(description="The category id, brand or tag it is about.")
-    count: int | None = strawberry.field(
-        description="BOUGHT_TOGETHER: orders with both. SAME_CATEGORY, SAME_BRAND: the shopper's purchases. "
-        "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between purchases."
-    )
-    value: float | None = strawberry.field(
-        description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: likeness, 0 to 1. TRENDING: growth over the usual "
-        "level. BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
-        "EXPLORATION: the chance of being picked."
-    )
-    raw: strawberry.Private[Evidence]
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> Reason:
-        return cls(kind=evidence.kind, label=evidence.label, count=evidence.count, value=evidence.value, raw=evidence)
-
-    @strawberry.field(description="The other product it is about, such as the partner of BOUGHT_TOGETHER.")
-    def product(self, info: Info) -> Product | None:
-        if self.raw.product_id is None:
-            return None
-        found: Product | Awaitable[Product | None] | None = product_now_or_later(info, self.raw.product_id)
-        return found  # type: ignore[return-value]  # the executor awaits what is awaitable
-
-
-@strawberry.type(
-    description="Why a product is shown, in words: at once by the template, or in the background where a model is set."
-)
-class Explanation:
-    id: strawberry.ID = strawberry.field(
-        description="Opaque; names this text of this shopper, for `rateExplanation`. Another evidence gives another id."
-    )
-    status: TextStatus = strawberry.field(
-        description="PENDING until it is written, or STALE with the text before; `explanationReady` tells when."
-    )
-    text: str | None = strawberry.field(description="Two or three sentences in the shopper's language.")
-    source: TextSource | None = strawberry.field(description="Who wrote it.")
-    evidence: list[Reason] = strawberry.field(description="What the text rests on; it claims nothing else.")
-    model: str | None = strawberry.field(description="The language model, null for a template.")
-    prompt_version: str | None = strawberry.field(description="The version of prompt or template.")
-    generated_at: datetime | None = strawberry.field(description="When it was written.")
-
-    @classmethod
-    def of(cls, explanation: explanations.Explanation, reasons: list[Reason] | None = None) -> Explanation:
-        """`reasons` are the item's own, which are the same evidence and need not be converted twice."""
-        text = explanation.text
-        return cls(
-            id=encode_id("Explanation", explanation.key),
-            status=explanation.status,
-            text=text.text if text else None,
-            source=text.source if text else None,
-            evidence=[Reason.of(item) for item in explanation.evidence] if reasons is None else reasons,
-            model=text.model if text else None,
-            prompt_version=text.prompt_version if text else None,
-            generated_at=text.generated_at if text else None,
-        )
-
-
-@strawberry.type(description="One sentence on a shopper's taste. It is written in the background.")
-class Insight:
-    status: TextStatus = strawberry.field(description="PENDING until it is written; `insightUpdated` tells when.")
-    text: str | None = strawberry.field(
-        description="The sentence. While a new one is PENDING the last one is here, as long as it holds."
-    )
-    source: TextSource | None = strawberry.field(description="Who wrote it.")
-    model: str | None = strawberry.field(description="The language model, null for a template.")
-    generated_at: datetime | None = strawberry.field(description="When it was written.")
-
-    @classmethod
-    def of(cls, insight: explanations.Insight) -> Insight:
-        text = insight.text
-        return cls(
-            status=insight.status,
-            text=text.text if text else None,
-            source=text.source if text else None,
-            model=text.model if text else None,
-            generated_at=text.generated_at if text else None,
-        )
+from scoring.types import Component, Scenario
+from shop.entities import recommendations as entities
+from shop.entities.recommendations import Confidence, Degradation
+from shop.entities.users import Actor
 
 
 @strawberry.type(description="One component's part in a score.")
@@ -116,7 +34,7 @@ class ComponentScore:
 @strawberry.type(description="What the four components say.")
 class ScoreBreakdown:
     collaborative: ComponentScore = strawberry.field(description="What shoppers like this one bought.")
-    content_based: ComponentScore = strawberry.field(description="Likeness to what this one bought.")
+    content_based: ComponentScore = strawberry.field(description="Similarity to what this one bought.")
     neural: ComponentScore = strawberry.field(description="Learned embeddings of shoppers and products.")
     contextual: ComponentScore = strawberry.field(description="What is in demand here and now.")
 
@@ -144,10 +62,10 @@ class Recommendation:
     reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
     explanation: Explanation = strawberry.field(description="The same in words, perhaps a moment later.")
     exploration: bool = strawberry.field(description="Whether it is shown to learn.")
-    propensity: float = strawberry.field(description="The exact chance with which it was put here.")
+    propensity: float = strawberry.field(description="The exact probability with which it was put here.")
 
     @classmethod
-    def of(cls, item: recommendations.Recommendation) -> Recommendation:
+    def of(cls, item: entities.Recommendation) -> Recommendation:
         reasons = [Reason.of(reason) for reason in item.reasons]
         return cls(
             product=Product.of(item.product),
@@ -185,10 +103,10 @@ class RecommendationList:
     generated_at: datetime = strawberry.field(description="When it was made.")
     freshness: Freshness = strawberry.field(description="What it knows.")
     degraded: list[Degradation] = strawberry.field(description="Parts that did not answer; empty when all did.")
-    raw: strawberry.Private[recommendations.RecommendationList]
+    raw: strawberry.Private[entities.RecommendationList]
 
     @classmethod
-    def of(cls, shown: recommendations.RecommendationList) -> RecommendationList:
+    def of(cls, shown: entities.RecommendationList) -> RecommendationList:
         return cls(
             id=strawberry.ID(shown.id),
             items=[Recommendation.of(item) for item in shown.items],
@@ -216,8 +134,8 @@ class BehaviorInput:
     recent_views: list[strawberry.ID] | None = strawberry.field(default=None, description="Categories looked at.")
     session_id: str | None = strawberry.field(default=None, description="As RecommendationInput.sessionId.")
 
-    def to_entity(self) -> recommendations.Behavior:
-        return recommendations.Behavior(
+    def to_entity(self) -> entities.Behavior:
+        return entities.Behavior(
             viewed=decode_ids("Product", self.viewed, "behavior.viewed"),
             purchased=decode_ids("Product", self.purchased, "behavior.purchased"),
             recent_views=decode_ids("Category", self.recent_views, "behavior.recentViews"),
@@ -234,9 +152,9 @@ class ContextInput:
         default=None, description="The category that the page shows; merchandising rules may ask for it."
     )
 
-    def to_entity(self) -> recommendations.PageContext:
+    def to_entity(self) -> entities.PageContext:
         category_id = decode_id("Category", self.category_id, "context.categoryId") if self.category_id else None
-        return recommendations.PageContext(self.device, self.locale, self.page, self.local_hour, category_id)
+        return entities.PageContext(self.device, self.locale, self.page, self.local_hour, category_id)
 
 
 @strawberry.input(description="What to recommend, to whom.")
@@ -267,9 +185,9 @@ class RecommendationInput:
     behavior: BehaviorInput | None = strawberry.field(default=None, description="What the page knows.")
     context: ContextInput | None = strawberry.field(default=None, description="Where it will be shown.")
 
-    def to_request(self, actor: people.Actor) -> RecommendationRequest:
+    def to_request(self, actor: Actor) -> entities.RecommendationRequest:
         """Raises BadInputError for ids that are none."""
-        return RecommendationRequest(
+        return entities.RecommendationRequest(
             actor=actor,
             scenario=self.scenario,
             product_ids=decode_ids("Product", self.product_ids, "productIds"),
@@ -281,25 +199,11 @@ class RecommendationInput:
             diversity=self.diversity,
             max_per_category=self.max_per_category,
             max_per_brand=self.max_per_brand,
-            behavior=self.behavior.to_entity() if self.behavior else recommendations.Behavior(),
-            context=self.context.to_entity() if self.context else recommendations.PageContext(),
+            behavior=self.behavior.to_entity() if self.behavior else entities.Behavior(),
+            context=self.context.to_entity() if self.context else entities.PageContext(),
         )
 
 
 ListInput = Annotated[
     RecommendationInput | None, strawberry.argument(description="What to recommend, to whom; all has defaults.")
 ]
-
-
-async def recommend(info: Info, input_: RecommendationInput, actor: people.Actor) -> RecommendationList:
-    request = input_.to_request(actor)
-    await require_categories(info.context.resources.catalog, request.filter.categories)
-    page = {request.context.category_id} if request.context.category_id is not None else set()
-    await require_categories(info.context.resources.catalog, page, "context.categoryId")
-    user = await info.context.user(actor.user_id) if actor.user_id is not None else None
-    return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))
-
-
-async def recommend_for(info: Info, user: people.User, limit: int) -> RecommendationList:
-    request = RecommendationRequest(people.Actor(user_id=user.id), limit=limit)
-    return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))

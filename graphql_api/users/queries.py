@@ -5,9 +5,10 @@ from __future__ import annotations
 import strawberry
 
 from graphql_api.arguments import After, Before, First, Last, NodeId
+from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.relay import decode_id, page_request
-from graphql_api.users.types import User, UserConnection
+from graphql_api.users.types import User
 
 
 @strawberry.type
@@ -33,7 +34,8 @@ class UserQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> UserConnection:
+    ) -> Connection[User]:
         info.context.require_staff()
-        page = page_request("NEWEST", first, after, last, before)
-        return UserConnection.of(await info.context.resources.stores.users.page(page))
+        users = info.context.resources.users
+        page = await users.page(page_request(first, after, last, before))
+        return Connection.of(page, User.of, users.count)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ALGORITHM = "HS256"
 _ISSUER = "whybuy"
-_SECRET_BYTES = 32
+SECRET_BYTES = 32
 _USER_SECONDS = 60
 
 
@@ -42,9 +42,9 @@ class UserService:
 
     def issue_token(self, user_id: str) -> str:
         """A signed token that names a viewer. Raises BadInputError without a strong enough AUTH_SECRET."""
-        if self._secret is None or len(self._secret.encode()) < _SECRET_BYTES:
+        if self._secret is None or len(self._secret.encode()) < SECRET_BYTES:
             raise BadInputError(
-                f"Set AUTH_SECRET to at least {_SECRET_BYTES} bytes, such as the output of `openssl rand -hex 32`."
+                f"Set AUTH_SECRET to at least {SECRET_BYTES} bytes, such as the output of `openssl rand -hex 32`."
             )
         now = datetime.now(UTC)
         claims = {"sub": user_id, "iss": _ISSUER, "iat": now, "exp": now + self._lifetime}

@@ -76,6 +76,18 @@ async def test_a_price_order_walks_through_the_unpriced_ones(shop: Shop) -> None
     assert len(seen) >= min(unpriced + 50, (await page(shop, first=1))["totalCount"])
 
 
+async def test_a_page_is_counted_only_for_who_asks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object) -> int:
+        raise AssertionError("A count may take longer than the page.")
+
+    monkeypatch.setattr(type(shop.resources.catalog), "count", refused)
+
+    found = await shop.data("{ products(first: 2) { nodes { id } edges { cursor node { id } } } }")
+
+    assert [edge["node"] for edge in found["products"]["edges"]] == found["products"]["nodes"]
+    assert (await shop.ask("{ products { totalCount } }")).code == "INTERNAL"
+
+
 async def test_search_wants_all_words_and_pages_by_relevance(shop: Shop) -> None:
     one = await page(shop, search="milk", first=100)
     both = await page(shop, search="milk chocolate", first=100)
@@ -146,7 +158,7 @@ async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> No
     live = "subscription ($ids: [ID!]) { productUpdated(ids: $ids) { eventId product { name price { amount } } } }"
     changed = {"sku": node["sku"], "name": "A new name", "price": "12.34"}
 
-    async with shop.subscribe(live, {"ids": [node["id"]]}, heard=True) as updates:
+    async with shop.subscribe(live, {"ids": [node["id"]]}, listening=True) as updates:
         answer = await shop.data(UPSERT, {"input": {"products": [changed]}}, "demo-staff")
         event = (await updates.next())["productUpdated"]
 
@@ -202,7 +214,7 @@ async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
     await shop.data(by_id, {"id": node["id"]})
     await shop.resources.stores.database["products"].update_one({"sku": node["sku"]}, {"$set": {"brand": "Imported"}})
 
-    async with shop.subscribe("subscription { productUpdated { product { brand } } }", heard=True) as updates:
+    async with shop.subscribe("subscription { productUpdated { product { brand } } }", listening=True) as updates:
         assert await announce_import(shop.settings, [decode_id("Product", node["id"])])
         event = (await updates.next())["productUpdated"]
 

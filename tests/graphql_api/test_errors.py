@@ -10,13 +10,13 @@ import pytest
 from graphql_api.relay import encode_cursor, encode_id
 from shop.entities.paging import Cursor
 from shop.store.bulk import BulkError
+from tests.fixtures.queries import TRACK, TRACK_SEVERAL, products_in_stock
 from tests.fixtures.shop import SECRET
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
 
 UNKNOWN = encode_id("Product", "no-such-product")
-RECOMMEND = "query ($input: RecommendationInput) { recommendations(input: $input) { items { rank } } }"
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,7 @@ async def test_a_cursor_of_another_order_is_refused(shop: Shop) -> None:
 
 
 async def test_what_a_user_can_mend_comes_as_a_user_error(shop: Shop) -> None:
-    track = """mutation ($input: TrackInteractionsInput!) { trackInteractions(input: $input) {
-      interactions { id } userErrors { field code message } } }"""
-    known = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]["id"]
+    (known,) = await products_in_stock(shop)
     events: list[dict[str, Any]] = [
         {"productId": UNKNOWN, "type": "VIEW"},
         {"productId": known, "type": "PURCHASE", "quantity": -2},
@@ -87,7 +85,7 @@ async def test_what_a_user_can_mend_comes_as_a_user_error(shop: Shop) -> None:
         {"productId": known, "type": "VIEW"},
     ]
 
-    answer = await shop.data(track, {"input": {"sessionId": "mending", "interactions": events}})
+    answer = await shop.data(TRACK_SEVERAL, {"input": {"sessionId": "mending", "interactions": events}})
 
     payload = answer["trackInteractions"]
     assert len(payload["interactions"]) == 1
@@ -115,28 +113,25 @@ async def test_what_a_user_can_mend_comes_as_a_user_error(shop: Shop) -> None:
     ],
 )
 async def test_one_bad_event_does_not_take_the_good_ones_with_it(shop: Shop, event: dict[str, Any], field: str) -> None:
-    track = """mutation ($input: TrackInteractionsInput!) { trackInteractions(input: $input) {
-      interactions { id } userErrors { field } } }"""
-    known = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]["id"]
+    (known,) = await products_in_stock(shop)
     good = {"productId": known, "type": "VIEW"}
     batch = [{**good, "key": "good"}, {**good, **event}]
 
-    answer = await shop.data(track, {"input": {"sessionId": "mixed", "interactions": batch}})
+    answer = await shop.data(TRACK_SEVERAL, {"input": {"sessionId": "mixed", "interactions": batch}})
 
     assert len(answer["trackInteractions"]["interactions"]) == 1
-    assert answer["trackInteractions"]["userErrors"] == [{"field": f"interactions.1.{field}"}]
+    assert [error["field"] for error in answer["trackInteractions"]["userErrors"]] == [f"interactions.1.{field}"]
 
 
 async def test_a_key_names_one_event(shop: Shop) -> None:
-    track = """mutation ($input: TrackInteractionsInput!) { trackInteractions(input: $input) {
-      interactions { product { id } } userErrors { field code } } }"""
-    products = (await shop.data("{ products(first: 2) { nodes { id } } }"))["products"]["nodes"]
-    batch = [{"productId": product["id"], "type": "VIEW", "key": "same"} for product in products]
+    products = await products_in_stock(shop, 2)
+    batch = [{"productId": product, "type": "VIEW", "key": "same"} for product in products]
 
-    answer = (await shop.data(track, {"input": {"sessionId": "twice", "interactions": batch}}))["trackInteractions"]
+    tracked = await shop.data(TRACK_SEVERAL, {"input": {"sessionId": "twice", "interactions": batch}})
 
-    assert answer["interactions"] == [{"product": {"id": products[0]["id"]}}]
-    assert answer["userErrors"] == [{"field": "interactions.1.key", "code": "DUPLICATE"}]
+    answer = tracked["trackInteractions"]
+    assert [event["product"]["id"] for event in answer["interactions"]] == products[:1]
+    assert [(error["field"], error["code"]) for error in answer["userErrors"]] == [("interactions.1.key", "DUPLICATE")]
 
 
 @pytest.mark.parametrize(
@@ -229,10 +224,9 @@ async def test_a_refusal_of_the_database_is_not_shown(shop: Shop, monkeypatch: p
         raise BulkError([(0, "the document does not fit {'operatorName': '$jsonSchema'}")])
 
     monkeypatch.setattr(type(shop.resources.stores.interactions), "append", refused)
-    known = (await shop.data("{ products(first: 1) { nodes { id } } }"))["products"]["nodes"][0]["id"]
-    track = "mutation ($i: TrackInteractionInput!) { trackInteraction(input: $i) { interaction { id } } }"
+    (known,) = await products_in_stock(shop)
 
-    answer = await shop.ask(track, {"i": {"sessionId": "x", "interaction": {"productId": known, "type": "VIEW"}}})
+    answer = await shop.ask(TRACK, {"input": {"sessionId": "x", "interaction": {"productId": known, "type": "VIEW"}}})
 
     assert answer.code == "INTERNAL"
     assert "jsonSchema" not in str(answer)

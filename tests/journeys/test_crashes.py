@@ -16,6 +16,7 @@ import pytest
 
 from devstack.stack.servers import free_port
 from graphql_api.relay import encode_id
+from tests.fixtures.queries import TRACK, product_ids
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 USER = "household-250"
 BANANAS = encode_id("Product", "1082185")
-TRACK = """
-mutation ($input: TrackInteractionInput!) {
-  trackInteraction(input: $input) { interaction { id } userErrors { message } }
-}
-"""
 LIST = """
 query ($exclude: [ID!]) {
   recommendations(input: { limit: 10, excludeProductIds: $exclude }) { items { product { id } explanation { status } } }
@@ -146,7 +142,7 @@ async def _kill(stack: Stack, victim: str) -> None:
     shown = (await stack.ask(LIST))["recommendations"]["items"]
     assert len(shown) == 10, f"lists come after {victim} was killed"
     # Products that no text was written for yet: the worker and the queue are back too.
-    exclude = [item["product"]["id"] for item in shown]
+    exclude = product_ids(shown)
     await until(lambda: explained(stack, exclude), f"texts after {victim} was killed", 120)
 
 

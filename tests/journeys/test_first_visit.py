@@ -3,64 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
-from graphql_api.app import create_app
 from scoring.types import ReasonKind
 from shop.entities.evidence import Evidence
 from shop.entities.users import Actor
 from shop.settings import LlmSettings
 from tests.fixtures.llm_server import llm_server
-from tests.fixtures.shop import Shop, serving, working
+from tests.fixtures.queries import EXPLANATION_READY, TRACK, product_ids
+from tests.fixtures.shop import open_shop, variant
 
 if TYPE_CHECKING:
     from shop.settings import Settings
+    from tests.fixtures.shop import Shop
 
 LIST = """
-query ($input: RecommendationInput) {
-  recommendations(input: $input) {
-    id modelVersion generatedAt degraded freshness { lastEventAt modelTrainedAt }
-    items {
-      rank score confidence exploration propensity
-      product { id name price { amount currencyCode } category { name } }
-      breakdown {
-        collaborative { value weight share } contentBased { value weight share }
-        neural { value weight share } contextual { value weight share }
-      }
-      reasons { kind label count value product { id name } }
-      explanation { status text source evidence { kind } model promptVersion generatedAt }
-    }
+id modelVersion generatedAt degraded freshness { lastEventAt modelTrainedAt }
+items {
+  rank score confidence exploration propensity
+  product { id name price { amount currencyCode } category { name } }
+  breakdown {
+    collaborative { value weight share } contentBased { value weight share }
+    neural { value weight share } contextual { value weight share }
   }
+  reasons { kind label count value product { id name } }
+  explanation { status text source evidence { kind } model promptVersion generatedAt }
 }
 """
-READY = """
-subscription ($session: String) {
-  explanationReady(sessionId: $session) { productId explanation { status text source } }
-}
-"""
-TRACK = """
-mutation ($input: TrackInteractionInput!) {
-  trackInteraction(input: $input) { interaction { id type product { id } } userErrors { field code message } }
-}
-"""
-
-
-def ids(answer: dict[str, Any]) -> list[str]:
-    return [item["product"]["id"] for item in answer["recommendations"]["items"]]
 
 
 async def test_five_explained_recommendations(shop: Shop) -> None:
-    answer = await shop.data(LIST, user="household-391")
+    shown = await shop.listed(LIST, "household-391")
 
-    shown = answer["recommendations"]
     assert [item["rank"] for item in shown["items"]] == [1, 2, 3, 4, 5]
-    assert len(set(ids(answer))) == 5
+    assert len(set(product_ids(shown["items"]))) == 5
     assert shown["degraded"] == []
     for item in shown["items"]:
         assert 0 <= item["score"] <= 1
@@ -69,68 +48,57 @@ async def test_five_explained_recommendations(shop: Shop) -> None:
         assert (item["explanation"]["status"], item["explanation"]["source"]) == ("READY", "TEMPLATE")
         assert item["explanation"]["text"].endswith(".")
 
-    again = await shop.data(LIST, user="household-391")
-    assert ids(again) == ids(answer)
-    texts, same = ([item["explanation"]["text"] for item in one["recommendations"]["items"]] for one in (answer, again))
+    again = await shop.listed(LIST, "household-391")
+    assert product_ids(again["items"]) == product_ids(shown["items"])
+    texts, same = ([item["explanation"]["text"] for item in one["items"]] for one in (shown, again))
     assert texts == same, "what the worker stored is what was shown at once"
 
 
 async def test_with_a_model_the_texts_follow(stocked: Settings) -> None:
-    async with llm_server() as model, contextlib.AsyncExitStack() as stack:
-        settings = stocked.model_copy(
-            update={
-                "llm": LlmSettings(provider="local", local_model="smol", local_base_url=f"{model.url}/v1"),
-                "redis": stocked.redis.model_copy(update={"prefix": f"llm_{uuid4().hex[:8]}"}),
-                "api": stocked.api.model_copy(update={"port": free_port()}),
-            }
-        )
-        app = create_app(settings)
-        await stack.enter_async_context(working(settings))
-        url = await stack.enter_async_context(serving(app, settings))
-        shop = Shop(url, await stack.enter_async_context(aiohttp.ClientSession()), app.state.resources, settings)
+    async with llm_server() as model:
+        llm = LlmSettings(provider="local", local_model="smol", local_base_url=f"{model.url}/v1")
+        settings = variant(stocked, own_keys=f"llm_{uuid4().hex[:8]}", llm=llm)
         session = uuid4().hex
-        async with shop.subscribe(READY, {"session": session}, heard=True) as ready:
-            wanted = {"sessionId": session, "limit": 5}
-            shown = (await shop.data(LIST, {"input": wanted}))["recommendations"]["items"]
+        async with (
+            open_shop(settings, with_worker=True) as shop,
+            shop.subscribe(EXPLANATION_READY, {"session": session}, listening=True) as ready,
+        ):
+            shown = (await shop.listed(LIST, sessionId=session, limit=5))["items"]
             told: dict[str, dict[str, Any]] = {}
             while len(told) < len(shown):
                 event = (await ready.next())["explanationReady"]
                 told[event["productId"]] = event["explanation"]
 
     assert {item["explanation"]["status"] for item in shown} == {"PENDING"}
-    assert told.keys() == {item["product"]["id"] for item in shown}
+    assert told.keys() == set(product_ids(shown))
     assert {(text["status"], text["source"]) for text in told.values()} == {("READY", "LOCAL")}
     assert len(model.received) == 1, "one call for the list"
 
 
 async def test_a_purchase_changes_the_next_list_without_training(shop: Shop) -> None:
     user = "household-82"
-    before = await shop.data(LIST, {"input": {"limit": 10}}, user)
-    bought = ids(before)[0]
+    before = await shop.listed(LIST, user, limit=10)
+    bought = product_ids(before["items"])[0]
 
     tracked = await shop.data(TRACK, {"input": {"interaction": {"productId": bought, "type": "PURCHASE"}}}, user)
-    after = await shop.data(LIST, {"input": {"limit": 10}}, user)
+    after = await shop.listed(LIST, user, limit=10)
 
     assert tracked["trackInteraction"]["userErrors"] == []
-    assert bought not in ids(after)
-    assert set(ids(after)) - set(ids(before)), "others come in its place"
-    assert after["recommendations"]["modelVersion"] == before["recommendations"]["modelVersion"]
+    assert bought not in product_ids(after["items"])
+    assert set(product_ids(after["items"])) - set(product_ids(before["items"])), "others come in its place"
+    assert after["modelVersion"] == before["modelVersion"]
 
 
 async def test_what_goes_with_a_purchase_comes_up(shop: Shop) -> None:
     session = uuid4().hex
-    (bought,) = ids(await shop.data(LIST, {"input": {"sessionId": session, "limit": 1, "scenario": "POPULAR"}}))
+    popular = await shop.listed(LIST, sessionId=session, limit=1, scenario="POPULAR")
+    (bought,) = product_ids(popular["items"])
 
     event = {"sessionId": session, "interaction": {"productId": bought, "type": "PURCHASE"}}
     await shop.data(TRACK, {"input": event})
-    after = await shop.data(LIST, {"input": {"sessionId": session, "limit": 10}})
+    after = await shop.listed(LIST, sessionId=session, limit=10)
 
-    subjects = [
-        reason["product"]["id"]
-        for item in after["recommendations"]["items"]
-        for reason in item["reasons"]
-        if reason["product"]
-    ]
+    subjects = [reason["product"]["id"] for item in after["items"] for reason in item["reasons"] if reason["product"]]
     assert subjects.count(bought) >= 5, "most of the list is there because of the purchase"
 
 
@@ -144,22 +112,22 @@ async def test_an_open_page_is_told_the_new_list(shop: Shop) -> None:
         await shop.data(TRACK, {"input": {"interaction": {"productId": bought, "type": "PURCHASE"}}}, user)
 
         second = (await updates.next())["recommendationsUpdated"]
-        assert bought not in [item["product"]["id"] for item in second["list"]["items"]]
+        assert bought not in product_ids(second["list"]["items"])
         assert second["eventId"] != first["eventId"]
 
 
 async def test_an_anonymous_session_is_learned_from(shop: Shop) -> None:
     session = uuid4().hex
-    cold = await shop.data(LIST, {"input": {"sessionId": session, "limit": 10}})
-    seen = ids(cold)[3]
+    cold = product_ids((await shop.listed(LIST, sessionId=session, limit=10))["items"])
+    seen = cold[3]
 
     event = {"sessionId": session, "interaction": {"productId": seen, "type": "VIEW"}}
     await shop.data(TRACK, {"input": event})
-    warm = await shop.data(LIST, {"input": {"sessionId": session, "limit": 10}})
+    warm = product_ids((await shop.listed(LIST, sessionId=session, limit=10))["items"])
 
-    assert ids(warm) != ids(cold)
-    viewed = await shop.data(LIST, {"input": {"sessionId": session, "scenario": "RECENTLY_VIEWED", "limit": 1}})
-    assert ids(viewed) == [seen]
+    assert warm != cold
+    viewed = await shop.listed(LIST, sessionId=session, scenario="RECENTLY_VIEWED", limit=1)
+    assert product_ids(viewed["items"]) == [seen]
 
 
 async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
@@ -172,10 +140,9 @@ async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
     assert len(keys) == len(owners)
 
     for session in (uuid4().hex, uuid4().hex):
-        async with shop.subscribe(READY, {"session": session}, heard=True) as ready:
-            wanted = {"limit": 1, "scenario": "POPULAR", "sessionId": session}
-            answer = await shop.data(LIST, {"input": wanted})
-            (item,) = answer["recommendations"]["items"]
+        async with shop.subscribe(EXPLANATION_READY, {"session": session}, listening=True) as ready:
+            shown = await shop.listed(LIST, sessionId=session, scenario="POPULAR", limit=1)
+            (item,) = shown["items"]
             event = (await ready.next())["explanationReady"]
             assert event["productId"] == item["product"]["id"], (
                 "it was written for this visitor, nobody else's is taken"
@@ -185,8 +152,7 @@ async def test_two_shoppers_never_share_an_explanation(shop: Shop) -> None:
 
 
 async def test_the_list_is_logged_with_scores_and_propensities(shop: Shop) -> None:
-    answer = await shop.data(LIST, {"input": {"limit": 7}}, "household-250")
-    shown = answer["recommendations"]
+    shown = await shop.listed(LIST, "household-250", limit=7)
 
     await shop.resources.stores.recommendation_log.flush()
 
@@ -199,21 +165,21 @@ async def test_the_list_is_logged_with_scores_and_propensities(shop: Shop) -> No
 
 async def test_the_same_key_twice_counts_once(shop: Shop) -> None:
     user = "demo-newcomer"
-    answer = await shop.data(LIST, user=user)
-    event = {"interaction": {"productId": ids(answer)[0], "type": "LIKE", "key": "tap-1"}}
+    product = product_ids((await shop.listed(LIST, user))["items"])[0]
+    event = {"interaction": {"productId": product, "type": "LIKE", "key": "tap-1"}}
 
     await asyncio.gather(*(shop.data(TRACK, {"input": event}, user) for _ in range(5)))
 
     count = "query { viewer { interactions { totalCount nodes { type product { id } } } } }"
     interactions = (await shop.data(count, user=user))["viewer"]["interactions"]
     assert interactions["totalCount"] == 1
-    assert interactions["nodes"] == [{"type": "LIKE", "product": {"id": ids(answer)[0]}}]
+    assert interactions["nodes"] == [{"type": "LIKE", "product": {"id": product}}]
 
 
 async def test_an_insight_is_written_and_pushed(shop: Shop) -> None:
     user = "household-391"
     live = "subscription { insightUpdated { insight { status text source } } }"
-    async with shop.subscribe(live, user=user, heard=True) as updates:
+    async with shop.subscribe(live, user=user, listening=True) as updates:
         answer = await shop.data("{ recommendations { insight { status text } } }", user=user)
         insight = answer["recommendations"]["insight"]
         if insight["status"] == "PENDING":

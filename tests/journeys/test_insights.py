@@ -17,25 +17,17 @@ from shop.resources.serving import open_serving
 from shop.services import insights
 from shop.store.database import put_document
 from shop.store.documents import user_to_document
+from tests.fixtures.queries import TRACK_SEVERAL, product_ids, products_in_stock
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop, Subscription
 
 LIST = """
-query ($input: RecommendationInput) {
-  recommendations(input: $input) {
-    id
-    items {
-      exploration product { id } reasons { product { id } }
-      explanation { id status text evidence { product { id } } }
-    }
-  }
-}
-"""
-TRACK = """
-mutation ($input: TrackInteractionsInput!) {
-  trackInteractions(input: $input) { interactions { id product { id } } userErrors { code } }
+id
+items {
+  exploration product { id } reasons { product { id } }
+  explanation { id status text evidence { product { id } } }
 }
 """
 EDIT = """
@@ -89,24 +81,16 @@ async def shopper(shop: Shop, locale: str = "en") -> str:
     return user_id
 
 
-async def popular(shop: Shop, count: int) -> list[str]:
-    """Products that nobody's own list is needed for."""
-    nodes = await shop.data(
-        "query ($n: Int) { products(first: $n, filter: { inStock: true }) { nodes { id } } }", {"n": count}
-    )
-    return [node["id"] for node in nodes["products"]["nodes"]]
-
-
 async def buy(shop: Shop, user: str, *products: str, **more: Any) -> list[str]:
     """The ids of the events."""
     events = [{"productId": product, "type": "PURCHASE", **more} for product in products]
-    tracked = (await shop.data(TRACK, {"input": {"interactions": events}}, user))["trackInteractions"]
+    tracked = (await shop.data(TRACK_SEVERAL, {"input": {"interactions": events}}, user))["trackInteractions"]
     assert tracked["userErrors"] == []
     return [event["id"] for event in tracked["interactions"]]
 
 
 async def listed(shop: Shop, user: str | None, **wanted: Any) -> dict[str, Any]:
-    return dict((await shop.data(LIST, {"input": {"limit": 10, **wanted}}, user))["recommendations"])
+    return await shop.listed(LIST, user, **{"limit": 10, **wanted})
 
 
 def subjects(shown: dict[str, Any]) -> list[str]:
@@ -141,7 +125,7 @@ async def pushed(updates: Subscription) -> dict[str, Any]:
 async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(shop: Shop) -> None:
     # given somebody whose list is full of what goes with one purchase
     user = await shopper(shop)
-    gift, own = await popular(shop, 2)
+    gift, own = await products_in_stock(shop, 2)
     await buy(shop, user, gift, orderId="a")
     (kept,) = await buy(shop, user, own, orderId="b")
     before = await listed(shop, user)
@@ -152,7 +136,7 @@ async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(sho
     await buy(shop, twin, own, orderId="b")
 
     # when it was a gift
-    async with shop.subscribe(UPDATED, user=user, heard=True) as updates, shop.subscribe(LIVE, user=user) as page:
+    async with shop.subscribe(UPDATED, user=user, listening=True) as updates, shop.subscribe(LIVE, user=user) as page:
         await page.next()
         edited = await edit(shop, user, excludeProductIds=[gift], reason="GIFT", note="For my uncle.")
         after = await listed(shop, user)
@@ -185,7 +169,7 @@ async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(sho
 
 async def test_what_was_told_because_of_a_gift_is_not_told_again(shop: Shop) -> None:
     user = await shopper(shop)
-    (gift,) = await popular(shop, 1)
+    (gift,) = await products_in_stock(shop, 1)
     await buy(shop, user, gift)
     shown = await listed(shop, user)
     product = next(item["product"]["id"] for item in shown["items"] if gift in subjects({"items": [item]}))
@@ -204,7 +188,7 @@ async def test_what_was_told_because_of_a_gift_is_not_told_again(shop: Shop) -> 
 
 async def test_what_was_left_out_counts_again_when_the_shopper_says_so(shop: Shop) -> None:
     user = await shopper(shop)
-    product, other = await popular(shop, 2)
+    product, other = await products_in_stock(shop, 2)
     (event,) = await buy(shop, user, product)
     assert subjects(await listed(shop, user)).count(product) >= 2
 
@@ -220,7 +204,7 @@ async def test_what_was_left_out_counts_again_when_the_shopper_says_so(shop: Sho
 
 async def test_another_process_hears_of_a_correction_before_its_next_list(shop: Shop) -> None:
     user = await shopper(shop)
-    (product,) = await popular(shop, 1)
+    (product,) = await products_in_stock(shop, 1)
     (event,) = await buy(shop, user, product)
     request = RecommendationRequest(Actor(user_id=user), limit=10)
     own_id = decode_id("Product", product)
@@ -240,7 +224,7 @@ async def test_another_process_hears_of_a_correction_before_its_next_list(shop: 
 
 async def test_only_ones_own_events_can_be_edited(shop: Shop) -> None:
     user, stranger = await shopper(shop), await shopper(shop)
-    first, second = await popular(shop, 2)
+    first, second = await products_in_stock(shop, 2)
     (theirs,) = await buy(shop, stranger, first)
     (mine,) = await buy(shop, user, second)
 
@@ -266,11 +250,11 @@ async def test_only_ones_own_events_can_be_edited(shop: Shop) -> None:
 async def test_an_insight_is_renewed_after_enough_new_behaviour(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insights, "_ROLL_UP_DELAY_SECONDS", 1)
     user = await shopper(shop)
-    products = await popular(shop, 7)
+    products = await products_in_stock(shop, 7)
     await buy(shop, user, products[0])
     assert "orders" not in await ready(shop, user)
 
-    async with shop.subscribe(UPDATED, user=user, heard=True) as updates:
+    async with shop.subscribe(UPDATED, user=user, listening=True) as updates:
         await buy(shop, user, *products[1:6], orderId="second")
         renewed = await pushed(updates)
 
@@ -282,7 +266,7 @@ async def test_a_refreshed_insight_keeps_its_text_until_the_new_one_is_there(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = await shopper(shop)
-    first, second = await popular(shop, 2)
+    first, second = await products_in_stock(shop, 2)
     await buy(shop, user, first)
     told = await ready(shop, user)
     # within a minute of the last order nothing is ordered
@@ -291,7 +275,7 @@ async def test_a_refreshed_insight_keeps_its_text_until_the_new_one_is_there(
 
     monkeypatch.setattr(insights, "_REFRESH_INTERVAL", timedelta(0))
     await buy(shop, user, second, orderId="another")
-    async with shop.subscribe(UPDATED, user=user, heard=True) as updates:
+    async with shop.subscribe(UPDATED, user=user, listening=True) as updates:
         ordered = (await shop.data(REFRESH, user=user))["refreshInsight"]
         renewed = await pushed(updates)
 
@@ -320,9 +304,8 @@ async def test_an_explanation_can_be_asked_for_once_a_list_has_shown_the_product
     assert answer["explanation"]["evidence"]
 
     missing = {"explanation": None, "userErrors": [{"field": "productId", "code": "NOT_FOUND"}]}
-    unseen = next(
-        id_ for id_ in await popular(shop, 100) if id_ not in [item["product"]["id"] for item in shown["items"]]
-    )
+    seen = product_ids(shown["items"])
+    unseen = next(id_ for id_ in await products_in_stock(shop, 100) if id_ not in seen)
     assert await request(unseen) == missing
     assert await request(product, uuid4().hex) == missing, "another's list is no evidence"
 
@@ -365,7 +348,7 @@ async def explained(shop: Shop, actor: Actor, product_id: str, prompt: str, mode
 
 async def test_a_rating_is_kept_once_and_reported_with_its_interval(shop: Shop) -> None:
     prompt = f"test-{uuid4().hex[:6]}"
-    product = (await popular(shop, 1))[0]
+    product = (await products_in_stock(shop, 1))[0]
     people = [await shopper(shop) for _ in range(4)]
     texts = [await explained(shop, Actor(user_id=user), decode_id("Product", product), prompt) for user in people]
 
@@ -443,8 +426,8 @@ async def test_clicks_are_counted_with_and_without_an_explanation(shop: Shop) ->
 
     events = [click(early, 0), click(explained, 0), click(explained, 1), click(explained, 1, "PURCHASE")]
     events.append(click(explained, 2, "VIEW"))
-    await shop.data(TRACK, {"input": {"interactions": events}}, user)
-    await shop.data(TRACK, {"input": {"interactions": [click(explained, 3)]}}, other)
+    await shop.data(TRACK_SEVERAL, {"input": {"interactions": events}}, user)
+    await shop.data(TRACK_SEVERAL, {"input": {"interactions": [click(explained, 3)]}}, other)
     await shop.resources.stores.recommendation_log.flush()
     end = datetime.now(UTC) + timedelta(seconds=1)
 
@@ -472,7 +455,7 @@ async def test_clicks_are_counted_with_and_without_an_explanation(shop: Shop) ->
 
 async def test_the_audit_log_is_paged_and_for_staff_alone(shop: Shop) -> None:
     user = await shopper(shop)
-    (product,) = await popular(shop, 1)
+    (product,) = await products_in_stock(shop, 1)
     (event,) = await buy(shop, user, product)
     for _ in range(2):
         await edit(shop, user, excludeInteractionIds=[event])

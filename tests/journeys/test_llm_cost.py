@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
-from graphql_api.app import create_app
 from shop.settings import LlmSettings
 from tests.fixtures.llm_server import llm_server
-from tests.fixtures.shop import Shop, serving, working
+from tests.fixtures.shop import open_shop, variant
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -25,15 +22,10 @@ if TYPE_CHECKING:
 
     from shop.settings import Settings
     from tests.fixtures.llm_server import LlmServer
+    from tests.fixtures.shop import Shop
 
 STAFF = "demo-staff"
-LIST = """
-query ($limit: Int!) {
-  recommendations(input: { limit: $limit }) {
-    degraded items { product { name } explanation { status source } }
-  }
-}
-"""
+LIST = "degraded items { product { name } explanation { status source } }"
 USAGE = """
 query ($from: Date, $to: Date, $groupBy: [LlmUsageDimension!]) {
   llmUsage(from: $from, to: $to, groupBy: $groupBy) {
@@ -60,7 +52,7 @@ class PaidShop:
     model: str
 
     async def listed(self, user: str, limit: int = 3) -> dict[str, Any]:
-        return dict((await self.shop.data(LIST, {"limit": limit}, user))["recommendations"])
+        return await self.shop.listed(LIST, user, limit=limit)
 
     async def explained(self, user: str, limit: int = 3) -> dict[str, Any]:
         """The list once all its texts are there."""
@@ -97,16 +89,9 @@ async def paid_shop(stocked: Settings, **llm: Any) -> AsyncIterator[PaidShop]:
             "anthropic_base_url": server.url,
             "prices": {name: {"input": 1, "output": 5}},
         }
-        settings = stocked.model_copy(
-            update={
-                "llm": LlmSettings.model_validate(values | llm),
-                "redis": stocked.redis.model_copy(update={"prefix": name}),
-                "api": stocked.api.model_copy(update={"port": free_port()}),
-            }
-        )
-        app = create_app(settings)
-        async with working(settings), serving(app, settings) as url, aiohttp.ClientSession() as http:
-            yield PaidShop(Shop(url, http, app.state.resources, settings), server, name)
+        settings = variant(stocked, own_keys=name, llm=LlmSettings.model_validate(values | llm))
+        async with open_shop(settings, with_worker=True) as shop:
+            yield PaidShop(shop, server, name)
 
 
 async def test_asking_for_the_same_list_again_costs_nothing(stocked: Settings) -> None:

@@ -14,10 +14,10 @@ from devstack.errors import StackError
 from devstack.stack.local_llm import LocalModel, find_model, local_llm_program
 from devstack.stack.ports import free_port
 from devstack.stack.process import running
-from graphql_api.app import create_app
 from graphql_api.relay import decode_id
-from shop.settings import ApiSettings, LlmSettings
-from tests.fixtures.shop import Shop, serving, working
+from shop.settings import LlmSettings
+from tests.fixtures.queries import EXPLANATION_READY, product_ids
+from tests.fixtures.shop import open_shop, variant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 
     from devstack.stack.process import Program
     from shop.settings import Settings
-    from tests.fixtures.shop import Subscription
+    from tests.fixtures.shop import Shop, Subscription
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 USER = "household-391"
-LIST = "query ($input: RecommendationInput) { recommendations(input: $input) { items { product { id } } } }"
-READY = "subscription { explanationReady { productId explanation { status text source model } } }"
+LIST = "items { product { id } }"
 # A busy machine may need a minute for what takes two seconds on an idle one; the template writes in the end.
 PATIENCE_SECONDS = 150
 SCHEMA = {
@@ -112,31 +111,28 @@ async def test_what_the_model_writes_is_true_or_the_template_writes_also_when_th
         max_retries=0,
         max_output_tokens=160,
     )
-    redis = stocked.redis.model_copy(update={"prefix": f"{stocked.redis.prefix}-local"})
-    settings = stocked.model_copy(update={"llm": llm, "redis": redis, "api": ApiSettings(port=free_port())})
-    app = create_app(settings)
-    async with working(settings), serving(app, settings) as url, aiohttp.ClientSession() as http:
-        shop = Shop(url, http, app.state.resources, settings)
-        async with shop.subscribe(READY, user=USER, heard=True) as ready:
-            listed = await shop.data(LIST, {"input": {"limit": 3}}, USER)
-            products = {item["product"]["id"] for item in listed["recommendations"]["items"]}
-            told = await explained(ready, products)
+    settings = variant(stocked, own_keys=f"{stocked.redis.prefix}-local", llm=llm)
+    async with (
+        open_shop(settings, with_worker=True) as shop,
+        shop.subscribe(EXPLANATION_READY, user=USER, listening=True) as ready,
+    ):
+        products = set(product_ids((await shop.listed(LIST, USER, limit=3))["items"]))
+        told = await explained(ready, products)
 
-            assert await tokens(http, program.url) > 0, "the model was not asked"
-            assert {text["status"] for text in told.values()} == {"READY"}
-            assert {(text["source"], text["model"]) for text in told.values()} <= {
-                ("LOCAL", "SmolLM2"),
-                ("TEMPLATE", None),
-            }
-            await assert_grounded(shop, told)
+        assert await tokens(shop.http, program.url) > 0, "the model was not asked"
+        assert {text["status"] for text in told.values()} == {"READY"}
+        assert {(text["source"], text["model"]) for text in told.values()} <= {
+            ("LOCAL", "SmolLM2"),
+            ("TEMPLATE", None),
+        }
+        await assert_grounded(shop, told)
 
-            process.kill()
-            await process.wait()
-            listed = await shop.data(LIST, {"input": {"scenario": "POPULAR", "limit": 20}}, USER)
-            others = {item["product"]["id"] for item in listed["recommendations"]["items"]} - products
-            told = await explained(ready, others)
-            assert others
-            assert {told[id_]["source"] for id_ in others} == {"TEMPLATE"}
+        process.kill()
+        await process.wait()
+        others = set(product_ids((await shop.listed(LIST, USER, scenario="POPULAR", limit=20))["items"])) - products
+        told = await explained(ready, others)
+        assert others
+        assert {told[id_]["source"] for id_ in others} == {"TEMPLATE"}
 
 
 async def assert_grounded(shop: Shop, told: dict[str, dict[str, Any]]) -> None:

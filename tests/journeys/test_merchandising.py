@@ -18,6 +18,7 @@ from scoring.types import Scenario
 from shop.entities.recommendations import RecommendationRequest
 from shop.entities.users import Actor
 from shop.resources.serving import open_serving
+from tests.fixtures.queries import DELETE_RULE, product_ids
 from tests.fixtures.waiting import until
 from tests.journeys.test_outages import shop_on_cables
 
@@ -30,15 +31,11 @@ if TYPE_CHECKING:
 STAFF = "demo-staff"
 SHOPPER = "household-82"
 LIST = """
-query ($input: RecommendationInput) {
-  recommendations(input: $input) {
-    items {
-      rank score propensity exploration
-      product { id sku name brand inStock category { id } }
-      reasons { kind }
-      explanation { evidence { kind } }
-    }
-  }
+items {
+  rank score propensity exploration
+  product { id sku name brand inStock category { id } }
+  reasons { kind }
+  explanation { evidence { kind } }
 }
 """
 SAVE = """
@@ -54,11 +51,6 @@ mutation ($input: SaveMerchandisingRuleInput!) {
   }
 }
 """
-DELETE = """
-mutation ($id: ID!) {
-  deleteMerchandisingRule(input: { id: $id }) { deletedId userErrors { field code } }
-}
-"""
 RULES = """
 query ($first: Int, $after: String, $active: Boolean) {
   merchandisingRules(first: $first, after: $after, active: $active) {
@@ -69,13 +61,7 @@ query ($first: Int, $after: String, $active: Boolean) {
 
 
 async def items(shop: Shop, user: str | None = SHOPPER, **wanted: Any) -> list[dict[str, Any]]:
-    answer = await shop.data(LIST, {"input": {"limit": 8, **wanted}}, user)
-    found: list[dict[str, Any]] = answer["recommendations"]["items"]
-    return found
-
-
-def ids(listed: list[dict[str, Any]]) -> list[str]:
-    return [item["product"]["id"] for item in listed]
+    return list((await shop.listed(LIST, user, **{"limit": 8, **wanted}))["items"])
 
 
 @contextlib.asynccontextmanager
@@ -86,7 +72,7 @@ async def rule(shop: Shop, **input_: Any) -> AsyncIterator[dict[str, Any]]:
     try:
         yield saved["rule"]
     finally:
-        await shop.data(DELETE, {"id": saved["rule"]["id"]}, STAFF)
+        await shop.data(DELETE_RULE, {"id": saved["rule"]["id"]}, STAFF)
 
 
 async def stranger(shop: Shop, listed: list[str]) -> str:
@@ -98,7 +84,7 @@ async def stranger(shop: Shop, listed: list[str]) -> str:
 
 async def test_a_pin_and_an_exclusion_hold_in_the_next_list_and_end_with_their_rules(shop: Shop) -> None:
     before = await items(shop)
-    promoted, hidden = await stranger(shop, ids(before)), ids(before)[0]
+    promoted, hidden = await stranger(shop, product_ids(before)), product_ids(before)[0]
 
     async with (
         rule(shop, action="PIN", target={"productIds": [promoted]}, position=2, name="Autumn") as pin,
@@ -107,36 +93,36 @@ async def test_a_pin_and_an_exclusion_hold_in_the_next_list_and_end_with_their_r
         after = await items(shop)
 
         assert pin["active"]
-        assert ids(after)[1] == promoted
+        assert product_ids(after)[1] == promoted
         assert after[1]["reasons"] == [{"kind": "PROMOTED"}] == after[1]["explanation"]["evidence"]
         assert (after[1]["propensity"], after[1]["exploration"], after[1]["rank"]) == (1.0, False, 2)
-        assert all({"kind": "PROMOTED"} not in item["reasons"] for item in after if ids([item]) != [promoted])
-        assert hidden not in ids(after)
+        assert all({"kind": "PROMOTED"} not in item["reasons"] for item in after if product_ids([item]) != [promoted])
+        assert hidden not in product_ids(after)
         assert len(after) == len(before)
 
-    assert ids(await items(shop)) == ids(before)
+    assert product_ids(await items(shop)) == product_ids(before)
 
 
 async def test_a_changed_rule_replaces_what_it_was(shop: Shop) -> None:
-    listed = ids(await items(shop, scenario="POPULAR"))
+    listed = product_ids(await items(shop, scenario="POPULAR"))
     promoted = await stranger(shop, listed)
     pin = {"action": "PIN", "target": {"productIds": [promoted]}, "scope": {"scenarios": ["POPULAR"]}}
 
     async with rule(shop, **pin, position=1) as saved:
-        assert ids(await items(shop, scenario="POPULAR"))[0] == promoted
+        assert product_ids(await items(shop, scenario="POPULAR"))[0] == promoted
         changed = await shop.data(SAVE, {"input": {**pin, "id": saved["id"], "position": 5}}, STAFF)
         moved = await items(shop, scenario="POPULAR")
 
         assert changed["saveMerchandisingRule"]["rule"]["id"] == saved["id"]
         assert changed["saveMerchandisingRule"]["rule"]["createdAt"] == saved["createdAt"]
-        assert ids(moved)[4] == promoted
+        assert product_ids(moved)[4] == promoted
         off = {**pin, "id": saved["id"], "position": 5, "enabled": False}
         assert not (await shop.data(SAVE, {"input": off}, STAFF))["saveMerchandisingRule"]["rule"]["active"]
-        assert ids(await items(shop, scenario="POPULAR")) == listed
+        assert product_ids(await items(shop, scenario="POPULAR")) == listed
 
 
 async def test_a_rule_holds_only_within_its_schedule(shop: Shop) -> None:
-    hidden = ids(await items(shop, scenario="POPULAR"))[0]
+    hidden = product_ids(await items(shop, scenario="POPULAR"))[0]
     now = datetime.now(UTC)
     hour, day = timedelta(hours=1), timedelta(days=1)
     tomorrow = (now + day).strftime("%A").upper()
@@ -151,7 +137,7 @@ async def test_a_rule_holds_only_within_its_schedule(shop: Shop) -> None:
     ):
         async with rule(shop, **exclude, schedule=schedule) as saved:
             assert saved["active"] is holds, schedule
-            assert (hidden not in ids(await items(shop, scenario="POPULAR"))) is holds, schedule
+            assert (hidden not in product_ids(await items(shop, scenario="POPULAR"))) is holds, schedule
             for active in (True, False):
                 found = (await shop.data(RULES, {"active": active}, STAFF))["merchandisingRules"]
                 assert (saved["id"] in [node["id"] for node in found["nodes"]]) is (active is holds), schedule
@@ -176,13 +162,13 @@ async def test_a_rule_keeps_to_its_scope(shop: Shop) -> None:
         ({"segments": ["LIGHT", "HEAVY"]}, {}, True),
     ):
         async with rule(shop, **exclude, scope=scope):
-            shown = ids(await items(shop, scenario="POPULAR", context=context))
+            shown = product_ids(await items(shop, scenario="POPULAR", context=context))
             assert (hidden not in shown) is holds, (scope, context)
 
 
 async def test_a_boost_lifts_and_burying_sinks(shop: Shop) -> None:
     listed = await items(shop, scenario="POPULAR", limit=20)
-    last, first = ids(listed)[-1], ids(listed)[0]
+    last, first = product_ids(listed)[-1], product_ids(listed)[0]
 
     async with (
         rule(shop, action="BOOST", target={"productIds": [last]}, factor=100),
@@ -190,13 +176,13 @@ async def test_a_boost_lifts_and_burying_sinks(shop: Shop) -> None:
     ):
         after = await items(shop, scenario="POPULAR", limit=20)
 
-    assert ids(after)[0] == last
-    assert first not in ids(after)
+    assert product_ids(after)[0] == last
+    assert first not in product_ids(after)
     assert all(0 <= item["score"] <= 1 for item in after)
 
 
 async def test_pins_give_way_to_exclusions_filters_stock_and_purchases(shop: Shop) -> None:
-    listed = ids(await items(shop, scenario="POPULAR"))
+    listed = product_ids(await items(shop, scenario="POPULAR"))
     promoted = await stranger(shop, listed)
     user = "household-391"
     last = "query ($id: ID!) { user(id: $id) { interactions(first: 1) { nodes { product { id } } } } }"
@@ -205,24 +191,24 @@ async def test_pins_give_way_to_exclusions_filters_stock_and_purchases(shop: Sho
     pin = {"action": "PIN", "position": 1}
 
     async with rule(shop, **pin, target={"productIds": [promoted]}):
-        assert ids(await items(shop))[0] == promoted
-        assert promoted not in ids(await items(shop, excludeProductIds=[promoted]))
-        assert promoted not in ids(await items(shop, filter={"maxPrice": "0.01"}))
+        assert product_ids(await items(shop))[0] == promoted
+        assert promoted not in product_ids(await items(shop, excludeProductIds=[promoted]))
+        assert promoted not in product_ids(await items(shop, filter={"maxPrice": "0.01"}))
         async with rule(shop, action="EXCLUDE", target={"productIds": [promoted]}, priority=-5):
-            assert promoted not in ids(await items(shop))
+            assert promoted not in product_ids(await items(shop))
         await _set_stock(shop, promoted, in_stock=False)
         gone = await items(shop)
         await _set_stock(shop, promoted, in_stock=True)
-        assert promoted not in ids(gone)
+        assert promoted not in product_ids(gone)
         assert len(gone) == 8
-        assert ids(await items(shop))[0] == promoted
+        assert product_ids(await items(shop))[0] == promoted
     async with rule(shop, **pin, target={"productIds": [known]}):
-        assert known not in ids(await items(shop, user))
-        assert ids(await items(shop, user, includePurchased=True))[0] == known
+        assert known not in product_ids(await items(shop, user))
+        assert product_ids(await items(shop, user, includePurchased=True))[0] == known
 
 
 async def test_every_process_obeys_at_once_and_the_audit_log_knows_who_decided(shop: Shop) -> None:
-    hidden = ids(await items(shop, scenario="POPULAR"))[0]
+    hidden = product_ids(await items(shop, scenario="POPULAR"))[0]
     request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=8)
     async with (
         open_serving(shop.settings) as other,
@@ -230,11 +216,11 @@ async def test_every_process_obeys_at_once_and_the_audit_log_knows_who_decided(s
     ):
         rule_id = decode_id("MerchandisingRule", saved["id"])
 
-        async def heard() -> bool:
+        async def obeyed() -> bool:
             shown = await other.recommendations.recommend(request)
             return decode_id("Product", hidden) not in [item.product.id for item in shown.items]
 
-        await until(heard, "the rule in the other process", 10)
+        await until(obeyed, "the rule in the other process", 10)
 
     log = shop.resources.stores.database["audit_log"].find({"subject": rule_id}).sort("at", 1)
     entries = await log.to_list(10)
@@ -298,7 +284,7 @@ async def test_rules_are_for_staff(shop: Shop) -> None:
     async with rule(shop, action="BURY", target={"tags": ["organic"]}, factor=0.5) as saved:
         node = "query ($id: ID!) { node(id: $id) { ... on MerchandisingRule { id action target { tags } } } }"
 
-        for query, variables in ((RULES, {}), (SAVE, input_), (DELETE, {"id": saved["id"]})):
+        for query, variables in ((RULES, {}), (SAVE, input_), (DELETE_RULE, {"id": saved["id"]})):
             assert (await shop.ask(query, variables)).code == "UNAUTHENTICATED"
             assert (await shop.ask(query, variables, SHOPPER)).code == "FORBIDDEN"
         assert (await shop.data(node, {"id": saved["id"]}, SHOPPER))["node"] is None
@@ -306,7 +292,7 @@ async def test_rules_are_for_staff(shop: Shop) -> None:
         assert seen == {"id": saved["id"], "action": "BURY", "target": {"tags": ["organic"]}}
 
     assert (await shop.data(node, {"id": saved["id"]}, STAFF))["node"] is None
-    again = (await shop.data(DELETE, {"id": saved["id"]}, STAFF))["deleteMerchandisingRule"]
+    again = (await shop.data(DELETE_RULE, {"id": saved["id"]}, STAFF))["deleteMerchandisingRule"]
     assert again == {"deletedId": None, "userErrors": [{"field": "id", "code": "NOT_FOUND"}]}
 
 
@@ -336,7 +322,7 @@ async def test_a_list_keeps_to_the_caps(shop: Shop) -> None:
     assert len(capped) == 10
     assert len(categories) == len(set(categories)) > 5
     assert all(brands.count(brand) <= 2 for brand in brands if brand)
-    assert (await shop.ask(LIST, {"input": {"maxPerBrand": -1}})).code == "BAD_USER_INPUT"
+    assert (await shop.ask("{ recommendations(input: { maxPerBrand: -1 }) { id } }")).code == "BAD_USER_INPUT"
 
 
 async def test_the_shop_sets_caps_for_all_lists_and_a_request_may_lift_them(stocked: Settings) -> None:
@@ -353,7 +339,7 @@ async def test_the_shop_sets_caps_for_all_lists_and_a_request_may_lift_them(stoc
 
 
 async def test_the_text_about_a_pinned_product_says_that_the_shop_chose_it(shop: Shop) -> None:
-    promoted = await stranger(shop, ids(await items(shop)))
+    promoted = await stranger(shop, product_ids(await items(shop)))
     query = "query ($id: ID!) { explanation(productId: $id) { status text evidence { kind } } }"
     found: dict[str, Any] = {}
 
@@ -372,7 +358,7 @@ async def test_the_text_about_a_pinned_product_says_that_the_shop_chose_it(shop:
 async def test_what_is_out_of_stock_never_makes_a_list_short(shop: Shop) -> None:
     """Even if the best dozens of products have gone, in every scenario; and they come back when they do."""
     before = await items(shop, scenario="POPULAR", limit=60)
-    gone = set(ids(before))
+    gone = set(product_ids(before))
     for product_id in gone:
         await _set_stock(shop, product_id, in_stock=False)
     try:
@@ -384,10 +370,10 @@ async def test_what_is_out_of_stock_never_makes_a_list_short(shop: Shop) -> None
             await _set_stock(shop, product_id, in_stock=True)
 
     assert len(short) == len(personal) == 20
-    assert not gone & {*ids(short), *ids(personal)}
+    assert not gone & {*product_ids(short), *product_ids(personal)}
     assert len(waiting) == 20
-    assert set(ids(waiting)) <= gone
-    assert ids(await items(shop, scenario="POPULAR", limit=60)) == ids(before)
+    assert set(product_ids(waiting)) <= gone
+    assert product_ids(await items(shop, scenario="POPULAR", limit=60)) == product_ids(before)
 
 
 async def test_an_exclusion_holds_on_product_pages_too(shop: Shop) -> None:
@@ -412,10 +398,10 @@ async def test_without_redis_a_rule_holds_here_at_once_and_elsewhere_by_the_poll
     monkeypatch.setattr("shop.resources.serving._POLL_SECONDS", 0.05)
     request = RecommendationRequest(Actor(user_id=SHOPPER), Scenario.POPULAR, limit=8)
     async with shop_on_cables(stocked) as (shop, _, redis), open_serving(stocked) as other:
-        hidden = ids(await items(shop, scenario="POPULAR"))[0]
+        hidden = product_ids(await items(shop, scenario="POPULAR"))[0]
         redis.cut()
         async with rule(shop, action="EXCLUDE", target={"productIds": [hidden]}):
-            assert hidden not in ids(await items(shop, scenario="POPULAR"))
+            assert hidden not in product_ids(await items(shop, scenario="POPULAR"))
 
             async def polled() -> bool:
                 shown = await other.recommendations.recommend(request)
@@ -426,11 +412,11 @@ async def test_without_redis_a_rule_holds_here_at_once_and_elsewhere_by_the_poll
 
 async def test_without_mongodb_rules_still_hold_and_a_change_says_that_it_was_not_stored(stocked: Settings) -> None:
     async with shop_on_cables(stocked) as (shop, mongo, _):
-        hidden = ids(await items(shop, scenario="POPULAR"))[0]
+        hidden = product_ids(await items(shop, scenario="POPULAR"))[0]
         exclude = {"action": "EXCLUDE", "target": {"productIds": [hidden]}}
         async with rule(shop, **exclude) as saved:
             mongo.cut()
-            away = ids(await items(shop, scenario="POPULAR"))
+            away = product_ids(await items(shop, scenario="POPULAR"))
             refused = await shop.ask(SAVE, {"input": {**exclude, "id": saved["id"], "enabled": False}}, STAFF)
             mongo.mend()
 

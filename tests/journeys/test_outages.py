@@ -7,28 +7,20 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
-from graphql_api.app import create_app
 from tests.fixtures.cable import Cable, cable
-from tests.fixtures.shop import Shop, serving
+from tests.fixtures.queries import TRACK, product_ids
+from tests.fixtures.shop import open_shop, variant
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shop.settings import Settings
+    from tests.fixtures.shop import Shop
 
-LIST = """
-query ($input: RecommendationInput) {
-  recommendations(input: $input) { id degraded items { product { id name } explanation { status } } }
-}
-"""
-TRACK = """
-mutation ($input: TrackInteractionInput!) { trackInteraction(input: $input) { interaction { id } userErrors { code } } }
-"""
+LIST = "id degraded items { product { id name } explanation { status } }"
 USER = "household-391"
 
 
@@ -36,26 +28,22 @@ USER = "household-391"
 async def shop_on_cables(stocked: Settings) -> AsyncIterator[tuple[Shop, Cable, Cable]]:
     mongo_port, redis_port = (urlsplit(uri or "").port or 0 for uri in (stocked.mongo.uri, stocked.redis.url))
     async with cable(mongo_port) as mongo, cable(redis_port) as redis:
-        settings = stocked.model_copy(
-            update={
-                "mongo": stocked.mongo.model_copy(
-                    update={"uri": f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true", "timeout_ms": 300}
-                ),
-                "redis": stocked.redis.model_copy(update={"url": f"redis://127.0.0.1:{redis.port}/0"}),
-                "api": stocked.api.model_copy(update={"port": free_port()}),
-            }
+        uri = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true"
+        settings = variant(
+            stocked,
+            mongo=stocked.mongo.model_copy(update={"uri": uri, "timeout_ms": 300}),
+            redis=stocked.redis.model_copy(update={"url": f"redis://127.0.0.1:{redis.port}/0"}),
         )
-        app = create_app(settings)
-        async with serving(app, settings) as url, aiohttp.ClientSession() as http:
+        async with open_shop(settings) as shop:
             try:
-                yield Shop(url, http, app.state.resources, settings), mongo, redis
+                yield shop, mongo, redis
             finally:
                 mongo.mend()
                 redis.mend()
 
 
 async def shown(shop: Shop, **wanted: Any) -> dict[str, Any]:
-    return dict((await shop.data(LIST, {"input": wanted}, USER))["recommendations"])
+    return await shop.listed(LIST, USER, **wanted)
 
 
 async def test_without_redis_lists_come_and_events_still_count(stocked: Settings) -> None:
@@ -72,12 +60,12 @@ async def test_without_redis_lists_come_and_events_still_count(stocked: Settings
         assert "SESSION" in away["degraded"]
         assert len(away["items"]) == 8
         assert tracked["trackInteraction"]["interaction"] is not None
-        assert bought not in [item["product"]["id"] for item in after["items"]], "read from MongoDB instead"
+        assert bought not in product_ids(after["items"]), "read from MongoDB instead"
 
         redis.mend()
         healed = await shown(shop, limit=8)
         assert healed["degraded"] == []
-        assert bought not in [item["product"]["id"] for item in healed["items"]]
+        assert bought not in product_ids(healed["items"])
 
 
 async def test_without_mongodb_lists_come_from_memory_and_writes_say_so(stocked: Settings) -> None:
@@ -137,5 +125,5 @@ async def test_a_subscription_survives_an_outage(stocked: Settings, part: str) -
                 pass
             while True:
                 items = (await updates.next())["recommendationsUpdated"]["list"]["items"]
-                if product not in [item["product"]["id"] for item in items]:
+                if product not in product_ids(items):
                     break

@@ -27,7 +27,7 @@ async def test_a_query_answers_with_something(shop: Shop, query: str) -> None:
 
 async def test_the_subscription_is_answered(shop: Shop) -> None:
     (live,) = [query for query in QUERIES if query.startswith("subscription")]
-    async with shop.subscribe(live, user="household-391", heard=True) as explanations:
+    async with shop.subscribe(live, user="household-391", listening=True) as explanations:
         await shop.data("{ recommendations(input: { limit: 3, scenario: TRENDING }) { id } }", user="household-391")
 
         event = (await explanations.next())["explanationReady"]

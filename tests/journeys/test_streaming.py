@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
-from graphql_api.app import create_app
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor
 from shop.jobs import ExplainItem, ExplainList, to_json
 from shop.settings import LlmSettings, RedisSettings
 from tests.fixtures import llm_server
 from tests.fixtures.llm_server import pieces_of, truthful_text
-from tests.fixtures.shop import Shop, serving, working
+from tests.fixtures.queries import EXPLANATION_READY
+from tests.fixtures.shop import open_shop, variant, working
 from tests.fixtures.waiting import until
 from workers.context import WorkerContext
 from workers.delivery import run_job
@@ -31,13 +29,9 @@ if TYPE_CHECKING:
 
     from shop.settings import Settings
     from tests.fixtures.llm_server import Fault, LlmServer
-    from tests.fixtures.shop import Subscription
+    from tests.fixtures.shop import Shop, Subscription
 
-LIST = """
-query ($input: RecommendationInput) {
-  recommendations(input: $input) { degraded items { product { id name } explanation { status } } }
-}
-"""
+LIST = "degraded items { product { id name } explanation { status } }"
 STREAM = """
 subscription ($product: ID!, $session: String) {
   explanationStream(productId: $product, sessionId: $session) {
@@ -45,14 +39,9 @@ subscription ($product: ID!, $session: String) {
   }
 }
 """
-READY = """
-subscription ($session: String) {
-  explanationReady(sessionId: $session) { productId explanation { status text source } }
-}
-"""
 EXPLANATION = """
 query ($product: ID!, $session: String) {
-  explanation(productId: $product, sessionId: $session) { status text source }
+  explanation(productId: $product, sessionId: $session) { status text source model }
 }
 """
 
@@ -61,16 +50,13 @@ query ($product: ID!, $session: String) {
 async def api(stocked: Settings) -> AsyncIterator[Shop]:
     """The stocked shop with a queue and an event log of its own, which no worker serves yet."""
     name = f"streaming_{uuid4().hex[:8]}"
-    settings = stocked.model_copy(
-        update={
-            "redis": RedisSettings(url=stocked.redis.url, prefix=name, timeout_seconds=10),
-            "llm": LlmSettings(provider="local", local_model=name),
-            "api": stocked.api.model_copy(update={"port": free_port()}),
-        }
+    settings = variant(
+        stocked,
+        redis=RedisSettings(url=stocked.redis.url, prefix=name, timeout_seconds=10),
+        llm=LlmSettings(provider="local", local_model=name),
     )
-    app = create_app(settings)
-    async with serving(app, settings) as url, aiohttp.ClientSession() as http:
-        yield Shop(url, http, app.state.resources, settings)
+    async with open_shop(settings) as shop:
+        yield shop
 
 
 @pytest.fixture
@@ -91,8 +77,7 @@ async def worker(api: Shop, server: LlmServer, **others: Any) -> AsyncIterator[N
 
 async def shown(api: Shop, session: str) -> dict[str, Any]:
     """The first place of a new visitor's list."""
-    wanted = {"sessionId": session, "scenario": "POPULAR", "limit": 1}
-    answer = (await api.data(LIST, {"input": wanted}))["recommendations"]
+    answer = await api.listed(LIST, sessionId=session, scenario="POPULAR", limit=1)
     assert answer["degraded"] == []
     (item,) = answer["items"]
     return dict(item)
@@ -119,7 +104,7 @@ async def test_the_text_grows_on_the_page_and_stays(api: Shop, server: LlmServer
     session = uuid4().hex
     server.script(llm_server.SLOW)
     server.gate = asyncio.Semaphore(0)
-    async with worker(api, server), api.subscribe(READY, {"session": session}, heard=True) as ready:
+    async with worker(api, server), api.subscribe(EXPLANATION_READY, {"session": session}, listening=True) as ready:
         item = await shown(api, session)
         assert item["explanation"]["status"] == "PENDING", "no query waits for a model"
         await asked(server, 1)
@@ -157,7 +142,7 @@ async def test_the_text_grows_on_the_page_and_stays(api: Shop, server: LlmServer
 
         # And it is the explanation from now on, for all who ask or wait
         known = (await api.data(EXPLANATION, variables))["explanation"]
-        assert known == {"status": "READY", "text": text, "source": "LOCAL"}
+        assert known == {"status": "READY", "text": text, "source": "LOCAL", "model": api.settings.llm.local_model}
         assert (await ready.next())["explanationReady"] == {"productId": variables["product"], "explanation": known}
         async with api.subscribe(STREAM, variables) as again:
             (only,) = await rest(again)
@@ -250,7 +235,10 @@ async def test_when_the_model_fails_the_template_writes(
     session = uuid4().hex
     if fault is not None:
         server.script(fault)
-    async with worker(api, server, **others), api.subscribe(READY, {"session": session}, heard=True) as ready:
+    async with (
+        worker(api, server, **others),
+        api.subscribe(EXPLANATION_READY, {"session": session}, listening=True) as ready,
+    ):
         assert (await shown(api, session))["explanation"]["status"] == "PENDING"
         explanation = (await ready.next())["explanationReady"]["explanation"]
 

@@ -60,7 +60,7 @@ async def followed(shop: Shop, job_id: str) -> list[dict[str, Any]]:
 async def test_a_training_is_followed_and_taken_back(shop: Shop) -> None:
     before = await in_use(shop)
 
-    async with shop.subscribe(ACTIVATED, heard=True) as activated:
+    async with shop.subscribe(ACTIVATED, listening=True) as activated:
         started = (await shop.data(START, {"input": {"kind": "FULL", "seed": 1234}}, demo.STAFF))["startTraining"]
         again = (await shop.data(START, {"input": {"kind": "CONTENT"}}, demo.STAFF))["startTraining"]
         job_id = started["job"]["id"]

@@ -1,4 +1,4 @@
-"""Asking for texts anew, and correcting what they rest on."""
+"""Asking for an insight anew, and correcting what it rests on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
-from graphql_api.actors import actor_of, require_somebody
+from graphql_api.actors import actor_of
+from graphql_api.arguments import WHOSE
 from graphql_api.context import Info
+from graphql_api.insights.types import Insight
 from graphql_api.payloads import INPUT, UserError
-from graphql_api.recommendations.types import Explanation, Insight
-from graphql_api.relay import decode_id, decode_ids
+from graphql_api.relay import decode_ids
 from shop.entities.corrections import Correction, ExclusionReason
 from shop.entities.users import User
 from shop.errors import BadInputError
@@ -20,9 +21,7 @@ from shop.services.corrections import MAX_NOTE
 
 @strawberry.input(description="Whose insight to write anew.")
 class RefreshInsightInput:
-    user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Whose; the viewer's if left out. Others' for staff only."
-    )
+    user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
 
 
 @strawberry.type(description="What became of it.")
@@ -33,7 +32,7 @@ class RefreshInsightPayload:
     user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
 
 
-@strawberry.input(description="Which of the viewer's own events speak for the viewer, and which do not.")
+@strawberry.input(description="Which of the viewer's own events count for lists and insight, and which do not.")
 class EditInsightInput:
     exclude_interaction_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="`Interaction.id` of events that shall not count."
@@ -71,25 +70,8 @@ class EditInsightPayload:
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; then nothing was changed.")
 
 
-@strawberry.input(description="Which explanation is wanted.")
-class RequestExplanationInput:
-    product_id: strawberry.ID = strawberry.field(description="A product that the shopper's lists have shown.")
-    user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Whose; the viewer's if left out. Others' for staff only."
-    )
-    session_id: str | None = strawberry.field(default=None, description="For visitors who are not signed in.")
-
-
-@strawberry.type(description="What became of it.")
-class RequestExplanationPayload:
-    explanation: Explanation | None = strawberry.field(
-        description="READY, or PENDING until `explanationReady` brings it; null if it was refused."
-    )
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
-
-
 @strawberry.type
-class RecommendationMutation:
+class InsightMutation:
     @strawberry.mutation(
         description="Has the insight written anew. Asking again within a minute changes nothing, nor does "
         "asking when the shopper has done nothing since."
@@ -114,22 +96,6 @@ class RecommendationMutation:
         return EditInsightPayload(
             insight=Insight.of(corrected.insight), excluded_count=corrected.excluded_count, user_errors=[]
         )
-
-    @strawberry.mutation(
-        description="Orders the explanation of a product that the shopper's lists have shown, again if it has FAILED."
-    )
-    async def request_explanation(
-        self, info: Info, input: Annotated[RequestExplanationInput, INPUT]
-    ) -> RequestExplanationPayload:
-        actor = await actor_of(info, input.user_id, input.session_id)
-        require_somebody(actor)
-        product_id = decode_id("Product", input.product_id, "productId")
-        found = await info.context.resources.explanations.request(actor, product_id)
-        if found is None:
-            message = "No list has shown this product to the shopper lately, so there is no evidence to write from."
-            missing = UserError(field="productId", code="NOT_FOUND", message=message)
-            return RequestExplanationPayload(explanation=None, user_errors=[missing])
-        return RequestExplanationPayload(explanation=Explanation.of(found), user_errors=[])
 
 
 async def _user(info: Info, user_id: str) -> User:
