@@ -85,7 +85,7 @@ def down() -> None:
 
     data = DataDir(_settings().stack.data_dir)
     if (pid := data.holder()) is None:
-        click.echo(f"NothingToLearnError runs with the data in {data.root}.")
+        click.echo(f"Nothing runs with the data in {data.root}.")
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS

@@ -81,7 +81,7 @@ def chance_marks(cases: EvaluationCases, information: NDArray[np.float64]) -> Ma
     length = min(SHOWN, among)
     places = np.arange(1, length + 1)
     discount = 1.0 / np.log2(places + 1.0)
-    # Chance that none of the first r places holds one of the held_out: hypergeometric.
+    # Chance that none of the first r places holds one of those held out: hypergeometric.
     steps = np.maximum(among - held_out[:, None] - (places - 1), 0) / (among - (places - 1))
     none = np.cumprod(steps, axis=1)
     first_at = np.c_[np.ones(len(held_out)), none[:, :-1]] - none

@@ -47,7 +47,7 @@ class StackState:
 
 
 class DataDir:
-    """Paths below one folder. NothingToLearnError is made before `prepare`."""
+    """Paths below one folder, which `prepare` makes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()

@@ -226,7 +226,7 @@ def _judge(
     rng: Generator,
     tell: Callable[[float], None],
 ) -> ValidationResult:
-    """FusionPlans, and how each signal did, on the validation cases of each protocol."""
+    """Fusion plans, and how each signal did, on the validation cases of each protocol."""
     scorers = trial.by_component()
     why = "nothing to validate on: the default weights"
     default = FusionPlan(signal_weights(usual), Choice.DEFAULT, why, {})

@@ -72,7 +72,7 @@ def read_cases(path: Path = CASES) -> list[PromptCase]:
         try:
             cases.append(_case(entry))
         except (KeyError, TypeError, ValueError, re.error) as error:
-            raise ValueError(f"PromptCase {position} of {path} is wrong: {error!r}") from error
+            raise ValueError(f"Case {position} of {path} is wrong: {error!r}") from error
     return cases
 
 

@@ -130,9 +130,9 @@ def test_an_insight_is_a_case_as_well(tmp_path: Path) -> None:
         ("[{", "cannot be read"),
         (
             '[{"name": "a", "language": "en", "product": {"name": "b"}, "evidence": [{"kind": "LUCK"}]}]',
-            "PromptCase 1 .*LUCK",
+            "^Case 1 .*LUCK",
         ),
-        ('[{"name": "a"}]', "PromptCase 1 .*language"),
+        ('[{"name": "a"}]', "^Case 1 .*language"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, content: str, message: str) -> None:
