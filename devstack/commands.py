@@ -12,8 +12,7 @@ import click
 from devstack.errors import StackError
 from devstack.progress import progress
 from devstack.stack.data_dir import DataDir
-from devstack.stack.logs import say
-from devstack.stack.parts import (
+from devstack.stack.databases import (
     api_program,
     child_environment,
     command_program,
@@ -22,6 +21,7 @@ from devstack.stack.parts import (
     with_secret,
     worker_program,
 )
+from devstack.stack.logs import say
 from devstack.stack.process import spawn, stop
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from shop.errors import ShopError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from mongo_seed.exporter import ExportReport
-    from mongo_seed.importer import ImportReport, TableReport
+    from mongo_seed.files.exporter import ExportReport
+    from mongo_seed.files.importer import ImportReport, TableReport
     from shop.store.database import Database
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool) -
     """
     from mongo_seed.announce import announce_import
     from mongo_seed.console import progress_display
-    from mongo_seed.importer import import_files
+    from mongo_seed.files.importer import import_files
     from shop.settings import Settings
 
     if not products and not interactions:
@@ -116,7 +116,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool) -
 def export(products: Path | None, interactions: Path | None) -> None:
     """Write products and interactions in the form that `import` reads."""
     from mongo_seed.console import progress_display
-    from mongo_seed.exporter import export_files
+    from mongo_seed.files.exporter import export_files
 
     if not products and not interactions:
         raise click.UsageError("Name a file: --products, --interactions, or both.")

@@ -24,7 +24,7 @@ import numpy as np
 from devstack.progress import progress
 from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import child_environment, connected, worker_program
+from devstack.stack.databases import child_environment, connected, worker_program
 from devstack.stack.ports import free_port
 from devstack.stack.process import running
 from devstack.stack.servers import mongo_server, valkey_server

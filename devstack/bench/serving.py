@@ -20,7 +20,7 @@ import click
 import orjson
 
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import api_program, child_environment, databases, worker_program
+from devstack.stack.databases import api_program, child_environment, databases, worker_program
 from devstack.stack.ports import free_port
 from devstack.stack.process import Program, accepts, running
 from shop.settings import Settings

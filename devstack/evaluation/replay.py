@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devstack.stack.parts import databases
+from devstack.stack.databases import databases
 
 if TYPE_CHECKING:
     from scoring.exploration.off_policy import Estimate

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.evaluation.run import Outcome, Results, Shown
-    from mongo_seed.dataset_files import FileData
+    from mongo_seed.files.dataset import FileData
 
 Report = dict[str, Any]
 

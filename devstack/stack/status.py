@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from devstack.stack.content import Content, content
 from devstack.stack.data_dir import DataDir, StackState
-from devstack.stack.parts import connected
+from devstack.stack.databases import connected
 from shop.errors import UnavailableError
 
 if TYPE_CHECKING:

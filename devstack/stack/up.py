@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
 from devstack.stack.data_dir import FREE_SPACE_NEEDED, MEGABYTE, DataDir, StackState
-from devstack.stack.logs import say
-from devstack.stack.parts import (
+from devstack.stack.databases import (
     api_program,
     child_environment,
     command_program,
@@ -22,6 +21,7 @@ from devstack.stack.parts import (
     plan_databases,
     worker_program,
 )
+from devstack.stack.logs import say
 from devstack.stack.ports import free_port, require_free
 from devstack.stack.process import spawn, stop
 from devstack.stack.supervisor import Supervisor
@@ -182,6 +182,6 @@ class Stack:
         )
 
     def _greet(self, seconds: float) -> None:
-        from devstack.stack.panel import greeting
+        from devstack.stack.greeting import greeting
 
         greeting(self._settings, self._data, self.api_url, seconds)

@@ -1,4 +1,4 @@
-"""The Complete Journey's abbreviations and what they stand for: tables only, used by `journey_names`."""
+"""The Complete Journey's abbreviations and what they stand for: tables only, used by `names`."""
 
 from __future__ import annotations
 

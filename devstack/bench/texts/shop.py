@@ -17,7 +17,7 @@ import orjson
 from devstack.bench.serving import Connection
 from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import api_program, child_environment, connected, worker_program
+from devstack.stack.databases import api_program, child_environment, connected, worker_program
 from devstack.stack.ports import HOST, free_port
 from devstack.stack.process import running
 from devstack.stack.servers import mongo_server, valkey_server

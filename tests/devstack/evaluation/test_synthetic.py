@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mongo_seed.dataset_files import read_files
+from mongo_seed.files.dataset import read_files
 from tests.devstack.evaluation.conftest import whybuy
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import command_program
+from devstack.stack.databases import command_program
 from devstack.stack.up import Stack, UpOptions
 from shop.settings import Settings, StackSettings
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mongo_seed import fields
 from mongo_seed.category_ids import category_chain
-from mongo_seed.fields import RowError
+from mongo_seed.files import fields
+from mongo_seed.files.fields import RowError
 from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction

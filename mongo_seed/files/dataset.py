@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mongo_seed import fields
 from mongo_seed.complete_journey import reader as complete_journey
-from mongo_seed.fields import RowError
-from mongo_seed.rows import (
+from mongo_seed.files import fields
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.rows import (
     INTERACTION_COLUMNS,
     INTERACTION_REQUIRED,
     PRODUCT_COLUMNS,
@@ -21,7 +21,7 @@ from mongo_seed.rows import (
     event_type,
     parse_product,
 )
-from mongo_seed.table_files import TableReader
+from mongo_seed.files.tables import TableReader
 from scoring.data.dataset import Catalogue, Dataset
 from scoring.types import EVENT_CODES, EventType
 from shop.entities.catalog import Money

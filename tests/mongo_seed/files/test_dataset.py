@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mongo_seed.dataset_files import read_files
-from mongo_seed.fields import RowError
-from mongo_seed.rows import INTERACTION_COLUMNS, InteractionParser
+from mongo_seed.files.dataset import read_files
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.rows import INTERACTION_COLUMNS, InteractionParser
 from scoring.types import EVENT_CODES
 from shop.errors import BadInputError
 

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mongo_seed.fields import RowError
-from mongo_seed.loading import chunks, pump
-from mongo_seed.migrate import migrate
-from mongo_seed.popularity import recompute_popularity
-from mongo_seed.rows import (
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.rows import (
     INTERACTION_COLUMNS,
     INTERACTION_REQUIRED,
     PRODUCT_COLUMNS,
@@ -21,7 +18,10 @@ from mongo_seed.rows import (
     ProductRow,
     parse_product,
 )
-from mongo_seed.table_files import RejectsFile, Row, TableReader
+from mongo_seed.files.tables import RejectsFile, Row, TableReader
+from mongo_seed.loading import chunks, pump
+from mongo_seed.migrate import migrate
+from mongo_seed.popularity import recompute_popularity
 from shop.entities.users import User
 from shop.store.database import BulkError, bulk_insert, bulk_replace, iterate
 from shop.store.documents import category_to_document, interaction_to_document, user_to_document

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mongo_seed.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS, interaction_row, product_row
-from mongo_seed.table_files import TableWriter, file_format
+from mongo_seed.files.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS, interaction_row, product_row
+from mongo_seed.files.tables import TableWriter, file_format
 from shop.store.database import count_documents, iterate
 
 if TYPE_CHECKING:
