@@ -84,12 +84,12 @@ def down() -> None:
     from devstack.stack.data_dir import DataDir
 
     data = DataDir(_settings().stack.data_dir)
-    if (pid := data.holder()) is None:
+    if (pid := data.lock_owner()) is None:
         click.echo(f"Nothing runs with the data in {data.root}.")
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
-    while data.holder() == pid:
+    while data.lock_owner() == pid:
         if time.monotonic() > deadline:
             raise StackError(f"Process {pid} has not stopped after {DOWN_SECONDS:.0f} s; `kill -9 {pid}` ends it.")
         time.sleep(0.05)
@@ -168,17 +168,17 @@ def replay(days: float, *, as_json: bool) -> None:
 @_port
 def api(port: int | None) -> None:
     """Run one API process."""
-    from devstack.commands import run_part
+    from devstack.commands import run_program
 
-    run_part(_settings(), "api", port)
+    run_program(_settings(), "api", port)
 
 
 @main.command()
 def worker() -> None:
     """Run one worker process."""
-    from devstack.commands import run_part
+    from devstack.commands import run_program
 
-    run_part(_settings(), "worker", None)
+    run_program(_settings(), "worker", None)
 
 
 @main.command()
@@ -205,7 +205,7 @@ def reset(*, yes: bool) -> None:
     if not data.root.exists():
         click.echo(f"There is nothing in {data.root}.")
         return
-    if data.holder() is not None:
+    if data.lock_owner() is not None:
         raise StackError(f"The stack runs with the data in {data.root}. Stop it first: `whybuy down`.")
     if not yes:
         click.confirm(f"Delete all data of the local stack in {data.root}?", abort=True)

@@ -24,9 +24,10 @@ import numpy as np
 from devstack.progress import progress
 from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
-from devstack.stack.databases import child_environment, connected, worker_program
+from devstack.stack.environment import child_environment, connected
 from devstack.stack.ports import free_port
 from devstack.stack.process import running
+from devstack.stack.programs import worker_program
 from devstack.stack.servers import mongo_server, valkey_server
 from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind

@@ -20,9 +20,11 @@ import click
 import orjson
 
 from devstack.stack.data_dir import DataDir
-from devstack.stack.databases import api_program, child_environment, databases, worker_program
+from devstack.stack.databases import open_databases
+from devstack.stack.environment import child_environment
 from devstack.stack.ports import free_port
 from devstack.stack.process import Program, accepts, running
+from devstack.stack.programs import api_program, worker_program
 from shop.settings import Settings
 from shop.store.database import connect, iterate
 
@@ -129,7 +131,7 @@ async def warm(port: int, requests: Sequence[bytes]) -> None:
 
 async def measure(settings: Settings, users: int, connections: int, seconds: float, limit: int) -> None:
     data = DataDir(settings.stack.data_dir)
-    async with databases(settings) as found, contextlib.AsyncExitStack() as stack:
+    async with open_databases(settings) as found, contextlib.AsyncExitStack() as stack:
         requests = [request(user, limit) for user in await _shoppers(found, users)]
         environment = child_environment(found, data) | {"WHYBUY_LOG_LEVEL": "WARNING"}
         api = api_program(environment, HOST, free_port())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devstack.stack.databases import databases
+from devstack.stack.databases import open_databases
 
 if TYPE_CHECKING:
     from scoring.exploration.off_policy import Estimate
@@ -30,7 +30,7 @@ async def replayed(settings: Settings, days: float) -> list[ScenarioReplay]:
     from shop.resources.serving import open_serving
     from shop.services.replay import replay
 
-    async with databases(settings) as found, open_serving(found, start=False) as resources:
+    async with open_databases(settings) as found, open_serving(found, start=False) as resources:
         since = datetime.now(UTC) - timedelta(days=days)
         return await replay(resources.stores.recommendation_log, await resources.bandit.current(), since)
 

@@ -24,7 +24,7 @@ Five products for a demo shopper, in another terminal:
 _COMMANDS = "See also: whybuy status, whybuy --help. Ctrl-C stops everything.\n"
 
 
-def greeting(settings: Settings, data: DataDir, api_url: str, seconds: float) -> None:
+def show_greeting(settings: Settings, data: DataDir, api_url: str, seconds: float) -> None:
     """The addresses, and the first things to do."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)

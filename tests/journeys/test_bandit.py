@@ -15,7 +15,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.app import create_app
 from mongo_seed.migrate import migrate
 from scoring.exploration.layout import LAYOUT

@@ -10,7 +10,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.app import create_app
 from scoring.types import ReasonKind
 from shop.entities.recommendations import Evidence

@@ -13,7 +13,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.app import create_app
 from shop.settings import LlmSettings
 from tests.fixtures.llm_server import llm_server

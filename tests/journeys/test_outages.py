@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.app import create_app
 from tests.fixtures.cable import Cable, cable
 from tests.fixtures.shop import Shop, serving

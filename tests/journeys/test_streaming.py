@@ -12,7 +12,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.app import create_app
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor

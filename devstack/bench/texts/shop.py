@@ -17,9 +17,10 @@ import orjson
 from devstack.bench.serving import Connection
 from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
-from devstack.stack.databases import api_program, child_environment, connected, worker_program
+from devstack.stack.environment import child_environment, connected
 from devstack.stack.ports import HOST, free_port
 from devstack.stack.process import running
+from devstack.stack.programs import api_program, worker_program
 from devstack.stack.servers import mongo_server, valkey_server
 from graphql_api.relay import decode_id, encode_id
 from shop.entities.events import Topic
