@@ -1,6 +1,6 @@
 """Jobs with a record: started once, told about while they run, honest about how they ended, and tried again on demand.
 
-What workers/run.py does with a job is said here step by step; how often and when is its business.
+What workers/delivery.py does with a job is said here step by step; how often and when is its business.
 """
 
 from __future__ import annotations
