@@ -1,4 +1,4 @@
-"""The command `whybuy`. Each command imports what it needs, so that `--help` comes at once."""
+"""The command `whybuy`. Each command imports what it needs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def token(user: str, hours: float | None) -> None:
     click.echo(_run(development_token(_settings(), user, hours)))
 
 
-def _passed_on(name: str, summary: str) -> click.Command:
+def _forwarded(name: str, summary: str) -> click.Command:
     @click.command(
         name,
         short_help=summary,
@@ -232,15 +232,15 @@ def _passed_on(name: str, summary: str) -> click.Command:
     )
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
-        from devstack.commands import pass_on
+        from devstack.commands import forward
 
-        sys.exit(_run(pass_on(_settings(), (name, *arguments))))
+        sys.exit(_run(forward(_settings(), (name, *arguments))))
 
     return command
 
 
-main.add_command(_passed_on("import", "Bring in your own shop's products and interactions (CSV or JSON lines)."))
-main.add_command(_passed_on("export", "Write products and interactions to files of the same form."))
+main.add_command(_forwarded("import", "Bring in your own shop's products and interactions (CSV or JSON lines)."))
+main.add_command(_forwarded("export", "Write products and interactions to files of the same form."))
 main.add_command(evaluate)
 main.add_command(synthesize)
 main.add_command(prompts)

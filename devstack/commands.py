@@ -140,7 +140,7 @@ async def development_token(settings: Settings, user: str, hours: float | None) 
         return resources.users.issue_token(user)
 
 
-async def pass_on(settings: Settings, arguments: tuple[str, ...]) -> int:
+async def forward(settings: Settings, arguments: tuple[str, ...]) -> int:
     """Runs `python -m mongo_seed` with the databases that this command found; its exit status."""
     if "--help" in arguments or "-h" in arguments:
         return await _mongo_seed(arguments, {})

@@ -1,4 +1,4 @@
-"""`python -m mongo_seed`: migrate, seed, import and export. Only words here; the work is in the modules."""
+"""`python -m mongo_seed`: migrate, seed, import and export. Parses and prints; the work is in the modules."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def seed(sample: int | None, *, keep_dates: bool) -> None:
 
     with progress_display() as progress:
         report = _run(lambda database: run(database, sample=sample, keep_dates=keep_dates, progress=progress))
-    held = f"{report.products:,} products, {report.users:,} users, {report.interactions:,} purchases"
+    content = f"{report.products:,} products, {report.users:,} users, {report.interactions:,} purchases"
     if report.already_complete:
-        click.echo(f"Already there: {held}.")
+        click.echo(f"Already there: {content}.")
     else:
-        click.echo(f"Done in {report.seconds:.0f} s: {held}.")
+        click.echo(f"Done in {report.seconds:.0f} s: {content}.")
 
 
 @main.command("import")
@@ -137,12 +137,12 @@ def describe_import(report: ImportReport) -> str:
 
 def _describe_table(table: TableReport) -> str:
     counts = (("new", table.added), ("changed", table.changed), ("unchanged", table.unchanged))
-    told = ", ".join(f"{count:,} {word}" for word, count in counts)
+    outcome = ", ".join(f"{count:,} {word}" for word, count in counts)
     if not table.rejected:
-        return f"{table.file}: {told}."
+        return f"{table.file}: {outcome}."
     refused = [f"  line {line}: {reason}" for line, reason in table.first_rejects]
     more = table.rejected - len(refused)
-    head = f"{table.file}: {told}; {table.rejected:,} refused, see {table.rejects_file}:"
+    head = f"{table.file}: {outcome}; {table.rejected:,} refused, see {table.rejects_file}:"
     return "\n".join([head, *refused, *([f"  and {more:,} more"] if more else [])])
 
 

@@ -1,4 +1,4 @@
-"""Databases of a measurement: fresh servers, and what is looked up in the shop that they hold."""
+"""Databases of a measurement: fresh servers, and queries about the shop in them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`make bench-jobs`: a worker process writes many explanations from templates, on databases of its own.
 
-It says how fast, whether the worker's memory stays level, and whether every text was written, and written once.
+It prints the rate, the growth of the worker's memory, and whether every text was written, and written once.
 """
 
 from __future__ import annotations

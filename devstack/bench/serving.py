@@ -1,7 +1,7 @@
 """`make bench`: how fast recommendations are served, beside the same query over constant data as the floor.
 
 Both are one API process each, asked over the same number of keep-alive connections from this process. The ratio is
-what counts: it says what ranking, looking up and logging cost on top of GraphQL itself.
+what counts: it is what ranking, looking up and logging cost on top of GraphQL itself.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ async def measure(settings: Settings, users: int, connections: int, seconds: flo
         floor = _floor_program(limit)
         await stack.enter_async_context(running(floor, data.logs / "bench-floor.log"))
         results: dict[str, list[Result]] = {"floor": [], "recommendations": []}
-        for _ in range(_ROUNDS):  # taken in turns, so that a noisy minute hits both
+        for _ in range(_ROUNDS):  # in turns, so that other load on the machine affects both
             for name, port in (("floor", floor.port or 0), ("recommendations", api.port or 0)):
                 await load(port, requests, connections, 1)
                 results[name].append(await load(port, requests, connections, seconds))

@@ -71,7 +71,7 @@ def _data(results: Results, data: FileData) -> Report:
     return {
         "users": columns.n_users,
         "products": results.n_items,
-        "products_without_a_row": data.bare,
+        "products_without_a_row": data.products_without_row,
         "interactions": len(columns.users),
         "cases": sum(map(len, results.runs)),
         "validation_cases": results.validation_users,

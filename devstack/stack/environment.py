@@ -1,4 +1,4 @@
-"""What a process of the stack is told: settings with the addresses filled in, and the environment of a child."""
+"""The configuration of the stack's processes: settings with the addresses filled in, and the environment of a child."""
 
 from __future__ import annotations
 

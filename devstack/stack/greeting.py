@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from mongo_seed.complete_journey.demo import household_id
+
 if TYPE_CHECKING:
     from devstack.stack.data_dir import DataDir
     from shop.settings import Settings
 
-_DEMO_USER = "household-250"  # Anna: a full year of shopping
+_DEMO_USER = household_id(250)  # Anna: a full year of shopping
 # Outside the panel, so that it can be copied without the frame.
 _FIRST_QUERY = """
 Five products for a demo shopper, in another terminal:

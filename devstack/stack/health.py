@@ -1,4 +1,4 @@
-"""Whether a server says over HTTP that it is healthy."""
+"""Health checks over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small language model on this machine, behind the HTTP API that OpenAI's clients speak: llama.cpp out of a wheel.
+"""A small language model on this machine, behind an HTTP API that OpenAI's clients can call: llama.cpp out of a wheel.
 
 Prints its address when it serves, and serves until SIGTERM or SIGINT. `whybuy up --llm local` runs exactly this.
 """
@@ -51,7 +51,7 @@ def find_model() -> Path:
     """The model file inside its wheel. Raises StackError that says how to get it and the server."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise StackError(_GET_IT.format(missing="xllamacpp"))
-    # The wheel's package is not imported: it wants two libraries that are not needed to read a file.
+    # The wheel's package is not imported: it requires two libraries that are not needed to read a file.
     for folder in package_folders(_WHEEL):
         for path in folder.glob("*.gguf"):
             return path

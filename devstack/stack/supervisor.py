@@ -124,12 +124,12 @@ class Child:
         print_line(self.program.name, shown)
 
     def _failure(self, code: int) -> str:
-        said = "".join(f"\n  {line}" for line in self._tail) or "\n  (it said nothing)"
+        output = "".join(f"\n  {line}" for line in self._tail) or "\n  (it said nothing)"
         full = self._data.free_bytes() < FULL_DISK_BYTES or any("No space left" in line for line in self._tail)
         hint = f"\nThe disk that holds {self._data.root} is full: free some space and start again." if full else ""
         return (
             f"{self.program.name} {exit_description(code)} {self._policy.tries} times in a row, so it is given up. "
-            f"Its last words (all of them: {self._data.logs / self.program.name}.log):{said}{hint}"
+            f"Its last words (all of them: {self._data.logs / self.program.name}.log):{output}{hint}"
         )
 
 

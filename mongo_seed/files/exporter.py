@@ -36,7 +36,7 @@ async def export_files(
 ) -> ExportReport:
     """Writes products and interactions, ordered by id, in the format of each file's extension.
 
-    A file appears under its name only when it is complete. Accounts, passwords and what was learnt stay in the
+    A file appears under its name only when it is complete. Accounts, passwords and models stay in the
     database; of users only the ids of their interactions are written.
     Raises BadInputError when a file cannot be written, UnavailableError when MongoDB is away.
     """

@@ -26,7 +26,7 @@ from shop.entities.explanations import TextSource, TextStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from devstack.bench.texts.checker import Strays
+    from devstack.bench.texts.checker import Ungrounded
     from devstack.bench.texts.shop import BenchShop, ServedShop
     from devstack.stack.local_llm import LocalModel
     from shop.entities.explanations import Explanation
@@ -35,7 +35,7 @@ _SEEDED = ("SIMILAR", "BOUGHT_TOGETHER", "CART")
 _SCENARIOS = ("FOR_YOU", *_SEEDED, "TRENDING", "BUY_AGAIN", "NEXT_IN_SESSION", "POPULAR")
 _STATES = ("healthy", "down", "slow", "nonsense")
 _SAMPLES = 10
-_QUIET_SECONDS = 240.0  # no text for so long: what is missing is lost
+_QUIET_SECONDS = 240.0  # without a text for so long, the missing ones count as lost
 
 
 async def faults(explanations: int, share: float, seed: int, timeout_seconds: float, households: int) -> None:
@@ -121,7 +121,7 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
         requests = await _mixed(shop, lists)
         async with running(server, shop.data.logs / "llm.log"):
             began = time.monotonic()
-            # A list at a time: what waits for others in the model's queue says nothing of the model.
+            # A list at a time: waiting in the model's queue would be measured, not the model.
             writer = local_llm_environment(shop.settings, model, server.url) | {"WORKER_CONCURRENCY": "1"}
             async with shop.serving("local", writer) as served:
                 ordered = 0
@@ -130,9 +130,9 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
                 announced = await _wait_for_texts(served, ordered)
                 texts = [t for t in (await served.texts(announced)).values() if t.status is TextStatus.READY]
                 events = served.provider_events()
-                strays = await _strays(served, texts, texts)
-                # Whether the checker would see it: the texts again, beside what is known of the item after the next.
-                control = await _strays(served, texts, [*texts[2:], *texts[:2]])
+                ungrounded = await _ungrounded(served, texts, texts)
+                # Whether the checker finds anything at all: the same texts beside the evidence of other items.
+                control = await _ungrounded(served, texts, [*texts[2:], *texts[:2]])
             seconds = time.monotonic() - began
             spent = await asyncio.to_thread(_spent, server.url)
     _show_machine()
@@ -143,16 +143,16 @@ async def grounding(lists: int, model: LocalModel, households: int) -> None:
         f"in {seconds:.0f} s; {spent}"
     )
     click.echo(f"the worker's log: {_counts(events)}")
-    _show_strays(texts, strays)
+    _show_ungrounded(texts, ungrounded)
     caught = sum(map(bool, control)) / max(1, len(control))
     click.echo(f"control: beside the evidence of other items, the checker objects to {caught:.0%} of the same texts")
-    _show_samples(texts, strays)
+    _show_samples(texts, ungrounded)
 
 
-def _show_strays(texts: list[Explanation], strays: list[Strays]) -> None:
+def _show_ungrounded(texts: list[Explanation], ungrounded: list[Ungrounded]) -> None:
     click.echo(f"{'shown by':<10}{'texts':>7}{'product':>9}{'brand':>7}{'number':>8}{'any':>5}{'share':>8}")
     for source in TextSource:
-        found = [one for text, one in zip(texts, strays, strict=True) if text.text and text.text.source is source]
+        found = [one for text, one in zip(texts, ungrounded, strict=True) if text.text and text.text.source is source]
         if found:
             columns = zip(*((one.products, one.brands, one.numbers) for one in found), strict=True)
             products, brands, numbers = (sum(map(bool, column)) for column in columns)
@@ -161,22 +161,24 @@ def _show_strays(texts: list[Explanation], strays: list[Strays]) -> None:
                 f"{source.value:<10}{len(found):>7}{products:>9}{brands:>7}{numbers:>8}{wrong:>5}"
                 f"{wrong / len(found):>8.1%}"
             )
-    for text, one in zip(texts, strays, strict=True):
+    for text, one in zip(texts, ungrounded, strict=True):
         if one and text.text:
-            click.echo(f"  stray {(*one.products, *one.brands, *one.numbers)} in ({text.text.source}) {text.text.text}")
+            click.echo(
+                f"  ungrounded {(*one.products, *one.brands, *one.numbers)} in ({text.text.source}) {text.text.text}"
+            )
 
 
-def _show_samples(texts: list[Explanation], strays: list[Strays]) -> None:
+def _show_samples(texts: list[Explanation], ungrounded: list[Ungrounded]) -> None:
     """Some texts by the model, at even distances; the template's where there are too few."""
     order = sorted(range(len(texts)), key=lambda at: (_source(texts[at]) != "LOCAL", texts[at].key))
     local = [at for at in order if _source(texts[at]) == "LOCAL"]
     for at in (local or order)[:: max(1, len(local or order) // _SAMPLES)][:_SAMPLES]:
         if (text := texts[at].text) is not None:
             kinds = ", ".join(fact.kind.value for fact in texts[at].evidence)
-            click.echo(f"- {text.source}{' STRAY' if strays[at] else ''} [{kinds}] {text.text}")
+            click.echo(f"- {text.source}{' UNGROUNDED' if ungrounded[at] else ''} [{kinds}] {text.text}")
 
 
-async def _strays(served: ServedShop, texts: list[Explanation], known: list[Explanation]) -> list[Strays]:
+async def _ungrounded(served: ServedShop, texts: list[Explanation], known: list[Explanation]) -> list[Ungrounded]:
     """What each text mentions beyond the evidence of the one at the same position in `known`."""
     stores = served.stores
     products = {product.id: product async for product in stores.catalog.all()}
@@ -186,7 +188,7 @@ async def _strays(served: ServedShop, texts: list[Explanation], known: list[Expl
     for text, facts in zip(texts, known, strict=True):
         profile = await stores.users.profile(facts.actor_key.removeprefix("u:"))
         shopper = [labels.get(id_, id_) for id_, _ in profile.categories] if profile else []
-        found.append(checker.strays(text.text.text if text.text else "", facts.product_id, facts.evidence, shopper))
+        found.append(checker.ungrounded(text.text.text if text.text else "", facts.product_id, facts.evidence, shopper))
     return found
 
 
@@ -240,7 +242,7 @@ async def _wait_for_texts(served: ServedShop, count: int) -> Counter[str]:
 
 
 def _spent(url: str) -> str:
-    """What the model's server says that it has read and written."""
+    """The tokens that the model's server has read and written, by its own count."""
     with urllib.request.urlopen(f"{url.removesuffix('/v1')}/metrics", timeout=5) as response:  # noqa: S310  our own server
         lines = [line.split() for line in response.read().decode().splitlines() if line.startswith("llamacpp:")]
     values = {name.removeprefix("llamacpp:"): float(value) for name, value in lines}

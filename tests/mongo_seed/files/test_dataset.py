@@ -112,7 +112,7 @@ def test_products_meet_their_interactions(tmp_path: Path) -> None:
     assert catalogue.tags == [(), ("bio", "leaf")]
     assert np.isnan(catalogue.prices[0])
     assert catalogue.prices[1] == pytest.approx(3.5)
-    assert data.bare == 1
+    assert data.products_without_row == 1
     assert data.tables[0].first_refused[0][0] == 2
     # A session and a user of one name are two people.
     assert data.dataset.interactions.n_users == 2
