@@ -1,4 +1,4 @@
-"""The command `whybuy`. Each command imports what it needs, so that `--help` comes at once."""
+"""The command `whybuy`. Each command imports what it needs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def down() -> None:
     from devstack.stack.data_dir import DataDir
 
     data = DataDir(_settings().stack.data_dir)
-    if (pid := data.holder()) is None:
-        click.echo(f"NothingToLearnError runs with the data in {data.root}.")
+    if (pid := data.lock_owner()) is None:
+        click.echo(f"Nothing runs with the data in {data.root}.")
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
-    while data.holder() == pid:
+    while data.lock_owner() == pid:
         if time.monotonic() > deadline:
             raise StackError(f"Process {pid} has not stopped after {DOWN_SECONDS:.0f} s; `kill -9 {pid}` ends it.")
         time.sleep(0.05)
@@ -168,17 +168,17 @@ def replay(days: float, *, as_json: bool) -> None:
 @_port
 def api(port: int | None) -> None:
     """Run one API process."""
-    from devstack.commands import run_part
+    from devstack.commands import run_program
 
-    run_part(_settings(), "api", port)
+    run_program(_settings(), "api", port)
 
 
 @main.command()
 def worker() -> None:
     """Run one worker process."""
-    from devstack.commands import run_part
+    from devstack.commands import run_program
 
-    run_part(_settings(), "worker", None)
+    run_program(_settings(), "worker", None)
 
 
 @main.command()
@@ -205,7 +205,7 @@ def reset(*, yes: bool) -> None:
     if not data.root.exists():
         click.echo(f"There is nothing in {data.root}.")
         return
-    if data.holder() is not None:
+    if data.lock_owner() is not None:
         raise StackError(f"The stack runs with the data in {data.root}. Stop it first: `whybuy down`.")
     if not yes:
         click.confirm(f"Delete all data of the local stack in {data.root}?", abort=True)
@@ -223,7 +223,7 @@ def token(user: str, hours: float | None) -> None:
     click.echo(_run(development_token(_settings(), user, hours)))
 
 
-def _passed_on(name: str, summary: str) -> click.Command:
+def _forwarded(name: str, summary: str) -> click.Command:
     @click.command(
         name,
         short_help=summary,
@@ -232,15 +232,15 @@ def _passed_on(name: str, summary: str) -> click.Command:
     )
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
-        from devstack.commands import pass_on
+        from devstack.commands import forward
 
-        sys.exit(_run(pass_on(_settings(), (name, *arguments))))
+        sys.exit(_run(forward(_settings(), (name, *arguments))))
 
     return command
 
 
-main.add_command(_passed_on("import", "Bring in your own shop's products and interactions (CSV or JSON lines)."))
-main.add_command(_passed_on("export", "Write products and interactions to files of the same form."))
+main.add_command(_forwarded("import", "Bring in your own shop's products and interactions (CSV or JSON lines)."))
+main.add_command(_forwarded("export", "Write products and interactions to files of the same form."))
 main.add_command(evaluate)
 main.add_command(synthesize)
 main.add_command(prompts)

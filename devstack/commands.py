@@ -1,4 +1,4 @@
-"""What the smaller commands do."""
+"""The commands of `cli.py` that take a few lines each."""
 
 from __future__ import annotations
 
@@ -12,17 +12,11 @@ import click
 from devstack.errors import StackError
 from devstack.progress import progress
 from devstack.stack.data_dir import DataDir
-from devstack.stack.logs import say
-from devstack.stack.parts import (
-    api_program,
-    child_environment,
-    command_program,
-    databases,
-    running_stack,
-    with_secret,
-    worker_program,
-)
+from devstack.stack.databases import connected_to_running, open_databases
+from devstack.stack.environment import child_environment, with_secret
+from devstack.stack.logs import print_line
 from devstack.stack.process import spawn, stop
+from devstack.stack.programs import api_program, command_program, worker_program
 
 if TYPE_CHECKING:
     from shop.settings import Settings
@@ -34,7 +28,7 @@ async def seed(settings: Settings, sample: int | None, *, keep_dates: bool) -> N
     from mongo_seed.seed import seed as fill
     from shop.store.database import connect
 
-    async with databases(settings) as found:
+    async with open_databases(settings) as found:
         client, database = connect(found.mongo)
         try:
             with progress() as report:
@@ -58,7 +52,7 @@ async def train(settings: Settings, kind: str, seed_: int | None, *, guarded: bo
     from shop.resources.training import open_training
     from workers.training.pipeline import train_and_activate
 
-    async with databases(settings) as found, open_training(found) as resources:
+    async with open_databases(settings) as found, open_training(found) as resources:
         with progress(together=True) as report:
 
             async def tell(stage: str, share: float) -> None:
@@ -84,7 +78,7 @@ async def models(settings: Settings) -> None:
 
     from shop.resources.training import open_training
 
-    async with databases(settings) as found, open_training(found) as resources:
+    async with open_databases(settings) as found, open_training(found) as resources:
         snapshots = await resources.models.recent()
     table = Table()
     for name in ("version", "status", "kind", "trained"):
@@ -111,24 +105,24 @@ async def activate(settings: Settings, version: str) -> None:
     """Makes a stored model the current one; running API processes pick it up by themselves. Raises NotFoundError."""
     from shop.resources.training import open_training
 
-    async with databases(settings) as found, open_training(found) as resources:
+    async with open_databases(settings) as found, open_training(found) as resources:
         await resources.models.activate(version)
     click.echo(f"model {version} is the current one")
 
 
-def run_part(settings: Settings, part: str, port: int | None) -> None:
+def run_program(settings: Settings, name: str, port: int | None) -> None:
     """The API or a worker: in place of this process when databases run already, with its own databases otherwise."""
     from devstack.stack.up import UpOptions, api_port, up
 
     data = DataDir(settings.stack.data_dir)
-    found = running_stack(settings, data)
+    found = connected_to_running(settings, data)
     if found is None:
-        asyncio.run(up(settings, UpOptions(port=port, parts=(part,), prepare=False)))
+        asyncio.run(up(settings, UpOptions(port=port, programs=(name,), prepare=False)))
         return
     environment = child_environment(found, data)
-    if part == "api":
+    if name == "api":
         program = api_program(environment, found.api.host, api_port(found, port))
-        say("whybuy", f"the API listens on {program.url}/graphql")
+        print_line("whybuy", f"the API listens on {program.url}/graphql")
     else:
         program = worker_program(environment)
     sys.stdout.flush()
@@ -146,11 +140,11 @@ async def development_token(settings: Settings, user: str, hours: float | None) 
         return resources.users.issue_token(user)
 
 
-async def pass_on(settings: Settings, arguments: tuple[str, ...]) -> int:
+async def forward(settings: Settings, arguments: tuple[str, ...]) -> int:
     """Runs `python -m mongo_seed` with the databases that this command found; its exit status."""
     if "--help" in arguments or "-h" in arguments:
         return await _mongo_seed(arguments, {})
-    async with databases(settings) as found:
+    async with open_databases(settings) as found:
         return await _mongo_seed(arguments, child_environment(found, DataDir(settings.stack.data_dir)))
 
 

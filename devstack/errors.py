@@ -1,4 +1,4 @@
-"""What goes wrong on a developer's machine; the message says what to do."""
+"""Expected errors of the commands; the message says what to do."""
 
 from __future__ import annotations
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rich.progress import TaskID
 
-    Counted = Callable[[str, int, int], None]
+    from mongo_seed.loading import Progress
 
 
 @contextlib.contextmanager
-def progress(*, together: bool = False, err: bool = False) -> Iterator[Counted]:
+def progress(*, together: bool = False, err: bool = False) -> Iterator[Progress]:
     """A function to call with (stage, done, total); a total of 0 is not known yet.
 
     Each stage has its own bar, unless they count `together`. `err`: on stderr, where stdout belongs to the result.
@@ -31,12 +31,13 @@ def progress(*, together: bool = False, err: bool = False) -> Iterator[Counted]:
 
 
 @contextlib.contextmanager
-def _bars(*, together: bool, err: bool) -> Iterator[Counted]:
+def _bars(*, together: bool, err: bool) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=err)) as bars:
+    with Bars(*columns, console=Console(stderr=err)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
@@ -48,7 +49,7 @@ def _bars(*, together: bool, err: bool) -> Iterator[Counted]:
         yield report
 
 
-def _lines(*, err: bool) -> Counted:
+def _lines(*, err: bool) -> Progress:
     began = time.monotonic()
     shown: dict[str, int] = {}
 

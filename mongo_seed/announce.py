@@ -1,4 +1,4 @@
-"""After an import: running processes drop what they hold in memory, and subscribers hear of changed products."""
+"""After an import: running processes clear their caches, and subscribers are told of changed products."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def announce_import(settings: Settings, changed_products: Sequence[str]) -> bool:
-    """False if there is no Redis to tell it through: then nothing that serves is running either, or must restart."""
+    """False without Redis or while it is away: then no process serves, or those that do must be restarted."""
     if settings.redis.url is None:
         return False
     async with open_texts(settings) as resources:

@@ -1,4 +1,4 @@
-"""`python -m mongo_seed`: migrate, seed, import and export. Only words here; the work is in the modules."""
+"""`python -m mongo_seed`: migrate, seed, import and export. Parses and prints; the work is in the modules."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from shop.errors import ShopError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from mongo_seed.exporter import ExportReport
-    from mongo_seed.importer import ImportReport, TableReport
+    from mongo_seed.files.exporter import ExportReport
+    from mongo_seed.files.importer import ImportReport, TableReport
     from shop.store.database import Database
 
 T = TypeVar("T")
@@ -76,11 +76,11 @@ def seed(sample: int | None, *, keep_dates: bool) -> None:
 
     with progress_display() as progress:
         report = _run(lambda database: run(database, sample=sample, keep_dates=keep_dates, progress=progress))
-    held = f"{report.products:,} products, {report.users:,} users, {report.interactions:,} purchases"
+    content = f"{report.products:,} products, {report.users:,} users, {report.interactions:,} purchases"
     if report.already_complete:
-        click.echo(f"Already there: {held}.")
+        click.echo(f"Already there: {content}.")
     else:
-        click.echo(f"Done in {report.seconds:.0f} s: {held}.")
+        click.echo(f"Done in {report.seconds:.0f} s: {content}.")
 
 
 @main.command("import")
@@ -95,7 +95,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool) -
     """
     from mongo_seed.announce import announce_import
     from mongo_seed.console import progress_display
-    from mongo_seed.importer import import_files
+    from mongo_seed.files.importer import import_files
     from shop.settings import Settings
 
     if not products and not interactions:
@@ -116,7 +116,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool) -
 def export(products: Path | None, interactions: Path | None) -> None:
     """Write products and interactions in the form that `import` reads."""
     from mongo_seed.console import progress_display
-    from mongo_seed.exporter import export_files
+    from mongo_seed.files.exporter import export_files
 
     if not products and not interactions:
         raise click.UsageError("Name a file: --products, --interactions, or both.")
@@ -137,12 +137,12 @@ def describe_import(report: ImportReport) -> str:
 
 def _describe_table(table: TableReport) -> str:
     counts = (("new", table.added), ("changed", table.changed), ("unchanged", table.unchanged))
-    told = ", ".join(f"{count:,} {word}" for word, count in counts)
+    outcome = ", ".join(f"{count:,} {word}" for word, count in counts)
     if not table.rejected:
-        return f"{table.file}: {told}."
+        return f"{table.file}: {outcome}."
     refused = [f"  line {line}: {reason}" for line, reason in table.first_rejects]
     more = table.rejected - len(refused)
-    head = f"{table.file}: {told}; {table.rejected:,} refused, see {table.rejects_file}:"
+    head = f"{table.file}: {outcome}; {table.rejected:,} refused, see {table.rejects_file}:"
     return "\n".join([head, *refused, *([f"  and {more:,} more"] if more else [])])
 
 

@@ -1,4 +1,4 @@
-"""Progress on the terminal: bars where somebody watches, plain lines where a log is written."""
+"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Progress = Callable[[str, int, int], None]
 _WRITERS = 3
 
 
-async def pump(
+async def store_batches(
     batches: Iterable[Batch],
     store: Callable[[Batch], Awaitable[int]],
     *,
@@ -26,13 +26,13 @@ async def pump(
     The first error stops everything and is raised.
     """
     source = iter(batches)
-    turn = asyncio.Lock()
+    reading = asyncio.Lock()
     total = 0
 
     async def write() -> None:
         nonlocal total
         while True:
-            async with turn:
+            async with reading:
                 batch = await asyncio.to_thread(next, source, None)
             if batch is None:
                 return

@@ -29,8 +29,8 @@ async def _ensure_collections(database: Database) -> None:
 
 
 async def _one_insight_each(database: Database) -> None:
-    """Insights were kept by what they rested on; they are written anew when somebody looks. Activations of models were
-    on record without a subject."""
+    """Before, an insight was stored under its evidence: these are deleted, and written again when they are asked for.
+    Activations of models had no subject in the audit log."""
     await _ensure_collections(database)
     await delete_documents(database, "insights", {"edition": {"$exists": False}})
     old = {"_id": {"$type": "objectId"}}

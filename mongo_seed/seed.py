@@ -21,7 +21,7 @@ from mongo_seed.complete_journey.reader import (
     select,
     user_documents,
 )
-from mongo_seed.loading import Progress, chunks, pump
+from mongo_seed.loading import Progress, chunks, store_batches
 from mongo_seed.migrate import RECORDS, migrate
 from mongo_seed.popularity import recompute_popularity
 from shop.errors import BadInputError, UnavailableError
@@ -63,7 +63,7 @@ async def is_seeded(database: Database) -> bool:
 
 
 async def is_begun(database: Database) -> bool:
-    """Whether loading the demo shop was ever started here; somebody's own shop is not to be mixed with it."""
+    """Whether loading the demo shop was ever started here; it must not be mixed with a shop of the user's own."""
     return await _record(database) is not None
 
 
@@ -87,15 +87,15 @@ async def seed(
     async with lease(database, RECORDS, f"{_RECORD}-lock"):
         record = await _record(database)
         if record and record["keepDates"] != keep_dates:
-            held = "original" if record["keepDates"] else "moved"
-            raise BadInputError(f"This database holds the demo data with {held} dates. Empty it first to change that.")
+            dates = "original" if record["keepDates"] else "moved"
+            raise BadInputError(f"This database holds the demo data with {dates} dates. Empty it first to change that.")
         if record and record["completedAt"] and _covers(record["sample"], sample):
             return SeedReport(**record["counts"], inserted=0, seconds=time.monotonic() - started, already_complete=True)
         return await _load(database, _begun(record, sample, keep_dates=keep_dates), progress, started)
 
 
-def _covers(held: int | None, wanted: int | None) -> bool:
-    return held is None or (wanted is not None and wanted <= held)
+def _covers(loaded: int | None, wanted: int | None) -> bool:
+    return loaded is None or (wanted is not None and wanted <= loaded)
 
 
 def _begun(record: Document | None, sample: int | None, *, keep_dates: bool) -> Document:
@@ -122,18 +122,18 @@ async def _load(database: Database, record: Document, progress: Progress | None,
     selection = await asyncio.to_thread(select, journey, record["sample"])
     loader = _Loader(database, progress)
     tree = await asyncio.to_thread(categories, journey, selection.products)
-    people = list(user_documents(selection, record["weeks"]))
+    users = list(user_documents(selection, record["weeks"]))
     await loader.load("categories", len(tree), chunks(map(category_to_document, tree), _BATCH))
     products = product_documents(journey, selection, record["weeks"], now)
     await loader.load("products", len(selection.products), chunks(products, _BATCH // 4))
-    await loader.load("users", len(people), chunks(people, _BATCH))
+    await loader.load("users", len(users), chunks(users, _BATCH))
     await _load_interactions(loader, journey, selection, begun)
     if record["grown"]:
         await recompute_popularity(database)
     counts = {
         "products": len(selection.products),
         "categories": len(tree),
-        "users": len(people),
+        "users": len(users),
         "interactions": len(selection.lines),
         "skipped": journey.skipped,
     }
@@ -146,7 +146,7 @@ async def _load(database: Database, record: Document, progress: Progress | None,
 
 
 class _Loader:
-    """Inserts what is new and tells the progress."""
+    """Inserts what is new and reports the progress."""
 
     def __init__(self, database: Database, progress: Progress | None) -> None:
         self.database = database
@@ -161,24 +161,24 @@ class _Loader:
                 self._progress(stage, done, total)
 
         async def store(batch: list[Document]) -> int:
-            # Lines are counted at the end by a majority read, so the primary's word will do on the way.
+            # Lines are counted at the end by a majority read, so until then the primary's acknowledgement is enough.
             return await bulk_insert(self.database, stage, batch, bulk=stage == "interactions")
 
-        self.inserted += await pump(batches, store, stored=stored)
+        self.inserted += await store_batches(batches, store, stored=stored)
 
 
 async def _load_interactions(loader: _Loader, journey: Journey, selection: Selection, record: Document) -> None:
-    """Loads households that are not whole yet, then counts again: a failover in between may have taken lines back."""
+    """Loads incomplete households, then counts again: a failover in between may have rolled lines back."""
     lines = selection.lines
     numbers, counts = np.unique(lines.household, return_counts=True)
     expected = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
     for _ in range(_ATTEMPTS):
         stored = await _stored_lines(loader.database)
-        whole = frozenset(number for number, count in expected.items() if stored.get(number) == count)
-        if len(whole) == len(expected):
+        complete = frozenset(number for number, count in expected.items() if stored.get(number) == count)
+        if len(complete) == len(expected):
             return
-        done = sum(expected[number] for number in whole)
-        batches = interaction_batches(journey, lines, record["weeks"], _BATCH, whole)
+        done = sum(expected[number] for number in complete)
+        batches = interaction_batches(journey, lines, record["weeks"], _BATCH, complete)
         await loader.load("interactions", len(lines), batches, done)
         # Once the majority has this write it has all before it, and the count reads what the majority has.
         await put_document(loader.database, RECORDS, record)
@@ -187,8 +187,8 @@ async def _load_interactions(loader: _Loader, journey: Journey, selection: Selec
 
 
 async def _stored_lines(database: Database) -> dict[int, int]:
-    """Lines of the data set per household, as a majority of the replica set holds them."""
-    prefix = demo.household_id(0)[:-1]
+    """Lines of the data set per household, as a majority of the replica set has them."""
+    prefix = demo.HOUSEHOLD_PREFIX
     pipeline: list[Document] = [
         {"$match": {"_id": {"$regex": f"^u:{prefix}[0-9]+:cj-"}}},
         {"$group": {"_id": "$userId", "lines": {"$sum": 1}}},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -12,12 +11,16 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from devstack.stack.binaries import find_mongod, find_valkey
-from devstack.stack.servers import free_port, mongo_server, running, valkey_server
+from devstack.stack.data_dir import DataDir
+from devstack.stack.ports import free_port
+from devstack.stack.process import running
+from devstack.stack.servers import mongo_server, valkey_server
 from shop.settings import ModelSettings, MongoSettings, RedisSettings, Settings
 from shop.store.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from shop.store.database import Database
 
@@ -48,7 +51,7 @@ async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[s
         yield uri
         return
     folder = tmp_path_factory.mktemp("mongod")
-    server = mongo_server(find_mongod(Path(".whybuy/libraries")), folder / "data", free_port())
+    server = mongo_server(find_mongod(DataDir(Settings().stack.data_dir).libraries), folder / "data", free_port())
     async with running(server, folder / "mongod.log"):
         yield server.url
 

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from strawberry.extensions import ParserCache, ValidationCache
 
+from devstack.stack.ports import HOST
 from graphql_api.recommendations.types import RecommendationInput, RecommendationList
 from graphql_api.schema import ShopSchema
 from graphql_api.view import ShopView
@@ -92,4 +93,4 @@ def app(limit: int) -> Starlette:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app(int(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]), log_config=None, access_log=False)
+    uvicorn.run(app(int(sys.argv[2])), host=HOST, port=int(sys.argv[1]), log_config=None, access_log=False)

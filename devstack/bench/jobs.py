@@ -1,54 +1,43 @@
 """`make bench-jobs`: a worker process writes many explanations from templates, on databases of its own.
 
-It says how fast, whether the worker's memory stays level, and whether every text was written, and written once.
+It prints the rate, the growth of the worker's memory, and whether every text was written, and written once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import platform
 import sys
 import tempfile
 import time
-from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
+from devstack.bench.databases import announced_texts, own_databases
+from devstack.bench.machine import machine
 from devstack.progress import progress
-from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import child_environment, connected, worker_program
-from devstack.stack.ports import free_port
+from devstack.stack.environment import child_environment
 from devstack.stack.process import running
-from devstack.stack.servers import mongo_server, valkey_server
+from devstack.stack.programs import worker_program
 from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Product
-from shop.entities.events import Topic
 from shop.entities.evidence import Evidence
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.jobs import ExplainItem, ExplainList
-from shop.resources.serving import ServingResources, open_serving
+from shop.resources.stores import Stores, open_stores
 from shop.settings import LlmSettings, Settings, WorkerSettings
 from shop.store.admin import count_documents
-from shop.store.event_log import EventLog
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 _PRODUCTS = 200
 _TENTHS = 10
 _AT_ONCE = 50
 _LOOK_SECONDS = 0.1
 _LOOKS_AT_QUEUES = 100
-_PATIENCE_SECONDS = 120  # without any text
+_TIMEOUT_SECONDS = 120  # without any text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Counts:
     """What became of the jobs; `twice` are texts that were announced more than once."""
 
     ordered: int
@@ -72,33 +61,18 @@ class Balance:
     waiting: int
 
     @property
-    def even(self) -> bool:
+    def complete(self) -> bool:
         return self.stored == self.announced == self.ordered and not (self.twice or self.failed or self.waiting)
 
 
-@contextlib.asynccontextmanager
-async def own_databases(settings: Settings, folder: Path) -> AsyncIterator[Settings]:
-    """Connected settings over fresh servers in `folder`."""
-    libraries = DataDir(settings.stack.data_dir).libraries
-    mongod = mongo_server(find_mongod(libraries), folder / "mongod", free_port())
-    valkey = valkey_server(find_valkey(), folder / "valkey", free_port())
-    async with running(mongod, folder / "mongod.log"), running(valkey, folder / "valkey.log"):
-        plain = settings.model_copy(update={"llm": LlmSettings(provider="template"), "worker": WorkerSettings()})
-        yield connected(plain, DataDir(folder), mongod.url, valkey.url)
-
-
-async def order(resources: ServingResources, jobs: int) -> None:
+async def enqueue(stores: Stores, jobs: int) -> None:
     """Puts the jobs into the queue: one text each, for a shopper of its own."""
-    await migrate(resources.stores.database)
-    await resources.stores.catalog.upsert(
-        [Product(f"p{number}", f"p{number}", f"Tea {number}") for number in range(_PRODUCTS)]
-    )
+    await migrate(stores.database)
+    await stores.catalog.upsert([Product(f"p{number}", f"p{number}", f"Tea {number}") for number in range(_PRODUCTS)])
     with progress() as show:
         for start in range(0, jobs, _AT_ONCE):
             numbers = range(start, min(start + _AT_ONCE, jobs))
-            await asyncio.gather(
-                *(resources.stores.queue.enqueue(_job(one), job_id=f"explain:{one}") for one in numbers)
-            )
+            await asyncio.gather(*(stores.queue.enqueue(_job(one), job_id=f"explain:{one}") for one in numbers))
             show("putting jobs into the queue", numbers.stop, jobs)
 
 
@@ -108,7 +82,7 @@ def _job(number: int) -> ExplainList:
     return ExplainList(f"s:visitor-{number}", "en", (item,))
 
 
-async def follow(resources: ServingResources, pid: int, jobs: int) -> list[Sample]:
+async def wait_for_texts(stores: Stores, pid: int, jobs: int) -> list[Sample]:
     """Waits until all texts are stored; a sample at every tenth. Raises ClickException when nothing happens."""
     samples: list[Sample] = []
     began = last = time.monotonic()
@@ -116,12 +90,12 @@ async def follow(resources: ServingResources, pid: int, jobs: int) -> list[Sampl
     with progress() as show:
         while before < jobs:
             await asyncio.sleep(_LOOK_SECONDS)
-            done = await count_documents(resources.stores.database, "explanations")
+            done = await count_documents(stores.database, "explanations")
             now = time.monotonic()
             if done != before:
                 last = now
-            elif now - last > _PATIENCE_SECONDS:
-                raise click.ClickException(f"No text for {_PATIENCE_SECONDS} s; {done:,} of {jobs:,} are written.")
+            elif now - last > _TIMEOUT_SECONDS:
+                raise click.ClickException(f"No text for {_TIMEOUT_SECONDS} s; {done:,} of {jobs:,} are written.")
             if done == 0:
                 began = now
             if done * _TENTHS // jobs > before * _TENTHS // jobs:
@@ -138,53 +112,41 @@ async def _memory_kb(pid: int) -> int:
     return int(output)
 
 
-async def balance(resources: ServingResources, jobs: int) -> Balance:
+async def count(stores: Stores, jobs: int) -> Counts:
     """Counts what is there once the queues are empty."""
-    queues = [resources.stores.keys.queue_of(group) for group in JobGroup]
+    queues = [stores.keys.queue_of(group) for group in JobGroup]
     for _ in range(_LOOKS_AT_QUEUES):
-        if (waiting := sum([await resources.stores.redis.zcard(queue) for queue in queues])) == 0:
+        if (waiting := sum([await stores.redis.zcard(queue) for queue in queues])) == 0:
             break
         await asyncio.sleep(_LOOK_SECONDS)
-    announced = await _announced(resources)
-    return Balance(
+    announced = await announced_texts(stores.event_log)
+    return Counts(
         ordered=jobs,
-        stored=await count_documents(resources.stores.database, "explanations"),
+        stored=await count_documents(stores.database, "explanations"),
         announced=len(announced),
         twice=sum(times > 1 for times in announced.values()),
-        failed=await resources.jobs.count(JobFilter(JobState.FAILED)),
+        failed=await stores.jobs.count(JobFilter(JobState.FAILED)),
         waiting=waiting,
     )
 
 
-async def _announced(resources: ServingResources) -> Counter[str]:
-    """How often the event log says of each text that it is ready."""
-    log = EventLog(resources.stores.redis, resources.stores.redis, resources.stores.keys)
-    counted: Counter[str] = Counter()
-    after = "0-0"
-    while page := await log.between(after, "+"):
-        counted.update(event.data["key"] for event in page if event.topic is Topic.EXPLANATION_READY)
-        after = page[-1].id
-    return counted
-
-
 async def measure(settings: Settings, jobs: int, folder: Path) -> bool:
     """Prints what was measured; whether nothing was lost or done twice."""
-    async with own_databases(settings, folder) as own, open_serving(own, start=False) as resources:
-        await order(resources, jobs)
-        environment = child_environment(own, DataDir(folder)) | {"LLM_PROVIDER": "template"}
+    data = DataDir(folder)
+    plain = settings.model_copy(update={"llm": LlmSettings(provider="template"), "worker": WorkerSettings()})
+    async with own_databases(plain, data) as own, open_stores(own) as stores:
+        await enqueue(stores, jobs)
+        environment = child_environment(own, data) | {"LLM_PROVIDER": "template"}
         environment |= {"MONGODB_DATABASE": own.mongo.database, "REDIS_PREFIX": own.redis.prefix}
-        async with running(worker_program(environment), folder / "worker.log") as worker:
-            samples = await follow(resources, worker.pid, jobs)
-            counted = await balance(resources, jobs)
+        async with running(worker_program(environment), data.logs / "worker.log") as worker:
+            samples = await wait_for_texts(stores, worker.pid, jobs)
+            counted = await count(stores, jobs)
     _report(samples, counted)
-    return counted.even
+    return counted.complete
 
 
-def _report(samples: list[Sample], counted: Balance) -> None:
-    click.echo(
-        f"\n{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python "
-        f"{platform.python_version()}; one worker, texts from templates, databases on the same machine"
-    )
+def _report(samples: list[Sample], counted: Counts) -> None:
+    click.echo(f"\n{machine()}; one worker, texts from templates, databases on the same machine")
     click.echo(f"{'jobs':>8}{'seconds':>10}{'jobs/s':>9}{'memory MB':>12}")
     previous = Sample(0, 0.0, 0)
     for sample in samples:
@@ -205,8 +167,8 @@ def _report(samples: list[Sample], counted: Balance) -> None:
 @click.option("--jobs", default=10_000, show_default=True, type=click.IntRange(100, 50_000), help="Texts to write.")
 def main(jobs: int) -> None:
     with tempfile.TemporaryDirectory(prefix="whybuy-bench-") as folder:
-        even = asyncio.run(measure(Settings(), jobs, Path(folder)))
-    sys.exit(0 if even else 1)
+        complete = asyncio.run(measure(Settings(), jobs, Path(folder)))
+    sys.exit(0 if complete else 1)
 
 
 if __name__ == "__main__":

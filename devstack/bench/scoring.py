@@ -57,7 +57,7 @@ def main(products: int | None, users: int | None, interactions: int | None, thre
 
 def _dataset(products: int | None, users: int | None, interactions: int | None) -> Dataset:
     from devstack.evaluation.synthetic import Shape, write
-    from mongo_seed.dataset_files import read_demo, read_files
+    from mongo_seed.files.dataset import read_demo, read_files
 
     if products is None:
         return read_demo().dataset

@@ -1,36 +1,37 @@
 """`make bench`: how fast recommendations are served, beside the same query over constant data as the floor.
 
 Both are one API process each, asked over the same number of keep-alive connections from this process. The ratio is
-what counts: it says what ranking, looking up and logging cost on top of GraphQL itself.
+what counts: it is what ranking, looking up and logging cost on top of GraphQL itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import platform
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
+from devstack.bench.client import Connection, graphql_request
+from devstack.bench.databases import shopper_ids
+from devstack.bench.machine import machine
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import api_program, child_environment, databases, worker_program
-from devstack.stack.ports import free_port
+from devstack.stack.databases import open_databases
+from devstack.stack.environment import child_environment
+from devstack.stack.ports import HOST, free_port
 from devstack.stack.process import Program, accepts, running
+from devstack.stack.programs import api_program, worker_program
 from shop.settings import Settings
-from shop.store.database import connect, iterate
+from shop.store.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HOST = "127.0.0.1"
 _ROUNDS = 5
+_WARM_SECONDS = 120
 QUERY = """
 query ($input: RecommendationInput) {
   recommendations(input: $input) {
@@ -58,39 +59,8 @@ class Result:
         return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
 
 
-class Connection:
-    """One HTTP/1.1 keep-alive connection; a full client would cost the machine more than the server does."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def open(cls, port: int) -> Connection:
-        return cls(*await asyncio.open_connection(HOST, port, limit=1 << 22))
-
-    async def post(self, request: bytes) -> bytes:
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise click.ClickException(f"The API answered {head.splitlines()[0].decode()!r}.")
-        length = next(
-            int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length:")
-        )
-        body = await self._reader.readexactly(length)
-        if b'"errors"' in body:  # an error is quick to give, and must not count as an answer
-            raise click.ClickException(f"The API answered with errors: {body[:300].decode()}")
-        return body
-
-    async def close(self) -> None:
-        self._writer.close()
-        await self._writer.wait_closed()
-
-
 def request(user: str, limit: int) -> bytes:
-    body = orjson.dumps({"query": QUERY, "variables": {"input": {"limit": limit}}})
-    head = f"POST /graphql HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nX-User: {user}\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return graphql_request(QUERY, {"input": {"limit": limit}}, user)
 
 
 async def load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Result:
@@ -115,13 +85,13 @@ async def load(port: int, requests: Sequence[bytes], connections: int, seconds: 
 async def warm(port: int, requests: Sequence[bytes]) -> None:
     """Asks for every list until all explanations are written."""
     connection = await Connection.open(port)
-    patience = time.monotonic() + 120
+    deadline = time.monotonic() + _WARM_SECONDS
     waiting = list(requests)
     while waiting:
         answers = {entry: await connection.post(entry) for entry in waiting}
         waiting = [entry for entry, text in answers.items() if b'"PENDING"' in text]
         click.echo(f"warming: {len(requests) - len(waiting)} of {len(requests)} lists are ready")
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             raise click.ClickException("The worker did not write all explanations in two minutes.")
         await asyncio.sleep(0.5 if waiting else 0)
     await connection.close()
@@ -129,7 +99,7 @@ async def warm(port: int, requests: Sequence[bytes]) -> None:
 
 async def measure(settings: Settings, users: int, connections: int, seconds: float, limit: int) -> None:
     data = DataDir(settings.stack.data_dir)
-    async with databases(settings) as found, contextlib.AsyncExitStack() as stack:
+    async with open_databases(settings) as found, contextlib.AsyncExitStack() as stack:
         requests = [request(user, limit) for user in await _shoppers(found, users)]
         environment = child_environment(found, data) | {"WHYBUY_LOG_LEVEL": "WARNING"}
         api = api_program(environment, HOST, free_port())
@@ -139,7 +109,7 @@ async def measure(settings: Settings, users: int, connections: int, seconds: flo
         floor = _floor_program(limit)
         await stack.enter_async_context(running(floor, data.logs / "bench-floor.log"))
         results: dict[str, list[Result]] = {"floor": [], "recommendations": []}
-        for _ in range(_ROUNDS):  # taken in turns, so that a noisy minute hits both
+        for _ in range(_ROUNDS):  # in turns, so that other load on the machine affects both
             for name, port in (("floor", floor.port or 0), ("recommendations", api.port or 0)):
                 await load(port, requests, connections, 1)
                 results[name].append(await load(port, requests, connections, seconds))
@@ -150,13 +120,12 @@ async def measure(settings: Settings, users: int, connections: int, seconds: flo
 async def _shoppers(settings: Settings, count: int) -> list[str]:
     client, database = connect(settings.mongo)
     try:
-        query = {"role": "shopper"}
-        shoppers = [row["_id"] async for row in iterate(database, "users", query, fields=["_id"])][:count]
+        shoppers = await shopper_ids(database)
     finally:
         client.close()
     if not shoppers:
         raise click.ClickException("There are no shoppers in the database. Run `whybuy seed` and `whybuy train` first.")
-    return shoppers
+    return shoppers[:count]
 
 
 def _floor_program(limit: int) -> Program:
@@ -172,8 +141,7 @@ def _floor_program(limit: int) -> Program:
 def _report(results: dict[str, list[Result]], users: int, connections: int, limit: int) -> None:
     middle = {name: sorted(rounds, key=lambda result: result.rate)[_ROUNDS // 2] for name, rounds in results.items()}
     click.echo(
-        f"\n{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python "
-        f"{platform.python_version()}; recommendations(limit: {limit}), {users} shoppers, {connections} connections, "
+        f"\n{machine()}; recommendations(limit: {limit}), {users} shoppers, {connections} connections, "
         "one API process, load from the same machine"
     )
     click.echo(f"{'':<16}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}")

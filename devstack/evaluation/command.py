@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from devstack.evaluation.report import Report
     from devstack.evaluation.run import EvaluationConfig, Results
-    from mongo_seed.dataset_files import FileData
+    from mongo_seed.files.dataset import FileData
     from scoring.evaluation.baselines import Baseline
 
 PROTOCOLS = ("leave-last-out", "next-basket", "temporal", "cold-users", "new-items")
@@ -126,7 +126,7 @@ def _folder(folder: Path) -> Path:
 
 def _read(interactions: Path | None, products: Path | None, *, err: bool) -> FileData:
     from devstack.progress import progress
-    from mongo_seed.dataset_files import read_demo, read_files
+    from mongo_seed.files.dataset import read_demo, read_files
 
     if interactions is None:
         return read_demo()

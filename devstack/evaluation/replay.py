@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devstack.stack.parts import databases
+from devstack.stack.databases import open_databases
 
 if TYPE_CHECKING:
     from scoring.exploration.off_policy import Estimate
@@ -27,12 +27,15 @@ _NOTHING_CONTESTED = (
 
 async def replayed(settings: Settings, days: float) -> list[ScenarioReplay]:
     """Raises UnavailableError when a database is away."""
-    from shop.resources.serving import open_serving
+    from shop.resources.stores import open_stores
+    from shop.services.bandit import BanditService
     from shop.services.replay import replay
+    from shop.store.bandit import BanditStore
 
-    async with databases(settings) as found, open_serving(found, start=False) as resources:
-        since = datetime.now(UTC) - timedelta(days=days)
-        return await replay(resources.stores.recommendation_log, await resources.bandit.current(), since)
+    async with open_databases(settings) as found, open_stores(found) as stores:
+        store, log = BanditStore(stores.database, stores.redis, stores.keys), stores.recommendation_log
+        bandit = BanditService(store, log, found.model.bandit_half_life_days)
+        return await replay(log, await bandit.current(), datetime.now(UTC) - timedelta(days=days))
 
 
 def as_json(report: list[ScenarioReplay], days: float) -> str:

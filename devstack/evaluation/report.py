@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.evaluation.run import CalibrationSample, Outcome, Results
-    from mongo_seed.dataset_files import FileData
+    from mongo_seed.files.dataset import FileData
 
 Report = dict[str, Any]
 
@@ -71,7 +71,7 @@ def _data(results: Results, data: FileData) -> Report:
     return {
         "users": columns.n_users,
         "products": results.n_items,
-        "products_without_a_row": data.bare,
+        "products_without_a_row": data.products_without_row,
         "interactions": len(columns.users),
         "cases": sum(map(len, results.runs)),
         "validation_cases": results.validation_users,

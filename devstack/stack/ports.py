@@ -1,4 +1,4 @@
-"""Which port a server gets, and who sits on one that is taken."""
+"""Which port a server gets, and which process has one that is taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: each in its own session, waited for until ready, stopped politely."""
+"""Child processes that never outlive this one: each in its own session, awaited until ready, stopped gently first."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _PR_SET_PDEATHSIG = 1
 class Program:
     """What to run and how to tell that it serves.
 
-    `death_signal` is what the child gets when we die without stopping it: databases may close their files, the rest
-    has nothing that a kill could lose.
+    `parent_death_signal` is what the child gets when we end without stopping it: databases may close their files, the
+    others lose nothing by a kill.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Program:
     ready: Callable[[], Awaitable[bool]]
     port: int | None = None
     url: str = ""
-    death_signal: signal.Signals = signal.SIGKILL
+    parent_death_signal: signal.Signals = signal.SIGKILL
 
 
 async def spawn(program: Program, **pipes: Any) -> asyncio.subprocess.Process:
@@ -50,19 +50,19 @@ async def spawn(program: Program, **pipes: Any) -> asyncio.subprocess.Process:
         env={**os.environ, **program.environment},
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=_die_with_parent(program.death_signal),
+        preexec_fn=_die_with_parent(program.parent_death_signal),
         **pipes,
     )
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
+def _die_with_parent(parent_death_signal: signal.Signals) -> Callable[[], None] | None:
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 
     def in_child() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        libc.prctl(_PR_SET_PDEATHSIG, int(parent_death_signal), 0, 0, 0)
         if os.getppid() != parent:  # we died between the fork and the call
             os._exit(1)
 
@@ -121,7 +121,7 @@ def kill_group(pid: int) -> None:
 
 @contextlib.asynccontextmanager
 async def running(program: Program, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The program, ready, for the duration of the block. What it says goes to the file `log`."""
+    """The program, ready, for the duration of the block. Its output goes to the file `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = await spawn(program, stdout=output, stderr=asyncio.subprocess.STDOUT)

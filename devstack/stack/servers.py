@@ -5,15 +5,13 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from devstack.stack.ports import HOST, free_port
-from devstack.stack.process import Program, accepts, running
+from devstack.stack.ports import HOST
+from devstack.stack.process import Program, accepts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.stack.binaries import Binary
-
-__all__ = ["free_port", "mongo_server", "running", "valkey_server"]
 
 
 def mongo_server(binary: Binary, data: Path, port: int) -> Program:
@@ -38,12 +36,17 @@ def mongo_server(binary: Binary, data: Path, port: int) -> Program:
 
         if not await accepts(HOST, port):
             return False
-        uri = f"mongodb://{member}"
+        uri = mongo_address(port)
         await initiate_replica_set(uri, member)
         return await is_primary(uri)
 
-    url = f"mongodb://{member}/?replicaSet=rs0"
+    url = f"{mongo_address(port)}/?replicaSet=rs0"
     return Program("mongod", command, binary.environment, ready, port, url, signal.SIGTERM)
+
+
+def mongo_address(port: int) -> str:
+    """The server itself, whether or not it is the primary of a replica set yet."""
+    return f"mongodb://{HOST}:{port}"
 
 
 def valkey_server(binary: Binary, data: Path, port: int) -> Program:

@@ -6,13 +6,15 @@ import asyncio
 import json
 import os
 import time
-import urllib.request
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from devstack.stack.content import Content, content
 from devstack.stack.data_dir import DataDir, StackState
-from devstack.stack.parts import connected
+from devstack.stack.environment import connected
+from devstack.stack.health import HEALTHY, http_health
+from devstack.stack.local_llm import health_url
+from devstack.stack.servers import mongo_address
 from shop.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProcessStatus:
     """One process; `started` is in seconds since 1970, `pid` is None for a server that is not ours."""
 
     process: str
@@ -39,27 +41,27 @@ class Status:
     api_url: str
     mongo_uri: str
     redis_url: str
-    processes: tuple[Row, ...]
+    processes: tuple[ProcessStatus, ...]
     counts: Mapping[str, int]
     model: str | None
 
 
 async def status(settings: Settings) -> Status:
-    """What there is to know; parts that do not answer are said to be away."""
+    """What can be found out; a part that does not answer is reported as such."""
     data = DataDir(settings.stack.data_dir)
     state = data.state()
     mongo_uri = settings.mongo.uri or (state.mongo_uri if state else "")
     redis_url = settings.redis.url or (state.redis_url if state else "")
-    rows = await asyncio.gather(*(_row(name, state) for name in state.processes)) if state else []
-    held = await _content(connected(settings, data, mongo_uri, redis_url)) if mongo_uri else Content({}, None)
+    processes = await asyncio.gather(*(_process_status(name, state) for name in state.processes)) if state else []
+    databases = await _content(connected(settings, data, mongo_uri, redis_url)) if mongo_uri else Content({}, None)
     return Status(
         running=state is not None,
         api_url=state.api_url if state else "",
         mongo_uri=mongo_uri,
         redis_url=redis_url,
-        processes=tuple(rows),
-        counts=held.counts,
-        model=held.model,
+        processes=tuple(processes),
+        counts=databases.counts,
+        model=databases.model,
     )
 
 
@@ -70,10 +72,10 @@ async def _content(settings: Settings) -> Content:
         return Content({}, None)
 
 
-async def _row(name: str, state: StackState) -> Row:
+async def _process_status(name: str, state: StackState) -> ProcessStatus:
     process = state.processes[name]
     health = await _health(name, state) if _alive(process.pid) else "stopped, will be started again"
-    return Row(name, process.pid, process.port, process.started, process.restarts, health)
+    return ProcessStatus(name, process.pid, process.port, process.started, process.restarts, health)
 
 
 async def _health(name: str, state: StackState) -> str:
@@ -81,22 +83,14 @@ async def _health(name: str, state: StackState) -> str:
 
     process = state.processes[name]
     if name == "mongod":
-        return "ok" if await is_primary(f"mongodb://127.0.0.1:{process.port}") else "does not take writes"
+        return HEALTHY if await is_primary(mongo_address(process.port or 0)) else "does not take writes"
     if name == "valkey":
-        return "ok" if await redis_ready(state.redis_url) else "does not answer"
+        return HEALTHY if await redis_ready(state.redis_url) else "does not answer"
     if name == "api":
-        return await asyncio.to_thread(_get_health, f"{state.api_url}/health/ready")
+        return await asyncio.to_thread(http_health, f"{state.api_url}/health/ready")
     if name == "llm":
-        return await asyncio.to_thread(_get_health, f"http://127.0.0.1:{process.port}/health")
-    return "ok"
-
-
-def _get_health(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=3) as response:  # noqa: S310  our own address
-            return "ok" if response.status == 200 else f"HTTP {response.status}"
-    except OSError as error:
-        return f"not ready ({error})"
+        return await asyncio.to_thread(http_health, health_url(process.port or 0))
+    return HEALTHY
 
 
 def _alive(pid: int) -> bool:

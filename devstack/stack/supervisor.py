@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
 from devstack.stack.data_dir import MEGABYTE, DataDir, ProcessState
-from devstack.stack.logs import LogFile, line_filter, say
+from devstack.stack.logs import LogFile, line_filter, print_line
 from devstack.stack.process import Program, kill_group, spawn, stop, wait_until_ready
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ FULL_DISK_BYTES = 50 * MEGABYTE
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """A child that dies `tries` times in a row, each time within `quick_seconds` of its start, is given up."""
+    """A child that exits `tries` times in a row, each time within `quick_seconds` of its start, is given up."""
 
     tries: int = 5
     quick_seconds: float = 10.0
     first_delay: float = 0.2
     longest_delay: float = 5.0
 
-    def delay(self, quick_deaths: int) -> float:
-        """Seconds to wait before the next start; doubles with every quick death."""
-        return float(min(self.longest_delay, self.first_delay * 2 ** max(0, quick_deaths - 1)))
+    def delay(self, quick_exits: int) -> float:
+        """Seconds to wait before the next start; doubles with every quick exit."""
+        return float(min(self.longest_delay, self.first_delay * 2 ** max(0, quick_exits - 1)))
 
 
 class Child:
@@ -66,7 +66,7 @@ class Child:
 
     async def watch(self, on_restart: Callable[[], None]) -> None:
         """Restarts the program whenever it ends by itself. Raises StackError when it does not stay up."""
-        quick_deaths = 0
+        quick_exits = 0
         while True:
             code = await self._process.wait()
             kill_group(self._process.pid)
@@ -74,12 +74,12 @@ class Child:
             if self._stopping.is_set():
                 return
             lived = time.time() - self._started
-            quick_deaths = quick_deaths + 1 if lived < self._policy.quick_seconds else 1
-            if quick_deaths >= self._policy.tries:
-                self.given_up = StackError(self._epitaph(code))
+            quick_exits = quick_exits + 1 if lived < self._policy.quick_seconds else 1
+            if quick_exits >= self._policy.tries:
+                self.given_up = StackError(self._failure(code))
                 raise self.given_up
-            say("whybuy", f"{self.program.name} {how_it_ended(code)}; starting it again")
-            await asyncio.sleep(self._policy.delay(quick_deaths))
+            print_line("whybuy", f"{self.program.name} {exit_description(code)}; starting it again")
+            await asyncio.sleep(self._policy.delay(quick_exits))
             async with self._changing:
                 if self._stopping.is_set():
                     return
@@ -121,19 +121,19 @@ class Child:
         if (shown := self._show(line)) is None:
             return
         self._tail.append(shown)
-        say(self.program.name, shown)
+        print_line(self.program.name, shown)
 
-    def _epitaph(self, code: int) -> str:
-        said = "".join(f"\n  {line}" for line in self._tail) or "\n  (it said nothing)"
+    def _failure(self, code: int) -> str:
+        output = "".join(f"\n  {line}" for line in self._tail) or "\n  (it said nothing)"
         full = self._data.free_bytes() < FULL_DISK_BYTES or any("No space left" in line for line in self._tail)
         hint = f"\nThe disk that holds {self._data.root} is full: free some space and start again." if full else ""
         return (
-            f"{self.program.name} {how_it_ended(code)} {self._policy.tries} times in a row, so it is given up. "
-            f"Its last words (all of them: {self._data.logs / self.program.name}.log):{said}{hint}"
+            f"{self.program.name} {exit_description(code)} {self._policy.tries} times in a row, so it is given up. "
+            f"Its last words (all of them: {self._data.logs / self.program.name}.log):{output}{hint}"
         )
 
 
-def how_it_ended(code: int) -> str:
+def exit_description(code: int) -> str:
     """An exit status in words."""
     if code >= 0:
         return f"ended with status {code}"
@@ -153,7 +153,7 @@ class Supervisor:
         on_failure: Callable[[StackError], None],
         policy: RestartPolicy | None = None,
     ) -> None:
-        """`on_change` hears of every start, `on_failure` of a child that does not stay up."""
+        """`on_change` is called after every start, `on_failure` for a child that does not stay up."""
         self.on_change = on_change
         self.on_failure = on_failure
         self._data = data
@@ -174,13 +174,13 @@ class Supervisor:
             await child.start()
             stage.append(child)
             watcher = asyncio.create_task(child.watch(self.on_change))
-            watcher.add_done_callback(self._watched)
+            watcher.add_done_callback(self._on_watcher_done)
             self._watchers.append(watcher)
         self.on_change()
         for child in stage:
             await child.wait_until_ready()
 
-    def _watched(self, watcher: asyncio.Task[None]) -> None:
+    def _on_watcher_done(self, watcher: asyncio.Task[None]) -> None:
         if watcher.cancelled():
             return
         error = watcher.exception()

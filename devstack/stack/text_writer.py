@@ -1,4 +1,4 @@
-"""Who writes the texts of the local stack: what API and worker are told, and the model that runs beside them."""
+"""The writer of the local stack's texts: its settings for API and worker, and the model that runs beside them."""
 
 from __future__ import annotations
 

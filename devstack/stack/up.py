@@ -1,4 +1,4 @@
-"""`whybuy up`: databases, data, model, API and worker, until somebody says stop."""
+"""`whybuy up`: databases, data, model, API and worker, until it is stopped."""
 
 from __future__ import annotations
 
@@ -13,17 +13,12 @@ from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
 from devstack.stack.data_dir import FREE_SPACE_NEEDED, MEGABYTE, DataDir, StackState
-from devstack.stack.logs import say
-from devstack.stack.parts import (
-    api_program,
-    child_environment,
-    command_program,
-    connected,
-    plan_databases,
-    worker_program,
-)
+from devstack.stack.databases import find_databases
+from devstack.stack.environment import child_environment, connected
+from devstack.stack.logs import print_line
 from devstack.stack.ports import free_port, require_free
 from devstack.stack.process import spawn, stop
+from devstack.stack.programs import api_program, command_program, worker_program
 from devstack.stack.supervisor import Supervisor
 from devstack.stack.text_writer import text_writer
 
@@ -38,13 +33,13 @@ SAMPLE_SPACE_NEEDED = 300 * MEGABYTE
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """`parts` are the programs to run beside the databases; `prepare` is whether to seed and train what is missing;
-    `llm` is who writes the texts, None for what the settings say."""
+    """`programs` run beside the databases; `prepare` is whether to seed and train what is missing; `llm` is the writer
+    of texts, None for the one of the settings."""
 
     sample: int | None = None
     keep_dates: bool = False
     port: int | None = None
-    parts: tuple[str, ...] = ("api", "worker")
+    programs: tuple[str, ...] = ("api", "worker")
     prepare: bool = True
     llm: str | None = None
 
@@ -53,7 +48,7 @@ async def up(settings: Settings, options: UpOptions) -> None:
     """Runs the stack until SIGINT, SIGTERM or SIGHUP. Raises StackError when it cannot run, or not any longer."""
     data = DataDir(settings.stack.data_dir)
     data.prepare(SAMPLE_SPACE_NEEDED if options.sample else FREE_SPACE_NEEDED)
-    with data.held():
+    with data.locked():
         await Stack(settings, options, data).run()
 
 
@@ -67,12 +62,12 @@ def api_port(settings: Settings, named: int | None, last: Mapping[str, int] | No
         return require_free(api.port if named is None else named, api.host)
     port = free_port(api.port, (last or {}).get("api", 0))
     if port != api.port:
-        say("whybuy", f"port {api.port} is taken by another program, so the API gets {port} (--port names one)")
+        print_line("whybuy", f"port {api.port} is taken by another program, so the API gets {port} (--port names one)")
     return port
 
 
 class Stack:
-    """One run of the local stack, in a data folder that this process holds."""
+    """One run of the local stack, in a data folder that this process has locked."""
 
     def __init__(self, settings: Settings, options: UpOptions, data: DataDir) -> None:
         self._settings = settings
@@ -80,7 +75,7 @@ class Stack:
         self._data = data
         self._supervisor = Supervisor(data, on_change=self._write_state, on_failure=self._fail)
         self._failure: StackError | None = None
-        self._asked = 0
+        self._stop_requests = 0
         self.api_url = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -88,40 +83,41 @@ class Stack:
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(name, self._asked_to_stop)
+            loop.add_signal_handler(name, self._on_stop_request)
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._bring_up()
                 await asyncio.Event().wait()
         finally:
             await self._supervisor.stop()
-            say("whybuy", "stopped; the data is kept")
+            print_line("whybuy", "stopped; the data is kept")
         if self._failure is not None:
             raise self._failure
 
-    def _asked_to_stop(self) -> None:
-        self._asked += 1
-        if self._asked > 1:
-            say("whybuy", "stopping at once")
+    def _on_stop_request(self) -> None:
+        self._stop_requests += 1
+        if self._stop_requests > 1:
+            print_line("whybuy", "stopping at once")
             self._supervisor.kill()
         elif self._task is not None:
-            say("whybuy", "stopping (Ctrl-C again to stop at once)")
+            print_line("whybuy", "stopping (Ctrl-C again to stop at once)")
             self._task.cancel()
 
     def _fail(self, error: StackError) -> None:
-        if self._failure is None and not self._asked and self._task is not None:
+        if self._failure is None and not self._stop_requests and self._task is not None:
             self._failure = error
             self._task.cancel()
 
     async def _bring_up(self) -> None:
         began = time.monotonic()
-        port = api_port(self._settings, self._options.port, self._data.ports()) if "api" in self._options.parts else 0
+        with_api = "api" in self._options.programs
+        port = api_port(self._settings, self._options.port, self._data.ports()) if with_api else 0
         writer = text_writer(self._options.llm, self._settings)
-        plan = plan_databases(self._settings, self._data)
-        self._settings = connected(self._settings, self._data, plan.mongo_uri, plan.redis_url)
-        if plan.programs:
-            say("whybuy", f"starting {' and '.join(program.name for program in plan.programs)}")
-        await self._supervisor.start(*plan.programs)
+        databases = find_databases(self._settings, self._data)
+        self._settings = connected(self._settings, self._data, databases.mongo_uri, databases.redis_url)
+        if databases.programs:
+            print_line("whybuy", f"starting {' and '.join(program.name for program in databases.programs)}")
+        await self._supervisor.start(*databases.programs)
         environment = child_environment(self._settings, self._data) | writer.environment
         if self._options.prepare:
             await self._prepare(environment)
@@ -132,12 +128,12 @@ class Stack:
     def programs(self, environment: dict[str, str], port: int) -> list[Program]:
         """What runs beside the databases."""
         programs = []
-        if "api" in self._options.parts:
+        if "api" in self._options.programs:
             api = api_program(environment, self._settings.api.host, port)
             self.api_url = api.url
             self._data.write_ports(self._data.ports() | {"api": port})
             programs.append(api)
-        if "worker" in self._options.parts:
+        if "worker" in self._options.programs:
             programs.append(worker_program(environment))
         return programs
 
@@ -155,7 +151,7 @@ class Stack:
         else:
             grown = False
         if grown or (await content(self._settings)).model is None:
-            # The data are others than those of the model there may be: nothing to compare by.
+            # The data have changed since the model was trained, so the guard has nothing to compare by.
             await self._run_command("train", environment, "--no-guard")
 
     async def _run_command(self, name: str, environment: dict[str, str], *arguments: str) -> None:
@@ -182,6 +178,6 @@ class Stack:
         )
 
     def _greet(self, seconds: float) -> None:
-        from devstack.stack.panel import greeting
+        from devstack.stack.greeting import show_greeting
 
-        greeting(self._settings, self._data, self.api_url, seconds)
+        show_greeting(self._settings, self._data, self.api_url, seconds)

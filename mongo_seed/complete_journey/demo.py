@@ -13,6 +13,7 @@ NEWCOMER = "demo-newcomer"  # no history at all
 STAFF = "demo-staff"
 SERVICE = "demo-service"
 
+HOUSEHOLD_PREFIX = "household-"
 # Household number: (e-mail, name).
 HOUSEHOLDS: dict[int, tuple[str, str]] = {
     250: ("anna@demo.whybuy.example", "Anna"),  # a full year, about 1,370 lines
@@ -22,7 +23,7 @@ HOUSEHOLDS: dict[int, tuple[str, str]] = {
 
 
 def household_id(number: int) -> str:
-    return f"household-{number}"
+    return f"{HOUSEHOLD_PREFIX}{number}"
 
 
 def household(number: int, created_at: datetime) -> User:

@@ -1,4 +1,4 @@
-"""Readable names for the Complete Journey's till-receipt abbreviations.
+"""Readable names for the Complete Journey's abbreviations, which come from receipts.
 
 `FRZN BREAKFAST FOODS` becomes "Frozen Breakfast Foods", `PNT BTR/JELLY/JAMS` "Peanut Butter, Jelly & Jams". Text
 that the source cut off at thirty characters is dropped with the bracket it stood in. Whole strings that rules read
@@ -37,13 +37,13 @@ def department_name(raw: str) -> str:
 
 @cache
 def category_name(raw: str) -> str:
-    """A readable name for a category as the till calls it."""
+    """A readable name for a category of the data."""
     return PHRASES.get(raw) or _tidy(raw)
 
 
 @cache
 def type_name(category: str, raw: str) -> str:
-    """A readable name for a product type; one that says nothing by itself takes its category's name along."""
+    """A readable name for a product type; one that is not clear by itself gets its category's name too."""
     if name := IN_CATEGORY.get((category, raw)) or PHRASES.get(raw):
         return name
     words = re.findall(r"[A-Z]+", raw)
@@ -57,7 +57,7 @@ def type_name(category: str, raw: str) -> str:
 
 
 def _tidy(raw: str) -> str:
-    text, notes = _without_brackets(_without_stump(raw.strip()))
+    text, notes = _without_brackets(_without_cut_word(raw.strip()))
     if match := re.fullmatch(r"(.+?)\s*-\s*MAGAZINE", text):
         return f"{_phrase(match[1])} Magazine"
     text = text.replace("NUT SUPP", "NUTRITIONAL SUPP")
@@ -79,7 +79,7 @@ def _tidy(raw: str) -> str:
     return _with_notes(", ".join(part for part in parts if part), notes)
 
 
-def _without_stump(text: str) -> str:
+def _without_cut_word(text: str) -> str:
     """Drops what is left of a word that the source cut at its thirtieth character."""
     match = re.search(r"[\s/&-]+([A-Z]{1,2})$", text)
     return text[: match.start()] if match and len(text) == _CUT_AT and match[1] not in ABBREVIATIONS else text
@@ -134,7 +134,7 @@ def package_size(raw: str | None) -> str:
 
 @cache
 def tags_of(words: str) -> tuple[str, ...]:
-    """Tags that the till's own words give away ("organic", "frozen", "kids"...)."""
+    """Tags that the words of the data stand for ("organic", "frozen", "kids"...)."""
     words = words.replace("/", " ").replace("&", " ")
     tags = [tag for tag, pattern in _TAGS if pattern.search(words)]
     if "NON ALCOHOLIC" in words and "alcohol" in tags:

@@ -46,7 +46,7 @@ _LINE_COLUMNS = [
 _MILLISECONDS_A_WEEK = 7 * 24 * 3600 * 1000
 _FUEL = "GASOLINE-REG UNLEADED"
 _FUEL_PARTS = 1000.0  # the till counts fuel in thousandths of a gallon
-_MOST_OF_ONE = 100.0  # more pieces than this in one line are a slip of the till
+_MOST_OF_ONE = 100.0  # more pieces than this in one line are a recording error
 _SHIPPING_CASE = re.compile(r"\D*(\d+\.?\d*)(?:-\d+)?\s*(LB|CT|OZ)\b.*")
 _LARGEST_BAG = {"LB": 10, "CT": 11, "OZ": 160}
 _FILL = 1000  # products that a sample shows beyond those its households bought
@@ -388,8 +388,8 @@ def _interactions(lines: Lines, ids: Sequence[str], weeks: int) -> list[Document
     columns = (lines.household, lines.basket, lines.product, lines.repeat, lines.quantity, lines.unit_minor)
     return [
         {
-            "_id": f"u:household-{household}:cj-{basket}-{ids[product]}{f'-{repeat}' if repeat else ''}",
-            "userId": f"household-{household}",
+            "_id": f"u:{demo.HOUSEHOLD_PREFIX}{household}:cj-{basket}-{ids[product]}{f'-{repeat}' if repeat else ''}",
+            "userId": demo.household_id(household),
             "productId": ids[product],
             "type": "purchase",
             "at": at,

@@ -1,4 +1,4 @@
-"""The Complete Journey's abbreviations and what they stand for: tables only, used by `journey_names`."""
+"""The Complete Journey's abbreviations and what they stand for: tables only, used by `names`."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ PREFIXES = {
     "SW GDS": "",
 }
 
-# "APPLES GALA" is said "Gala Apples".
+# "APPLES GALA" becomes "Gala Apples".
 NOUN_FIRST = _words(
     "APPLES APRICOTS BALLOONS BEANS CARROTS CANDLES CARDS CHERRIES CORN CUCUMBERS GIFT-WRAP GRAPES GREENS "
     "LETTUCE MELONS MUSHROOMS NECTARINES ONIONS ORANGES PARTY PEACHES PEARS PEAS PEPPERS PLUMS POTATOES "
@@ -637,7 +637,7 @@ UNITS = {
     "Z": "oz",
 }
 
-# A tag and the till's words (as a regular expression) that give it away.
+# A tag and the words of the data (as a regular expression) that stand for it.
 TAG_WORDS = {
     "alcohol": "BEERS?|BEERALEMALT|ALES?|WINES?|LIQUORS?|SPIRITS|VODKAS?|WHISKEY|BOURBON|GIN|RUMS?|TEQUILA|BRANDY",
     "baby": "BABY|BABYFOOD|INFANTS?|TODDLER|DIAPERS",

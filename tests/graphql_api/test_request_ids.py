@@ -12,7 +12,7 @@ import structlog
 from structlog.contextvars import get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from shop.settings import ApiSettings
 from shop.store.bulk import bulk_insert
 from tests.fixtures.shop import open_shop, variant

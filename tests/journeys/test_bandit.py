@@ -16,7 +16,7 @@ import aiohttp
 import numpy as np
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.app import create_app
 from mongo_seed.migrate import migrate
 from scoring.exploration.layout import LAYOUT

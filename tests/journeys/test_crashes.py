@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from devstack.stack.servers import free_port
+from devstack.stack.ports import free_port
 from graphql_api.relay import encode_id
 from tests.fixtures.queries import TRACK, product_ids
 from tests.fixtures.waiting import until

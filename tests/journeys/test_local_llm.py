@@ -144,4 +144,4 @@ async def assert_grounded(shop: Shop, told: dict[str, dict[str, Any]]) -> None:
         product_id = decode_id("Product", id_)
         stored = await resources.stores.explanations.latest(f"u:{USER}", product_id)
         assert stored is not None
-        assert not checker.strays(text["text"], product_id, stored.evidence, ()).numbers, text
+        assert not checker.ungrounded(text["text"], product_id, stored.evidence, ()).numbers, text

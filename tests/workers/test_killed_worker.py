@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack.stack.binaries import find_valkey
-from devstack.stack.servers import free_port, running, valkey_server
+from devstack.stack.ports import free_port
+from devstack.stack.process import running
+from devstack.stack.servers import valkey_server
 from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.catalog import Product

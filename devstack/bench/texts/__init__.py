@@ -1,1 +1,1 @@
-"""Measures the texts under lists: with a provider that fails, with a real small model, and what queries notice."""
+"""Measures the texts under lists: with a provider that fails, with a real small model, and how long queries take."""

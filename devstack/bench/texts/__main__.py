@@ -45,7 +45,7 @@ def faults(explanations: int, share: float, seed: int, timeout: float, household
 @click.option("--parallel", default=LocalModel.parallel, show_default=True, help="Answers at once.")
 @_households
 def grounding(lists: int, model: Path | None, threads: int, parallel: int, households: int) -> None:
-    """Have a real local model explain real lists, and look for what the evidence does not know."""
+    """Have a real local model explain real lists, and look for what is not in the evidence."""
     from devstack.bench.texts import measures
 
     try:

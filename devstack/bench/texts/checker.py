@@ -1,7 +1,7 @@
-"""Looks in shown texts for products, brands and numbers of which their evidence knows nothing.
+"""Finds products, brands and numbers in shown texts that are not in their evidence.
 
 It shares no code with the check that texts pass before they are shown (`workers.llm`), so that one may judge the other.
-That one asks whether what a text says is allowed; this one asks whether the catalogue knows what a text says.
+That one accepts what the evidence allows; this one starts from all names of the catalogue and looks for them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NUMBERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Strays:
+class Ungrounded:
     """What a text mentions and its evidence does not."""
 
     products: tuple[str, ...]
@@ -44,25 +44,27 @@ class Strays:
 
 
 class Checker:
-    """Knows the catalogue: names of products, whole and without what follows a comma or a bracket, and brands."""
+    """Searches for names of products, whole and without what follows a comma or a bracket, and for brands."""
 
     def __init__(self, products: Mapping[str, Product], categories: Mapping[str, str]) -> None:
         """`categories` are names by id."""
         self._products = products
         self._categories = categories
         names = {product.name for product in products.values()}
-        self._names = _index(names | {re.split(r"[,(]", name)[0] for name in names}, at_least=2)
-        self._brands = _index({product.brand for product in products.values()}, at_least=1)
+        self._names = _index(names | {re.split(r"[,(]", name)[0] for name in names}, min_words=2)
+        self._brands = _index({product.brand for product in products.values()}, min_words=1)
 
-    def strays(self, text: str, product_id: str, evidence: Iterable[Evidence], shopper: Iterable[str]) -> Strays:
-        """`shopper` is what was said of the shopper: names of categories and stated tastes."""
+    def ungrounded(
+        self, text: str, product_id: str, evidence: Iterable[Evidence], shopper: Iterable[str]
+    ) -> Ungrounded:
+        """`shopper` is what the writer was told of the shopper: names of categories and stated tastes."""
         facts = tuple(evidence)
         known = [_words(line) for line in (*self._lines(product_id, facts), *shopper)]
         words = _words(text)
         allowed = set(_values(known)) | {reading for fact in facts for reading in _readings(fact)}
-        return Strays(
-            tuple(" ".join(name) for name in _found(words, self._names) if not _within(name, known)),
-            tuple(" ".join(name) for name in _found(words, self._brands) if not _within(name, known)),
+        return Ungrounded(
+            tuple(" ".join(name) for name in _names_in(words, self._names) if not _is_in(name, known)),
+            tuple(" ".join(name) for name in _names_in(words, self._brands) if not _is_in(name, known)),
             tuple(word for word in words if (value := _value(word)) is not None and value not in allowed),
         )
 
@@ -84,24 +86,24 @@ def _words(text: str) -> Words:
     return tuple(_WORD.findall(text.lower()))
 
 
-def _index(names: Iterable[str], at_least: int) -> Mapping[str, frozenset[Words]]:
+def _index(names: Iterable[str], min_words: int) -> Mapping[str, frozenset[Words]]:
     """Names of so many words by their first one."""
     found: dict[str, set[Words]] = defaultdict(set)
     for words in map(_words, names):
-        if len(words) >= at_least:
+        if len(words) >= min_words:
             found[words[0]].add(words)
     return {first: frozenset(group) for first, group in found.items()}
 
 
-def _found(words: Words, index: Mapping[str, frozenset[Words]]) -> Iterator[Words]:
-    """The longest name at each place of the text."""
+def _names_in(words: Words, index: Mapping[str, frozenset[Words]]) -> Iterator[Words]:
+    """The longest name at each position of the text."""
     for at, word in enumerate(words):
         here = [name for name in index.get(word, ()) if words[at : at + len(name)] == name]
         if here:
             yield max(here, key=len)
 
 
-def _within(name: Words, known: Iterable[Words]) -> bool:
+def _is_in(name: Words, known: Iterable[Words]) -> bool:
     return any(line[at : at + len(name)] == name for line in known for at in range(len(line) - len(name) + 1))
 
 

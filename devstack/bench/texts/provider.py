@@ -1,4 +1,4 @@
-"""A provider for measurements: it speaks OpenAI's protocol, answers from what it is sent, fails as often as told."""
+"""A provider for measurements, with OpenAI's API: it answers from the prompt, and fails as often as it is set to."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ CHECKER = Checker({product.id: product for product in (TEA, OAT, RYE)}, {"d": "P
         "You like bread. One or two cups of tea are a pleasure.",
     ],
 )
-def test_what_the_evidence_knows_is_no_stray(text: str) -> None:
-    assert not CHECKER.strays(text, "1", EVIDENCE, ["Bread"])
+def test_what_is_in_the_evidence_is_grounded(text: str) -> None:
+    assert not CHECKER.ungrounded(text, "1", EVIDENCE, ["Bread"])
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_what_the_evidence_knows_is_no_stray(text: str) -> None:
         ("Only 12,345 are left.", (), (), ("12,345",)),
     ],
 )
-def test_what_it_does_not_know_is_found(
+def test_what_is_not_in_the_evidence_is_found(
     text: str, products: tuple[str, ...], brands: tuple[str, ...], numbers: tuple[str, ...]
 ) -> None:
-    strays = CHECKER.strays(text, "1", EVIDENCE, ())
+    ungrounded = CHECKER.ungrounded(text, "1", EVIDENCE, ())
 
-    assert (strays.products, strays.brands, strays.numbers) == (products, brands, numbers)
+    assert (ungrounded.products, ungrounded.brands, ungrounded.numbers) == (products, brands, numbers)
 
 
 def question(*names: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mongo_seed.dataset_files import read_files
+from mongo_seed.files.dataset import read_files
 from tests.devstack.evaluation.conftest import whybuy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_every_row_is_accepted(kind: str, tmp_path: Path) -> None:
     data = read_files(tmp_path / "interactions.csv", tmp_path / "products.csv")
     assert [(table.rows, table.refused) for table in data.tables] == [(300, 0), (4000, 0)]
     assert len(data.dataset.interactions.users) == 4000
-    assert data.bare == 0
+    assert data.products_without_row == 0
 
 
 def test_the_same_seed_makes_the_same_files(tmp_path: Path) -> None:

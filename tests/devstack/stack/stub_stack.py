@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
 from devstack.stack.data_dir import DataDir
-from devstack.stack.parts import command_program
+from devstack.stack.programs import command_program
 from devstack.stack.up import Stack, UpOptions
 from shop.settings import Settings, StackSettings
 
@@ -32,9 +32,11 @@ class StubStack(Stack):
 async def main() -> None:
     data = DataDir(Path(sys.argv[1]))
     data.prepare()
-    with data.held():
+    with data.locked():
         settings = Settings(stack=StackSettings(data_dir=data.root))
-        await StubStack(settings, UpOptions(parts=("stub",), prepare=False, llm=os.environ.get("STUB_LLM")), data).run()
+        await StubStack(
+            settings, UpOptions(programs=("stub",), prepare=False, llm=os.environ.get("STUB_LLM")), data
+        ).run()
 
 
 try:

@@ -13,7 +13,7 @@ from devstack.errors import StackError
 from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
 from devstack.stack.ports import free_port, require_free
-from devstack.stack.supervisor import RestartPolicy, how_it_ended
+from devstack.stack.supervisor import RestartPolicy, exit_description
 from tests.devstack.stack.test_up import whybuy
 
 if TYPE_CHECKING:
@@ -143,5 +143,5 @@ def test_the_pause_before_a_restart_grows_to_a_limit() -> None:
 
 
 def test_an_exit_is_told_in_words() -> None:
-    assert how_it_ended(-9) == "was ended by SIGKILL"
-    assert how_it_ended(3) == "ended with status 3"
+    assert exit_description(-9) == "was ended by SIGKILL"
+    assert exit_description(3) == "ended with status 3"

@@ -179,6 +179,13 @@ def test_status_shows_every_process_of_the_running_stack(stack: RunningStack) ->
         assert " ok " in row
 
 
+def test_down_without_a_stack_says_that_nothing_runs(tmp_path: Path) -> None:
+    said = whybuy(tmp_path / "data", "down")
+
+    assert said.returncode == 0
+    assert said.stdout == f"Nothing runs with the data in {tmp_path / 'data'}.\n"
+
+
 def test_down_stops_all_and_the_next_up_has_the_same_addresses_and_data(tmp_path: Path) -> None:
     with stub_stack(tmp_path) as first:
         first.wait_until_up()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mongo_seed.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS, interaction_row, product_row
-from mongo_seed.table_files import TableWriter, file_format
+from mongo_seed.files.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS, interaction_row, product_row
+from mongo_seed.files.tables import TableWriter, file_format
 from shop.store.admin import count_documents
 from shop.store.database import iterate
 
@@ -37,7 +37,7 @@ async def export_files(
 ) -> ExportReport:
     """Writes products and interactions, ordered by id, in the format of each file's extension.
 
-    A file appears under its name only when it is complete. Accounts, passwords and what was learnt stay in the
+    A file appears under its name only when it is complete. Accounts, passwords and models stay in the
     database; of users only the ids of their interactions are written.
     Raises BadInputError when a file cannot be written, UnavailableError when MongoDB is away.
     """

@@ -24,6 +24,7 @@ Values = dict[str, Any]
 # Written into a rejects file beside the row; ignored when a mended rejects file is imported.
 _REJECT_COLUMNS = ("line", "reason")
 _FORMATS = (".csv", ".jsonl")
+SHOWN_REFUSALS = 5  # reported with line and reason; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,14 @@ class TableReader:
         self._source = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file)) if path.suffix == ".gz" else self._file
         try:
             if self.format == "csv":
-                with self._damage_named():
+                with self._damage_as_bad_input():
                     self._open_csv()
         except BadInputError:
             self._file.close()
             raise
 
     def _open_csv(self) -> None:
-        # Kept: the file would be closed with it when nobody holds it any more.
+        # Kept as an attribute: its finalizer would close the file.
         self._text = text = io.TextIOWrapper(self._source, encoding="utf-8-sig", errors="surrogateescape", newline="")
         self._reader = csv.reader(text)
         try:
@@ -80,7 +81,7 @@ class TableReader:
             raise BadInputError(f"{self.path}, line 1: not readable as CSV: {error}.") from error
 
     @contextlib.contextmanager
-    def _damage_named(self) -> Iterator[None]:
+    def _damage_as_bad_input(self) -> Iterator[None]:
         try:
             yield
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -97,7 +98,7 @@ class TableReader:
         return 0 if self._file.closed else self._file.tell()
 
     def __iter__(self) -> Iterator[Row]:
-        with self._damage_named():
+        with self._damage_as_bad_input():
             yield from self._csv_rows() if self.format == "csv" else self._json_rows()
 
     def _csv_rows(self) -> Iterator[Row]:
@@ -177,7 +178,7 @@ def _is_utf8(cells: Sequence[str]) -> bool:
 
 
 class RejectsFile:
-    """Where refused rows land: `p.csv` has them in `p.rejects.csv`, with line and reason in front.
+    """The refused rows: `p.csv` has them in `p.rejects.csv`, with line and reason in front.
 
     Created with the first refused row; one of an earlier run is removed.
     """
@@ -200,7 +201,7 @@ class RejectsFile:
 
     def add(self, row: Row, reason: str) -> None:
         self.count += 1
-        if len(self.first) < 5:
+        if len(self.first) < SHOWN_REFUSALS:
             self.first.append((row.line, reason))
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
@@ -213,8 +214,8 @@ class RejectsFile:
 
     def _kept(self, cells: list[str]) -> list[str]:
         """The cells without line and reason of an earlier rejects file."""
-        old = {place for place, name in enumerate(self._source.header) if name in _REJECT_COLUMNS}
-        return [cell for place, cell in enumerate(cells) if place not in old]
+        old = {index for index, name in enumerate(self._source.header) if name in _REJECT_COLUMNS}
+        return [cell for index, cell in enumerate(cells) if index not in old]
 
 
 def _rejected_json(line: int, raw: bytes, reason: str) -> str:
@@ -230,7 +231,7 @@ class TableWriter:
     """Writes rows in the format of the path's extension.
 
     The file takes its name when the `with` block is left without an error; until then an old one stays as it is.
-    Raises BadInputError when the place cannot be written.
+    Raises BadInputError when the file cannot be written.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:

@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from mongo_seed.complete_journey.demo import household_id
+
 if TYPE_CHECKING:
     from devstack.stack.data_dir import DataDir
     from shop.settings import Settings
 
-_DEMO_USER = "household-250"  # Anna: a full year of shopping
+_DEMO_USER = household_id(250)  # Anna: a full year of shopping
 # Outside the panel, so that it can be copied without the frame.
 _FIRST_QUERY = """
 Five products for a demo shopper, in another terminal:
@@ -24,7 +26,7 @@ Five products for a demo shopper, in another terminal:
 _COMMANDS = "See also: whybuy status, whybuy --help. Ctrl-C stops everything.\n"
 
 
-def greeting(settings: Settings, data: DataDir, api_url: str, seconds: float) -> None:
+def show_greeting(settings: Settings, data: DataDir, api_url: str, seconds: float) -> None:
     """The addresses, and the first things to do."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import pytest
 
-from mongo_seed.exporter import export_files
-from mongo_seed.importer import import_files
+from mongo_seed.files.exporter import export_files
+from mongo_seed.files.importer import import_files
 from mongo_seed.seed import seed
 from shop.errors import BadInputError
 from shop.store.documents import interaction_from_document, product_from_document

@@ -1,4 +1,4 @@
-"""Files to a training data set, without a database: the columns, the rules and the refusals of an import."""
+"""Reads files into a training data set, without a database, with the columns, rules and refusals of an import."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mongo_seed import fields
 from mongo_seed.complete_journey import reader as complete_journey
-from mongo_seed.fields import RowError
-from mongo_seed.rows import (
+from mongo_seed.complete_journey.demo import household_id
+from mongo_seed.files import fields
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.rows import (
     INTERACTION_COLUMNS,
     INTERACTION_REQUIRED,
     PRODUCT_COLUMNS,
@@ -21,7 +22,7 @@ from mongo_seed.rows import (
     event_type,
     parse_product,
 )
-from mongo_seed.table_files import TableReader
+from mongo_seed.files.tables import SHOWN_REFUSALS, TableReader
 from scoring.data.dataset import Catalogue, Dataset
 from scoring.types import EVENT_CODES, EventType
 from shop.entities.catalog import Money
@@ -36,14 +37,13 @@ if TYPE_CHECKING:
 
 Values = dict[str, Any]
 
-_REMEMBERED = 100_000  # cells of a column whose meaning is kept
+_CACHED_VALUES = 100_000  # parsed values that each column keeps
 _REPORT_EVERY = 20_000
-_FIRST = 5
 
 
 @dataclass(slots=True)
 class TableSummary:
-    """How the rows of a file were taken."""
+    """How many rows of a file were read and refused."""
 
     file: Path
     rows: int = 0
@@ -52,7 +52,7 @@ class TableSummary:
 
     def refuse(self, line: int, reason: str) -> None:
         self.refused += 1
-        if len(self.first_refused) < _FIRST:
+        if len(self.first_refused) < SHOWN_REFUSALS:
             self.first_refused.append((line, reason))
 
 
@@ -63,7 +63,7 @@ class FileData:
     dataset: Dataset
     users: list[str]
     tables: list[TableSummary]
-    bare: int  # products that only the interactions know
+    products_without_row: int  # named by interactions alone
 
 
 def read_files(interactions: Path, products: Path | None = None, progress: Progress | None = None) -> FileData:
@@ -72,15 +72,15 @@ def read_files(interactions: Path, products: Path | None = None, progress: Progr
     A bad row is counted and left out. `progress` is told (stage, bytes read, bytes in all). Raises BadInputError when a
     file as a whole is unusable.
     """
-    tell = progress or (lambda _stage, _done, _total: None)
+    report_progress = progress or (lambda _stage, _done, _total: None)
     tables = []
     known: dict[str, Values] = {}
     with TableReader(interactions, INTERACTION_COLUMNS, INTERACTION_REQUIRED) as events_file:
         if products is not None:
             with TableReader(products, PRODUCT_COLUMNS, PRODUCT_REQUIRED) as file:
-                tables.append(_read(file, _Products(known).add, tell, "reading products"))
+                tables.append(_read(file, _Products(known).add, report_progress, "reading products"))
         events = _Events()
-        tables.append(_read(events_file, events.add, tell, "reading interactions"))
+        tables.append(_read(events_file, events.add, report_progress, "reading interactions"))
     ids = sorted(known.keys() | events.products.keys())
     dataset = Dataset(events.columns(ids), _catalogue(ids, known))
     return FileData(dataset, [id_ for _, id_ in events.users], tables, len(ids) - len(known))
@@ -93,8 +93,8 @@ def read_demo() -> FileData:
     documents = complete_journey.product_documents(journey, selection, 0, datetime.now(UTC))
     known = {document["_id"]: document for document in documents}
     ids, lines = sorted(known), selection.lines
-    place = {id_: index for index, id_ in enumerate(ids)}
-    items = np.array([place[str(number)] for number in journey.product_ids.tolist()], dtype=np.int32)[lines.product]
+    row_of = {id_: index for index, id_ in enumerate(ids)}
+    items = np.array([row_of[str(number)] for number in journey.product_ids.tolist()], dtype=np.int32)[lines.product]
     households, users = np.unique(lines.household, return_inverse=True)
     _, orders = np.unique(lines.basket, return_inverse=True)
     events = np.full(len(items), EVENT_CODES[EventType.PURCHASE])
@@ -104,18 +104,21 @@ def read_demo() -> FileData:
         lines.quantity.astype(np.float32),
         len(households),
     )
-    names = [f"household-{number}" for number in households.tolist()]
+    names = [household_id(number) for number in households.tolist()]
     return FileData(Dataset(columns, _catalogue(ids, known)), names, [], 0)
 
 
 def _read(
-    file: TableReader, add: Callable[[Mapping[str, Any]], None], tell: Callable[[str, int, int], None], stage: str
+    file: TableReader,
+    add: Callable[[Mapping[str, Any]], None],
+    report_progress: Callable[[str, int, int], None],
+    stage: str,
 ) -> TableSummary:
     summary = TableSummary(file.path)
     for row in file:
         summary.rows += 1
         if summary.rows % _REPORT_EVERY == 0:
-            tell(stage, file.position, file.size)
+            report_progress(stage, file.position, file.size)
         if row.values is None:
             summary.refuse(row.line, row.reason)
             continue
@@ -123,7 +126,7 @@ def _read(
             add(row.values)
         except RowError as error:
             summary.refuse(row.line, str(error))
-    tell(stage, file.size, file.size)
+    report_progress(stage, file.size, file.size)
     return summary
 
 
@@ -132,7 +135,7 @@ class _Products:
         self._known = known
 
     def add(self, values: Mapping[str, Any]) -> None:
-        """A later row about the same product is laid over the earlier one."""
+        """A later row about the same product overwrites the fields that it names."""
         row = parse_product(values)
         given = row.given
         if row.id in self._known:
@@ -160,8 +163,8 @@ def _amount(price: Values) -> float:
     return float(Money.from_minor(price["minor"], price["currency"]).amount)
 
 
-class _Cells(dict[str, Any]):
-    """The meaning of each text in a column. Most come again and again, and are read but once."""
+class _CachedColumn(dict[str, Any]):
+    """The parsed value of each text in a column: most texts repeat, and are parsed once."""
 
     def __init__(self, name: str, read: Callable[[Mapping[str, Any], str], Any]) -> None:
         super().__init__()
@@ -169,10 +172,10 @@ class _Cells(dict[str, Any]):
         self._read = read
 
     def __missing__(self, cell: str) -> Any:
-        if len(self) >= _REMEMBERED:
+        if len(self) >= _CACHED_VALUES:
             self.clear()
-        meaning = self[cell] = self._read({self._name: cell}, self._name)
-        return meaning
+        value = self[cell] = self._read({self._name: cell}, self._name)
+        return value
 
     def of(self, values: Mapping[str, Any]) -> Any:
         """None where the cell is absent or empty. Raises RowError."""
@@ -183,7 +186,7 @@ class _Cells(dict[str, Any]):
 
 
 def _seconds(values: Mapping[str, Any], name: str) -> int | None:
-    moment = fields.instant(values, name)
+    moment = fields.timestamp(values, name)
     return None if moment is None else int(moment.timestamp() // 1)
 
 
@@ -191,7 +194,7 @@ def _event_code(values: Mapping[str, Any], name: str) -> int:
     return EVENT_CODES[event_type(fields.text(values, name))]
 
 
-def _stars(values: Mapping[str, Any], name: str) -> float | None:
+def _rating(values: Mapping[str, Any], name: str) -> float | None:
     return fields.number(values, name, most=5)
 
 
@@ -210,17 +213,17 @@ class _Events:
             "timestamp": _seconds,
             "type": _event_code,
             "quantity": fields.number,
-            "rating": _stars,
+            "rating": _rating,
             "product_id": fields.required_identifier,
         }
-        self._cells = {name: _Cells(name, readers.get(name, fields.identifier)) for name in INTERACTION_COLUMNS}
+        self._cells = {name: _CachedColumn(name, readers.get(name, fields.identifier)) for name in INTERACTION_COLUMNS}
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Raises RowError, as the parser of an import does."""
         try:
             self._add(values)
         except RowError:
-            self._parser.parse(values)  # says which of several reasons comes first
+            self._parser.parse(values)  # raises the first of several reasons
             raise
 
     def _add(self, values: Mapping[str, Any]) -> None:
@@ -228,13 +231,13 @@ class _Events:
         cells = {name: self._cells[name].of(values) for name in values if name not in ("price", "currency")}
         self._check_price(values)
         user, at, product = cells.get("user_id"), cells.get("timestamp"), cells.get("product_id")
-        whose = cells.get("session_id") if user is None else user
+        actor_id = cells.get("session_id") if user is None else user
         event, quantity = cells.get("type"), cells.get("quantity")
         event = EVENT_CODES[EventType.PURCHASE] if event is None else event
         unrated = event == EVENT_CODES[EventType.RATING] and cells.get("rating") is None
-        if whose is None or at is None or product is None or unrated:
+        if actor_id is None or at is None or product is None or unrated:
             raise RowError("a value is missing")
-        actor = (user is not None, str(whose))
+        actor = (user is not None, str(actor_id))
         if (key := cells.get("key")) is not None and self._known(actor, key):
             return
         order = cells.get("order_id")
@@ -252,24 +255,24 @@ class _Events:
         price, currency = values.get("price"), values.get("currency")
         if price is None or price == "":
             return
-        said = f"{price!r} {currency!r}"
-        if said not in self._prices:
+        price_text = f"{price!r} {currency!r}"
+        if price_text not in self._prices:
             fields.money(values)
-            if len(self._prices) < _REMEMBERED:
-                self._prices.add(said)
+            if len(self._prices) < _CACHED_VALUES:
+                self._prices.add(price_text)
 
     def _known(self, actor: tuple[bool, str], key: str) -> bool:
         """Whether the same event was there before: a key is unique for its user or session."""
-        mark = hash((actor, key))
-        if mark in self._keys:
+        key_hash = hash((actor, key))
+        if key_hash in self._keys:
             return True
-        self._keys.add(mark)
+        self._keys.add(key_hash)
         return False
 
     def columns(self, ids: Sequence[str]) -> Interactions:
         """`ids` are the products of the catalogue in its order."""
-        place = {id_: index for index, id_ in enumerate(ids)}
-        items = np.array([place[id_] for id_ in self.products], dtype=np.int32)
+        row_of = {id_: index for index, id_ in enumerate(ids)}
+        items = np.array([row_of[id_] for id_ in self.products], dtype=np.int32)
         table = np.array(self._codes, dtype=np.int32).reshape(-1, 4)
         table[:, 1] = items[table[:, 1]] if len(table) else 0
         return in_time_order(

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mongo_seed.dataset_files import read_files
-from mongo_seed.fields import RowError
-from mongo_seed.rows import INTERACTION_COLUMNS, InteractionParser
+from mongo_seed.files.dataset import read_files
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.rows import INTERACTION_COLUMNS, InteractionParser
 from scoring.types import EVENT_CODES
 from shop.errors import BadInputError
 
@@ -112,7 +112,7 @@ def test_products_meet_their_interactions(tmp_path: Path) -> None:
     assert catalogue.tags == [(), ("bio", "leaf")]
     assert np.isnan(catalogue.prices[0])
     assert catalogue.prices[1] == pytest.approx(3.5)
-    assert data.bare == 1
+    assert data.products_without_row == 1
     assert data.tables[0].first_refused[0][0] == 2
     # A session and a user of one name are two people.
     assert data.dataset.interactions.n_users == 2

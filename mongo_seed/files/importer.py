@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mongo_seed.fields import RowError
-from mongo_seed.loading import chunks, pump
-from mongo_seed.migrate import migrate
-from mongo_seed.popularity import recompute_popularity
-from mongo_seed.rows import (
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.rows import (
     INTERACTION_COLUMNS,
     INTERACTION_REQUIRED,
     PRODUCT_COLUMNS,
@@ -21,7 +18,10 @@ from mongo_seed.rows import (
     ProductRow,
     parse_product,
 )
-from mongo_seed.table_files import RejectsFile, Row, TableReader
+from mongo_seed.files.tables import RejectsFile, Row, TableReader
+from mongo_seed.loading import chunks, store_batches
+from mongo_seed.migrate import migrate
+from mongo_seed.popularity import recompute_popularity
 from shop.entities.users import User
 from shop.store.bulk import BulkError, bulk_insert, bulk_replace
 from shop.store.database import iterate
@@ -122,8 +122,8 @@ def _opened(
     return None if path is None else files.enter_context(TableReader(path, columns, required))
 
 
-def _parsed(reader: TableReader, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[tuple[Row, T | str]]:
-    """Each row with what it means, or with the reason why it is refused."""
+def _parse_rows(reader: TableReader, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[tuple[Row, T | str]]:
+    """Each row with its parsed value, or with the reason why it is refused."""
     for row in reader:
         if row.values is None:
             yield row, row.reason
@@ -148,9 +148,9 @@ async def _run(
     report = TableReport(reader.path)
     with RejectsFile(reader) as rejects:
 
-        async def keep(batch: list[tuple[Row, T | str]]) -> int:
-            good = [(row, meant) for row, meant in batch if not isinstance(meant, str)]
-            refused = [(row, meant) for row, meant in batch if isinstance(meant, str)]
+        async def store_batch(batch: list[tuple[Row, T | str]]) -> int:
+            good = [(row, parsed) for row, parsed in batch if not isinstance(parsed, str)]
+            refused = [(row, parsed) for row, parsed in batch if isinstance(parsed, str)]
             refused += await store(good, report)
             for row, reason in sorted(refused, key=lambda pair: pair[0].line):
                 rejects.add(row, reason)
@@ -158,7 +158,7 @@ async def _run(
                 progress(stage, reader.position, reader.size)
             return len(batch)
 
-        await pump(chunks(_parsed(reader, parse), size), keep, writers=writers)
+        await store_batches(chunks(_parse_rows(reader, parse), size), store_batch, writers=writers)
     report.rejected, report.first_rejects = rejects.count, rejects.first
     report.rejects_file = rejects.path if rejects.count else None
     return report
@@ -171,22 +171,22 @@ class _ProductImport:
         self._categories: set[str] = set()
 
     async def store(self, batch: list[tuple[Row, ProductRow]], report: TableReport) -> Refused:
-        ids = [meant.id for _, meant in batch]
+        ids = [parsed.id for _, parsed in batch]
         existing = {document["_id"]: document async for document in iterate(self._database, "products", by_id(ids))}
-        await self._add_categories(meant.categories for _, meant in batch)
+        await self._add_categories(parsed.categories for _, parsed in batch)
         documents: dict[str, Document] = {}
         changing: list[tuple[Row, str]] = []
         now = datetime.now(UTC)
-        for row, meant in batch:  # a later row about the same product wins
-            before = documents.get(meant.id) or existing.get(meant.id)
-            after = meant.onto(before)
+        for row, parsed in batch:  # a later row about the same product wins
+            before = documents.get(parsed.id) or existing.get(parsed.id)
+            after = parsed.onto(before)
             if after == before:
                 report.unchanged += 1
                 continue
-            if before is None and "createdAt" not in meant.given:
+            if before is None and "createdAt" not in parsed.given:
                 after["createdAt"] = now
-            documents[meant.id] = {**after, "updatedAt": now}
-            changing.append((row, meant.id))
+            documents[parsed.id] = {**after, "updatedAt": now}
+            changing.append((row, parsed.id))
         failed = await self._write(list(documents.values()))
         self._count(report, documents.keys() - failed.keys(), existing.keys(), len(changing))
         refused = [(row, failed[id_]) for row, id_ in changing if id_ in failed]
@@ -244,7 +244,7 @@ class _InteractionImport:
             self._products.add(product["_id"])
 
     async def _add_users(self, events: Iterable[Interaction]) -> None:
-        """Users whom nobody has named before; one is as old as its first event here."""
+        """Users who are named for the first time; a user is as old as the first event here."""
         new: dict[str, User] = {}
         for event in events:
             id_ = event.actor.user_id

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mongo_seed import fields
 from mongo_seed.category_ids import category_chain
-from mongo_seed.fields import RowError
+from mongo_seed.files import fields
+from mongo_seed.files.fields import RowError
 from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
@@ -60,14 +60,14 @@ INTERACTION_REQUIRED = ("product_id", "timestamp")
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A product's id and those fields (in database form) that its row says something about."""
+    """A product's id and those fields (in database form) that its row has."""
 
     id: str
     given: Document
     categories: tuple[Category, ...]
 
     def onto(self, existing: Document | None) -> Document:
-        """The whole document: what is there, or the defaults, under what the row says."""
+        """The whole document: what is stored, or the defaults, overwritten by the row's fields."""
         blank = product_to_document(Product(self.id, sku=self.id, name=self.id))
         return {**blank, **(existing or {}), **self.given}
 
@@ -76,7 +76,7 @@ def parse_product(row: Mapping[str, Any]) -> ProductRow:
     """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
     id_ = fields.required_identifier(row, "id")
     categories = category_chain(tuple(fields.texts(row, "category", ">")))
-    stocked = fields.flag(row, "in_stock")
+    stocked = fields.boolean(row, "in_stock")
     values = {
         "sku": ("sku", fields.identifier(row, "sku") or id_),
         "name": ("name", fields.text(row, "name") or id_),
@@ -89,7 +89,7 @@ def parse_product(row: Mapping[str, Any]) -> ProductRow:
         "image_url": ("imageUrl", fields.text(row, "image_url")),
         "in_stock": ("inStock", True if stocked is None else stocked),
         "rating": ("rating", fields.number(row, "rating", most=5)),
-        "created_at": ("createdAt", fields.instant(row, "created_at")),
+        "created_at": ("createdAt", fields.timestamp(row, "created_at")),
     }
     return ProductRow(id_, dict(values[column] for column in row if column in values), categories)
 
@@ -103,16 +103,16 @@ def product_row(document: Mapping[str, Any], category_names: Mapping[str, str]) 
         "sku": document["sku"],
         "name": document["name"],
         "description": document["description"] or None,
-        "category": fields.joined(names, " > "),
+        "category": fields.joined_texts(names, " > "),
         "brand": document["brand"] or None,
-        "tags": fields.joined(document["tags"], "|"),
+        "tags": fields.joined_texts(document["tags"], "|"),
         "price": str(price.amount) if price else None,
         "currency": price.currency if price else None,
         "package_size": document["packageSize"] or None,
         "image_url": document["imageUrl"],
         "in_stock": document["inStock"],
         "rating": document["rating"],
-        "created_at": fields.shown_instant(document["createdAt"]),
+        "created_at": fields.timestamp_text(document["createdAt"]),
     }
 
 
@@ -131,7 +131,7 @@ class InteractionParser:
         actor = Actor(fields.identifier(row, "user_id"), fields.identifier(row, "session_id"))
         if actor.user_id is None and actor.session_id is None:
             raise RowError("user_id and session_id are both missing; one of them must say whose event it is")
-        at = fields.instant(row, "timestamp")
+        at = fields.timestamp(row, "timestamp")
         if at is None:
             raise RowError("timestamp is missing")
         type_ = event_type(fields.text(row, "type"))
@@ -161,12 +161,12 @@ class InteractionParser:
         return f"row-{digest.hex()}{f'-{earlier}' if earlier else ''}"
 
 
-def event_type(said: str | None) -> EventType:
+def event_type(name: str | None) -> EventType:
     try:
-        return EventType((said or EventType.PURCHASE.value).strip().lower())
+        return EventType((name or EventType.PURCHASE.value).strip().lower())
     except ValueError as error:
         known = ", ".join(event.value for event in EventType)
-        raise RowError(f"type must be one of {known}, not {said!r}") from error
+        raise RowError(f"type must be one of {known}, not {name!r}") from error
 
 
 def interaction_row(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def interaction_row(document: Mapping[str, Any]) -> dict[str, Any]:
         "session_id": event.actor.session_id,
         "product_id": event.product_id,
         "type": event.type.value,
-        "timestamp": fields.shown_instant(event.at),
+        "timestamp": fields.timestamp_text(event.at),
         "quantity": event.quantity,
         "price": str(event.price.amount) if event.price else None,
         "currency": event.price.currency if event.price else None,

@@ -1,4 +1,4 @@
-"""Reads single fields of an imported row. A RowError says what is wrong with the value and what would be right."""
+"""Reads single fields of an imported row. A RowError names what is wrong with the value and what would be right."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def number(row: Values, name: str, *, most: float = math.inf) -> float | None:
 
 
 def money(row: Values) -> Money | None:
-    """`price` and `currency` together (USD when not said), rounded to the currency's smallest unit."""
+    """`price` and `currency` together (USD without one), rounded to the currency's smallest unit."""
     price = row.get("price")
     if price is None or price == "":
         return None
@@ -84,7 +84,7 @@ def money(row: Values) -> Money | None:
     return Money.from_minor(Money(amount, currency).minor, currency)
 
 
-def instant(row: Values, name: str) -> datetime | None:
+def timestamp(row: Values, name: str) -> datetime | None:
     """Unix seconds or RFC 3339 with a time zone, as UTC to the millisecond."""
     value = row.get(name)
     if value is None or value == "":
@@ -126,14 +126,14 @@ def _to_millisecond(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def flag(row: Values, name: str) -> bool | None:
+def boolean(row: Values, name: str) -> bool | None:
     value = row.get(name)
     if value is None or value == "":
         return None
-    said = str(value).strip().lower()
-    if said not in _TRUE | _FALSE:
+    word = str(value).strip().lower()
+    if word not in _TRUE | _FALSE:
         raise RowError(f"{name} must be true or false, not {_shown(value)}")
-    return said in _TRUE
+    return word in _TRUE
 
 
 def texts(row: Values, name: str, separator: str) -> list[str]:
@@ -158,7 +158,7 @@ def _json_list(value: str) -> Any:
         return value
 
 
-def joined(items: list[str], separator: str) -> str | list[str] | None:
+def joined_texts(items: list[str], separator: str) -> str | list[str] | None:
     """The inverse of `texts`: one text where that reads back the same, else the list."""
     if not items:
         return None
@@ -167,7 +167,7 @@ def joined(items: list[str], separator: str) -> str | list[str] | None:
     return whole if reads_back else items
 
 
-def shown_instant(moment: datetime | None) -> str | None:
+def timestamp_text(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
