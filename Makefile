@@ -48,6 +48,7 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
+	$(BIN)/lint-imports --config imports-at-run-time.toml
 
 schema: $(INSTALLED)  ## Print the GraphQL schema into schema.graphql
 	$(BIN)/python -m graphql_api.print_schema > schema.graphql.new
