@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Dump:
     """One line per model, seed and user. The file takes its name when the `with` block is left without an error.
 
-    Raises BadInputError when the place cannot be written.
+    Raises BadInputError when the path cannot be written.
     """
 
     def __init__(self, path: Path, users: Sequence[str], products: Sequence[str]) -> None:

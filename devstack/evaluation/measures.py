@@ -137,7 +137,7 @@ class Bootstrap:
                     _coverage(one[drawn[codes]], self._n_items) for codes, one in zip(self._codes, shown, strict=True)
                 ]
                 values.append(float(np.mean(parts)))
-        # A resample holds fewer different users, so it covers less: only its spread says something.
+        # A resample holds fewer different users, so it covers less: only its spread carries information.
         resampled = np.array(values)
         around: NDArray[np.float64] = np.r_[measured, resampled * (measured / resampled.mean())]
         return around

@@ -47,7 +47,7 @@ class Product:
         return self._recommender.personal.fusion(profile, plan).fused
 
     def components(self, profile: Profile) -> dict[str, NDArray[np.float32]]:
-        """Each component's own verdict on all items; the caller may overwrite them."""
+        """Each component's own scores of all items; the caller may overwrite them."""
         return {component.value: scorer.blend(profile, scorer.DEFAULTS) for component, scorer in self._scorers.items()}
 
     def calibrated(self, profile: Profile, fused: NDArray[np.float32]) -> NDArray[np.float32]:

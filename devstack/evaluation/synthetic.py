@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.data.interactions import DAY
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _START = 1_735_689_600  # 2025-01-01
-_DAY = 86_400
 _USERS_AT_ONCE = 20_000
 _PRODUCTS_AT_ONCE = 50_000
 _LOVED = 4
@@ -61,7 +61,7 @@ class _Shelf:
         count, categories = shape.products, shape.n_categories
         self.category = np.sort(rng.integers(0, categories, count))
         popularity = 1.0 / (1.0 + rng.permutation(count)) ** 0.8
-        debut = rng.uniform(0.2, 0.98, count) * shape.days * _DAY
+        debut = rng.uniform(0.2, 0.98, count) * shape.days * DAY
         self.from_start = rng.random(count) >= _NEW
         self.debut = np.where(self.from_start, 0, _START + debut.astype(np.int64))
         self.brand = rng.integers(0, max(5, count // 100), count)
@@ -181,7 +181,7 @@ def _users(shape: Shape, shelf: _Shelf, start: int, counts: NDArray[np.int64], r
 def _times(shape: Shape, users: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
     """A time for each basket, by day and between 8 and 21 o'clock."""
     days = rng.integers(0, shape.days, len(users))
-    return _START + days * _DAY + rng.integers(8 * 3600, 21 * 3600, len(users))
+    return _START + days * DAY + rng.integers(8 * 3600, 21 * 3600, len(users))
 
 
 def _items(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scoring.data.interactions import TrainingSet
     from scoring.data.profile import Profile
 
-_WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _buckets(numbers: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 def _words(catalogue: Catalogue, item: int) -> list[str]:
     """The features of a product; a prefix keeps a brand called Apple apart from the fruit."""
     text = f"{catalogue.names[item]} {catalogue.descriptions[item]}".casefold()
-    words = [f"w:{word}" for word in _WORD.findall(text)]
+    words = [f"w:{word}" for word in WORD.findall(text)]
     words += [f"c:{category}" for category in catalogue.categories[item]]
     words += [f"t:{tag.casefold()}" for tag in catalogue.tags[item]]
     if catalogue.brands[item]:

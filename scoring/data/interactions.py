@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 PURCHASE = EVENT_CODES[EventType.PURCHASE]
-# How much an event says about liking, against a purchase. Only the order and rough size matter.
+# How much information on preference an event carries, against a purchase. Only the order and rough size matter.
 _STRENGTHS = {
     EventType.VIEW: 0.15,
     EventType.CLICK: 0.25,
@@ -36,14 +36,15 @@ class Pairs:
     users: NDArray[np.int32]
     items: NDArray[np.int32]
     strengths: NDArray[np.float32]  # of the strongest event; the strongest kind in the data counts as 1
-    repeats: NDArray[np.float32]  # what its repeats count for, 1 for none
+    repeats: NDArray[np.float32]  # weight of its repeats, 1 for none
     purchases: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
 
 
 def sublinear(times: NDArray[np.integer]) -> NDArray[np.float32]:
-    """What a product that was taken so often counts for, against once: the tenth time says less than the second."""
+    """The weight of a product that was taken so often, against once: the tenth time carries less information than the
+    second."""
     weights: NDArray[np.float32] = (1 + 0.5 * np.log(np.maximum(times, 1))).astype(np.float32)
     return weights
 

@@ -1,4 +1,4 @@
-"""A shopper at request time: their history folded to distinct products, seen through views of different depth."""
+"""A shopper at request time: their history folded to distinct products, with views that weight it by recency."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SESSION_PRODUCTS = 10
 
 
 class View(StrEnum):
-    """How far back a history counts. Validation chooses which views a list looks through."""
+    """How far back a history counts. Validation chooses which views a list uses."""
 
     SESSION = "session"  # what the shopper is doing now: the last visit, the last few products
     RECENT = "recent"  # the last weeks, with a trace of what came before
@@ -35,12 +35,12 @@ class View(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Depth:
     half_life: float  # seconds from the newest event
-    half_place: float  # products met since
+    half_life_products: float  # products met since
     floor: float  # weight that the oldest entry keeps
 
 
-# Time alone says little where a year of ratings is entered in an evening, and places alone little where a shopper
-# comes once a month: an entry fades with both.
+# Time alone carries little information where a year of ratings is entered in an evening, and the number of newer
+# products little where a shopper comes once a month: an entry decays with both.
 _DEPTHS = {
     View.SESSION: _Depth(1.0 * DAY, 8.0, 0.0),
     View.RECENT: _Depth(30.0 * DAY, 100.0, 0.05),
@@ -63,9 +63,9 @@ class Profile:
 
     items: NDArray[np.int32]
     strengths: NDArray[np.float32]  # of the strongest event, purchase = 1
-    repeats: NDArray[np.float32]  # what its repeats count for, 1 for none
+    repeats: NDArray[np.float32]  # weight of its repeats, 1 for none
     ages: NDArray[np.float64]  # seconds from its last event to the newest event of the history
-    places: NDArray[np.int32]  # distinct products met after it
+    newer_products: NDArray[np.int32]  # distinct products met after it
     purchases: NDArray[np.int32]
     bought_at: NDArray[np.int64]  # unix seconds of the last purchase, 0 for none
     habits: Habits
@@ -77,21 +77,21 @@ class Profile:
         return len(self.items)
 
     def weights(self, view: View) -> NDArray[np.float32]:
-        """Strengths, faded by time and by what was met since; shape (products,).
+        """Strengths, decayed by age and by the number of newer products; shape (products,).
 
         A visit is about what is new in it as much as about what is always bought: repeats do not count there.
         """
         if view is View.WHOLE or not len(self.items):
             return self.strengths * self.repeats
         depth = _DEPTHS[view]
-        fading = np.exp2(-self.ages / depth.half_life - self.places / depth.half_place)
+        fading = np.exp2(-self.ages / depth.half_life - self.newer_products / depth.half_life_products)
         weights = self.strengths * (depth.floor + (1 - depth.floor) * fading)
         if view is not View.SESSION:
             weights = weights * self.repeats
         return weights.astype(np.float32, copy=False)
 
     def seen(self, view: View) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Products and weights without those that have all but faded."""
+        """Products and weights, without those of negligible weight."""
         weights = self.weights(view)
         if view is not View.SESSION or not len(weights):
             return self.items, weights
@@ -111,17 +111,17 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     items, events, times = history.items[known], history.events[known], history.times[known]
     if not len(items):
         return seeds_profile((), now)
-    distinct, places = np.unique(items, return_inverse=True)
+    distinct, rows = np.unique(items, return_inverse=True)
     last = np.full(len(distinct), np.iinfo(np.int64).min)
-    np.maximum.at(last, places, times)
+    np.maximum.at(last, rows, times)
     strengths = np.zeros(len(distinct), dtype=np.float32)
-    np.maximum.at(strengths, places, EVENT_STRENGTHS[events])
+    np.maximum.at(strengths, rows, EVENT_STRENGTHS[events])
     bought = events == PURCHASE
-    purchases = np.bincount(places[bought], minlength=len(distinct)).astype(np.int32)
-    times_met = np.where(purchases > 0, purchases, np.bincount(places, minlength=len(distinct)))
+    purchases = np.bincount(rows[bought], minlength=len(distinct)).astype(np.int32)
+    times_met = np.where(purchases > 0, purchases, np.bincount(rows, minlength=len(distinct)))
     bought_at = np.zeros(len(distinct), dtype=np.int64)
-    np.maximum.at(bought_at, places[bought], times[bought])
-    # Where nobody buys, what was done most is the habit.
+    np.maximum.at(bought_at, rows[bought], times[bought])
+    # Without purchases, any event counts as one.
     counted = bought if bought.any() else np.ones(len(items), dtype=bool)
     days = np.unique(items[counted].astype(np.int64) * (1 << 32) + times[counted] // DAY % (1 << 32))
     visits = days & 0xFFFFFFFF
@@ -131,7 +131,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
         strengths=strengths,
         repeats=sublinear(times_met),
         ages=(last.max() - last).astype(np.float64),
-        places=(len(last) - np.searchsorted(np.sort(last), last, side="right")).astype(np.int32),
+        newer_products=(len(last) - np.searchsorted(np.sort(last), last, side="right")).astype(np.int32),
         purchases=purchases,
         bought_at=bought_at,
         habits=Habits(
@@ -151,7 +151,7 @@ def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
         strengths=ones.astype(np.float32),
         repeats=ones.astype(np.float32),
         ages=np.zeros(len(items)),
-        places=np.zeros(len(items), dtype=np.int32),
+        newer_products=np.zeros(len(items), dtype=np.int32),
         purchases=ones,
         bought_at=ones * np.int64(now),
         habits=Habits(items, ones),
@@ -173,7 +173,7 @@ def session_profile(profile: Profile, history: History) -> Profile:
     strengths = np.where(fading > 0, fading, np.float32(0.02) * profile.strengths)
     zeros = np.zeros(len(profile))
     ones = np.ones(len(profile), dtype=np.float32)
-    return replace(profile, strengths=strengths, repeats=ones, ages=zeros, places=zeros.astype(np.int32))
+    return replace(profile, strengths=strengths, repeats=ones, ages=zeros, newer_products=zeros.astype(np.int32))
 
 
 def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

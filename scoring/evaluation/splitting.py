@@ -1,4 +1,4 @@
-"""How recommendations are put to the test: what is hidden from training, from whom, and what counts as found.
+"""Splitting by evaluation protocol: what is hidden from training, from whom, and what counts as found.
 
 Every protocol can be nested: `split(split(data).train)` hides the next layer, which is how settings are chosen without
 a look at the test. In a basket all events have one time: which comes last there is decided by a hash of shopper,
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 TEST_SHARE = 0.2  # of the time span (temporal, new-items)
 VALIDATION_SHARE = 0.125  # of what is left of it: 70 to 80 % of the whole
-_MIN_PRODUCTS = 5
+MIN_PRODUCTS = 5
 _MIN_DAYS = 3
 _COLD_USERS = 0.2
 _COLD_GIVEN = 3
-_COLD_HELD = 5
+_COLD_HELD_OUT = 5
 _FEWEST_BASKETS = 100
 
 
@@ -61,12 +61,12 @@ class EvaluationCases:
         return len(self.users)
 
     def __iter__(self) -> Iterator[EvaluationCase]:
-        return (self.case(place) for place in range(len(self)))
+        return (self.case(index) for index in range(len(self)))
 
-    def case(self, place: int) -> EvaluationCase:
-        user = int(self.users[place])
-        held_out = self.held_out[self.held_out_starts[place] : self.held_out_starts[place + 1]]
-        return EvaluationCase(user, self._histories.of(user), held_out, int(self.now[place]))
+    def case(self, index: int) -> EvaluationCase:
+        user = int(self.users[index])
+        held_out = self.held_out[self.held_out_starts[index] : self.held_out_starts[index + 1]]
+        return EvaluationCase(user, self._histories.of(user), held_out, int(self.now[index]))
 
     def some(self, most: int, seed: int) -> EvaluationCases:
         """At most `most` of the cases, drawn evenly."""
@@ -128,7 +128,7 @@ def split(
 
 
 def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[EvaluationCases]]:
-    """One hidden layer for all questions that a shop's lists answer, so that one fit serves to choose for all.
+    """One hidden layer for all protocols that a shop's lists need, so that one fit validates all of them.
 
     From some users everything but their first products is hidden (cold-users), from others their last shopping day
     (next-basket). The same day, with only what was new on it, stands for the time to come (temporal), and with all but
@@ -199,7 +199,7 @@ def _leave_last_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most:
     pairs = _in_order(fold(columns, len(dataset.catalogue)), ties, seed)
     ends = np.searchsorted(pairs.users, np.arange(1, columns.n_users + 1))
     sizes = np.diff(ends, prepend=0)
-    last = ends[_drawn(sizes >= _MIN_PRODUCTS, most, seed)] - 1
+    last = ends[_drawn(sizes >= MIN_PRODUCTS, most, seed)] - 1
     users, items = pairs.users[last], pairs.items[last]
     newest = np.full(columns.n_users, np.iinfo(np.int64).min)  # products met before may be taken again later
     np.maximum.at(newest, columns.users, columns.times)
@@ -261,9 +261,9 @@ def _cold_users(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int
     drawn = np.random.default_rng([seed, 3]).permutation(able)[: round(_COLD_USERS * len(able))][:most]
     cold = np.zeros(columns.n_users, dtype=bool)
     cold[drawn] = True
-    place = np.arange(len(pairs.users)) - starts[pairs.users]
-    given = cold[pairs.users] & (place < _COLD_GIVEN)
-    held_out = cold[pairs.users] & (place >= _COLD_GIVEN) & (place < _COLD_GIVEN + _COLD_HELD)
+    position = np.arange(len(pairs.users)) - starts[pairs.users]
+    given = cold[pairs.users] & (position < _COLD_GIVEN)
+    held_out = cold[pairs.users] & (position >= _COLD_GIVEN) & (position < _COLD_GIVEN + _COLD_HELD_OUT)
     # The three products as they were first met: what came later is not known yet.
     until = np.full(columns.n_users, -1, dtype=np.int64)
     np.maximum.at(until, pairs.users[given], pairs.first[given])

@@ -15,7 +15,7 @@ import numpy as np
 from scoring.data.interactions import PURCHASE, fold
 from scoring.data.state import ModelState
 from scoring.data.ties import tie_breaker
-from scoring.evaluation.splitting import Histories, select
+from scoring.evaluation.splitting import MIN_PRODUCTS, Histories, select
 from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
 from scoring.types import History, Scenario
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_CASES = 500
 MIN_CASES = 30  # with fewer, the decision would be noise
 _GUARD_SHOPPERS = np.uint64(1 << 62)  # a quarter of all 64-bit keys
-_MIN_PRODUCTS = 5
 _LIST = 10
 _HIDDEN = "hidden_cases"
 _SURE = 1.645  # standard errors: one-sided 95 %
@@ -63,7 +62,7 @@ def hide_cases(dataset: Dataset, keys: NDArray[np.uint64], ties: NDArray[np.uint
     """
     pairs = fold(dataset.interactions, len(dataset.catalogue))
     sizes = np.bincount(pairs.users, minlength=len(keys))
-    able = np.flatnonzero((sizes >= _MIN_PRODUCTS) & (keys < _GUARD_SHOPPERS))
+    able = np.flatnonzero((sizes >= MIN_PRODUCTS) & (keys < _GUARD_SHOPPERS))
     users = np.sort(able[np.argsort(keys[able], kind="stable")[:MAX_CASES]])
     if len(users) < MIN_CASES:
         nobody = np.zeros(0, np.int32)

@@ -205,7 +205,7 @@ def _contexts(pairs: Pairs, since: int, rng: Generator) -> _Contexts:
 
 
 def _tuned(neural: Neural, contexts: _Contexts, pairs: Pairs, rng: Generator) -> Floats:
-    """The embeddings after a few steps of the sampled softmax that the net was trained with, the net itself held still.
+    """The embeddings after a few steps of the sampled softmax that the net was trained with, the net itself kept fixed.
 
     Only the predicted side moves in a step: the taste that a history gives is read from the embeddings as they are.
     """

@@ -67,8 +67,8 @@ def fitted(component: Component, name: str = "usual") -> Scorer:
     return scorer
 
 
-def own_verdict(scorer: Scorer, profile: Profile) -> NDArray[np.float32]:
-    """What a component says by itself."""
+def own_scores(scorer: Scorer, profile: Profile) -> NDArray[np.float32]:
+    """The scores of a component alone, with the default weights of its signals."""
     return scorer.blend(profile, scorer.DEFAULTS)
 
 
@@ -80,7 +80,7 @@ def test_scores_are_finite_for_every_kind_of_shop(component: Component, name: st
     profiles = [seeds_profile((), NOW), seeds_profile((0,), NOW), fold_history(history_of(dataset, 0), 10_000, NOW)]
 
     for profile in profiles:
-        scores = own_verdict(scorer, replace(profile, local_hour=18))
+        scores = own_scores(scorer, replace(profile, local_hour=18))
 
         assert scores.shape == (len(dataset.catalogue),)
         assert scores.dtype == np.float32
@@ -95,7 +95,7 @@ def test_a_restored_scorer_gives_the_same_scores(component: Component) -> None:
 
     restored = type(scorer).from_arrays(scorer.to_arrays(), config)
 
-    np.testing.assert_array_equal(own_verdict(restored, profile), own_verdict(scorer, profile))
+    np.testing.assert_array_equal(own_scores(restored, profile), own_scores(scorer, profile))
 
 
 @EVERY
@@ -129,8 +129,8 @@ def test_scoring_changes_neither_the_scorer_nor_the_profile(component: Component
     before = {name: array.copy() for name, array in scorer.to_arrays().items()}
     kept = profile.strengths.copy()
 
-    first = own_verdict(scorer, profile).copy()
-    second = own_verdict(scorer, profile)
+    first = own_scores(scorer, profile).copy()
+    second = own_scores(scorer, profile)
 
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(profile.strengths, kept)
@@ -140,7 +140,7 @@ def test_scoring_changes_neither_the_scorer_nor_the_profile(component: Component
 
 @pytest.mark.parametrize("component", [Component.COLLABORATIVE, Component.NEURAL])
 def test_someone_without_history_is_nothing_to_a_personal_component(component: Component) -> None:
-    scores = own_verdict(fitted(component), seeds_profile((), NOW))
+    scores = own_scores(fitted(component), seeds_profile((), NOW))
 
     assert np.ptp(scores) == 0.0
 
@@ -148,7 +148,7 @@ def test_someone_without_history_is_nothing_to_a_personal_component(component: C
 @pytest.mark.parametrize("component", [Component.COLLABORATIVE, Component.CONTENT, Component.NEURAL])
 def test_a_taste_for_one_category_lifts_that_category(component: Component) -> None:
     """Products i and i + 6 share a category, and shoppers who love a category buy mostly from it."""
-    scores = own_verdict(fitted(component), seeds_profile((0, 6, 12, 18), NOW))
+    scores = own_scores(fitted(component), seeds_profile((0, 6, 12, 18), NOW))
 
     in_category = np.arange(60) % 6 == 0
     unseen = np.arange(60) > 18
@@ -158,7 +158,7 @@ def test_a_taste_for_one_category_lifts_that_category(component: Component) -> N
 def test_content_knows_a_product_that_nobody_bought() -> None:
     newcomer, stranger = 54, 55  # sold by nobody; 54 shares the category of the seeds
 
-    scores = own_verdict(fitted(Component.CONTENT), seeds_profile((0, 6), NOW))
+    scores = own_scores(fitted(Component.CONTENT), seeds_profile((0, 6), NOW))
 
     assert scores[newcomer] > scores[stranger]
 
@@ -166,14 +166,14 @@ def test_content_knows_a_product_that_nobody_bought() -> None:
 @EVERY
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=8, deadline=None)
-def test_the_order_of_the_catalogue_is_no_matter(component: Component, seed: int) -> None:
+def test_the_order_of_the_catalogue_does_not_matter(component: Component, seed: int) -> None:
     """The same products in another order get the same scores, in that order."""
     order = np.random.default_rng(seed).permutation(60)
     turned = permuted(SHOP, order)
     kind, config = KINDS[component]
 
     scorer = kind.fit(TrainingSet(turned), config, np.random.default_rng(3))
-    scores = own_verdict(scorer, fold_history(history_of(turned, 4), 60, NOW))
+    scores = own_scores(scorer, fold_history(history_of(turned, 4), 60, NOW))
 
-    expected = own_verdict(fitted(component), fold_history(history_of(SHOP, 4), 60, NOW))
+    expected = own_scores(fitted(component), fold_history(history_of(SHOP, 4), 60, NOW))
     np.testing.assert_allclose(scores, expected[order], rtol=1e-3, atol=1e-4)

@@ -60,10 +60,10 @@ def shop(shape: Shape = Shape(), seed: int = 7) -> Dataset:
     order = 0
     for user in range(shape.users):
         loved = rng.choice(shape.categories, min(2, shape.categories), replace=False)
-        chances = popularity * np.where(np.isin(leaf, loved), 12.0, 1.0)
-        chances /= chances.sum()
+        probabilities = popularity * np.where(np.isin(leaf, loved), 12.0, 1.0)
+        probabilities /= probabilities.sum()
         for day in np.sort(rng.choice(shape.days, shape.orders_per_user)):
-            picked = set(rng.choice(sold, min(shape.basket, sold), replace=False, p=chances).tolist())
+            picked = set(rng.choice(sold, min(shape.basket, sold), replace=False, p=probabilities).tolist())
             partner = max(picked) + shape.categories
             if partner < sold and rng.random() < 0.7:
                 picked.add(partner)
@@ -125,7 +125,7 @@ def bare(dataset: Dataset) -> Dataset:
 def permuted(dataset: Dataset, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Dataset:
     """The same shop with its catalogue in another order: new item k is old item order[k]."""
     old = dataset.catalogue
-    places = np.argsort(order)
+    rows = np.argsort(order)
     listed = order.tolist()
     catalogue = Catalogue(
         ids=[old.ids[item] for item in listed],
@@ -137,7 +137,7 @@ def permuted(dataset: Dataset, order: np.ndarray[tuple[int], np.dtype[np.int64]]
         prices=old.prices[order],
     )
     columns = dataset.interactions
-    return Dataset(replace(columns, items=places[columns.items].astype(np.int32)), catalogue)
+    return Dataset(replace(columns, items=rows[columns.items].astype(np.int32)), catalogue)
 
 
 def fitted_ease(
@@ -152,10 +152,10 @@ def ease_scores(
     fitted: tuple[DualEase | PrimalEase, ReferenceUsers], items: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Scores of all items for one weighted history, by either form."""
-    ease, crowd = fitted
+    ease, reference = fitted
     histories = [(items, weights)]
     if isinstance(ease, PrimalEase):
         scores = ease.predict(histories)
     else:
-        scores = ease.finish(crowd.to_items(ease.dual_weights(crowd.inner_products(histories))), histories)
+        scores = ease.finish(reference.to_items(ease.dual_weights(reference.inner_products(histories))), histories)
     return scores.reshape(-1)

@@ -27,7 +27,7 @@ class Baseline(Protocol):
     at_request: ClassVar[frozenset[str]]  # fields that a fitted model may change without another fit
     stochastic: ClassVar[bool]  # whether two fits differ by their seeds
     for_repeats: ClassVar[bool]  # whether it only ranks what the user had before
-    knows_new: ClassVar[bool]  # whether it can tell products apart that nobody has met yet
+    knows_new: ClassVar[bool]  # whether it can rank products that nobody has met yet
 
     @property
     def setting(self) -> Any:

@@ -1,4 +1,4 @@
-"""Models of baskets: what shares one, and what comes again."""
+"""Models of baskets: co-occurrence, and repeated purchases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scoring.data.interactions import TrainingSet
     from scoring.evaluation.baselines.histories import Batch
 
-_FAINT = 1e-6  # what popularity adds, so that there are enough products to fill a list
+_FLOOR = 1e-6  # weight of popularity, so that there are enough products to fill a list
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class OwnFrequency:
     knows_new: ClassVar[bool] = False
 
     setting: FrequencySetting
-    faint: NDArray[np.float32]  # (items,)
+    popularity_floor: NDArray[np.float32]  # (items,)
 
     @classmethod
     def default(cls) -> FrequencySetting:
@@ -97,11 +97,11 @@ class OwnFrequency:
 
     @classmethod
     def fit(cls, data: TrainingSet, setting: FrequencySetting, rng: Generator) -> OwnFrequency:  # noqa: ARG003
-        return cls(setting, (_FAINT * data.shoppers / max(int(data.shoppers.max(initial=0)), 1)).astype(np.float32))
+        return cls(setting, (_FLOOR * data.shoppers / max(int(data.shoppers.max(initial=0)), 1)).astype(np.float32))
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = batch.frequencies(self.setting.half_life).toarray()
-        scores += self.faint
+        scores += self.popularity_floor
         return scores
 
 
@@ -163,8 +163,8 @@ class TifuKnn:
         most = min(self.setting.neighbours, distances.shape[1])
         near = np.argpartition(distances, most - 1, axis=1)[:, :most]
         values = np.full(near.size, (1 - self.setting.own) / most, dtype=np.float32)
-        voters = csr_matrix((values, near.ravel(), np.arange(len(near) + 1) * most), shape=distances.shape)
-        scores: NDArray[np.float32] = (voters @ self.vectors + self.setting.own * own).toarray()
+        neighbour_weights = csr_matrix((values, near.ravel(), np.arange(len(near) + 1) * most), shape=distances.shape)
+        scores: NDArray[np.float32] = (neighbour_weights @ self.vectors + self.setting.own * own).toarray()
         return scores
 
 
@@ -191,9 +191,9 @@ def personal_frequencies(
     size = np.maximum(np.ceil(baskets_of / setting.groups), 1)  # of a group, by user
     from_last = (starts[users + 1] - 1 - basket)[once]  # 0 for the last basket
     users, items = users[once], items[once]
-    group, place = np.divmod(from_last, size[users])
+    group, position = np.divmod(from_last, size[users])
     groups = np.ceil(baskets_of / size)[users]
     # The first group may be smaller than the others; it is averaged over what it has.
     in_group = np.minimum(size[users], baskets_of[users] - group * size[users])
-    values = setting.within**place / in_group * setting.between**group / groups
+    values = setting.within**position / in_group * setting.between**group / groups
     return csr_matrix((values.astype(np.float32), (users, items)), shape=shape)

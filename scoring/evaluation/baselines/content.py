@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from scoring.components.content import WORD
 from scoring.evaluation.baselines.baseline import NothingToLearnError
 
 if TYPE_CHECKING:
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from scoring.data.interactions import TrainingSet
     from scoring.evaluation.baselines.histories import Batch
 
-_WORD = re.compile(r"[^\W_]+")
 _FEATURES = 30_000
 
 
 @dataclass(frozen=True)
 class TfidfSetting:
     half_life: float | None = 30.0  # days, of a history entry
-    appeal: float = 1.0  # power of log(e + shoppers) that likeness is multiplied by
+    appeal: float = 1.0  # power of log(e + shoppers) that similarity is multiplied by
     floor: float = 0.0
     words: bool = True  # of the name; labels (category, brand, tags) are always used
 
@@ -50,7 +49,7 @@ class TfidfContent:
 
     setting: TfidfSetting
     vectors: Any  # CSR (items, features)
-    renown: NDArray[np.float32]  # (items,): log(e + shoppers)
+    popularity: NDArray[np.float32]  # (items,): log(e + shoppers)
 
     @classmethod
     def default(cls) -> TfidfSetting:
@@ -75,10 +74,10 @@ class TfidfContent:
         from sklearn.preprocessing import normalize
 
         history = batch.weighted(half_life=self.setting.half_life, floor=self.setting.floor)
-        taste = normalize(history @ self.vectors).toarray()
-        likeness: NDArray[np.float32] = np.ascontiguousarray((self.vectors @ taste.T).T)
-        likeness *= self.renown**self.setting.appeal
-        return likeness
+        profile = normalize(history @ self.vectors).toarray()
+        similarities: NDArray[np.float32] = np.ascontiguousarray((self.vectors @ profile.T).T)
+        similarities *= self.popularity**self.setting.appeal
+        return similarities
 
 
 def _as_it_is(features: list[str]) -> list[str]:
@@ -91,5 +90,5 @@ def _features(catalogue: Catalogue, item: int, *, words: bool) -> list[str]:
     if catalogue.brands[item]:
         features.append(f"b:{catalogue.brands[item].casefold()}")
     if words and catalogue.names[item] != catalogue.ids[item]:
-        features += [f"w:{word}" for word in _WORD.findall(catalogue.names[item].casefold())]
+        features += [f"w:{word}" for word in WORD.findall(catalogue.names[item].casefold())]
     return features

@@ -28,7 +28,7 @@ class EaseSetting:
     floor: float = 0.0
     regularisation: float = 200.0
     log: bool = False
-    exponent: float = 0.0  # of a candidate's number of users, which divides: against the pull of popularity
+    exponent: float = 0.0  # of a candidate's number of users, which divides: against popularity bias
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Ease:
 
 
 def _dual(ease: DualEase, reference: ReferenceUsers, history: Any) -> NDArray[np.float32]:
-    """H (X' K X) without what each item says of itself, for many histories at once."""
+    """H (X' K X) without the self-similarity of each item, for many histories at once."""
     columns = reference.rows.matrix(reference.n_users)
     scores = reference.to_items((history @ columns).toarray() @ ease.inverse)
     rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))

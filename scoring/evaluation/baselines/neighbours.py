@@ -92,8 +92,8 @@ class ItemKnn:
         """CSR (items, items) of as many neighbours as the setting says."""
         from scipy.sparse import csr_matrix
 
-        places = np.arange(len(self.others)) - np.repeat(self.starts[:-1], np.diff(self.starts))
-        kept = places < self.setting.neighbours
+        positions = np.arange(len(self.others)) - np.repeat(self.starts[:-1], np.diff(self.starts))
+        kept = positions < self.setting.neighbours
         ends = np.r_[0, np.cumsum(kept)][self.starts]
         n_items = len(self.starts) - 1
         return csr_matrix((self.cosines[kept], self.others[kept], ends), shape=(n_items, n_items), copy=False)
@@ -124,7 +124,7 @@ class UserKnnSetting:
     log: bool = False
     neighbours: int = 100
     half_life: float | None = None
-    power: float = 1.0  # of the likeness, as a weight
+    power: float = 1.0  # of the similarity, as a weight
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ class UserKnn:
         from sklearn.preprocessing import normalize
 
         history = normalize(batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05))
-        likeness = (history @ self.units).toarray()
-        most = min(self.setting.neighbours, likeness.shape[1])
-        near = np.argpartition(-likeness, most - 1, axis=1)[:, :most]
-        values = np.take_along_axis(likeness, near, axis=1) ** self.setting.power
+        similarities = (history @ self.units).toarray()
+        most = min(self.setting.neighbours, similarities.shape[1])
+        near = np.argpartition(-similarities, most - 1, axis=1)[:, :most]
+        values = np.take_along_axis(similarities, near, axis=1) ** self.setting.power
         starts = np.arange(len(near) + 1) * most
-        voters = csr_matrix((values.ravel(), near.ravel(), starts), shape=likeness.shape)
-        scores: NDArray[np.float32] = (voters @ self.rows).toarray()
+        neighbour_weights = csr_matrix((values.ravel(), near.ravel(), starts), shape=similarities.shape)
+        scores: NDArray[np.float32] = (neighbour_weights @ self.rows).toarray()
         return scores

@@ -61,10 +61,10 @@ def test_a_loaded_state_cannot_be_written_to(tiny: ModelState, tmp_path: Path) -
 
 def test_equal_states_have_equal_packs_and_any_change_has_another_digest(tiny: ModelState) -> None:
     changed = ModelState({**tiny.arrays, "c": np.eye(3) * 2}, tiny.manifest)
-    retold = ModelState(tiny.arrays, {**tiny.manifest, "users": 4})
+    changed_manifest = ModelState(tiny.arrays, {**tiny.manifest, "users": 4})
 
     assert packed(tiny) == packed(tiny)
-    assert len({digest(tiny), digest(changed), digest(retold)}) == 3
+    assert len({digest(tiny), digest(changed), digest(changed_manifest)}) == 3
 
 
 def test_a_model_that_travelled_recommends_the_same(state: ModelState, dataset: Dataset, tmp_path: Path) -> None:

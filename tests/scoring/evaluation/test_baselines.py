@@ -80,9 +80,9 @@ def test_batches_of_ease_are_what_it_predicts_one_by_one() -> None:
     rows = Batch.of(some, 80).weighted()
     ease = fitted_ease(training_rows(TrainingSet(dataset)), 200.0)
     scores = model.scores(Batch.of(some, 80))
-    for place in range(5):
-        own = rows[place]
-        np.testing.assert_allclose(scores[place], ease_scores(ease, own.indices, own.data), rtol=1e-3, atol=1e-5)
+    for index in range(5):
+        own = rows[index]
+        np.testing.assert_allclose(scores[index], ease_scores(ease, own.indices, own.data), rtol=1e-3, atol=1e-5)
 
 
 def test_item_neighbours_are_shrunk_cosines() -> None:

@@ -57,12 +57,12 @@ def test_what_a_later_training_hides_an_earlier_one_has_not_seen() -> None:
     before = hidden(Dataset(early, SHOP.catalogue))
     newcomers = np.random.default_rng(5).integers(0, 2**64, 50, dtype=np.uint64)
     keys = np.sort(np.concatenate([KEYS, newcomers]))
-    place = np.searchsorted(keys, KEYS).astype(np.int32)
-    grown = replace(columns, users=place[columns.users], n_users=len(keys))
+    index = np.searchsorted(keys, KEYS).astype(np.int32)
+    grown = replace(columns, users=index[columns.users], n_users=len(keys))
     after = hidden(Dataset(grown, SHOP.catalogue), keys)
 
     known = before.dataset.interactions
-    seen = {(int(place[user]), item) for user, item in zip(known.users.tolist(), known.items.tolist(), strict=True)}
+    seen = {(int(index[user]), item) for user, item in zip(known.users.tolist(), known.items.tolist(), strict=True)}
 
     assert seen.isdisjoint(zip(after.users.tolist(), after.items.tolist(), strict=True))
 
@@ -77,11 +77,11 @@ def test_a_small_shop_loses_nothing_to_the_guard() -> None:
 
 
 def test_a_worse_model_is_refused_with_its_numbers(good: ModelState, blind: ModelState) -> None:
-    verdict = judge(blind, good, hidden(SHOP), NOW, 0.05)
+    decision = judge(blind, good, hidden(SHOP), NOW, 0.05)
 
-    assert not verdict.accepted
-    assert "worse by more than the margin of 5%" in verdict.reason
-    assert verdict.metrics["guard.ndcg@10"] < 0.95 * verdict.metrics["guard.current.ndcg@10"]
+    assert not decision.accepted
+    assert "worse by more than the margin of 5%" in decision.reason
+    assert decision.metrics["guard.ndcg@10"] < 0.95 * decision.metrics["guard.current.ndcg@10"]
 
 
 def test_a_wide_margin_lets_it_pass(good: ModelState, blind: ModelState) -> None:
@@ -97,17 +97,17 @@ def test_a_model_that_saw_everything_is_no_measure(good: ModelState, blind: Mode
     """Such as one of a shop that was too small for the guard until now."""
     knowing = ModelState(good.arrays, {**good.manifest, "hidden_cases": 0})
 
-    verdict = judge(blind, knowing, hidden(SHOP), NOW, 0.0)
+    decision = judge(blind, knowing, hidden(SHOP), NOW, 0.0)
 
-    assert verdict.accepted
-    assert "has seen" in verdict.reason
+    assert decision.accepted
+    assert "has seen" in decision.reason
 
 
 def test_the_first_model_has_only_to_work(good: ModelState) -> None:
     assert judge(good, None, hidden(SHOP), NOW, 0.05).accepted
     broken = {name: np.full_like(array, np.nan) for name, array in good.arrays.items() if name == "neural.embeddings"}
 
-    verdict = judge(ModelState(good.arrays | broken, good.manifest), None, hidden(SHOP), NOW, 0.05)
+    decision = judge(ModelState(good.arrays | broken, good.manifest), None, hidden(SHOP), NOW, 0.05)
 
-    assert not verdict.accepted
-    assert "finite" in verdict.reason
+    assert not decision.accepted
+    assert "finite" in decision.reason

@@ -34,9 +34,9 @@ def part(catalogue: Catalogue, items: NDArray[np.int64]) -> Catalogue:
 
 def onto(dataset: Dataset, items: NDArray[np.int64]) -> Dataset:
     """The dataset of a shop that sells only some of the products, in another order."""
-    place = np.full(len(dataset.catalogue), -1, dtype=np.int32)
-    place[items] = np.arange(len(items))
-    columns = replace(dataset.interactions, items=place[dataset.interactions.items])
+    index = np.full(len(dataset.catalogue), -1, dtype=np.int32)
+    index[items] = np.arange(len(items))
+    columns = replace(dataset.interactions, items=index[dataset.interactions.items])
     return Dataset(select(columns, columns.items >= 0), part(dataset.catalogue, items))
 
 
@@ -97,9 +97,9 @@ def test_a_content_refresh_lists_new_products_and_drops_those_that_are_gone(exte
 def test_known_products_keep_what_the_net_learned(state: ModelState, extended: ModelState) -> None:
     before, after = state.arrays["neural.embeddings"], extended.arrays["neural.embeddings"]
 
-    for place, item in enumerate(NEW_ITEMS.tolist()):
+    for index, item in enumerate(NEW_ITEMS.tolist()):
         if item < len(OLD_ITEMS):
-            np.testing.assert_array_equal(after[place], before[item])
+            np.testing.assert_array_equal(after[index], before[item])
 
 
 def test_a_new_product_is_near_its_category(extended: ModelState) -> None:
@@ -107,9 +107,9 @@ def test_a_new_product_is_near_its_category(extended: ModelState) -> None:
     vectors = extended.arrays["neural.embeddings"]
     leaf = NEW_ITEMS % 8
     old = np.isin(NEW_ITEMS, OLD_ITEMS)
-    for place in np.flatnonzero(~old).tolist():
-        own = vectors[old & (leaf == leaf[place])].mean(axis=0) @ vectors[place]
-        others = vectors[old & (leaf != leaf[place])].mean(axis=0) @ vectors[place]
+    for index in np.flatnonzero(~old).tolist():
+        own = vectors[old & (leaf == leaf[index])].mean(axis=0) @ vectors[index]
+        others = vectors[old & (leaf != leaf[index])].mean(axis=0) @ vectors[index]
         assert own > others
 
 

@@ -14,7 +14,7 @@ from scoring.ranking.plans import Choice, FusionPlan, FusionPlans, HistoryLength
 from scoring.types import DEFAULT_WEIGHTS, Component
 
 WIDTH = 40
-PLACE = {name: place for place, name in enumerate(SIGNALS)}
+SIGNAL_INDEX = {name: index for index, name in enumerate(SIGNALS)}
 
 
 def pool(strength: dict[str, float], cases: int = 400, seed: int = 0, products: int = 20) -> Pool:
@@ -24,7 +24,7 @@ def pool(strength: dict[str, float], cases: int = 400, seed: int = 0, products: 
     taken = np.zeros((cases, WIDTH), dtype=bool)
     taken[np.arange(cases), rng.integers(0, WIDTH, cases)] = True
     for name, distance in strength.items():
-        values[PLACE[name]][taken] += distance
+        values[SIGNAL_INDEX[name]][taken] += distance
     return Pool(values, taken, np.ones(cases, np.int64), np.full(cases, products))
 
 

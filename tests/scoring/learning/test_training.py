@@ -56,15 +56,15 @@ def test_tastes_are_learnt(state: ModelState) -> None:
         assert metrics[f"{component}.ndcg@10"] > metrics["popularity.ndcg@10"]
 
 
-def test_progress_is_told_in_order() -> None:
-    told: list[tuple[str, float]] = []
+def test_progress_is_reported_in_order() -> None:
+    reported: list[tuple[str, float]] = []
 
-    train(SMALL, progress=lambda stage, part: told.append((stage, part)))
+    train(SMALL, progress=lambda stage, part: reported.append((stage, part)))
 
-    parts = [part for _, part in told]
+    parts = [part for _, part in reported]
     assert parts == sorted(parts)
     assert parts[0] == 0.0
-    assert told[-1] == ("done", 1.0)
+    assert reported[-1] == ("done", 1.0)
 
 
 def test_own_weights_are_kept() -> None:
