@@ -39,7 +39,9 @@ RANDOM = "random (expected)"
 _NEEDS = {
     EvaluationProtocol.LEAVE_LAST_OUT: "users with at least five different products",
     EvaluationProtocol.NEXT_BASKET: "users with at least three shopping days",
-    EvaluationProtocol.TEMPORAL: "users with events in the first 80 % of the time and products new to them later",
+    EvaluationProtocol.TEMPORAL: (
+        "users with events in the first four fifths of the time and products new to them in the last"
+    ),
     EvaluationProtocol.COLD_USERS: "at least three users with more than three different products",
     EvaluationProtocol.NEW_ITEMS: "products that are first met in the last fifth of the time, by users known before",
 }

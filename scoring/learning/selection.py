@@ -172,7 +172,7 @@ def _top(values: Floats, excluded: NDArray[np.int32] | None, allowed: NDArray[np
 
 
 def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict[HistoryLength | None, FusionPlan]:
-    """The plan for all cases (None), and for each segment where a plan of its own is a gain.
+    """The plan for all cases (None), and for each history length where a plan of its own is a gain.
 
     The shop's own weights stay unless another choice beats them by more than a standard error of the difference. A
     component that the shop has given no weight is never used.
@@ -189,14 +189,14 @@ def choose(pool: Pool, usual: Mapping[Component, float], rng: Generator) -> dict
         )
     overall, gains = _choose(pool, default, rng)
     plans: dict[HistoryLength | None, FusionPlan] = {None: overall}
-    segments = np.array([HistoryLength.of(size) for size in pool.n_products.tolist()])
-    for segment in HistoryLength:
-        own = segments == segment
+    history_lengths = np.array([HistoryLength.of(size) for size in pool.n_products.tolist()])
+    for history_length in HistoryLength:
+        own = history_lengths == history_length
         if own.sum() < _FEWEST_IN_SEGMENT or own.all():
             continue
         plan, own_gains = _choose(pool.rows(own), default, rng)
         if _clearly(own_gains - gains[own]):
-            plans[segment] = plan
+            plans[history_length] = plan
     return plans
 
 

@@ -272,16 +272,17 @@ def _main_question(cases: list[EvaluationCases]) -> EvaluationProtocol:
 def _notes(protocol: EvaluationProtocol, plans: dict[HistoryLength | None, FusionPlan]) -> list[str]:
     """For a reader of the model: what was chosen and why, and which components are not used."""
     notes = []
-    for segment, plan in plans.items():
+    for history_length, plan in plans.items():
         parts = sorted(plan.weights.items(), key=lambda part: -part[1])
         mixture = ", ".join(f"{name} {weight:.2f}" for name, weight in parts)
-        notes.append(f"{protocol.value}, {segment or 'all'} shoppers: {plan.choice} ({mixture}). {plan.why}.")
+        notes.append(f"{protocol.value}, {history_length or 'all'} shoppers: {plan.choice} ({mixture}). {plan.why}.")
         weights_by_component = component_weights(plan.weights)
         unused = [
             component.value for component, weight in zip(COMPONENTS, weights_by_component, strict=True) if weight == 0
         ]
         notes += [
-            f"{protocol.value}, {segment or 'all'} shoppers: without {name}, which adds nothing." for name in unused
+            f"{protocol.value}, {history_length or 'all'} shoppers: without {name}, which adds nothing."
+            for name in unused
         ]
     return notes
 

@@ -54,7 +54,7 @@ class FusionPlan:
 
 @dataclass(frozen=True, slots=True)
 class FusionPlans:
-    """A plan for each protocol that training could validate, refined for a segment where that was a gain."""
+    """A plan for each protocol that training could validate, refined for a history length where that was a gain."""
 
     usual: FusionPlan
     chosen: dict[EvaluationProtocol, dict[HistoryLength | None, FusionPlan]]
@@ -69,7 +69,7 @@ class FusionPlans:
         return {
             "usual": self.usual.to_json(),
             "chosen": {
-                protocol.value: {(segment or "all"): plan.to_json() for segment, plan in plans.items()}
+                protocol.value: {(history_length or "all"): plan.to_json() for history_length, plan in plans.items()}
                 for protocol, plans in self.chosen.items()
             },
         }
@@ -80,8 +80,8 @@ class FusionPlans:
             FusionPlan.from_json(stored["usual"]),
             {
                 EvaluationProtocol(protocol): {
-                    None if segment == "all" else HistoryLength(segment): FusionPlan.from_json(plan)
-                    for segment, plan in plans.items()
+                    None if history_length == "all" else HistoryLength(history_length): FusionPlan.from_json(plan)
+                    for history_length, plan in plans.items()
                 }
                 for protocol, plans in stored["chosen"].items()
             },

@@ -138,7 +138,7 @@ async def train_and_activate(
     return snapshot
 
 
-def component_weights(settings: ModelSettings) -> dict[Component, float]:
+def configured_weights(settings: ModelSettings) -> dict[Component, float]:
     return {
         Component.COLLABORATIVE: settings.weight_collaborative,
         Component.CONTENT: settings.weight_content,
@@ -185,7 +185,7 @@ def _request(
     return TrainingRequest(
         kind=kind,
         seed=settings.seed if seed is None else seed,
-        weights=component_weights(settings),
+        weights=configured_weights(settings),
         now=int(mark.until.timestamp()) if mark.until else None,
         current=current[1] if current else None,
         guarded=guarded,
