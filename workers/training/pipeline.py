@@ -264,7 +264,7 @@ async def _in_child(request: TrainingRequest, folder: Path, report_progress: Rep
         await asyncio.to_thread(process.join)
         raise TrainingInterruptedError(
             f"Training was interrupted (exit code {process.exitcode}). The current model stays; start the same "
-            "training again, and it continues from its last finished stage."
+            "training again, and it goes on from its last finished stage."
         )
     finally:
         process.kill()
