@@ -143,7 +143,6 @@ def assert_kept(state: BanditState | None, taught: BanditState) -> None:
         np.testing.assert_allclose(state.to_arrays()[name], sums, rtol=1e-3, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.timeout(400)
 async def test_what_is_clicked_in_a_context_comes_up_there_and_is_remembered(stocked: Settings) -> None:
     async with exploring(stocked) as shop:
         before = await look(shop, MORNING)
