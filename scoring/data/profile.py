@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from scoring.types import History
 
-_VIEWS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
-
-
+_LOOKS = (EVENT_CODES[EventType.VIEW], EVENT_CODES[EventType.CLICK], EVENT_CODES[EventType.LIKE])
 _SESSION = 12 * 3_600  # seconds: a break of half a day ends it
 _SESSION_PRODUCTS = 10
 
@@ -178,7 +176,7 @@ def session_profile(profile: Profile, history: History) -> Profile:
 
 def last_viewed(history: History, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Distinct products that were looked at, newest first, with the time of the last look."""
-    looks = np.isin(history.events, _VIEWS) & (history.items >= 0) & (history.items < n_items)
+    looks = np.isin(history.events, _LOOKS) & (history.items >= 0) & (history.items < n_items)
     items, times = history.items[looks], history.times[looks]
     order = np.lexsort((np.arange(len(items)), times))[::-1]
     _, first = np.unique(items[order], return_index=True)
