@@ -109,7 +109,6 @@ async def explained(stack: Stack, exclude: list[str]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
 async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     async with whole_stack(tmp_path) as stack:
         stop = asyncio.Event()

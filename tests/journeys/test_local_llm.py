@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
     from tests.fixtures.shop import Shop, Subscription
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 USER = "household-391"
 LIST = "items { product { id } }"

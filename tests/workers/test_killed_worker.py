@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from shop.store.database import Database
 
 IN_HAND = 4  # jobs that a worker has texts written for at the same time
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

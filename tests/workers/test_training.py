@@ -333,7 +333,6 @@ async def interrupted(resources: ServingResources, number: signal.Signals) -> li
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_training_outlives_its_worker(settings: Settings, database: Database, number: signal.Signals) -> None:
     await stock(database, SLOW_SHAPE)

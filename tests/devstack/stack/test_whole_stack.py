@@ -43,7 +43,6 @@ def start(data: DataDir, said: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_one_command_gives_recommendations_and_the_next_one_keeps_the_data(tmp_path: Path) -> None:
     data, said = DataDir(tmp_path / "data"), tmp_path / "said"
 
