@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from graphql_api.request_ids import current_request_id
 from shop.errors import BadInputError, ShopError
+from shop.logs import current_request_id
 
 _log = structlog.get_logger(__name__)
 

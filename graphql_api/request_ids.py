@@ -9,7 +9,9 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
-from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from shop.logs import current_request_id
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,11 +21,6 @@ _WIRE_NAME = HEADER.lower().encode()
 # What a client sends ends up in logs and in messages of the queue.
 _SAFE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
-
-
-def current_request_id() -> str | None:
-    """The id of the request that is being answered, None outside of one."""
-    return get_contextvars().get("request_id")
 
 
 def begin_operation() -> None:
