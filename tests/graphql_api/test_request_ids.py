@@ -16,6 +16,7 @@ from devstack.stack.ports import free_port
 from shop.settings import ApiSettings
 from shop.store.bulk import bulk_insert
 from tests.fixtures.shop import open_shop, variant
+from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -101,11 +102,15 @@ async def test_what_fails_outside_of_graphql_has_an_id_too(
             record.bound = get_contextvars()
             return True
 
+    async def logged() -> bool:
+        return any(record.name == "uvicorn.error" for record in caplog.records)
+
     monkeypatch.setattr(type(shop.resources.usage), "refresh_totals", broken)
     caplog.handler.addFilter(seen := Bound())
     try:
         async with shop.http.get(f"{shop.url}/metrics") as response:
             request_id = response.headers["X-Request-Id"]
+        await until(logged, "the server's line, which follows the answer")
     finally:
         caplog.handler.removeFilter(seen)
 
