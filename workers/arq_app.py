@@ -102,12 +102,20 @@ async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
 class JobWorker:
     """arq's workers, one for each group of jobs, as one."""
 
-    def __init__(self, workers: list[Worker]) -> None:
+    def __init__(self, workers: list[Worker], *, burst: bool) -> None:
         self._workers = workers
+        self._burst = burst
 
     async def async_run(self) -> None:
-        """Runs until it is cancelled. Raises what ends any of them."""
-        await asyncio.gather(*(worker.async_run() for worker in self._workers))
+        """Runs until it is cancelled, a burst until all queues are empty. Raises what ends any of them."""
+        while True:
+            await asyncio.gather(*(worker.async_run() for worker in self._workers))
+            if not self._burst or not await self._waiting():
+                return
+
+    async def _waiting(self) -> bool:
+        """Whether a job of one group has put one of another, whose burst was over."""
+        return any([await worker.pool.zcard(worker.queue_name) for worker in self._workers])
 
     async def drain(self, seconds: float) -> None:
         """Takes no more jobs, and lets those finish that are nearly done; close() gives the rest to another worker."""
@@ -125,9 +133,9 @@ class JobWorker:
                 raise error
 
 
-def build_worker(context: WorkerContext) -> JobWorker:
-    """The worker over the registry."""
-    return JobWorker([_worker(context, group) for group in JobGroup])
+def build_worker(context: WorkerContext, *, burst: bool = False) -> JobWorker:
+    """The worker over the registry. `burst` ends by itself when the queues are empty."""
+    return JobWorker([_worker(context, group, burst=burst) for group in JobGroup], burst=burst)
 
 
 def _limits(settings: Settings) -> dict[JobGroup, int]:
@@ -140,7 +148,7 @@ def _limits(settings: Settings) -> dict[JobGroup, int]:
     }
 
 
-def _worker(context: WorkerContext, group: JobGroup) -> Worker:
+def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
     settings, keys = context.resources.settings, context.resources.stores.keys
     worker = Worker(
         functions=[_function(context, keys.job(""))],
@@ -149,7 +157,8 @@ def _worker(context: WorkerContext, group: JobGroup) -> Worker:
         health_check_key=keys.worker_health(group),
         health_check_interval=15,
         max_jobs=_limits(settings)[group],
-        poll_delay=0.5 if group is JobGroup.TRAINING else 0.05,
+        poll_delay=0.5 if group is JobGroup.TRAINING and not burst else 0.05,
+        burst=burst,
         handle_signals=False,
         job_serializer=serialize,
         job_deserializer=_incoming,

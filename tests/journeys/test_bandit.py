@@ -21,6 +21,7 @@ from graphql_api.app import create_app
 from mongo_seed.migrate import migrate
 from scoring.exploration.layout import LAYOUT
 from shop.store.database import connect
+from tests.fixtures.forgetting import forget_all
 from tests.fixtures.shop import Shop, serving
 from tests.fixtures.waiting import until
 
@@ -163,10 +164,7 @@ async def test_what_is_clicked_in_a_context_comes_up_there_and_is_remembered(sto
         assert after.chance(category) > 1.5 * before.chance(category)
 
         # and it survives that Redis forgets everything
-        keys = [
-            key async for key in shop.resources.stores.redis.scan_iter(match=f"{shop.resources.stores.keys.prefix}:*")
-        ]
-        await shop.resources.stores.redis.delete(*keys)
+        await forget_all(shop.resources.stores)
 
         async def restored() -> bool:
             return bool(await shop.resources.stores.redis.exists(shop.resources.stores.keys.bandit(LAYOUT)))

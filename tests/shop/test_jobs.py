@@ -17,6 +17,7 @@ from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.jobs import RollUpSession, Sweep, TrainModel, to_json
 from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
+from tests.fixtures.forgetting import forget_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -93,7 +94,7 @@ async def test_an_ended_job_makes_room_for_the_next(resources: ServingResources)
 async def test_what_was_started_under_an_id_is_not_started_again(resources: ServingResources) -> None:
     first = await resources.jobs.start(Sweep(), job_id="sweep:one")
     await (await begun(resources, first.id)).succeed("done")
-    await resources.stores.redis.flushdb()
+    await forget_all(resources.stores)
 
     again = await resources.jobs.start(Sweep(), job_id="sweep:one")
 
@@ -103,13 +104,13 @@ async def test_what_was_started_under_an_id_is_not_started_again(resources: Serv
 
 async def test_a_job_that_the_queue_has_lost_is_put_again(resources: ServingResources) -> None:
     first = await resources.jobs.start(TrainModel(seed=1))
-    await resources.stores.redis.flushdb()
+    await forget_all(resources.stores)
 
     again = await resources.jobs.start(TrainModel(seed=2))
 
     assert again.id == first.id
     assert await waiting(resources) == 1
-    await resources.stores.redis.flushdb()
+    await forget_all(resources.stores)
     assert await resources.jobs.put_lost() == 1
     assert await resources.jobs.put_lost() == 0, "it is there"
     assert await waiting(resources) == 1

@@ -21,6 +21,7 @@ from shop.resources.serving import open_serving
 from shop.settings import LlmSettings, WorkerSettings
 from shop.store.queue import serialize
 from tests.fixtures.cable import cable
+from tests.fixtures.forgetting import forget_all
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
 from tests.fixtures.worker import run_all
@@ -324,7 +325,7 @@ async def test_the_sweep_puts_lost_jobs_again_and_forgets_old_records(
     long_ago = datetime.now(UTC) - timedelta(days=resources.settings.worker.job_retention_days + 1)
     await resources.stores.database["jobs"].update_one({"_id": "old"}, {"$set": {"finishedAt": long_ago}})
     lost = await resources.jobs.start(TrainModel())
-    await resources.stores.redis.flushdb()
+    await forget_all(resources.stores)
 
     swept = await resources.jobs.start(Sweep())
     await run_all(resources)

@@ -18,6 +18,7 @@ from shop.errors import UnavailableError
 from shop.jobs import Sweep, TrainModel
 from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
+from tests.fixtures.forgetting import forget_all
 from tests.fixtures.worker import run_all
 from tests.workers.test_delivery import failed
 from workers.registry import SCHEDULES
@@ -100,7 +101,7 @@ async def test_workers_that_check_at_once_start_one_job(settings: Settings, reso
 async def test_a_worker_killed_between_two_steps_leaves_nothing_undone(resources: ServingResources) -> None:
     await check(resources, BEFORE)
     await resources.jobs.start(Sweep(), job_id="hourly:2026-11-26T09:17Z")
-    await resources.stores.redis.flushdb()  # it was killed before the job was in the queue, and the time not marked
+    await forget_all(resources.stores)  # it was killed before the job was in the queue, and the time not marked
 
     await check(resources, DUE + timedelta(minutes=1))
     await run_all(resources)
