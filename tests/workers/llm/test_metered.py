@@ -181,11 +181,12 @@ async def test_a_call_that_was_given_up_on_stays_set_aside(settings: Settings, s
         timed_out = await budget(resources)
 
     patient = paid(settings, server, daily_budget_insight_usd=5)
+    before = len(server.received)  # on a busy machine the first call was given up on before it arrived
     async with worker(patient) as (writer, resources):
         waiting = asyncio.create_task(writer.insight(INSIGHT))
 
         async def asked() -> bool:
-            return len(server.received) == 2
+            return len(server.received) > before
 
         await until(asked, "the second call")
         waiting.cancel()
