@@ -357,7 +357,7 @@ async def test_a_training_outlives_its_worker(settings: Settings, database: Data
         assert (await record()).state is (JobState.QUEUED if number is signal.SIGTERM else JobState.RUNNING)
         with capture_logs() as logs:
             async with working(settings):
-                await until(done, "another worker to finish the training", 240)
+                await until(done, "another worker to finish the training", 400)
         ended = await record()
         assert (ended.progress, ended.attempt) == (1.0, 2)
         assert ended.result
