@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
 MODELS = ("anthropic", "openai", "local")
 ONE = replace(TASK, items=TASK.items[:1])
 QUICK = Limits(seconds=10, retries=2, output_tokens=1500, backoff_seconds=0.001)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported_sdks() -> None:
+    """A process imports an SDK within its first call, which on a busy machine takes longer than QUICK lets it."""
+    for name in ("anthropic.resources.messages", "openai.resources.chat"):
+        importlib.import_module(name)
 
 
 @dataclass
