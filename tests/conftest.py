@@ -15,8 +15,9 @@ from devstack.stack.data_dir import DataDir
 from devstack.stack.ports import free_port
 from devstack.stack.process import running
 from devstack.stack.servers import mongo_server, valkey_server
-from shop.settings import ModelSettings, MongoSettings, RedisSettings, Settings
+from shop.settings import ModelSettings, MongoSettings, Settings
 from shop.store.database import connect
+from tests.fixtures.redis import redis_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ def settings(mongo_uri: str, redis_url: str, tmp_path: Path) -> Settings:
     name = f"test_{uuid4().hex[:12]}"
     return Settings(
         mongo=MongoSettings(uri=mongo_uri, database=name),
-        redis=RedisSettings(url=redis_url, prefix=name),
+        redis=redis_settings(redis_url, name),
         model=ModelSettings(cache_dir=tmp_path / "models"),
     )
 

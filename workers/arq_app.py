@@ -22,6 +22,7 @@ from shop.resources.texts import open_texts
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
 from workers.delivery import Delivery, handle_delivery
+from workers.llm.chain import import_sdks
 from workers.llm.metered import metered_writer
 from workers.registry import JOBS, SCHEDULES
 from workers.schedule import Scheduler
@@ -54,6 +55,7 @@ async def serve(settings: Settings) -> None:
     async with open_texts(settings) as resources:
         writer = metered_writer(resources)
         context = WorkerContext(resources, writer)
+        await import_sdks(settings.llm)
         _log.info(
             "worker_started",
             jobs=list(JOBS),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shop.entities.explanations import TextSource
+from shop.settings import LlmSettings
 from tests.fixtures import llm_server
 from tests.workers.llm.samples import CEREAL, INSIGHT, MILK, TASK
 from workers.llm.anthropic_provider import AnthropicProvider
+from workers.llm.chain import import_sdks
 from workers.llm.chat import Limits
 from workers.llm.errors import (
     BadKeyError,
@@ -46,9 +47,8 @@ QUICK = Limits(seconds=10, retries=2, output_tokens=1500, backoff_seconds=0.001)
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported_sdks() -> None:
-    """A process imports an SDK within its first call, which on a busy machine takes longer than QUICK lets it."""
-    for name in ("anthropic.resources.messages", "openai.resources.chat"):
-        importlib.import_module(name)
+    """As in a worker: else the first call imports its SDK, for longer than QUICK lets it on a busy machine."""
+    asyncio.run(import_sdks(LlmSettings(provider="anthropic", fallbacks="openai")))
 
 
 @dataclass

@@ -14,10 +14,11 @@ import pytest
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor
 from shop.jobs import ExplainItem, ExplainList, to_json
-from shop.settings import LlmSettings, RedisSettings
+from shop.settings import LlmSettings
 from tests.fixtures import llm_server
 from tests.fixtures.llm_server import pieces_of, truthful_text
 from tests.fixtures.queries import EXPLANATION_READY
+from tests.fixtures.redis import redis_settings
 from tests.fixtures.shop import open_shop, variant, working
 from tests.fixtures.waiting import until
 from workers.context import WorkerContext
@@ -52,7 +53,7 @@ async def api(stocked: Settings) -> AsyncIterator[Shop]:
     name = f"streaming_{uuid4().hex[:8]}"
     settings = variant(
         stocked,
-        redis=RedisSettings(url=stocked.redis.url, prefix=name, timeout_seconds=10),
+        redis=redis_settings(stocked.redis.url, name),
         llm=LlmSettings(provider="local", local_model=name),
     )
     async with open_shop(settings) as shop:

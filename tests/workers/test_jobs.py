@@ -15,8 +15,8 @@ from shop.entities.explanations import TextStatus
 from shop.errors import BadInputError
 from shop.jobs import ExplainItem, ExplainList, RollUpSession, TrainModel
 from shop.resources.serving import open_serving
-from shop.settings import RedisSettings
 from tests.fixtures.cable import cable
+from tests.fixtures.redis import redis_settings
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
 from tests.fixtures.worker import run_all, run_and_count
@@ -37,7 +37,7 @@ BANANAS = "1082185"
 @pytest.fixture
 def quiet(stocked: Settings) -> Settings:
     """The stocked shop with a queue of its own, which no worker serves yet."""
-    return stocked.model_copy(update={"redis": RedisSettings(url=stocked.redis.url, prefix=f"quiet_{uuid4().hex[:8]}")})
+    return stocked.model_copy(update={"redis": redis_settings(stocked.redis.url, f"quiet_{uuid4().hex[:8]}")})
 
 
 @pytest.fixture

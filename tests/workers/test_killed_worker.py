@@ -24,9 +24,9 @@ from shop.entities.explanations import TextStatus
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.jobs import ExplainItem, ExplainList
 from shop.resources.serving import open_serving
-from shop.settings import RedisSettings
 from shop.store.event_log import EventLog
 from tests.fixtures.llm_server import SLOW, LlmServer, llm_server
+from tests.fixtures.redis import redis_settings
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def valkey(tmp_path: Path) -> Program:
 async def own(settings: Settings, database: Database, valkey: Program) -> Settings:
     """A shop with one product."""
     await migrate(database)
-    own = settings.model_copy(update={"redis": RedisSettings(url=valkey.url, prefix=settings.redis.prefix)})
+    own = settings.model_copy(update={"redis": redis_settings(valkey.url, settings.redis.prefix)})
     async with open_serving(own, start=False) as resources:
         await resources.stores.catalog.upsert([Product("tea", "tea", "Tea")])
     return own

@@ -96,7 +96,7 @@ class AnthropicProvider(ChatProvider):
             raise NotTheApiError(self.source) from error
 
     async def _connect(self) -> anthropic.AsyncAnthropic:
-        """The client, made at its first use. Importing the SDK takes 1.8 s, so a thread does it."""
+        """The client, made at its first use. If no worker has imported the SDK, a thread does: it takes 1.8 s."""
         if self._client is None:
             sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
         if self._client is None:

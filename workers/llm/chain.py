@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
     from workers.llm.protocol import LlmProvider, Usage
 
 log = structlog.get_logger(__name__)
+
+# Each SDK, and the part that it would import at the first call.
+_SDKS = {
+    "anthropic": "anthropic.resources.messages",
+    "openai": "openai.resources.chat",
+    "local": "openai.resources.chat",
+}
+
+
+async def import_sdks(settings: LlmSettings) -> None:
+    """Imports the SDKs of the chain. It takes seconds, which would else count against the first text's deadline."""
+    for module in sorted({_SDKS[name] for name in settings.chain if name in _SDKS}):
+        await asyncio.to_thread(importlib.import_module, module)
 
 
 def build_chain(

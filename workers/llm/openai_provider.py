@@ -121,7 +121,7 @@ class OpenAiProvider(ChatProvider):
             raise NotTheApiError(self.source) from error
 
     async def _connect(self) -> openai.AsyncOpenAI:
-        """The client, made at its first use. Importing the SDK takes 0.75 s, so a thread does it."""
+        """The client, made at its first use. If no worker has imported the SDK, a thread does: it takes 0.75 s."""
         if self._client is None:
             sdk = await asyncio.to_thread(importlib.import_module, "openai")
         if self._client is None:

@@ -261,5 +261,18 @@ def test_importing_the_writer_loads_no_sdk() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(("provider", "sdks"), [("anthropic", ["anthropic"]), ("local", ["openai"]), ("template", [])])
+def test_a_worker_has_imported_the_sdks_of_its_chain_before_its_first_text(provider: str, sdks: list[str]) -> None:
+    code = (
+        "import asyncio, sys; from shop.settings import LlmSettings; from workers.llm.chain import import_sdks; "
+        f"asyncio.run(import_sdks(LlmSettings(provider={provider!r}, fallbacks=''))); "
+        "print([m for m in ('anthropic', 'openai') if m in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == str(sdks)
+
+
 def answer(*texts: str) -> str:
     return json.dumps({"explanations": [{"index": index, "text": text} for index, text in enumerate(texts)]})
