@@ -31,6 +31,9 @@ up: $(INSTALLED)  ## Start everything here; options go through ARGS, e.g. make u
 down: $(INSTALLED)  ## Stop what `make up` has started
 	@$(BIN)/whybuy down
 
+# The tests fill each core with a process of their own: BLAS threads beside them would wait for each other.
+test test-fast: export OPENBLAS_NUM_THREADS ?= 1
+
 test: $(INSTALLED)  ## Run the whole test suite, on real MongoDB and Valkey
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
