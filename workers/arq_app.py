@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _RESTART_SECONDS = 1.0
 _COMPLETION_WAIT_SECONDS = 5
+_LOOK_SECONDS = 5  # a look at the queue takes milliseconds, unless Redis is away
 LOCK_SECONDS = 12
 _EDGE = "job"
 _UNREADABLE = "unreadable"
@@ -90,21 +91,33 @@ async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
     running = asyncio.create_task(worker.async_run())
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, signalled}, return_when=asyncio.FIRST_COMPLETED)
-    if stopping.is_set() and not running.done():
-        await worker.drain(_COMPLETION_WAIT_SECONDS)
-        running.cancel()
     signalled.cancel()
-    (outcome,) = await asyncio.gather(running, return_exceptions=True)
-    await asyncio.gather(worker.close(), return_exceptions=True)
-    if not stopping.is_set():
+    if running.done():
+        (outcome,) = await asyncio.gather(running, return_exceptions=True)
+        await asyncio.gather(worker.stop(running, 0), return_exceptions=True)
         _log.warning("worker_interrupted", reason=repr(outcome), retry_in_seconds=_RESTART_SECONDS)
         await asyncio.sleep(_RESTART_SECONDS)
+    else:
+        await asyncio.gather(worker.stop(running, _COMPLETION_WAIT_SECONDS), return_exceptions=True)
+
+
+class _QueueWorker(Worker):
+    """arq's worker, that can be stopped between two looks at its queue: in the middle of one, redis-py would lose a
+    connection that watches a key."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.looking = asyncio.Lock()
+
+    async def _poll_iteration(self) -> None:
+        async with self.looking:
+            await super()._poll_iteration()
 
 
 class JobWorker:
     """arq's workers, one for each group of jobs, as one."""
 
-    def __init__(self, workers: list[Worker], *, burst: bool) -> None:
+    def __init__(self, workers: list[_QueueWorker], *, burst: bool) -> None:
         self._workers = workers
         self._burst = burst
 
@@ -119,13 +132,22 @@ class JobWorker:
         """Whether a job of one group has put one of another, whose burst was over."""
         return any([await worker.pool.zcard(worker.queue_name) for worker in self._workers])
 
-    async def drain(self, seconds: float) -> None:
-        """Takes no more jobs, and lets those finish that are nearly done; close() gives the rest to another worker."""
+    async def stop(self, running: asyncio.Task[None], seconds: float) -> None:
+        """Takes no more jobs, lets those finish that take no longer than `seconds`, and gives the rest to another
+        worker. `running`: the task of `async_run`."""
         for worker in self._workers:
             worker.allow_pick_jobs = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                for worker in self._workers:
+                    async with worker.looking:
+                        pass
         tasks = [task for worker in self._workers for task in worker.tasks.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await self.close()
 
     async def close(self) -> None:
         """Raises the first error, after all are closed."""
@@ -150,9 +172,9 @@ def _limits(settings: Settings) -> dict[JobGroup, int]:
     }
 
 
-def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> Worker:
+def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> _QueueWorker:
     settings, keys = context.resources.settings, context.resources.stores.keys
-    worker = Worker(
+    worker = _QueueWorker(
         functions=[_function(context, keys.job(""))],
         redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
         queue_name=keys.queue_of(group),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from arq import Worker
 from click.testing import CliRunner
 
 from mongo_seed.migrate import migrate
@@ -217,14 +218,36 @@ async def test_an_attempt_that_is_released_does_not_count(resources: ServingReso
                 worker = build_worker(context)
                 task = asyncio.create_task(worker.async_run())
                 await asyncio.wait_for(begun.wait(), 20)
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                await worker.close()
+                await worker.stop(task, 0)
             cancelled += 1
             record = await resources.jobs.get(job.id)
             assert record
             assert (record.state, record.attempt) == (JobState.QUEUED, cancelled)
     assert await failed(resources) == []
+
+
+async def test_a_worker_stops_between_two_looks_at_its_queue(
+    resources: ServingResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis' client loses a connection when it is interrupted in the middle of one."""
+    looking, go_on, looked = asyncio.Event(), asyncio.Event(), 0
+
+    async def look(_worker: Worker, _job_ids: list[bytes]) -> None:
+        nonlocal looked
+        looking.set()
+        await go_on.wait()
+        looked += 1
+
+    monkeypatch.setattr(Worker, "start_jobs", look)
+    async with worker_context(resources) as context:
+        worker = build_worker(context)
+        running = asyncio.create_task(worker.async_run())
+        await asyncio.wait_for(looking.wait(), 20)
+        stopping = asyncio.create_task(worker.stop(running, 0))
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        await stopping
+
+    assert looked > 0, "the look went on to its end"
 
 
 async def test_a_job_that_kills_its_workers_is_given_up(resources: ServingResources, script: Script) -> None:
