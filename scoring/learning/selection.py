@@ -102,12 +102,20 @@ class Pool:
         )
 
     def _hits(self, fused: Floats, k: int) -> NDArray[np.bool_]:
-        k = min(k, fused.shape[1])
-        best = np.argpartition(-fused, k - 1, axis=1)[:, :k] if k < fused.shape[1] else np.argsort(-fused, axis=1)
-        best = np.sort(best, axis=1)  # equals in tie order again
-        order = np.argsort(-np.take_along_axis(fused, best, 1), axis=1, kind="stable")
-        hits: NDArray[np.bool_] = np.take_along_axis(self.taken, np.take_along_axis(best, order, 1), 1)
-        return hits
+        """Which of the first k positions of each list hold a held-out product, shape (cases, k).
+
+        Each candidate becomes one integer whose order is that of the list: its score in the upper half, then its
+        column, so that equals stay in tie order, then whether it was taken. NumPy sorts integers several times as fast
+        as it finds the order of floats.
+        """
+        bits = (np.float32(0) - fused).view(np.int32)  # 0 - x, unlike -x, has no negative zero
+        keys = (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).astype(np.int64) << 32
+        keys |= (np.arange(fused.shape[1], dtype=np.int64) << 1) | self.taken
+        if k < fused.shape[1]:
+            keys.partition(k - 1, axis=1)
+            keys = keys[:, :k]
+        keys.sort(axis=1)
+        return (keys & 1).astype(np.bool_)
 
 
 def gather(cases: EvaluationCases, scorers: Mapping[Component, Scorer], report: Callable[[float], None]) -> Pool:

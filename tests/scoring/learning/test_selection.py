@@ -32,6 +32,25 @@ def chosen(pool_: Pool, weights: dict[Component, float] | None = None) -> Fusion
     return choose(pool_, weights or DEFAULT_WEIGHTS, np.random.default_rng(1))[None]
 
 
+@pytest.mark.parametrize("k", [1, 10, WIDTH, 2 * WIDTH])
+def test_lists_are_measured_by_score_and_equals_by_their_tie_order(k: int) -> None:
+    rng = np.random.default_rng(5)
+    drawn = pool({}, cases=50)
+    scores = rng.choice(np.array([-1e9, -2.5, -1e-7, -0.0, 0.0, 1e-7, 2.5], np.float32), (50, WIDTH))
+    taken = rng.random((50, WIDTH)) < 0.2
+    taken[:, 0] = True
+    held_out = taken.sum(axis=1)
+
+    measured = Pool(drawn.values, taken, held_out, drawn.n_products).ndcg(scores, k)
+
+    gains = []
+    for row, relevant in zip(scores, taken, strict=True):
+        best = np.lexsort((np.arange(WIDTH), -row))[:k]
+        gains.append(sum(1 / np.log2(rank + 2) for rank, column in enumerate(best) if relevant[column]))
+    ideal = [sum(1 / np.log2(rank + 2) for rank in range(min(k, count))) for count in held_out]
+    np.testing.assert_allclose(measured, np.array(gains) / ideal)
+
+
 def test_two_signals_that_know_different_things_are_mixed() -> None:
     plan = chosen(pool({"together.session": 2.0, "demand.week": 2.0}))
 
