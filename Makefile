@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+# Each file in one process, which shares its fixtures; in the order of tests/conftest.py.
+IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
@@ -35,10 +37,10 @@ down: $(INSTALLED)  ## Stop what `make up` has started
 test test-fast: export OPENBLAS_NUM_THREADS ?= 1
 
 test: $(INSTALLED)  ## Run the whole test suite, on real MongoDB and Valkey
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-fast: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) -m "not slow" $(ARGS)
 
 check: lint types imports schema-check test-fast  ## Lint, types, imports, schema, quick tests
 

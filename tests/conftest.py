@@ -45,6 +45,12 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """A real MongoDB, a replica set of one; `WHYBUY_TEST_MONGODB_URI` names another to use."""

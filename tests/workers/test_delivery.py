@@ -26,6 +26,7 @@ from tests.fixtures.forgetting import forget_all
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
 from tests.fixtures.worker import run_all
+from workers import arq_app
 from workers import delivery as delivery_module
 from workers.__main__ import main
 from workers.arq_app import build_worker
@@ -239,6 +240,7 @@ async def test_a_worker_stops_between_two_looks_at_its_queue(
         looked += 1
 
     monkeypatch.setattr(Worker, "start_jobs", look)
+    monkeypatch.setattr(arq_app, "_LOOK_SECONDS", 120)
     async with worker_context(resources) as context:
         worker = build_worker(context)
         running = asyncio.create_task(worker.async_run())
