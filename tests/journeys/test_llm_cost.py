@@ -70,6 +70,10 @@ class PaidShop:
         found = dict((await self.shop.data(USAGE, variables, STAFF))["llmUsage"])
         return {**found, "rows": [row for row in found["rows"] if row["model"] in {self.model, None}]}
 
+    async def found(self, place: str) -> float:
+        """How many explanations this shop's API has found there; the report counts the database's other shops, too."""
+        return await self.metric("whybuy_explanation_lookups_total", found=place)
+
     async def metric(self, name: str, **labels: str) -> float:
         async with self.shop.http.get(f"{self.shop.url}/metrics") as response:
             text = await response.text()
@@ -96,9 +100,9 @@ async def paid_shop(stocked: Settings, **llm: Any) -> AsyncIterator[PaidShop]:
 
 async def test_asking_for_the_same_list_again_costs_nothing(stocked: Settings) -> None:
     async with paid_shop(stocked) as paid:
-        before = (await paid.usage())["cache"]
         first = await paid.explained("household-82")
         asked, after_first = len(paid.server.received), await paid.usage()
+        in_memory = await paid.found("memory")
 
         second = await paid.listed("household-82")
         after_second = await paid.usage()
@@ -108,9 +112,10 @@ async def test_asking_for_the_same_list_again_costs_nothing(stocked: Settings) -
         assert first["degraded"] == []
         assert len(paid.server.received) == asked >= 1
         assert after_second["rows"] == after_first["rows"] != []
+        assert await paid.found("ordered") == 3
+        assert await paid.found("memory") - in_memory == 3
         cache = after_second["cache"]
-        assert cache["misses"] - before["misses"] == 3
-        assert cache["hits"] - after_first["cache"]["hits"] == 3 == cache["inMemory"] - after_first["cache"]["inMemory"]
+        assert (cache["misses"] >= 3, cache["hits"] >= cache["inMemory"] >= 3) == (True, True)
         assert cache["hitRate"] == pytest.approx(cache["hits"] / (cache["hits"] + cache["misses"]))
 
 
@@ -150,7 +155,7 @@ async def test_staff_see_what_each_day_provider_model_and_purpose_cost(stocked: 
         assert await paid.metric("whybuy_llm_calls_total", **labels) == calls
         assert await paid.metric("whybuy_llm_cost_usd_total", **labels) == pytest.approx(calls * COST / 1e6)
         assert await paid.metric("whybuy_llm_input_tokens_total", **labels) == 321 * calls
-        assert await paid.metric("whybuy_explanation_lookups_total", found="ordered") >= 3
+        assert await paid.found("ordered") >= 3
 
         document = (Path(__file__).parents[2] / "docs/cost.md").read_text()
         (documented,) = re.findall(r"```graphql\n(.*?)```", document, re.DOTALL)
