@@ -92,13 +92,12 @@ async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, signalled}, return_when=asyncio.FIRST_COMPLETED)
     signalled.cancel()
-    if running.done():
+    patience = _COMPLETION_WAIT_SECONDS if stopping.is_set() else 0
+    await asyncio.gather(worker.stop(running, patience), return_exceptions=True)
+    if not stopping.is_set():
         (outcome,) = await asyncio.gather(running, return_exceptions=True)
-        await asyncio.gather(worker.stop(running, 0), return_exceptions=True)
         _log.warning("worker_interrupted", reason=repr(outcome), retry_in_seconds=_RESTART_SECONDS)
         await asyncio.sleep(_RESTART_SECONDS)
-    else:
-        await asyncio.gather(worker.stop(running, _COMPLETION_WAIT_SECONDS), return_exceptions=True)
 
 
 class _QueueWorker(Worker):

@@ -246,9 +246,12 @@ async def test_a_worker_stops_between_two_looks_at_its_queue(
         running = asyncio.create_task(worker.async_run())
         await asyncio.wait_for(looking.wait(), 20)
         stopping = asyncio.create_task(worker.stop(running, 0))
-        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        await asyncio.wait({stopping}, timeout=0.1)
+        waited = not stopping.done()
+        go_on.set()
         await stopping
 
+    assert waited
     assert looked > 0, "the look went on to its end"
 
 

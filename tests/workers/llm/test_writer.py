@@ -262,7 +262,7 @@ def test_importing_the_writer_loads_no_sdk() -> None:
 
 
 @pytest.mark.parametrize(("provider", "sdks"), [("anthropic", ["anthropic"]), ("local", ["openai"]), ("template", [])])
-def test_a_worker_has_imported_the_sdks_of_its_chain_before_its_first_text(provider: str, sdks: list[str]) -> None:
+def test_the_sdks_of_a_chain_can_be_imported_before_its_first_text(provider: str, sdks: list[str]) -> None:
     code = (
         "import asyncio, sys; from shop.settings import LlmSettings; from workers.llm.chain import import_sdks; "
         f"asyncio.run(import_sdks(LlmSettings(provider={provider!r}, fallbacks=''))); "
