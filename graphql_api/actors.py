@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphql_api.context import Info
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor
-from shop.errors import BadInputError, NotFoundError
+from shop.errors import BadInputError, NotFoundError, UnauthenticatedError
 
 _MAX_SESSION = 128  # characters
 
@@ -22,16 +22,16 @@ async def actor_of(info: Info, user_id: str | None, session_id: str | None) -> A
 
 
 def viewer_or_session(info: Info, session_id: str | None) -> Actor:
-    """The viewer, or an anonymous session. Raises BadInputError when there is neither."""
-    if info.context.viewer is None and not session_id:
-        raise BadInputError("Sign in, or pass the sessionId of an anonymous visitor.", field="sessionId")
-    return _asking(info, session_id)
+    """The viewer, or an anonymous session. Raises UnauthenticatedError when there is neither."""
+    actor = _asking(info, session_id)
+    require_somebody(actor)
+    return actor
 
 
 def require_somebody(actor: Actor) -> None:
-    """Raises BadInputError for an anonymous visitor without a session: what nobody owns, everybody would share."""
+    """Raises UnauthenticatedError without a name or a session: what nobody owns, everybody would share."""
     if actor.user_id is None and actor.session_id is None:
-        raise BadInputError("Sign in, or pass a sessionId.", field="sessionId")
+        raise UnauthenticatedError("Sign in, or pass the sessionId of an anonymous visitor.")
 
 
 def _asking(info: Info, session_id: str | None) -> Actor:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from graphql_api.errors import extensions_of
+from graphql_api.errors import RequestError, extensions_of, refusal, unexpected
 from graphql_api.health import live, ready
+from graphql_api.http_requests import body_type
 from graphql_api.metrics import Metrics, MetricsMiddleware
+from graphql_api.origins import Origins
 from graphql_api.request_ids import HEADER, RequestIdMiddleware
 from graphql_api.schema import build_schema
 from graphql_api.view import STATIC, ShopView
@@ -28,13 +33,16 @@ from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _PATHS = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics"})
+_LEAST_COMPRESSED_BYTES = 1_000
+_COMPRESSION_LEVEL = 5  # of 9, which takes several times as long for a few percent
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "UNAVAILABLE": 503}
 
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application; everything it needs is opened and closed with its lifespan."""
     metrics = Metrics()
-    view = ShopView(build_schema(settings.api), settings.api.cors_origins)
+    origins = Origins.of(settings)
+    view = ShopView(build_schema(settings.api), origins, settings.api.max_query_tokens)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -49,17 +57,18 @@ def create_app(settings: Settings) -> Starlette:
         await request.app.state.resources.usage.refresh_totals()
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
-    middleware = [Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS)]
-    if settings.api.cors_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.api.cors_origins,
-                allow_methods=["*"],
-                allow_headers=["*"],
-                expose_headers=[HEADER],
-            )
-        )
+    middleware = [
+        Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins.listed,
+            allow_origin_regex=origins.pattern,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=[HEADER],
+        ),
+        Middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED_BYTES, compresslevel=_COMPRESSION_LEVEL),
+    ]
     return _Application(
         lifespan=lifespan,
         routes=[
@@ -72,7 +81,7 @@ def create_app(settings: Settings) -> Starlette:
             Mount("/graphiql", StaticFiles(directory=STATIC / "graphiql")),
         ],
         middleware=middleware,
-        exception_handlers={ShopError: _refuse},
+        exception_handlers={ShopError: _refuse, HTTPException: _refuse_address, Exception: _fail},
     )
 
 
@@ -82,12 +91,34 @@ class _Application(Starlette):
         return RequestIdMiddleware(super().build_middleware_stack())
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     """An error before the executor runs, such as a bad token, in the form that every GraphQL error has."""
     if not isinstance(error, ShopError):
         raise error
     _log.log(
         logging.WARNING if error.retryable else logging.INFO, "request_refused", code=error.code, reason=error.message
     )
-    body = {"data": None, "errors": [{"message": error.message, "extensions": extensions_of(error)}]}
-    return JSONResponse(body, _STATUS.get(error.code, 400))
+    if isinstance(error, RequestError):
+        return _answer(request, error.message, extensions_of(error), error.status, error.headers)
+    return _answer(request, error.message, extensions_of(error), _STATUS.get(error.code, 400))
+
+
+async def _refuse_address(request: Request, error: Exception) -> Response:
+    """An address or a method that there is not."""
+    if not isinstance(error, HTTPException):
+        raise error
+    message = f"{error.detail}: {request.method} {request.url.path}. GraphQL is served at /graphql."
+    return _answer(request, message, refusal(error.status_code), error.status_code, error.headers)
+
+
+async def _fail(request: Request, _error: Exception) -> Response:
+    """Starlette raises the error again, and the server logs it."""
+    message, extensions = unexpected()
+    return _answer(request, message, extensions, 500)
+
+
+def _answer(
+    request: Request, message: str, extensions: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    body = {"errors": [{"message": message, "extensions": extensions}]}
+    return JSONResponse(body, status, headers, media_type=body_type(request.headers.get("accept")))

@@ -73,6 +73,7 @@ _describe(
         ReasonKind.RECENTLY_VIEWED: "The shopper looked at it.",
         ReasonKind.STATED_TASTE: "The shopper named `label` as a taste.",
         ReasonKind.EXPLORATION: "It is shown to learn whether it fits.",
+        ReasonKind.CATALOGUE: "It is in the catalogue; too few shoppers know it yet for more to be said.",
         ReasonKind.PROMOTED: "The shop itself chose it for this place; nothing of the shopper is in it.",
     },
 )

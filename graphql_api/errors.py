@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from graphql import GraphQLError
@@ -10,7 +10,21 @@ from graphql import GraphQLError
 from shop.errors import BadInputError, ShopError
 from shop.logs import current_request_id
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _log = structlog.get_logger(__name__)
+
+
+class RequestError(BadInputError):
+    """A request that HTTP or the transport forbids: it never reaches the executor. `status` is that of the answer."""
+
+    def __init__(
+        self, message: str, *, field: str | None = None, status: int = 400, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, field=field)
+        self.status = status
+        self.headers = headers
 
 
 def make_public(errors: list[GraphQLError]) -> None:
@@ -36,8 +50,19 @@ def _public(error: GraphQLError) -> GraphQLError:
         # The executor's own: syntax, validation, a value of the wrong type.
         return _rebuilt(error, error.message, _extensions("BAD_USER_INPUT", retryable=False))
     _log.error("unexpected_error", path=error.path, exc_info=original)
+    message, extensions = unexpected()
+    return _rebuilt(error, message, extensions)
+
+
+def unexpected() -> tuple[str, dict[str, Any]]:
+    """What a client may learn of an error that nobody foresaw: message and extensions."""
     message = f"Something went wrong on our side. Please report it with the request id {current_request_id()}."
-    return _rebuilt(error, message, _extensions("INTERNAL", retryable=False))
+    return message, _extensions("INTERNAL", retryable=False)
+
+
+def refusal(status: int) -> dict[str, Any]:
+    """The extensions of an error for an address or a method that there is not."""
+    return _extensions("NOT_FOUND" if status == 404 else "BAD_USER_INPUT", retryable=False)
 
 
 def _extensions(code: str, *, retryable: bool) -> dict[str, Any]:

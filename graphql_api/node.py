@@ -24,7 +24,7 @@ class NodeQuery:
         return await _find(info, id)
 
     @strawberry.field(description=f"Several at once, in the order of the ids, at most {MAX_PAGE}.")
-    async def nodes(self, info: Info, ids: NodeIds) -> list[Node | None]:
+    async def nodes(self, info: Info, ids: NodeIds) -> list[Node | None] | None:
         if len(ids) > MAX_PAGE:
             raise BadInputError(f"At most {MAX_PAGE} ids at once.", field="ids")
         kinds = [decode_any_id(id_, "ids") for id_ in ids]

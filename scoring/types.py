@@ -26,6 +26,7 @@ class Scenario(StrEnum):
 
 
 PERSONAL_SCENARIOS = frozenset({Scenario.FOR_YOU, Scenario.NEXT_IN_SESSION})  # rank the catalogue for one shopper
+HISTORY_SCENARIOS = frozenset({Scenario.BUY_AGAIN, Scenario.RECENTLY_VIEWED})  # hold what the shopper met, no more
 SEEDED_SCENARIOS = frozenset({Scenario.SIMILAR, Scenario.BOUGHT_TOGETHER, Scenario.CART})  # start from products
 
 
@@ -62,7 +63,7 @@ DEFAULT_WEIGHTS: dict[Component, float] = {
 class ReasonKind(StrEnum):
     """Why a product is in the list. Each member gives the meaning of `count` and `value` of its Reason."""
 
-    BOUGHT_TOGETHER = "BOUGHT_TOGETHER"  # item: the partner; count: baskets (or shoppers) with both; value: lift
+    BOUGHT_TOGETHER = "BOUGHT_TOGETHER"  # item: the partner; count: shoppers who took both at once; value: lift
     SIMILAR_TO = "SIMILAR_TO"  # item: the product it resembles; value: cosine of their content, 0 to 1
     SAME_CATEGORY = "SAME_CATEGORY"  # label: category; count: the shopper's purchases in it
     SAME_BRAND = "SAME_BRAND"  # label: brand; count: the shopper's purchases of it
@@ -74,6 +75,7 @@ class ReasonKind(StrEnum):
     RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
     STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
     EXPLORATION = "EXPLORATION"  # value: the propensity, the probability with which it was drawn
+    CATALOGUE = "CATALOGUE"  # label: its category; nothing else speaks for it, say because too few shoppers know it
     PROMOTED = "PROMOTED"  # the shop itself put it there: no evidence on the shopper
 
 

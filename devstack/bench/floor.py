@@ -14,6 +14,7 @@ from starlette.routing import Route
 from strawberry.extensions import ParserCache, ValidationCache
 
 from devstack.stack.ports import HOST
+from graphql_api.origins import Origins
 from graphql_api.recommendations.types import RecommendationInput, RecommendationList
 from graphql_api.schema import ShopSchema
 from graphql_api.view import ShopView
@@ -89,7 +90,7 @@ def app(limit: int) -> Starlette:
 
     extensions = [lambda: ParserCache(maxsize=1000), lambda: ValidationCache(maxsize=1000)]
     schema = ShopSchema(query=Query, extensions=extensions)
-    return Starlette(routes=[Route("/graphql", ConstantView(schema, []))])
+    return Starlette(routes=[Route("/graphql", ConstantView(schema, Origins(()), 4_000))])
 
 
 if __name__ == "__main__":

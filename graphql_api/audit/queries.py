@@ -30,7 +30,7 @@ class AuditQuery:
         before: Before = None,
         action: Action = None,
         subject: Subject = None,
-    ) -> Connection[AuditEntry]:
+    ) -> Connection[AuditEntry] | None:
         info.context.require_staff()
         audit = info.context.resources.audit
         page = await audit.page(page_request(first, after, last, before), action, subject)

@@ -52,7 +52,7 @@ class CatalogQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Product]:
+    ) -> Connection[Product] | None:
         words = _searchable(search)
         order = _order(sort, words)
         page = page_request(first, after, last, before, sort=order.value)
@@ -63,7 +63,7 @@ class CatalogQuery:
         return Connection.of(found, Product.of, lambda: catalog.count(filter_, words))
 
     @strawberry.field(description="The categories below one, or the top ones.")
-    async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category]:
+    async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category] | None:
         known = await info.context.resources.catalog.categories()
         parent = decode_id("Category", parent_id, "parentId") if parent_id else None
         if parent is not None and parent not in known:

@@ -11,6 +11,7 @@ import strawberry
 from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
+from graphql_api.event_streams import subscription
 from graphql_api.relay import decode_ids, encode_id
 from shop.entities import catalog as entities
 from shop.entities.events import Event, Topic
@@ -35,7 +36,7 @@ class ProductUpdated:
 
 @strawberry.type
 class CatalogSubscription:
-    @strawberry.subscription(description="Changes of these products, or of all; `after` catches up first.")
+    @subscription(description="Changes of these products, or of all; `after` catches up first.")
     async def product_updated(
         self, info: Info, ids: ProductIds = None, after: AfterEvent = None
     ) -> AsyncGenerator[ProductUpdated, None]:

@@ -105,11 +105,11 @@ class Product(Node):
         return Category.of(category, known) if category else None
 
     @strawberry.field(description="Products that resemble it, best first.")
-    async def similar(self, info: Info, first: Neighbours = 5) -> list[Product]:
+    async def similar(self, info: Info, first: Neighbours = 5) -> list[Product] | None:
         return await _neighbours(info, self.raw.id, Scenario.SIMILAR, first)
 
     @strawberry.field(description="Products that go into the same basket more often than chance, best first.")
-    async def bought_together(self, info: Info, first: Neighbours = 5) -> list[Product]:
+    async def bought_together(self, info: Info, first: Neighbours = 5) -> list[Product] | None:
         return await _neighbours(info, self.raw.id, Scenario.BOUGHT_TOGETHER, first)
 
 

@@ -11,6 +11,7 @@ from graphql_api.actors import actor_of, require_somebody
 from graphql_api.arguments import EVENT_ID, AfterEvent, ProductId, SessionId, UserId
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
+from graphql_api.event_streams import subscription
 from graphql_api.explanations.types import Explanation
 from graphql_api.relay import decode_id, encode_id
 from shop.entities import catalog
@@ -62,7 +63,7 @@ class ExplanationChunk:
 
 @strawberry.type
 class ExplanationSubscription:
-    @strawberry.subscription(description="Texts as they are finished; `after` catches up first.")
+    @subscription(description="Texts as they are finished; `after` catches up first.")
     async def explanation_ready(
         self,
         info: Info,
@@ -81,7 +82,7 @@ class ExplanationSubscription:
                 if explanation is not None:
                     yield ExplanationReady.of(event, explanation, product)
 
-    @strawberry.subscription(
+    @subscription(
         description="One explanation while it is written: of a product that was recommended to this shopper. One chunk "
         "if it is written already; NOT_FOUND without a recommendation."
     )

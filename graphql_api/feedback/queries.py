@@ -25,7 +25,7 @@ class FeedbackQuery:
     @strawberry.field(description="How shoppers rate explanations, and whether they click what is explained (staff).")
     async def explanation_report(
         self, info: Info, from_: From = None, to: To = None, group_by: GroupBy = ReportGroup.SOURCE
-    ) -> ExplanationReport:
+    ) -> ExplanationReport | None:
         info.context.require_staff()
         end = in_utc(to, "to") if to else datetime.now(UTC)
         start = in_utc(from_, "from") if from_ else end - timedelta(days=30)

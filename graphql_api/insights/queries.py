@@ -14,7 +14,7 @@ from shop.errors import BadInputError
 @strawberry.type
 class InsightQuery:
     @strawberry.field(description="One sentence on a shopper's taste; the viewer's if userId is left out.")
-    async def insight(self, info: Info, user_id: UserId = None) -> Insight:
+    async def insight(self, info: Info, user_id: UserId = None) -> Insight | None:
         actor = await actor_of(info, user_id, None)
         user = await info.context.user(actor.user_id) if actor.user_id is not None else None
         if user is None:

@@ -10,6 +10,7 @@ import strawberry
 from graphql_api.actors import actor_of
 from graphql_api.arguments import EVENT_ID, AfterEvent, UserId
 from graphql_api.context import Info
+from graphql_api.event_streams import subscription
 from graphql_api.insights.types import Insight
 from shop.entities.events import Topic
 from shop.entities.explanations import TextStatus
@@ -23,7 +24,7 @@ class InsightUpdated:
 
 @strawberry.type
 class InsightSubscription:
-    @strawberry.subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
+    @subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
     async def insight_updated(
         self, info: Info, user_id: UserId = None, after: AfterEvent = None
     ) -> AsyncGenerator[InsightUpdated, None]:

@@ -29,7 +29,7 @@ class JobQuery:
     )
     async def jobs(
         self, info: Info, first: First = None, after: After = None, filter: Filter = None
-    ) -> Connection[Job]:
+    ) -> Connection[Job] | None:
         info.context.require_staff()
         wanted = filter.to_entity() if filter else Wanted()
         jobs = info.context.resources.jobs

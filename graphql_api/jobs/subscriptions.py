@@ -9,6 +9,7 @@ import strawberry
 
 from graphql_api.arguments import EVENT_ID, AfterEvent, NodeId
 from graphql_api.context import Info
+from graphql_api.event_streams import subscription
 from graphql_api.jobs.types import Job
 from graphql_api.relay import decode_id
 from shop.entities.events import Topic
@@ -23,7 +24,7 @@ class JobProgress:
 
 @strawberry.type
 class JobSubscription:
-    @strawberry.subscription(
+    @subscription(
         description="The job now, and again whenever it gets further; completes when the job has ended (staff)."
     )
     async def job_progress(self, info: Info, id: NodeId, after: AfterEvent = None) -> AsyncGenerator[JobProgress, None]:

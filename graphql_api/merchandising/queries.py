@@ -22,7 +22,7 @@ class MerchandisingQuery:
     @strawberry.field(description="The shop's rules, the one made last first (staff).")
     async def merchandising_rules(
         self, info: Info, first: First = None, after: After = None, active: Active = None
-    ) -> Connection[MerchandisingRule]:
+    ) -> Connection[MerchandisingRule] | None:
         info.context.require_staff()
         merchandising = info.context.resources.merchandising
         page = await merchandising.page(page_request(first, after), active)

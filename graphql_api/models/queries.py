@@ -18,7 +18,7 @@ class ModelQuery:
         return Model.of(active.snapshot) if active else None
 
     @strawberry.field(description="Stored models, newest first, to go back to one with `activateModel` (staff).")
-    async def models(self, info: Info, first: First = None) -> list[Model]:
+    async def models(self, info: Info, first: First = None) -> list[Model] | None:
         info.context.require_staff()
         size = page_request(first).size
         return [Model.of(snapshot) for snapshot in await info.context.resources.models.recent(size)]

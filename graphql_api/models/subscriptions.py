@@ -9,6 +9,7 @@ import strawberry
 
 from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.context import Info
+from graphql_api.event_streams import subscription
 from graphql_api.models.types import Model
 from shop.entities.events import Topic
 
@@ -22,7 +23,7 @@ class ModelActivated:
 
 @strawberry.type
 class ModelSubscription:
-    @strawberry.subscription(description="Models as they are activated; `after` catches up first.")
+    @subscription(description="Models as they are activated; `after` catches up first.")
     async def model_activated(self, info: Info, after: AfterEvent = None) -> AsyncGenerator[ModelActivated, None]:
         resources = info.context.resources
         async with aclosing(resources.hub.subscribe([(Topic.MODEL_ACTIVATED, None)], after)) as events:

@@ -12,6 +12,6 @@ from graphql_api.recommendations.types import ListInput, RecommendationInput, Re
 @strawberry.type
 class RecommendationQuery:
     @strawberry.field(description="A list, at once. Explanations may follow over `explanationReady`.")
-    async def recommendations(self, info: Info, input: ListInput = None) -> RecommendationList:
+    async def recommendations(self, info: Info, input: ListInput = None) -> RecommendationList | None:
         wanted = input or RecommendationInput()
         return await recommend(info, wanted, await shopper_of(info, wanted))

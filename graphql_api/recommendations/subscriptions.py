@@ -9,6 +9,7 @@ import strawberry
 
 from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.context import Info
+from graphql_api.event_streams import subscription
 from graphql_api.recommendations.lists import recommend, shopper_of
 from graphql_api.recommendations.types import ListInput, RecommendationInput, RecommendationList
 from shop.entities.events import Topic
@@ -23,7 +24,7 @@ class RecommendationsUpdated:
 
 @strawberry.type
 class RecommendationSubscription:
-    @strawberry.subscription(
+    @subscription(
         description="The list now (unless `after` is given), and again whenever the shopper does or corrects "
         "something or a new model arrives."
     )

@@ -34,7 +34,7 @@ class UserQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[User]:
+    ) -> Connection[User] | None:
         info.context.require_staff()
         users = info.context.resources.users
         page = await users.page(page_request(first, after, last, before))

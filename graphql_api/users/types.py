@@ -65,7 +65,7 @@ class User(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Interaction]:
+    ) -> Connection[Interaction] | None:
         actor = entities.Actor(user_id=self.raw.id)
         interactions = info.context.resources.interactions
         page = await interactions.page(actor, page_request(first, after, last, before))
@@ -74,9 +74,9 @@ class User(Node):
     @strawberry.field(description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.")
     async def recommendations(
         self, info: Info, limit: Annotated[int, strawberry.argument(description="1 to 100.")] = 5
-    ) -> RecommendationList:
+    ) -> RecommendationList | None:
         return await recommend_for(info, self.raw, limit)
 
     @strawberry.field(description="One sentence on this shopper's taste.")
-    async def insight(self, info: Info) -> Insight:
+    async def insight(self, info: Info) -> Insight | None:
         return Insight.of(await info.context.resources.insights.get(self.raw))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.components.component import mixed
-from scoring.components.cooccurrence import Cooccurrence, count_cooccurrences
+from scoring.components.cooccurrence import FEWEST_SHOPPERS, Cooccurrence, count_cooccurrences
 from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers, fit_ease, from_arrays, to_arrays
 from scoring.components.factors import Factors, FactorsConfig, Method
 from scoring.components.head import HEAD_SIZE
@@ -41,6 +41,7 @@ class CollaborativeConfig:
     regularisation: float = 200.0  # of EASE
     max_rank: int = 4_000  # the largest matrix that is inverted, and the most shoppers that others are compared with
     neighbours: int = 100  # nearest shoppers
+    fewest_shoppers: int = FEWEST_SHOPPERS  # that a pair of products rests on
     factors: FactorsConfig = field(default_factory=FactorsConfig)
 
     @classmethod
@@ -82,7 +83,7 @@ class Collaborative:
             ease,
             ReferenceUsers.of(rows, HEAD_SIZE),
             UserNeighbours.of(rows, users, data),
-            count_cooccurrences(data),
+            count_cooccurrences(data, config.fewest_shoppers),
             factors,
         )
 

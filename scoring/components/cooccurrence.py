@@ -20,6 +20,8 @@ _LIST_LENGTH = 50
 _LIST_ENTRIES = 10_000_000  # of all lists: those of a larger catalogue are shorter
 _LARGEST_BASKET = 60  # what is longer is cut into windows of this many events, in the order of time
 _MIN_TOGETHER = 2
+FEWEST_SHOPPERS = 3  # with both products, before one is shown for the other: fewer would show a household's habits
+_MOST_OF_ONE = 5  # baskets of one shopper that count for a pair
 _MAX_SOURCES = 200  # products of a history that count, those of the greatest weight: older ones add next to nothing
 _OWN = 0.8  # exponent of a product's own baskets in a conditional frequency; the follower's baskets have the rest
 _PRIOR = 5.0  # baskets added to both products, so that two chance meetings are no strong association
@@ -28,7 +30,7 @@ _PRIOR = 5.0  # baskets added to both products, so that two chance meetings are 
 # Snapshots hold co-occurrence as `together`, and its conditional frequencies as `chances`.
 _STORED_NAMES = {
     "items": "together_items",
-    "counts": "together_counts",
+    "shoppers": "together_shoppers",
     "lifts": "together_lifts",
     "affinities": "together_affinities",
     "followers": "together_followers",
@@ -41,7 +43,9 @@ class Cooccurrence:
     """Lists of co-occurring products, best first; arrays of shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
-    counts: NDArray[np.int32]  # baskets with both
+    shoppers: NDArray[
+        np.int32
+    ]  # who put both into one basket; 0 in a snapshot of earlier versions, which did not count
     lifts: NDArray[np.float32]  # over what independence would give; above 1
     affinities: NDArray[np.float32]  # cosine of the two products' baskets, shrunk; 0 to 1
     followers: NDArray[np.int32]  # another list: what most of a product's buyers take with it, popular or not
@@ -61,7 +65,8 @@ class Cooccurrence:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Cooccurrence:
-        return cls(**{name: arrays[stored] for name, stored in _STORED_NAMES.items()})
+        missing = np.zeros_like(arrays[_STORED_NAMES["items"]])
+        return cls(**{name: arrays.get(stored, missing) for name, stored in _STORED_NAMES.items()})
 
 
 def list_length(n_items: int) -> int:
@@ -79,21 +84,25 @@ def _summed(
     return np.bincount(np.maximum(lists[items], 0).ravel(), amounts.ravel(), len(lists)).astype(np.float32)
 
 
-def count_cooccurrences(data: TrainingSet) -> Cooccurrence:
-    """The lists of every product, from the counts of pairs in the baskets."""
-    baskets = basket_matrix(data)
-    n_baskets = max(baskets.shape[0], 1)
-    frequency = np.asarray(baskets.sum(axis=0), dtype=np.float64).ravel()
-    by_item = baskets.T.tocsr()
+def count_cooccurrences(data: TrainingSet, fewest_shoppers: int = FEWEST_SHOPPERS) -> Cooccurrence:
+    """The lists of every product, from the counts of pairs in the baskets.
+
+    A pair counts when so many shoppers at least put both into one basket, and each of them for a few baskets at most:
+    nobody's habits become everybody's shelf.
+    """
+    baskets = baskets_of(data)
+    n_baskets = max(baskets.matrix.shape[0], 1)
+    by_item = baskets.matrix.T.tocsr()
+    frequency = _capped_frequency(baskets, by_item)
     shape = (data.n_items, list_length(data.n_items))
     floats = np.zeros(shape, np.float32)
     none = np.full(shape, -1, np.int32)
     lists = Cooccurrence(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
-    for start, stop in _blocks(by_item, baskets):
-        block = (by_item[start:stop] @ baskets).tocoo()
-        rows, columns, counts = block.row.astype(np.int64) + start, block.col, block.data
-        keep = (counts >= _MIN_TOGETHER) & (columns != rows)
-        rows, columns, counts = rows[keep], columns[keep], counts[keep]
+    for start, stop in _blocks(by_item, baskets.matrix):
+        rows, columns, counts, shoppers = _together(by_item[start:stop], baskets)
+        rows += start
+        keep = (counts >= _MIN_TOGETHER) & (shoppers >= fewest_shoppers) & (columns != rows)
+        rows, columns, counts, shoppers = rows[keep], columns[keep], counts[keep], shoppers[keep]
         own, other = frequency[rows] + _PRIOR, frequency[columns] + _PRIOR
         conditional = counts / (own**_OWN * other ** (1 - _OWN))
         where, top = _best(rows, conditional, shape[1])
@@ -101,9 +110,55 @@ def count_cooccurrences(data: TrainingSet) -> Cooccurrence:
         expected = frequency[rows] * frequency[columns] / n_baskets
         affinity = np.where(counts > expected, counts / np.sqrt(own * other), 0.0)
         where, top = _best(rows, affinity, shape[1])
-        lists.items[where], lists.counts[where] = columns[top], counts[top]
+        lists.items[where], lists.shoppers[where] = columns[top], shoppers[top]
         lists.lifts[where], lists.affinities[where] = counts[top] / expected[top], affinity[top]
     return lists
+
+
+def _together(
+    items: Any, baskets: Baskets
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of products that share baskets, as (row of `items`, product, capped number of baskets, shoppers).
+
+    items: CSR (some items, baskets).
+    """
+    by_shopper, item_of = _by_shopper(items, baskets)
+    met = by_shopper @ baskets.matrix  # one row for each item and shopper: baskets with the item and with each other
+    gathered = _gathering(item_of, items.shape[0])
+    shoppers = gathered @ (met > 0).astype(np.int32)
+    met.data = np.minimum(met.data, _MOST_OF_ONE)
+    counts = gathered @ met
+    for matrix in (shoppers, counts):
+        matrix.sort_indices()
+    rows = np.repeat(np.arange(items.shape[0]), np.diff(counts.indptr))
+    return rows, counts.indices.astype(np.int64), counts.data.astype(np.int64), shoppers.data.astype(np.int64)
+
+
+def _capped_frequency(baskets: Baskets, by_item: Any) -> NDArray[np.float64]:
+    """Baskets with each product, at most so many of one shopper, shape (items,)."""
+    by_shopper, item_of = _by_shopper(by_item, baskets)
+    own = np.minimum(np.asarray(by_shopper.sum(axis=1)).ravel(), _MOST_OF_ONE)
+    return np.bincount(item_of, own, by_item.shape[0]).astype(np.float64)
+
+
+def _by_shopper(items: Any, baskets: Baskets) -> tuple[Any, NDArray[np.int64]]:
+    """CSR (pairs of item and shopper, baskets) of ones, and the item of each pair."""
+    from scipy import sparse
+
+    entries = items.tocoo()
+    keys = entries.row.astype(np.int64) * baskets.n_users + baskets.users[entries.col]
+    pairs, numbers = np.unique(keys, return_inverse=True)
+    ones = np.ones(len(keys), np.int32)
+    shape = (len(pairs), items.shape[1])
+    return sparse.csr_matrix((ones, (numbers, entries.col)), shape=shape), pairs // max(baskets.n_users, 1)
+
+
+def _gathering(item_of: NDArray[np.int64], n_items: int) -> Any:
+    """CSR (items, pairs) that sums the pairs of each item."""
+    from scipy import sparse
+
+    ones = np.ones(len(item_of), np.int32)
+    return sparse.csr_matrix((ones, (item_of, np.arange(len(item_of)))), shape=(n_items, len(item_of)))
 
 
 def _best(
@@ -117,8 +172,15 @@ def _best(
     return (rows[order[short]], positions[short]), order[short]
 
 
-def basket_matrix(data: TrainingSet) -> Any:
-    """CSR (baskets, items) of ones: orders, else a shopper's day, else all that a shopper did.
+@dataclass(frozen=True, slots=True)
+class Baskets:
+    matrix: Any  # CSR (baskets, items) of ones
+    users: NDArray[np.int64]  # (baskets,): whose each is
+    n_users: int
+
+
+def baskets_of(data: TrainingSet) -> Baskets:
+    """Orders, else a shopper's day, else all that a shopper did.
 
     What is longer than a shopping trip is cut into windows along time, so that an evening of ratings or a bulk import
     relates the products that are near in time, not all of them.
@@ -143,9 +205,10 @@ def basket_matrix(data: TrainingSet) -> Any:
         matrix = sparse.csr_matrix((np.ones(len(order), np.int32), (codes, items[order])), shape=shape)
         matrix.sum_duplicates()
         matrix.data[:] = 1
+        owners = users[order][opens == 1]
         if (np.diff(matrix.indptr) > 1).any():
             break
-    return matrix
+    return Baskets(matrix, owners, data.n_users)
 
 
 def _blocks(by_item: Any, baskets: Any, budget: int = 6_000_000) -> Iterator[tuple[int, int]]:

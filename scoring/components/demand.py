@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scoring.data.interactions import TrainingSet
 
 _LONGEST_WINDOW = 28 * DAY
+_NAMES = ("buyers", "popularity", "growth", "surprise", "recent")
 _PRIOR = 3.0  # shoppers added to both sides of a growth rate, so a handful of sales is no trend
 
 
@@ -26,13 +27,15 @@ class Demand:
     popularity: NDArray[np.float32]  # standardised log of distinct shoppers with any event, weighted towards now
     growth: NDArray[np.float32]  # recent demand over its usual level, shrunk to 1
     surprise: NDArray[np.float32]  # (recent - usual) / sqrt(usual + prior)
+    recent: NDArray[np.int32]  # distinct shoppers with any event in the last window, of four weeks at most
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        return {name: getattr(self, name) for name in ("buyers", "popularity", "growth", "surprise")}
+        return {name: getattr(self, name) for name in _NAMES}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Demand:
-        return cls(**arrays)
+        # A snapshot of earlier versions did not count recent shoppers: all its buyers stand for them.
+        return cls(**{"recent": arrays["buyers"], **arrays})
 
 
 def measure_demand(data: TrainingSet) -> Demand:
@@ -47,6 +50,7 @@ def measure_demand(data: TrainingSet) -> Demand:
         popularity=_standardised(np.log1p(data.shoppers.astype(np.float64))),
         growth=((recent + _PRIOR) / (usual + _PRIOR)).astype(np.float32),
         surprise=((recent - usual) / np.sqrt(usual + _PRIOR)).astype(np.float32),
+        recent=recent.astype(np.int32),
     )
 
 

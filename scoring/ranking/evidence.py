@@ -120,8 +120,10 @@ class EvidenceFinder:
         cooccurrence = self._facts.cooccurrence
         if source < 0 or cooccurrence.lifts[source, column] < _MIN_LIFT:
             return []
-        count, lift = int(cooccurrence.counts[source, column]), float(cooccurrence.lifts[source, column])
-        return [Reason(ReasonKind.BOUGHT_TOGETHER, item=source, count=count, value=lift)]
+        shoppers, lift = int(cooccurrence.shoppers[source, column]), float(cooccurrence.lifts[source, column])
+        if shoppers < self._facts.fewest_shoppers:
+            return []
+        return [Reason(ReasonKind.BOUGHT_TOGETHER, item=source, count=shoppers, value=lift)]
 
     def _similar(self, source: int, column: int) -> list[Reason]:
         if source < 0 or self._facts.similar.cosines[source, column] < _MIN_COSINE:
@@ -153,13 +155,19 @@ class EvidenceFinder:
     def _impersonal(self, item: int, share: dict[Component, float]) -> Reason:
         buyers = int(self._facts.demand.buyers[item])
         behaviour = share[Component.COLLABORATIVE] + share[Component.NEURAL]
-        if len(self._profile) and buyers and behaviour > share[Component.CONTEXTUAL]:
+        enough = buyers >= self._facts.fewest_shoppers
+        if len(self._profile) and enough and behaviour > share[Component.CONTEXTUAL]:
             return Reason(ReasonKind.SHOPPERS_LIKE_YOU, count=buyers)
         return in_demand(self._facts, item)
 
 
 def popular(facts: SnapshotFacts, item: int) -> Reason:
-    return Reason(ReasonKind.POPULAR, count=int(facts.demand.buyers[item]))
+    """How many bought it; of what hardly anybody did, only that the shop has it."""
+    buyers = int(facts.demand.buyers[item])
+    if buyers >= facts.fewest_shoppers:
+        return Reason(ReasonKind.POPULAR, count=buyers)
+    leaf = int(facts.index.leaf[item])
+    return Reason(ReasonKind.CATALOGUE, label=facts.index.categories.names[leaf] if leaf >= 0 else None)
 
 
 def trending(facts: SnapshotFacts, item: int) -> Reason:
@@ -168,7 +176,9 @@ def trending(facts: SnapshotFacts, item: int) -> Reason:
 
 def in_demand(facts: SnapshotFacts, item: int) -> Reason:
     """The reason for a product about which nothing personal is known."""
-    rising = facts.demand.growth[item] >= _MIN_GROWTH and facts.demand.surprise[item] >= _MIN_SURPRISE
+    demand = facts.demand
+    rising = demand.growth[item] >= _MIN_GROWTH and demand.surprise[item] >= _MIN_SURPRISE
+    rising = rising and demand.recent[item] >= facts.fewest_shoppers
     return trending(facts, item) if rising else popular(facts, item)
 
 

@@ -58,6 +58,7 @@ class SnapshotFacts:
     similar: Similar
     demand: Demand
     brand_share: NDArray[np.float32]  # (brands,): part of all events
+    fewest_shoppers: int  # that a pair, a trend or a claim on others rests on
     repeat_gap: float  # seconds between two purchases of one product by one shopper, typically
 
 
@@ -88,6 +89,7 @@ class RankingModel:
             similar=Similar(**state.part("similar")),
             demand=Demand.from_arrays(state.part("demand")),
             brand_share=state.arrays["brand_share"],
+            fewest_shoppers=scorers.collaborative.config.fewest_shoppers,
             repeat_gap=float(manifest["repeat_gap"]),
         )
         weights = {Component(name): float(value) for name, value in manifest["weights"].items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.exploration.sampling import fixed_slots
-from scoring.types import Reason, ReasonKind, Scenario
+from scoring.types import HISTORY_SCENARIOS, Reason, ReasonKind, Scenario
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def pinned(request: Request, scenarios: Scenarios) -> dict[int, RankedItem]:
-    """Pinned products by position from 1, with the scores of the scenario, or else those of their popularity."""
+    """Pinned products by position from 1, with the scores of the scenario, or else those of their popularity.
+
+    A list of the shopper's own history pins only what is in that history.
+    """
     placed = _placed(request)
     if not placed:
         return {}
@@ -26,7 +29,11 @@ def pinned(request: Request, scenarios: Scenarios) -> dict[int, RankedItem]:
     among[list(placed.values())] = True
     asked = request.among(among).limited(len(placed))
     slate = scenarios.candidates(asked)
-    slate = slate.append_below(scenarios.popular(asked.after(slate.items.tolist())))
+    if request.query.scenario in HISTORY_SCENARIOS:
+        met = set(slate.items.tolist())
+        placed = {position: item for position, item in placed.items() if item in met}
+    else:
+        slate = slate.append_below(scenarios.popular(asked.after(slate.items.tolist())))
     reasons = [[Reason(ReasonKind.PROMOTED)]] * len(slate)
     ranked = {one.item: one for one in slate.ranked(fixed_slots(len(slate)), reasons)}
     return {position: ranked[item] for position, item in placed.items()}

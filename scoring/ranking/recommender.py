@@ -18,7 +18,7 @@ from scoring.ranking.reasons import Reasons
 from scoring.ranking.request import Request
 from scoring.ranking.retrieval import Retrieval
 from scoring.ranking.scenarios import Scenarios
-from scoring.types import Scenario
+from scoring.types import HISTORY_SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from scoring.data.state import ModelState
@@ -52,8 +52,9 @@ class Recommender:
     def recommend(self, query: Query) -> list[RankedItem]:
         """The list for a query, best first: `limit` products, fewer only where the filters leave fewer.
 
-        What the scenario itself cannot fill, popular products fill, scored below the rest and with that reason. Only
-        FOR_YOU, NEXT_IN_SESSION and CART are diversified and explored. Pinned products are inserted last.
+        What the scenario itself cannot fill, popular products fill, scored below the rest and with that reason; not so
+        where the scenario promises the shopper's own history. Only FOR_YOU, NEXT_IN_SESSION and CART are diversified
+        and explored. Pinned products are inserted last.
         """
         if query.limit < 1 or not self.n_items:
             return []
@@ -66,7 +67,9 @@ class Recommender:
         """What the scenario gives within the caps, then what popular products add within them."""
         slate, slots = self._arrangement.arrange(self._retrieval.candidates(request), request)
         listed = slate.ranked(slots, self._reasons.of(slate, slots, request))
-        return listed + self._filler(slate, request) if len(slate) < request.query.limit else listed
+        if len(slate) >= request.query.limit or request.query.scenario in HISTORY_SCENARIOS:
+            return listed
+        return listed + self._filler(slate, request)
 
     def _filler(self, slate: Slate, request: Request) -> list[RankedItem]:
         missing = request.query.limit - len(slate)

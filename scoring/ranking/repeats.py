@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from scoring.types import History
 
 DEFAULT_GAP = 30.0 * DAY
-_MEMORY = 2.0  # half-life of a habit, in usual gaps
-_TIMING = 0.25  # weight of being due; that of the habit is larger, because shoppers keep habits better than dates
+_LAPSED = 3.0  # gaps without a purchase, after which a habit is over
 
 
 def usual_gap(data: TrainingSet) -> float:
@@ -40,7 +39,7 @@ class Repeats:
     """Products that were bought, ascending; the arrays share the shape (products,)."""
 
     items: NDArray[np.int32]
-    wanted: NDArray[np.float32]  # how much each is wanted again, 0 and up
+    order: NDArray[np.int64]  # rows, what is due first
     counts: NDArray[np.int64]  # on how many days it was bought
     gaps: NDArray[np.float64]  # days from one purchase to the next, as a rule
     due: NDArray[np.float64]  # days until the next one; below 0 for what is overdue
@@ -49,20 +48,20 @@ class Repeats:
 def repeats(history: History, now: int, gap: float, n_items: int) -> Repeats:
     """What the shopper buys again, and when.
 
-    Wanted is the decayed number of days on which a product was bought, less a part while its own gap is not over. A gap
-    is the mean one of this shopper and product, shrunk towards `gap` (seconds), which stands alone after a single
-    purchase.
+    A gap is the mean one of this shopper and product, shrunk towards `gap` (seconds), which stands alone after a single
+    purchase. First come habits by the part of their gap that has passed, the most overdue first; then what was bought
+    once, in the same order; last what has lapsed, the latest first.
     """
     bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < n_items)
     days = np.unique(history.items[bought] * np.int64(1 << 32) + history.times[bought] // DAY)
     items, starts, counts = np.unique(days >> 32, return_index=True, return_counts=True)
     if not len(items):
         none = np.zeros(0)
-        return Repeats(none.astype(np.int32), none.astype(np.float32), counts, none, none)
+        return Repeats(none.astype(np.int32), none.astype(np.int64), counts, none, none)
     ages = np.maximum(now / DAY - (days & 0xFFFFFFFF), 0.0)
-    habit = np.add.reduceat(np.exp2(-ages * DAY / (_MEMORY * gap)), starts)
     newest, oldest = np.minimum.reduceat(ages, starts), np.maximum.reduceat(ages, starts)
     gaps = (oldest - newest + gap / DAY) / counts
-    due = 1 - np.exp2(-(newest + 0.5) / gaps)
-    wanted = (habit * (1 - _TIMING + _TIMING * due)).astype(np.float32)
-    return Repeats(items.astype(np.int32), wanted, counts, gaps, gaps - newest)
+    passed = newest / gaps
+    lapsed = passed > _LAPSED
+    order = np.lexsort((items, np.where(lapsed, passed, -passed), counts < 2, lapsed))
+    return Repeats(items.astype(np.int32), order, counts, gaps, gaps - newest)

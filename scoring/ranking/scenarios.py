@@ -99,6 +99,7 @@ class Scenarios:
     def _trending(self, request: Request) -> Slate:
         demand = self._facts.demand
         rising = request.allowed & (demand.growth > 1) & (demand.surprise > 0)
+        rising &= demand.recent >= self._facts.fewest_shoppers
         surprise = np.where(rising, demand.surprise, np.float32(-np.inf))
         items = best_first(surprise, self._index.ties, request.query.limit)
         values = demand.surprise[items]
@@ -107,11 +108,10 @@ class Scenarios:
     def _buy_again(self, request: Request) -> Slate:
         query = request.query
         found = repeats(query.history, query.now, self._facts.repeat_gap, len(self._index))
-        open_ = request.allowed[found.items]
-        items, wanted = found.items[open_], found.wanted[open_]
-        order = np.lexsort((self._index.ties[items], -wanted))[: query.limit]
-        values = wanted[order]
-        return by_one_component(Component.CONTEXTUAL, items[order], values / (1 + values), values)
+        rows = found.order[request.allowed[found.items[found.order]]][: query.limit]
+        passed = 1 - found.due[rows] / found.gaps[rows]
+        values = np.minimum.accumulate(passed).astype(np.float32)  # no score rises along the list
+        return by_one_component(Component.CONTEXTUAL, found.items[rows], values / (1 + values), values)
 
     def _recently_viewed(self, request: Request) -> Slate:
         query = request.query

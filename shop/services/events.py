@@ -84,9 +84,10 @@ class EventHub:
             self._subscribers[interest].add(inbox)
         try:
             if after:
-                async for event in self._missed(after):
-                    floor = event_order(event.id)
-                    if any(_matches(interest, event) for interest in wanted):
+                until = self.newest_id
+                floor = max(floor, event_order(until))
+                async for event in self._missed(wanted, after, until, newest_only=newest_only):
+                    if not (newest_only and inbox.holds_later_than(floor)):
                         yield event
             while (live := await inbox.get()) is not None:
                 if event_order(live.id) > floor:
@@ -94,9 +95,21 @@ class EventHub:
         finally:
             self._forget(wanted, inbox)
 
-    async def _missed(self, after: str) -> AsyncGenerator[Event, None]:
-        """What was logged since; a log that is away is waited for, as the subscriber would do."""
-        until = self.newest_id
+    async def _missed(
+        self, wanted: tuple[Interest, ...], after: str, until: str, *, newest_only: bool
+    ) -> AsyncGenerator[Event, None]:
+        """What was logged between two ids, the second included: all that is wanted, or the last of it."""
+        newest: Event | None = None
+        async for event in self._logged(after, until):
+            if any(_matches(interest, event) for interest in wanted):
+                if not newest_only:
+                    yield event
+                newest = event
+        if newest_only and newest is not None:
+            yield newest
+
+    async def _logged(self, after: str, until: str) -> AsyncGenerator[Event, None]:
+        """A log that is away is waited for, as the subscriber would do."""
         while True:
             try:
                 page = await self._event_log.between(after, until)
@@ -159,6 +172,9 @@ class _Inbox:
         else:
             self._overflowed = True
         self._changed.set()
+
+    def holds_later_than(self, floor: tuple[int, int]) -> bool:
+        return any(event_order(event.id) > floor for event in self._events)
 
     def close(self) -> None:
         self._closed = True

@@ -11,7 +11,7 @@ import numpy as np
 
 from scoring.ranking.query import Query
 from scoring.ranking.rules import RuleContext, Segment
-from scoring.types import Caps, Reason, Tastes
+from scoring.types import Caps, Reason, Scenario, Tastes
 from shop.bounded import BoundedDict
 from shop.entities.evidence import Evidence
 from shop.errors import UnavailableError
@@ -76,8 +76,10 @@ class Ranker:
 
     async def rank(self, asked: ResolvedRequest) -> Ranking:
         """The list over products that still exist and are in stock (or out of it, if asked for); what does not fit is
-        replaced by what comes next."""
+        replaced by what comes next. What goes with an empty cart is nothing."""
         request = asked.request
+        if request.scenario is Scenario.CART and not request.product_ids:
+            return Ranking((), {}, memory_only=False)
         missing: tuple[str, ...] = ()
         stock = self._catalog.stock_version if not request.in_stock else None
         for _ in range(_REFILLS):

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scoring.types import SEEDED_SCENARIOS
+from scoring.types import SEEDED_SCENARIOS, Scenario
 from shop.entities.recommendations import MAX_LIMIT
 from shop.errors import BadInputError, NotFoundError
 
@@ -93,7 +93,7 @@ def _validate(request: RecommendationRequest) -> None:
             raise BadInputError(f"{name} must be 0 (no limit) or more, not {cap}.", field=name)
     if not 0 <= request.diversity <= 1:
         raise BadInputError(f"diversity must be between 0 and 1, not {request.diversity}.", field="diversity")
-    if request.scenario in SEEDED_SCENARIOS and not request.product_ids:
+    if request.scenario in SEEDED_SCENARIOS - {Scenario.CART} and not request.product_ids:
         raise BadInputError(f"{request.scenario} needs productIds: the products to start from.", field="productIds")
     hour = request.context.local_hour
     if hour is not None and not 0 <= hour <= 23:

@@ -7,6 +7,7 @@ import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from scoring.types import ReasonKind
 from shop.texts.facts import DATED, elapsed
 from shop.texts.sanitize import LONGEST_LABEL, safe_name
 from shop.texts.wording import wording_for
@@ -14,16 +15,16 @@ from shop.texts.wording import wording_for
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scoring.types import ReasonKind
     from shop.texts.facts import Fact, InsightTask, ItemTask, ProductFacts
     from shop.texts.wording import Wording
 
 _SENTENCES = 3
-_LEAST_FACTOR = 1.1  # below it, "times as often" would say nothing, or the opposite
+_FEWEST_TIMES = 2  # from which on a number says something: "once" is what "before" says
+_SOON_DAYS = 3
 
 
 def explain_item(item: ItemTask, language: str) -> str:
-    """Two or three sentences; every number and product in them is in the item's facts."""
+    """One to three sentences; every number and product in them is in the item's facts."""
     wording = wording_for(language)
     sentences: list[str] = []
     for position, fact in enumerate(_chosen(item.facts)):
@@ -34,8 +35,8 @@ def explain_item(item: ItemTask, language: str) -> str:
             sentences.append(sentence)
     if not sentences:
         sentences.append(wording.opening)
-    if len(sentences) < 2:
-        sentences.append(_closing(item.product, wording, stated=sentences[0]))
+    if len(sentences) < 2 and (closing := _closing(item.product, wording, stated=sentences[0])):
+        sentences.append(closing)
     return " ".join(sentences)
 
 
@@ -43,14 +44,11 @@ def describe_shopper(task: InsightTask) -> str:
     """One sentence on a shopper's taste, from the profile's own numbers."""
     wording = wording_for(task.language)
     fields: dict[str, str] = {}
-    categories = [(label, count) for name, count in task.categories if (label := _label(name))]
-    if categories:
-        parts = [f"{label} ({wording.unit('purchases', count)})" for label, count in categories[:3]]
-        fields["categories"] = wording.listing(parts)
-    if task.brands:
+    categories = [_label(name) for name, count in task.categories if count >= _FEWEST_TIMES]
+    if any(categories):
+        fields["categories"] = wording.listing([label for label in categories if label][:3])
+    if task.brands and task.brands[0][1] >= _FEWEST_TIMES:
         fields["brand"] = _label(task.brands[0][0])
-    if task.order_count > 1:
-        fields["orders"] = wording.unit("orders", task.order_count)
     fields["price"] = task.average_price
     tastes = [label for taste in task.tastes if (label := _label(taste))]
     if tastes:
@@ -76,28 +74,21 @@ def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     fields = {"partner": safe_name(fact.product_name or ""), "label": _label(fact.label or "")}
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
-        fields |= {name: wording.unit(name, fact.count) for name in wanted & {"times", "shoppers_have", "rhythm"}}
-    if fact.value is not None:
-        fields |= _value_fields(fact.kind, fact.value, wording)
+        fields |= {name: wording.unit(name, fact.count) for name in wanted & {"shoppers_have", "rhythm"}}
+        if fact.count >= _FEWEST_TIMES:
+            fields["times"] = wording.unit("times", fact.count)
+    if fact.value is not None and fact.value >= 0 and fact.kind in DATED:
+        unit, count = elapsed(fact.value)
+        fields["ago"] = wording.unit(f"{unit}_ago", count)
+    if fact.kind is ReasonKind.DUE_AGAIN and fact.value is not None and fact.value <= _SOON_DAYS:
+        fields["soon"] = wording.unit("soon", 0)
     return _known(fields)
-
-
-def _value_fields(kind: ReasonKind, value: float, wording: Wording) -> dict[str, str]:
-    """The value as days, or as a factor and a share; a message names the one that its reason means."""
-    if kind in DATED:
-        unit, count = elapsed(value)
-        return {"ago": wording.unit(f"{unit}_ago", count)} if value >= 0 else {}
-    fields: dict[str, str] = {}
-    if value >= _LEAST_FACTOR:
-        fields["factor"] = wording.number(round(value) if value >= 10 else round(value, 1))
-    if 0.0001 <= value <= 1:
-        fields["percent"] = wording.percent(value)
-    return fields
 
 
 def _closing(product: ProductFacts, wording: Wording, stated: str) -> str:
     """What the product is, as far as it is not stated yet."""
-    fields = {"brand": product.brand, "category": product.category, "size": product.package_size}
+    size = product.package_size if any(letter.isdigit() for letter in product.package_size) else ""
+    fields = {"brand": product.brand, "category": product.category, "size": size}
     labels = _known({name: _label(text) for name, text in fields.items()})
     unstated = {name: text for name, text in labels.items() if text not in stated}
     return _fill(wording.closings, unstated, zlib.crc32(product.name.encode()))

@@ -143,6 +143,25 @@ async def test_who_wants_the_newest_only_gets_the_last_of_many(hub: EventHub) ->
     await stream.aclose()
 
 
+async def test_who_resumes_and_wants_the_newest_only_gets_one_of_those_missed(hub: EventHub) -> None:
+    first = asyncio.create_task(take(hub, 1))
+    await subscribed(hub, 1)
+    await hub.publish([interaction(ANNA, number) for number in range(3)])
+    (seen,) = await first
+    await caught_up(hub)
+
+    stream = hub.subscribe([(Topic.INTERACTION, ANNA)], seen.id, newest_only=True)
+    async with asyncio.timeout(10):
+        missed = await anext(stream)
+        following = asyncio.ensure_future(anext(stream))
+        await subscribed(hub, 1)
+        await hub.publish([interaction(ANNA, 3)])
+        later = await following
+    await stream.aclose()
+
+    assert [event.data["number"] for event in (missed, later)] == [2, 3]
+
+
 async def test_a_client_that_cannot_keep_up_is_told_so(hub: EventHub) -> None:
     stream = hub.subscribe([(Topic.INTERACTION, ANNA)])
     reading = asyncio.ensure_future(anext(stream))

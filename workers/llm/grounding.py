@@ -50,7 +50,7 @@ _LISTED = re.compile(r"[/,&>()]| - ")
 
 _K = ReasonKind
 _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
-_PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR})  # their count is one of people
+_PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.BOUGHT_TOGETHER})  # their count is one of people
 # For each claim, the kinds of evidence of which one must be there; none: no evidence can support it.
 _SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
     Claim.BOUGHT: frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN, _K.DUE_AGAIN}),
@@ -58,7 +58,7 @@ _SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
     Claim.LIKED: frozenset({_K.STATED_TASTE}),
     Claim.ACTED: frozenset(),
     Claim.STATED: frozenset({_K.STATED_TASTE}),
-    Claim.PERSONAL: frozenset(_K) - {_K.PROMOTED},
+    Claim.PERSONAL: frozenset(_K) - {_K.PROMOTED, _K.CATALOGUE},
     Claim.TREND: frozenset({_K.TRENDING}),
     Claim.POPULAR: _CROWD,
     Claim.LIKE_YOU: frozenset({_K.SHOPPERS_LIKE_YOU}),

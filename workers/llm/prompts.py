@@ -76,18 +76,19 @@ _INSIGHT_SCHEMA: dict[str, object] = {
 
 # Names of a reason's count and value in the data, each so that a model cannot misread it.
 _MEASURES: dict[ReasonKind, tuple[str | None, str | None]] = {
-    ReasonKind.BOUGHT_TOGETHER: ("times_bought_together", "times_as_often_as_chance"),
-    ReasonKind.SIMILAR_TO: (None, "match_percent"),
+    ReasonKind.BOUGHT_TOGETHER: ("shoppers_who_bought_both", None),
+    ReasonKind.SIMILAR_TO: (None, None),
     ReasonKind.SAME_CATEGORY: ("times_you_bought_from_it", None),
     ReasonKind.SAME_BRAND: ("times_you_bought_it", None),
     ReasonKind.SHOPPERS_LIKE_YOU: ("shoppers_who_bought_it", None),
-    ReasonKind.TRENDING: (None, "times_its_usual_demand"),
+    ReasonKind.TRENDING: (None, None),
     ReasonKind.POPULAR: ("shoppers_who_bought_it", None),
     ReasonKind.BUY_AGAIN: ("times_you_bought_it", "since_you_bought_it"),
     ReasonKind.DUE_AGAIN: ("usual_days_between_your_purchases_of_it", None),
     ReasonKind.RECENTLY_VIEWED: (None, "since_you_viewed_it"),
     ReasonKind.STATED_TASTE: (None, None),
     ReasonKind.EXPLORATION: (None, None),
+    ReasonKind.CATALOGUE: (None, None),
     ReasonKind.PROMOTED: (None, None),
 }
 # "Promoted" alone reads like a discount.

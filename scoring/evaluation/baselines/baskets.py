@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.components.cooccurrence import basket_matrix
+from scoring.components.cooccurrence import baskets_of
 from scoring.data.interactions import DAY
 from scoring.evaluation.baselines.baseline import NothingToLearnError
 
@@ -58,7 +58,7 @@ class WindowedCooccurrence:
 
     @classmethod
     def fit(cls, data: TrainingSet, setting: CooccurrenceSetting, rng: Generator) -> WindowedCooccurrence:  # noqa: ARG003
-        baskets = basket_matrix(data).astype(np.float32)
+        baskets = baskets_of(data).matrix.astype(np.float32)
         sizes = np.asarray(baskets.sum(axis=0), dtype=np.float32).ravel()
         return cls(setting, baskets, baskets.T.tocsr(), sizes)
 

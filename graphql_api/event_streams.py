@@ -1,0 +1,72 @@
+"""Server-sent events that can be resumed: each has an id, and a client that names the last one it saw goes on there."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+from starlette.requests import Request
+from strawberry.http.streaming import SSETransport
+
+if TYPE_CHECKING:
+    from strawberry.http import GraphQLHTTPResponse
+
+    from graphql_api.context import Info
+
+_Resolver = Callable[..., AsyncGenerator[Any, None]]
+LAST_EVENT_ID = "Last-Event-ID"
+EVENT_ID = "eventId"
+
+
+class EventStream(SSETransport):
+    """Events in the form of the HTML standard, their ids taken from `extensions.eventId`.
+
+    Lines end with LF alone: urql reads no other.
+    """
+
+    def encode_next(self, response: GraphQLHTTPResponse, encode_json: Callable[[object], str]) -> str:
+        id_ = (response.get("extensions") or {}).get(EVENT_ID)
+        return (f"id: {id_}\n" if id_ else "") + self.encode_event("next", encode_json(response))
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        return super().encode_event(event, data).replace("\r\n", "\n")
+
+    def encode_comment(self, comment: str) -> str:
+        return super().encode_comment(comment).replace("\r\n", "\n")
+
+
+def subscription(description: str) -> Callable[[_Resolver], Any]:
+    """A subscription field; use it instead of strawberry's.
+
+    Over HTTP it tells the transport the id of each event, and `Last-Event-ID` stands for `after`: a browser's
+    EventSource sends that header by itself when it connects again.
+    """
+
+    def decorate(resolver: _Resolver) -> Any:
+        takes_after = "after" in inspect.signature(resolver).parameters
+
+        @functools.wraps(resolver)
+        async def resumable(self: Any, info: Info, **arguments: Any) -> AsyncGenerator[Any, None]:
+            request = info.context.request
+            over_http = isinstance(request, Request)
+            if over_http and takes_after and arguments.get("after") is None:
+                arguments["after"] = request.headers.get(LAST_EVENT_ID)
+            async with aclosing(resolver(self, info, **arguments)) as events:
+                async for event in events:
+                    if over_http:
+                        request.state.event_id = event.event_id
+                    yield event
+
+        return strawberry.subscription(description=description)(resumable)
+
+    return decorate
+
+
+def with_event_id(extensions: Mapping[str, Any] | None, request: Request) -> dict[str, Any] | None:
+    """The extensions of an answer, with the id of the event that it tells, if it has one."""
+    event_id = getattr(request.state, "event_id", None)
+    return {**(extensions or {}), EVENT_ID: event_id} if event_id else (dict(extensions) if extensions else None)

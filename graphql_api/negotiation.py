@@ -1,0 +1,43 @@
+"""In which form an answer goes out: what the client accepts (RFC 9110, 12.5.1) of what the operation offers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+JSON = "application/json"
+GRAPHQL_RESPONSE = "application/graphql-response+json"
+EVENT_STREAM = "text/event-stream"
+
+
+def chosen(accept: str | None, offers: Sequence[str]) -> str | None:
+    """The offer of the highest quality; among equals the one that the client names first, then the first offer.
+
+    None when no offer is acceptable. Without a header every offer is.
+    """
+    if not accept or not accept.strip():
+        return offers[0]
+    ranges = _ranges(accept)
+    acceptable = {offer: ranges.quality(offer) for offer in offers if ranges.quality(offer) > 0}
+    if not acceptable:
+        return None
+    highest = max(acceptable.values())
+    best = [offer for offer, quality in acceptable.items() if quality == highest]
+    named = list(ranges.values())
+    return min(best, key=lambda offer: named.index(offer) if offer in named else len(named))
+
+
+def names(accept: str | None, media_type: str) -> bool:
+    """Whether the header names this very type, not only a range that holds it."""
+    return any(name == media_type and quality > 0 for name, quality in _ranges(accept or ""))
+
+
+def _ranges(accept: str) -> MIMEAccept:
+    """Without parameters such as the charset, which nothing here depends on."""
+    parsed = parse_accept_header(accept, MIMEAccept)
+    return MIMEAccept([(name.partition(";")[0].strip().lower(), quality) for name, quality in parsed])

@@ -1,0 +1,34 @@
+"""Pages of which other origins may call the API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from strawberry.http.websocket_origin import normalize_allowed_origins, normalize_origin
+
+if TYPE_CHECKING:
+    from shop.settings import Settings
+
+# In development a page is served by a server of its own on this machine, on any port.
+_LOCAL = r"https?://(localhost|[a-z0-9-]+\.localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Those that are listed, `*` for all, and with `pattern` those that match it wholly."""
+
+    listed: tuple[str, ...]
+    pattern: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Origins:
+        """Those of the settings; in development also this machine's."""
+        pattern = _LOCAL if settings.stack.env == "development" else None
+        return cls(tuple(settings.api.cors_origins), pattern)
+
+    def allow(self, origin: str) -> bool:
+        if "*" in self.listed or (self.pattern is not None and re.fullmatch(self.pattern, origin)):
+            return True
+        return normalize_origin(origin) in normalize_allowed_origins(self.listed)

@@ -1,0 +1,163 @@
+"""What values may be, whichever way they come in: one set of rules for files and for the API."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from urllib.parse import urlsplit
+
+from babel import Locale
+from babel.numbers import get_currency_precision
+
+from shop.entities.catalog import Money
+from shop.entities.interactions import CLOCK_SLACK
+
+LONGEST_ID = 200  # characters
+LONGEST_TEXT = 20_000
+MOST_UNITS = 1_000_000
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_DEAREST = Decimal(1_000_000_000)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+# Characters that nobody sees: they would make two ids of one.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_WITHOUT_MEANING = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))  # joiners stay: Persian and emoji need them
+_MARKUP = re.compile(r"<[a-zA-Z/!?]|&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_ESCAPED_AT_MOST = 4  # times that markup is found escaped within itself
+
+
+class RefusedValueError(ValueError):
+    """Why a value cannot be taken, and what to do: `message` is for people, `code` for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def clean_id(value: str) -> str:
+    """An id without the spaces around it, no-break and invisible ones included. Raises RefusedValueError."""
+    cleaned = unicodedata.normalize("NFC", value).translate(_INVISIBLE).strip()
+    if not cleaned:
+        raise RefusedValueError("REQUIRED", "An id must not be empty.")
+    if len(cleaned) > LONGEST_ID:
+        raise RefusedValueError("TOO_LONG", f"An id has {LONGEST_ID} characters at most.")
+    if any(unicodedata.category(letter) == "Cc" for letter in cleaned):
+        raise RefusedValueError("INVALID", "An id must not hold line breaks or other control characters.")
+    return cleaned
+
+
+def number(value: object) -> float:
+    """A finite number, written as in JSON. Python's own forms (`1_000`, `nan`) are none. Raises RefusedValueError."""
+    if (isinstance(value, (int, float)) and not isinstance(value, bool)) or (
+        isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+    ):
+        parsed = float(value)
+    else:
+        parsed = math.nan
+    if not math.isfinite(parsed):
+        raise RefusedValueError("INVALID", f"A number such as 12.5 is wanted, not {shown(value)}.")
+    return parsed
+
+
+def quantity(value: float) -> float:
+    """Raises RefusedValueError for a quantity that nobody buys."""
+    if not 0 < value <= MOST_UNITS:
+        raise RefusedValueError("OUT_OF_RANGE", f"The quantity must be above 0, and {MOST_UNITS:,} at most.")
+    return value
+
+
+def rating(value: float) -> float:
+    """Raises RefusedValueError."""
+    if not 0 <= value <= 5:
+        raise RefusedValueError("OUT_OF_RANGE", "A rating is between 0 and 5.")
+    return value
+
+
+def event_time(at: datetime, now: datetime | None = None) -> datetime:
+    """A moment in which a shopper can have done something. Raises RefusedValueError."""
+    if not EARLIEST <= at <= (now or datetime.now(UTC)) + CLOCK_SLACK:
+        raise RefusedValueError("OUT_OF_RANGE", "The time must be between the year 2000 and now.")
+    return at
+
+
+def money(amount: object, currency: str) -> Money:
+    """An exact amount, as it is stored. Raises RefusedValueError for one that rounding would change."""
+    if not is_currency(currency):
+        raise RefusedValueError("INVALID", f"{currency!r} is no currency of ISO 4217, such as USD.")
+    exact = _decimal(amount)
+    if not exact.is_finite() or not 0 <= exact < _DEAREST:
+        raise RefusedValueError("OUT_OF_RANGE", "A price is 0 or more, and below a billion.")
+    stored = Money.from_minor(Money(exact, currency).minor, currency)
+    if stored.amount != exact:
+        digits = get_currency_precision(currency)
+        raise RefusedValueError(
+            "OUT_OF_RANGE", f"{currency} has {digits} digits after the point, and {exact} has more: round it first."
+        )
+    return stored
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(Locale("en").currencies)
+
+
+def is_currency(code: str) -> bool:
+    return code in _currencies()
+
+
+def _decimal(amount: object) -> Decimal:
+    if isinstance(amount, Decimal):
+        return amount
+    if isinstance(amount, bool) or not _NUMBER.fullmatch(str(amount).strip()):
+        raise RefusedValueError("INVALID", f"A price is a decimal number such as 12.50, not {shown(amount)}.")
+    try:
+        return Decimal(str(amount).strip())
+    except InvalidOperation as error:
+        raise RefusedValueError(
+            "INVALID", f"A price is a decimal number such as 12.50, not {shown(amount)}."
+        ) from error
+
+
+def web_address(value: str) -> str:
+    """The address of a picture. Raises RefusedValueError for what a browser would run."""
+    address = value.strip()
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
+        raise RefusedValueError("INVALID", "An address begins with https:// or http:// and a host.")
+    return address
+
+
+def plain_text(value: str) -> str:
+    """Text as shoppers read it: without tags, scripts, entities and control characters, spaces in a row made one."""
+    text = value
+    for _ in range(_ESCAPED_AT_MOST):
+        if not _MARKUP.search(text):
+            break
+        text = _without_markup(text)
+    else:
+        text = html.unescape(text).replace("<", " ").replace(">", " ")
+    visible = "".join(letter if unicodedata.category(letter) != "Cc" else " " for letter in text)
+    return " ".join(unicodedata.normalize("NFC", visible).translate(_WITHOUT_MEANING).split())
+
+
+def _without_markup(text: str) -> str:
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(text, "html.parser")
+    for hidden in soup(["script", "style", "template", "noscript"]):
+        hidden.decompose()
+    return soup.get_text(" ")
+
+
+def shown(value: object) -> str:
+    """A value as an error may repeat it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
