@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+CLIENTS := tests/clients/node_modules/.package-lock.json
 ARGS ?=
 # Each file in one process, which shares its fixtures; in the order of tests/conftest.py.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
@@ -27,6 +28,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# The official clients of docs/clients.md, for those of the tests that run them. Without npm these are left out.
+$(CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+		else echo "npm is not here: the tests of JavaScript clients are left out"; fi
+
 up: $(INSTALLED)  ## Start everything here; options go through ARGS, e.g. make up ARGS="--sample 200"
 	@$(BIN)/whybuy up $(ARGS)
 
@@ -36,7 +42,7 @@ down: $(INSTALLED)  ## Stop what `make up` has started
 # The tests fill each core with a process of their own: BLAS threads beside them would wait for each other.
 test test-fast: export OPENBLAS_NUM_THREADS ?= 1
 
-test: $(INSTALLED)  ## Run the whole test suite, on real MongoDB and Valkey
+test: $(INSTALLED) $(CLIENTS)  ## Run the whole test suite, on real MongoDB and Valkey
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-fast: $(INSTALLED)
@@ -83,4 +89,4 @@ lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --output-file requirements-prod.lock
 
 clean:  ## Delete the virtual environment and caches; the stack's data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
