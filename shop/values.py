@@ -65,7 +65,10 @@ def number(value: object) -> float:
     if (isinstance(value, (int, float)) and not isinstance(value, bool)) or (
         isinstance(value, str) and _NUMBER.fullmatch(value.strip())
     ):
-        parsed = float(value)
+        try:
+            parsed = float(value)
+        except OverflowError:  # of a whole number with hundreds of digits
+            parsed = math.inf
     else:
         parsed = math.nan
     if not math.isfinite(parsed):
