@@ -124,10 +124,12 @@ _PRODUCTS = Collection(
             "buyerCount": _COUNT,
             "createdAt": _NULLABLE_DATE,
             "updatedAt": _NULLABLE_DATE,
-        }
+        },
+        {"variantSkus": _STRINGS},
     ),
     (
         ("sku", [("sku", 1)], {"unique": True}),
+        ("variantSkus", [("variantSkus", 1)], {}),
         (
             "search",
             [("name", "text"), ("brand", "text"), ("description", "text")],

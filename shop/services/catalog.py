@@ -112,6 +112,7 @@ class CatalogService:
         return {id_: product for id_ in ids if (product := self._cache.get(id_)) is not None}
 
     async def by_sku(self, sku: str) -> Product | None:
+        """The product with this SKU, of its own or of a variant."""
         return await self._store.by_sku(sku)
 
     async def page(
@@ -199,13 +200,14 @@ class CatalogService:
 
 
 def _stamped(product: Product, before: Product | None, now: datetime) -> Product:
-    """What behaviour and time decided stays; what the shop says is replaced."""
+    """What behaviour, time and imports decided stays; what the shop says is replaced."""
     if before is None:
         return replace(product, created_at=now, updated_at=now)
     return replace(
         product,
         popularity=before.popularity,
         buyer_count=before.buyer_count,
+        variant_skus=before.variant_skus,
         created_at=before.created_at,
         updated_at=now,
     )

@@ -12,7 +12,7 @@ from shop.store.documents import category_from_document, product_from_document, 
 from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
     from datetime import datetime
 
     from shop.entities.catalog import Category, Product
@@ -40,9 +40,22 @@ class CatalogStore:
         return {document["_id"]: product_from_document(document) for document in documents}
 
     async def by_sku(self, sku: str) -> Product | None:
+        """The product with this SKU, of its own or of a variant."""
+        return (await self.by_skus([sku])).get(sku)
+
+    async def by_skus(self, skus: Collection[str]) -> dict[str, Product]:
+        """Products by those of the SKUs that exist, in one query.
+
+        A product's own SKU goes before another's variant; of several with one variant it is the first by id.
+        """
+        wanted = {"$in": list(skus)}
         with store_errors():
-            document = await self._products.find_one({"sku": sku})
-        return product_from_document(document) if document else None
+            query = {"$or": [{"sku": wanted}, {"variantSkus": wanted}]}
+            documents = await self._products.find(query).to_list(None)
+        products = sorted(map(product_from_document, documents), key=lambda product: product.id, reverse=True)
+        by_variant = {sku: product for product in products for sku in product.variant_skus}
+        by_sku = by_variant | {product.sku: product for product in products}
+        return {sku: by_sku[sku] for sku in skus if sku in by_sku}
 
     async def most_popular(self, limit: int) -> AsyncIterator[Product]:
         """Products by falling popularity, streamed."""

@@ -111,6 +111,12 @@ async def delete_documents(database: Database, collection: str, query: Document)
         return (await database[collection].delete_many(query)).deleted_count
 
 
+async def set_fields(database: Database, collection: str, query: Document, fields: Document) -> int:
+    """Sets fields of all documents that match; returns how many changed."""
+    with store_errors():
+        return (await database[collection].update_many(query, {"$set": fields})).modified_count
+
+
 async def put_document(database: Database, collection: str, document: Document) -> None:
     """Inserts or replaces one document by `_id`, acknowledged by the majority."""
     with store_errors():

@@ -34,6 +34,7 @@ def product_to_document(product: Product) -> Document:
         "categoryPath": list(product.category_path),
         "brand": product.brand,
         "tags": list(product.tags),
+        "variantSkus": list(product.variant_skus),
         "price": money_to_document(product.price),
         "packageSize": product.package_size,
         "imageUrl": product.image_url,
@@ -55,6 +56,7 @@ def product_from_document(document: Mapping[str, Any]) -> Product:
         category_path=tuple(document["categoryPath"]),
         brand=document["brand"],
         tags=tuple(document["tags"]),
+        variant_skus=tuple(document.get("variantSkus", ())),  # an older process writes none
         price=money_from_document(document["price"]),
         package_size=document["packageSize"],
         image_url=document["imageUrl"],

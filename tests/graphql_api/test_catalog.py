@@ -8,6 +8,7 @@ import pytest
 
 from graphql_api.relay import decode_id
 from mongo_seed.announce import announce_import
+from shop.entities import catalog as entities
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
@@ -192,6 +193,18 @@ async def test_a_new_sku_never_takes_another_products_place(shop: Shop) -> None:
     assert [error["code"] for error in answer["upsertProducts"]["userErrors"]] == ["CONFLICT"]
     assert [error["code"] for error in repeated["upsertProducts"]["userErrors"]] == ["DUPLICATE"]
     assert await shop.data(bananas) == before
+
+
+async def test_the_sku_of_a_variant_finds_the_product_and_never_replaces_it(shop: Shop) -> None:
+    dress = entities.Product("dress", "DRESS", "Dress", variant_skus=("DRESS-S",))
+    await shop.resources.stores.catalog.upsert([dress])
+
+    answer = await shop.data(UPSERT, {"input": {"products": [{"sku": "DRESS-S", "name": "A pan"}]}}, "demo-staff")
+    await shop.data(UPSERT, {"input": {"products": [{"sku": "DRESS", "name": "Gown"}]}}, "demo-staff")
+    found = await shop.data('{ product(sku: "DRESS-S") { name sku } }')
+
+    assert [error["code"] for error in answer["upsertProducts"]["userErrors"]] == ["CONFLICT"]
+    assert found["product"] == {"name": "Gown", "sku": "DRESS"}
 
 
 async def test_out_of_stock_products_are_not_recommended(shop: Shop) -> None:

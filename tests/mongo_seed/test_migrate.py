@@ -198,6 +198,7 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("products", {"categoryPath": "a"}, [("popularity", -1), ("_id", 1)]),
     ("products", {"brand": "a"}, [("popularity", -1), ("_id", 1)]),
     ("products", {"tags": "a"}, [("popularity", -1), ("_id", 1)]),
+    ("products", {"$or": [{"sku": {"$in": ["a", "b"]}}, {"variantSkus": {"$in": ["a", "b"]}}]}, None),
     ("categories", {"parentId": None}, [("name", 1)]),
     ("categories", {}, [("parentId", 1), ("name", 1)]),
     ("users", {"email": "a@b.example"}, None),
@@ -266,3 +267,15 @@ async def test_older_insights_and_audit_entries_take_their_new_form(database: Da
     assert isinstance(entry["_id"], str)
     assert (entry["action"], entry["subject"], entry["details"]) == ("activateModel", "m2", {"previous": "m1"})
     assert await database["insights"].count_documents({}) == 0, "they are written anew when somebody looks"
+
+
+async def test_older_products_get_a_list_for_the_skus_of_their_variants(database: Database) -> None:
+    # given what version 2 has left
+    await migrate(database)
+    await database["schema_migrations"].delete_one({"_id": 3})
+    older = {name: value for name, value in TEA.items() if name != "variantSkus"}
+    await bulk_insert(database, "products", [older])
+
+    assert await migrate(database) == [3]
+
+    assert await database["products"].find_one({"_id": "tea"}) == TEA
