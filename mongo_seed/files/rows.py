@@ -70,7 +70,7 @@ class ProductRow:
     def onto(self, existing: Document | None) -> Document:
         """The whole document: what is stored, or the defaults, overwritten by the row's fields."""
         blank = product_to_document(Product(self.id, sku=self.id, name=self.id))
-        return {**blank, **(existing or {}), **self.given}
+        return searchable({**blank, **(existing or {}), **self.given})
 
 
 def parse_product(row: Mapping[str, Any]) -> ProductRow:

@@ -10,6 +10,7 @@ from shop.entities.catalog import Category, Money, Product
 from shop.entities.explanations import Text, TextSource
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Preferences, Role, User
+from shop.search.fields import search_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ def money_from_document(document: Mapping[str, Any] | None) -> Money | None:
 
 
 def product_to_document(product: Product) -> Document:
-    return {
+    return searchable({
         "_id": product.id,
         "sku": product.sku,
         "name": product.name,
@@ -44,7 +45,12 @@ def product_to_document(product: Product) -> Document:
         "buyerCount": product.buyer_count,
         "createdAt": product.created_at,
         "updatedAt": product.updated_at,
-    }
+    })
+
+
+def searchable(product: Document) -> Document:
+    """The product's document with the words that find it, as its other fields now are."""
+    return {**product, "search": search_fields(product)}
 
 
 def product_from_document(document: Mapping[str, Any]) -> Product:
