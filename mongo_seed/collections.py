@@ -125,17 +125,15 @@ _PRODUCTS = Collection(
             "createdAt": _NULLABLE_DATE,
             "updatedAt": _NULLABLE_DATE,
         },
-        {"variantSkus": _STRINGS},
+        {
+            "variantSkus": _STRINGS,
+            "search": _object({"name": _STRINGS, "labels": _STRINGS, "exact": _STRINGS, "words": _STRINGS}),
+        },
     ),
     (
         ("sku", [("sku", 1)], {"unique": True}),
         ("variantSkus", [("variantSkus", 1)], {}),
-        (
-            "search",
-            [("name", "text"), ("brand", "text"), ("description", "text")],
-            # A product may have a field "language"; it must not choose the stemmer.
-            {"weights": {"name": 10, "brand": 5, "description": 1}, "language_override": "searchLanguage"},
-        ),
+        ("search", [("search.words", 1)], {}),
         ("popular", [("popularity", -1), ("_id", 1)], {}),
         ("price", [("price.minor", 1), ("_id", 1)], {}),
         ("name", [("name", 1), ("_id", 1)], {}),

@@ -15,7 +15,13 @@ from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
-from shop.store.documents import interaction_from_document, money_from_document, money_to_document, product_to_document
+from shop.store.documents import (
+    interaction_from_document,
+    money_from_document,
+    money_to_document,
+    product_to_document,
+    searchable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ def search_fields(product: Mapping[str, Any]) -> dict[str, list[str]]:
     """Of a product's document.
 
     `words` are all words that find it; `name` and `labels` (brand, tags) are those of them that count more; `exact` is
-    what puts it first when it is the whole search. Categories are not among them: their names are looked up in a search.
+    what puts it first when it is the whole search. Names of categories are not among them: a search looks these up.
     """
     skus = [product["sku"], *product.get("variantSkus", ())]
     name = _distinct(words(product["name"]))

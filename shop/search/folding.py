@@ -79,18 +79,20 @@ def key(text: str) -> str:
 @lru_cache(maxsize=20_000)
 def _tokens_of(compound: str) -> tuple[Token, ...]:
     pieces = [piece for part in _PART.findall(compound) for piece in _RUN.findall(part)]
-    if any(unspaced for unspaced, _ in pieces):
-        return tuple(token for piece in pieces for token in _of_piece(*piece))
-    parts = [part for _, word in pieces for part in _number_and_unit(word)]
+    if not any(unspaced for unspaced, _ in pieces):
+        return _of_words([word for _, word in pieces])
+    return tuple(token for unspaced, word in pieces for token in (_of_words([word]) if word else _of_unspaced(unspaced)))
+
+
+def _of_unspaced(text: str) -> tuple[Token, ...]:
+    pairs = [text[start : start + 2] for start in range(len(text) - 1)]
+    return tuple(Token(pair, unspaced=True) for pair in pairs or [text])
+
+
+def _of_words(compound: list[str]) -> tuple[Token, ...]:
+    parts = [part for word in compound for part in _number_and_unit(word)]
     whole = "".join(parts)[:LONGEST_WORD]
     return tuple(Token(part[:LONGEST_WORD], _other_forms(part, whole)) for part in parts)
-
-
-def _of_piece(unspaced: str, word: str) -> tuple[Token, ...]:
-    if word:
-        return (Token(word[:LONGEST_WORD], _other_forms(word, word)),)
-    pairs = [unspaced[start : start + 2] for start in range(len(unspaced) - 1)]
-    return tuple(Token(pair, unspaced=True) for pair in pairs or [unspaced])
 
 
 def _number_and_unit(word: str) -> list[str]:
@@ -98,7 +100,8 @@ def _number_and_unit(word: str) -> list[str]:
     return [part for part in found.groups() if part] if found else [word]
 
 
-def _other_forms(word: str, whole: str) -> tuple[str, ...]:
+def _other_forms(part: str, whole: str) -> tuple[str, ...]:
+    word = part[:LONGEST_WORD]
     forms = (whole, *_singulars(word), *_singulars(whole))
     return tuple(form for form in dict.fromkeys(forms) if form != word)
 

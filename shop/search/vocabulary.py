@@ -46,7 +46,7 @@ class Vocabulary:
                 self._by_length[len(word)].append(word)
 
     def near(self, word: str) -> list[str]:
-        """Words that one letter more, less, other, or two neighbours exchanged make of this one; frequent ones first."""
+        """Words of which a letter missed, added or changed, or two exchanged, make this one; frequent ones first."""
         if len(word) < _SHORTEST_FORGIVEN:
             return []
         lengths = range(len(word) - 1, len(word) + 2)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from shop.entities.catalog import Category, Product
-    from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
     from shop.services.events import EventHub
     from shop.store.catalog import CatalogStore
 
@@ -114,14 +113,6 @@ class CatalogService:
     async def by_sku(self, sku: str) -> Product | None:
         """The product with this SKU, of its own or of a variant."""
         return await self._store.by_sku(sku)
-
-    async def page(
-        self, filter_: ProductFilter, sort: ProductSort, request: PageRequest, search: str | None
-    ) -> Page[Product]:
-        return await self._store.page(filter_, sort, request, search)
-
-    async def count(self, filter_: ProductFilter, search: str | None) -> int:
-        return await self._store.count(filter_, search)
 
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""

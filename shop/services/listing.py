@@ -7,11 +7,11 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from shop.search.folding import words
+from shop.search import folding
 from shop.search.terms import Search, Term, Wanted, parse_search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from shop.entities.catalog import Category, Product
     from shop.entities.facets import PriceRange, ValueCount
@@ -78,15 +78,12 @@ class ListingService:
         typed = term.typed.words[0]
         meant = dict.fromkeys(vocabulary.near(typed) + (vocabulary.beginning(typed) if unfinished else []))
         least = _CLEARLY_MORE if count else 1
-        others = [
-            word for word in meant if word not in term.typed.words and vocabulary.frequency(word) >= least
-        ]
+        others = [word for word in meant if word not in term.typed.words and vocabulary.frequency(word) >= least]
         return replace(term, forgiven=self._wanted(others)) if others else term
 
-    def _wanted(self, words: Iterable[str]) -> Wanted:
-        words = tuple(words)
+    def _wanted(self, words: Sequence[str]) -> Wanted:
         categories = dict.fromkeys(id_ for word in words for id_ in self._categories_by_word.get(word, ()))
-        return Wanted(words, tuple(categories))
+        return Wanted(tuple(words), tuple(categories))
 
     async def _read_categories(self) -> None:
         known = await self._catalog.categories()
@@ -94,6 +91,6 @@ class ListingService:
             return
         by_word: dict[str, list[str]] = defaultdict(list)
         for category in known.values():
-            for word in words(category.name):
+            for word in folding.words(category.name):
                 by_word[word].append(category.id)
         self._categories, self._categories_by_word = known, dict(by_word)

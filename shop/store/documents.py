@@ -27,25 +27,27 @@ def money_from_document(document: Mapping[str, Any] | None) -> Money | None:
 
 
 def product_to_document(product: Product) -> Document:
-    return searchable({
-        "_id": product.id,
-        "sku": product.sku,
-        "name": product.name,
-        "description": product.description,
-        "categoryPath": list(product.category_path),
-        "brand": product.brand,
-        "tags": list(product.tags),
-        "variantSkus": list(product.variant_skus),
-        "price": money_to_document(product.price),
-        "packageSize": product.package_size,
-        "imageUrl": product.image_url,
-        "inStock": product.in_stock,
-        "rating": product.rating,
-        "popularity": product.popularity,
-        "buyerCount": product.buyer_count,
-        "createdAt": product.created_at,
-        "updatedAt": product.updated_at,
-    })
+    return searchable(
+        {
+            "_id": product.id,
+            "sku": product.sku,
+            "name": product.name,
+            "description": product.description,
+            "categoryPath": list(product.category_path),
+            "brand": product.brand,
+            "tags": list(product.tags),
+            "variantSkus": list(product.variant_skus),
+            "price": money_to_document(product.price),
+            "packageSize": product.package_size,
+            "imageUrl": product.image_url,
+            "inStock": product.in_stock,
+            "rating": product.rating,
+            "popularity": product.popularity,
+            "buyerCount": product.buyer_count,
+            "createdAt": product.created_at,
+            "updatedAt": product.updated_at,
+        }
+    )
 
 
 def searchable(product: Document) -> Document:

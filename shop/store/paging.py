@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class SortKey:
     """An indexed order: a field, its direction, and the direction in which `_id` breaks ties.
 
-    A missing field sorts as MongoDB's null, before every value; with `missing_last`, for an ascending order, after them.
+    A missing field sorts as MongoDB's null, before every value; with `missing_last`, in an ascending order, after all.
     """
 
     name: str
@@ -75,9 +75,7 @@ async def find_page(
     return page_of(documents, request, lambda document: (convert(document), cursor_of(key, document)))
 
 
-def page_of(
-    documents: list[Document], request: PageRequest, to_row: Callable[[Document], tuple[T, Cursor]]
-) -> Page[T]:
+def page_of(documents: list[Document], request: PageRequest, to_row: Callable[[Document], tuple[T, Cursor]]) -> Page[T]:
     """The page of documents that were read in the direction of the request, one more than wanted if there are more."""
     more, documents = len(documents) > request.size, documents[: request.size]
     if request.backwards:

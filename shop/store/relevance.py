@@ -1,4 +1,4 @@
-"""How well a product matches a search, and how much it is wanted: the conditions and the score, as MongoDB runs them."""
+"""How well a product matches a search, and how much it is bought: conditions and score, as MongoDB computes them."""
 
 from __future__ import annotations
 
