@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 LONGEST_WORD = 64  # characters; what is longer is cut at both ends alike
 
@@ -81,7 +82,9 @@ def _tokens_of(compound: str) -> tuple[Token, ...]:
     pieces = [piece for part in _PART.findall(compound) for piece in _RUN.findall(part)]
     if not any(unspaced for unspaced, _ in pieces):
         return _of_words([word for _, word in pieces])
-    return tuple(token for unspaced, word in pieces for token in (_of_words([word]) if word else _of_unspaced(unspaced)))
+    return tuple(
+        token for unspaced, word in pieces for token in (_of_words([word]) if word else _of_unspaced(unspaced))
+    )
 
 
 def _of_unspaced(text: str) -> tuple[Token, ...]:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shop.entities.catalog import Product
 from shop.errors import BadInputError
 from shop.search.fields import MOST_WORDS, search_fields
 from shop.search.folding import fold, key, tokens, words
 from shop.search.terms import MOST_TERMS, parse_search
 from shop.store.documents import product_to_document
-from shop.entities.catalog import Product
 
 
 @given(st.text())
