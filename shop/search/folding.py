@@ -82,9 +82,8 @@ def _tokens_of(compound: str) -> tuple[Token, ...]:
     pieces = [piece for part in _PART.findall(compound) for piece in _RUN.findall(part)]
     if not any(unspaced for unspaced, _ in pieces):
         return _of_words([word for _, word in pieces])
-    return tuple(
-        token for unspaced, word in pieces for token in (_of_words([word]) if word else _of_unspaced(unspaced))
-    )
+    found = (_of_unspaced(unspaced) if unspaced else _of_words([word]) for unspaced, word in pieces)
+    return tuple(chain.from_iterable(found))
 
 
 def _of_unspaced(text: str) -> tuple[Token, ...]:
