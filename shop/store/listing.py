@@ -26,6 +26,7 @@ _SORTS = {
     ProductSort.NAME_DESC: SortKey("NAME_DESC", "name", -1, -1),
     ProductSort.NEWEST: SortKey("NEWEST", "createdAt", -1, 1),
 }
+_FACET_MILLISECONDS = 5_000  # then it is given up: the rest of the page is worth more to the shop
 
 
 class ListingStore:
@@ -87,7 +88,7 @@ class ListingStore:
             {"$limit": 1},
         ]
         with store_errors():
-            for row in await self._products.aggregate(currencies).to_list(1):
+            for row in await self._facet(currencies, 1):
                 return await self._ranges(priced, row["_id"], most)
         return []
 
@@ -96,7 +97,7 @@ class ListingStore:
             {"$match": {"$and": [priced, {"price.currency": currency}]}},
             {"$bucketAuto": {"groupBy": "$price.minor", "buckets": most, "granularity": "1-2-5"}},
         ]
-        rows = await self._products.aggregate(pipeline).to_list(most)
+        rows = await self._facet(pipeline, most)
         return [
             PriceRange(
                 Money.from_minor(int(row["_id"]["min"]), currency),
@@ -113,8 +114,11 @@ class ListingStore:
         count: Document = {"$group": {"_id": f"${field}", "count": {"$sum": 1}}}
         order: list[Document] = [{"$sort": {"count": -1, "_id": 1}}, {"$limit": most}]
         with store_errors():
-            rows = await self._products.aggregate([{"$match": query}, *unwind, count, *order]).to_list(most)
+            rows = await self._facet([{"$match": query}, *unwind, count, *order], most)
         return [ValueCount(row["_id"], row["count"]) for row in rows]
+
+    async def _facet(self, pipeline: list[Document], most: int) -> list[Document]:
+        return await self._products.aggregate(pipeline, maxTimeMS=_FACET_MILLISECONDS).to_list(most)
 
     async def count_having(self, wanted: Wanted, most: int) -> int:
         """How many products have it; counting ends at `most`."""
