@@ -79,7 +79,7 @@ def _chosen(facts: Sequence[Fact]) -> list[Fact]:
 
 def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     """All that a message on this fact may name; what is unknown or would mislead is left out."""
-    fields = {"partner": _quotable(safe_name(fact.product_name or "")), "label": _label(fact.label or "")}
+    fields = {"partner": _quotable(safe_name(fact.product_name or "")), "label": _quotable(_label(fact.label or ""))}
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
         counted = wanted & wording.units.keys() - {"times", "soon"}
@@ -112,7 +112,7 @@ def _label(text: str) -> str:
 
 
 def _quotable(name: str) -> str:
-    """A name that stands between quotation marks has none of the same kind inside."""
+    """A name that may stand between quotation marks has none of the same kind inside."""
     return name.translate(_INNER_QUOTES)
 
 

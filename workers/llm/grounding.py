@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
-from shop.texts.facts import DATED, elapsed
+from shop.texts.facts import CROWD, DATED, OFTEN, elapsed
 from shop.texts.sanitize import LINK, LONGEST_LABEL, LONGEST_NAME, has_hidden_characters, safe_name, sanitize, visible
 from shop.texts.wording import text_language
 from workers.llm.lexicon import LEXICONS, NEVER, NEW, QUALITIES, Claim, Lexicon, Unit
@@ -35,6 +35,7 @@ _MARKUP = re.compile(
 )
 _PERCENT = re.compile(r"\s*(?:%|percent\b|prozent\b|pour cent\b|por ciento\b)", re.IGNORECASE)
 _PERCENT_BEFORE = re.compile(r"(?:%|yüzde)\s*$", re.IGNORECASE)
+_QUOTES = "\"'“”„‘’«»"
 _MONEY = re.compile(
     r"\s*(?:[$€£₺¥]|(?:usd|eur|gbp|euros?|dollars?|dólares|dolar|pounds?|tl|try|lira)\b)", re.IGNORECASE
 )
@@ -46,7 +47,7 @@ _ABBREVIATION = re.compile(
 _NAME_MARK = " · "
 Phrase = tuple[str, ...]
 _PHRASES = range(2, 5)  # words
-_LISTED = re.compile(r"[/,&>()]| - ")
+_LISTED = re.compile(r"[/,&>›()]| - ")
 
 _K = ReasonKind
 _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
@@ -60,7 +61,6 @@ _SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
     Claim.STATED: frozenset({_K.STATED_TASTE}),
     Claim.PERSONAL: frozenset(_K) - {_K.PROMOTED, _K.CATALOGUE},
     Claim.TREND: frozenset({_K.TRENDING}),
-    Claim.POPULAR: _CROWD,
     Claim.LIKE_YOU: frozenset({_K.SHOPPERS_LIKE_YOU}),
     Claim.OTHERS: _CROWD,
     Claim.SHOP_CHOICE: frozenset({_K.PROMOTED}),
@@ -74,14 +74,15 @@ class Grounds:
     language: str
     names: tuple[str, ...]  # products, brands, categories, tastes, price and size, longest first
     kinds: frozenset[ReasonKind]
+    often: bool = False  # whether something happened often
+    popular: bool = False  # whether many bought it, or more do than usual
     numbers: frozenset[float] = frozenset()
-    percents: frozenset[float] = frozenset()
     prices: frozenset[float] = frozenset()
     measured: frozenset[tuple[Unit, float]] = frozenset()  # numbers of people, and of days, weeks … ago
     foreign: tuple[str, ...] = ()  # products of the list's other items
     shelves: frozenset[Phrase] = frozenset()  # what the shop sells, in words like "tomato sauce"
     own: frozenset[str] = frozenset()  # words of this item's own names
-    sentences: tuple[int, int] = (2, 3)  # least and most
+    sentences: tuple[int, int] = (1, 3)  # least and most
 
     @property
     def lexicon(self) -> Lexicon:
@@ -102,6 +103,7 @@ def insight_grounds(task: InsightTask) -> Grounds:
         language=text_language(task.language),
         names=_names([*(name for name, _ in counted), *task.tastes], [task.average_price]),
         kinds=_SUPPORT[Claim.BOUGHT] | {_K.STATED_TASTE},
+        often=max(counts) >= OFTEN,
         numbers=frozenset(map(float, counts)),
         prices=_prices(task.average_price),
         sentences=(1, 1),
@@ -188,8 +190,9 @@ def _item_grounds(task: ExplanationTask, item: ItemTask, listed: set[str]) -> Gr
         language=text_language(task.language),
         names=_names([*own, *labels, *details, *interests], [product.price]),
         kinds=frozenset(fact.kind for fact in item.facts),
+        often=any(fact.kind is _K.DUE_AGAIN or (fact.count or 0) >= OFTEN for fact in item.facts),
+        popular=any(fact.kind is _K.TRENDING or _is_crowd(fact) for fact in item.facts),
         numbers=frozenset(number for fact in item.facts for number in _numbers(fact)),
-        percents=frozenset(number for fact in item.facts for number in _percents(fact)),
         prices=_prices(product.price),
         measured=frozenset(measure for fact in item.facts for measure in _measures(fact)),
         foreign=tuple(unicodedata.normalize("NFKC", visible(name)) for name in foreign),
@@ -235,13 +238,15 @@ def _names(untrusted: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
 
 
 def _numbers(fact: Fact) -> Iterator[float]:
-    """The fact's numbers as they may be rounded, days also as weeks, months and years."""
+    """The fact's count, and a time ago in the unit that fits; what else a value measures is nothing to tell."""
     if fact.count is not None:
         yield float(fact.count)
-    if fact.value is not None:
-        yield from (float(round(fact.value, digits)) for digits in (0, 1, 2))
-        if fact.kind in DATED:
-            yield float(elapsed(fact.value)[1])
+    if fact.value is not None and fact.kind in DATED:
+        yield float(elapsed(fact.value)[1])
+
+
+def _is_crowd(fact: Fact) -> bool:
+    return fact.kind in _PEOPLE and (fact.count or 0) >= CROWD
 
 
 def _measures(fact: Fact) -> Iterator[tuple[Unit, float]]:
@@ -253,11 +258,6 @@ def _measures(fact: Fact) -> Iterator[tuple[Unit, float]]:
         unit, count = elapsed(fact.value)
         yield Unit(unit), float(count)
         yield from ((Unit.DAYS, float(days)) for days in (int(fact.value), int(fact.value) + 1))
-
-
-def _percents(fact: Fact) -> Iterator[float]:
-    if fact.value is not None and 0 < fact.value <= 1 and fact.kind not in DATED:
-        yield from (float(round(fact.value * 100, digits)) for digits in (0, 1, 2))
 
 
 def _prices(text: str) -> frozenset[float]:
@@ -286,15 +286,14 @@ def _unsupported_numbers(rest: str, grounds: Grounds) -> Iterator[str]:
         after = rest[number.end :]
         if number.ambiguous and grounds.lexicon.unit_after(after) is None:
             continue
-        half = number.value == 0.5 and 50.0 in grounds.percents
-        if not half and not _is_supported(number.value, "", after, grounds):
+        if not _is_supported(number.value, "", after, grounds):
             yield f"number {number.text}"
 
 
 def _is_supported(value: float, before: str, after: str, grounds: Grounds) -> bool:
     """Whether the evidence has this number with the unit that the words around it name."""
     if _PERCENT.match(after) or _PERCENT_BEFORE.search(before):
-        return value in grounds.percents
+        return False
     if _MONEY.match(after) or _MONEY_BEFORE.search(before):
         return value in grounds.prices
     unit = grounds.lexicon.unit_after(after)
@@ -333,7 +332,7 @@ def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
     problems = []
     for claim, pattern in grounds.lexicon.patterns:
         match = pattern.search(text)
-        if match and not _SUPPORT[claim] & grounds.kinds:
+        if match and not _supports(grounds, claim):
             problems.append(f"claim {match[0]}")
     problems += [f"claim {match[0]}" for match in NEVER.finditer(text)][:3]
     named = " ".join(grounds.names)
@@ -343,6 +342,14 @@ def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
         if match and not excused:
             problems.append(f"claim {match[0]}")
     return problems
+
+
+def _supports(grounds: Grounds, claim: Claim) -> bool:
+    if claim is Claim.OFTEN:
+        return grounds.often
+    if claim is Claim.POPULAR:
+        return grounds.popular
+    return bool(_SUPPORT[claim] & grounds.kinds)
 
 
 def _unknown_names(rest: str, grounds: Grounds) -> Iterator[str]:
@@ -391,5 +398,7 @@ def _without(text: str, names: Iterable[str]) -> str:
 
 @lru_cache(maxsize=5_000)
 def _mention(name: str) -> re.Pattern[str]:
-    words = r"\s+".join(re.escape(word) for word in name.split())
+    """The name as it stands, with whatever quotation marks."""
+    quoted = re.compile(f"[{_QUOTES}]")
+    words = r"\s+".join(quoted.sub(f"[{_QUOTES}]", re.escape(word)) for word in name.split())
     return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)

@@ -97,11 +97,11 @@ TURKISH = Wording(
             "Bu ürünü daha önce aldınız.",
         ),
         ReasonKind.DUE_AGAIN: (
-            "{soon}: bu ürünü genelde {rhythm} alıyorsunuz.",
-            "{soon}, çünkü genelde {rhythm} alıyorsunuz.",
-            "{soon}: çoğunlukla {rhythm} alıyorsunuz.",
+            "{soon}: bu ürünü {rhythm} alıyorsunuz.",
+            "{soon}, çünkü bu ürünü {rhythm} alıyorsunuz.",
+            "{soon}: genelde {rhythm} alıyorsunuz.",
             "Bu ürünü genelde {rhythm} alıyorsunuz.",
-            "Çoğunlukla {rhythm} aldığınız bir ürün.",
+            "Bu ürünü {rhythm} alıyorsunuz.",
             "Bu ürünü düzenli olarak alıyorsunuz.",
         ),
         ReasonKind.RECENTLY_VIEWED: (
@@ -112,9 +112,9 @@ TURKISH = Wording(
             "Bu ürüne kısa süre önce baktınız.",
         ),
         ReasonKind.STATED_TASTE: (
-            "Bize söylediğiniz tercihlerden biri: {label}.",
-            "Belirttiğiniz bir tercihe uyuyor: {label}.",
-            "Tercihlerinizi bize söylediniz; {label} bunlardan biri.",
+            "Bize söylediğiniz tercihlerden biri: “{label}”.",
+            "Belirttiğiniz bir tercihe uyuyor: “{label}”.",
+            "Tercihlerinizi bize söylediniz; “{label}” bunlardan biri.",
         ),
         ReasonKind.EXPLORATION: (
             "Keşfedilecek farklı bir şey: böylece zevkinizi tanıyoruz.",
@@ -123,7 +123,7 @@ TURKISH = Wording(
         ),
         ReasonKind.PROMOTED: (
             "Mağazamızın seçimi.",
-            "Mağazamız bunu bu yere koydu.",
+            "Mağazamız bu ürünü buraya koydu.",
             "Mağazanın kendi önerisi.",
         ),
         ReasonKind.CATALOGUE: (
@@ -137,10 +137,12 @@ TURKISH = Wording(
     closings=(
         "Markası {brand}, bölümü {category}.",
         "Bu ürünü {category} bölümünde bulabilirsiniz, markası {brand}.",
-        "Bu ürünü {category} bölümünde bulabilirsiniz, boyutu {size}.",
+        "Bölümü {category}, markası {brand}.",
+        "Bölümü {category}, boyutu {size}.",
         "Markası {brand}, boyutu {size}.",
         "Bu ürünü {category} bölümünde bulabilirsiniz.",
         "Bölümü {category}.",
+        "Yeri {category} bölümü.",
         "Markası {brand}.",
         "Boyutu {size}.",
     ),
