@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mongo_seed.collections import COLLECTIONS
 from shop.store.admin import ensure_collection
 from shop.store.bulk import bulk_insert
-from shop.store.database import delete_documents, iterate, put_document
+from shop.store.database import delete_documents, iterate, put_document, update_documents
 from shop.store.lease import lease
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ async def _one_insight_each(database: Database) -> None:
     await delete_documents(database, "audit_log", old)
 
 
+async def _insights_by_language(database: Database) -> None:
+    """Before, an insight was stored under its shopper alone: these are deleted, and written again when they are asked
+    for. Nobody could state a language, so that "en" was no statement."""
+    await _ensure_collections(database)
+    await delete_documents(database, "insights", {"$expr": {"$eq": ["$_id", "$userId"]}})
+    await update_documents(database, "users", {"locale": "en"}, {"locale": None})
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step; `apply` must be able to run again after it was killed half way."""
@@ -62,6 +70,7 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "collections with validators and indexes", _ensure_collections),
     Migration(2, "one insight for each shopper, one form of audit entries", _one_insight_each),
+    Migration(3, "insights in each language", _insights_by_language),
 )
 
 

@@ -74,8 +74,8 @@ class WantedExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """One sentence on a shopper's taste; each shopper has one in each language asked for. While a new one is written, `text` is the last one, as
-    long as it holds; None if something that it rested on turned out wrong."""
+    """One sentence on a shopper's taste; a shopper has one in each language asked for. While a new one is written,
+    `text` is the last one, as long as it holds; None if something that it rested on turned out wrong."""
 
     user_id: str
     status: TextStatus

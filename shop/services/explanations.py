@@ -99,24 +99,28 @@ class ExplanationService:
             found.setdefault(item.key, _explanation(actor, language, item))
         return found, ordered
 
-    async def latest(self, actor: Actor, product_id: str) -> Explanation | None:
-        return await self._store.latest(actor.key, product_id)
+    async def latest(self, actor: Actor, product_id: str, locale: str | None = None) -> Explanation | None:
+        """The newest one, of those in one language or of all."""
+        return await self._store.latest(actor.key, product_id, text_language(locale) if locale else None)
 
-    async def current(self, actor: Actor, product_id: str) -> Explanation | None:
+    async def current(self, actor: Actor, product_id: str, locale: str | None = None) -> Explanation | None:
         """The explanation of a product that the actor's lists have shown: finished, or PENDING, whether it is on order
-        or not. None without evidence to write it from. Raises UnavailableError."""
-        found = await self._shown(actor, product_id)
+        or not; in the language of the last list unless `locale` names one.
+
+        None without evidence to write it from. Raises UnavailableError.
+        """
+        found = await self._shown(actor, product_id, locale)
         if found is None:
             return None
         language, item = found
         return await self.by_key(item.key) or _explanation(actor, language, item)
 
-    async def request(self, actor: Actor, product_id: str) -> Explanation | None:
+    async def request(self, actor: Actor, product_id: str, locale: str | None = None) -> Explanation | None:
         """As `current`, and on order unless it is READY: again, if it FAILED.
 
         Raises UnavailableError when it cannot be ordered.
         """
-        found = await self._shown(actor, product_id)
+        found = await self._shown(actor, product_id, locale)
         if found is None:
             return None
         language, item = found
@@ -128,7 +132,7 @@ class ExplanationService:
             raise UnavailableError("The queue of texts")
         return texts[item.key]
 
-    async def _shown(self, actor: Actor, product_id: str) -> tuple[str, WantedExplanation] | None:
+    async def _shown(self, actor: Actor, product_id: str, locale: str | None) -> tuple[str, WantedExplanation] | None:
         """Language, and the explanation of what the actor's lists have shown last."""
         found = await self._store.recall(actor.key, product_id)
         if found is None:
@@ -137,6 +141,8 @@ class ExplanationService:
                 return None
             found = shown.language, shown.evidence
         language, evidence = found
+        if locale:
+            language = text_language(locale)
         return language, self.identify(actor, product_id, evidence, language)
 
     async def forget_evidence(self, actor: Actor) -> None:

@@ -111,6 +111,12 @@ async def delete_documents(database: Database, collection: str, query: Document)
         return (await database[collection].delete_many(query)).deleted_count
 
 
+async def update_documents(database: Database, collection: str, query: Document, fields: Document) -> None:
+    """Sets these fields wherever the query matches."""
+    with store_errors():
+        await database[collection].update_many(query, {"$set": fields})
+
+
 async def put_document(database: Database, collection: str, document: Document) -> None:
     """Inserts or replaces one document by `_id`, acknowledged by the majority."""
     with store_errors():

@@ -62,9 +62,7 @@ def insight_task(user: User, profile: UserProfile, categories: CategoryLabels, l
     )
 
 
-def _fact(
-    evidence: Evidence, beside: str, products: Mapping[str, Product], categories: CategoryLabels
-) -> Fact:
+def _fact(evidence: Evidence, beside: str, products: Mapping[str, Product], categories: CategoryLabels) -> Fact:
     """Evidence with the names of its product and its category, beside the name of the product that it is for."""
     named = products.get(evidence.product_id or "")
     label = evidence.label

@@ -9,7 +9,8 @@ import pytest
 from scoring.types import ReasonKind
 from shop.texts.facts import ExplanationTask, ItemTask, ProductFacts, ShopperFacts
 from tests.workers.llm.samples import CATEGORY, CEREAL, EVERY_KIND, INSIGHT, MILK, TASK, TOGETHER
-from workers.llm.grounding import Grounds, check, count_sentences, explanation_grounds, insight_grounds, language_of
+from workers.llm.grounding import check, count_sentences, language_of
+from workers.llm.grounds import Grounds, explanation_grounds, insight_grounds
 
 
 def one_sentence(task: ExplanationTask) -> Grounds:

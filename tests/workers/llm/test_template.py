@@ -14,7 +14,8 @@ from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, Produ
 from shop.texts.template import describe_shopper, explain_item
 from shop.texts.wording import WORDINGS
 from tests.workers.llm.samples import CATEGORY, CEREAL, EVERY_KIND, INSIGHT, MILK, TOGETHER
-from workers.llm.grounding import check, explanation_grounds, insight_grounds
+from workers.llm.grounding import check
+from workers.llm.grounds import explanation_grounds, insight_grounds
 
 names = st.sampled_from(
     [
