@@ -287,7 +287,7 @@ _INSIGHTS = Collection(
         {"_id": _ID, "userId": _ID, **_TEXT_REQUIRED, "basis": _STRING, "eventCount": _COUNT, "edition": _COUNT},
         {**_TEXT_OPTIONAL, "orderedAt": _NULLABLE_DATE},
     ),
-    (("user", [("userId", 1)], {}),),
+    (("user", [("userId", 1), ("_id", 1)], {}),),
 )
 
 _EXPLANATION_RATINGS = Collection(

@@ -129,8 +129,11 @@ def _names(untrusted: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
 
 
 def _numbers(fact: Fact) -> Iterator[float]:
-    """The fact's count, and a time ago in the unit that fits; what else a value measures is nothing to tell."""
-    if fact.count is not None:
+    """The fact's count, and a time ago in the unit that fits; what else a value measures is nothing to tell.
+
+    A number of people is none of times or baskets: it is told with its unit alone.
+    """
+    if fact.count is not None and fact.kind not in _PEOPLE:
         yield float(fact.count)
     if fact.value is not None and fact.kind in DATED:
         yield float(elapsed(fact.value)[1])

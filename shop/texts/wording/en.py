@@ -115,7 +115,7 @@ ENGLISH = Wording(
         ),
         ReasonKind.STATED_TASTE: (
             "You named “{label}” as one of your tastes.",
-            "It matches a taste that you told us about: “{label}”.",
+            "It fits a taste that you told us about: “{label}”.",
             "To your taste, since you named “{label}”.",
         ),
         ReasonKind.EXPLORATION: (

@@ -47,7 +47,7 @@ FRENCH = Lexicon(
         Claim.POPULAR: r"\b(?:populaires?|plébiscité\w*|très demandé\w*|apprécié\w* (?:ici|par|de)|favoris?|coup de cœur)\b",
         Claim.OFTEN: r"\b(?:souvent|fréquemment|régulièrement|très régulier\w*)\b",
         Claim.LIKE_YOU: (
-            r"\bcomme (?:vous|toi)\b|\bproches des vôtres\b|\bressemblent? aux? vôtres?\b"
+            r"\bcomme (?:vous|toi)\b|\bproches? d(?:es|u) vôtres?\b|\bressemblent? aux? vôtres?\b"
             r"|\b(?:clients|acheteurs|personnes) similaires\b|\bqui vous ressemblent\b"
         ),
         Claim.OTHERS: (
