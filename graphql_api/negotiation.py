@@ -46,7 +46,9 @@ def preferred_language(accept_language: str | None) -> str | None:
     """
     named = parse_accept_header(accept_language or "", LanguageAccept)
     # Without regions: werkzeug would take `en;q=0.5` before `de-AT`, which it knows in no exact form.
-    languages = LanguageAccept([(tag.split("-")[0], quality) for tag, quality in named if tag != "*" and quality > 0])
+    languages = LanguageAccept(
+        [(tag.split("-")[0], quality) for tag, quality in named if tag.strip("* ") and quality > 0]
+    )
     return languages.best_match(list(WORDINGS)) or languages.best
 
 

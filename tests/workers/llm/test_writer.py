@@ -22,7 +22,7 @@ from shop.texts.tasks import item_task
 from tests.fixtures import llm_server
 from tests.fixtures.llm_server import truthful_text
 from tests.workers.llm.samples import CEREAL, INSIGHT, MILK, TASK
-from workers.llm.protocol import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
+from workers.llm.protocol import ExplanationTask, InsightTask, ItemTask, ProductFacts, ShopperFacts
 from workers.llm.template import TemplateProvider
 from workers.llm.writer import build_writer
 

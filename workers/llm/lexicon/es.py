@@ -10,7 +10,7 @@ SPANISH = Lexicon(
     language="es",
     function_words=frozenset(
         "el los las y es tu tus con este esta esto para ha has una por su lo del ti más muy se también quien quienes como "
-        "han te juntos menudo producto son al ya donde hasta veces hace comprado marca cada está encontrarás echaste".split()
+        "han te juntos menudo producto son al ya donde hasta veces hace comprado marca cada está encontrarás echaste nuestro".split()
     ),
     numbers={
         "un": 1, "una": 1, "uno": 1, "dos": 2, "doble": 2, "duplica": 2, "tres": 3, "triple": 3, "triplica": 3,
