@@ -89,7 +89,7 @@ _USERS = Collection(
             "_id": _ID,
             "email": _NULLABLE_STRING,
             "displayName": _NULLABLE_STRING,
-            "locale": _STRING,
+            "locale": _NULLABLE_STRING,
             "role": {"enum": [role.value for role in Role]},
             "preferences": _object({"categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
             "createdAt": _NULLABLE_DATE,
@@ -287,6 +287,7 @@ _INSIGHTS = Collection(
         {"_id": _ID, "userId": _ID, **_TEXT_REQUIRED, "basis": _STRING, "eventCount": _COUNT, "edition": _COUNT},
         {**_TEXT_OPTIONAL, "orderedAt": _NULLABLE_DATE},
     ),
+    (("user", [("userId", 1), ("_id", 1)], {}),),
 )
 
 _EXPLANATION_RATINGS = Collection(

@@ -38,6 +38,9 @@ class ApiSettings(BaseSettings):
     max_query_depth: int = Field(12, description="Deepest query that is run.")
     max_query_tokens: int = Field(4000, description="Longest query that is run, in tokens.")
     product_cache_size: int = Field(200_000, description="Products kept in memory by each API process.")
+    default_locale: Literal["en", "de", "fr", "es", "tr"] = Field(
+        "en", description="Language of texts where neither the page, the shopper nor the browser names one."
+    )
     cors_origins: list[str] = Field([], description="Origins whose pages may call the API, as a JSON list.")
 
 

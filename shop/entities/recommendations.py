@@ -42,6 +42,7 @@ class Degradation(StrEnum):
     HISTORY = "HISTORY"  # the shopper's past could not be read
     EXPLANATIONS = "EXPLANATIONS"  # new explanations cannot be ordered now
     LOG = "LOG"  # the list could not be logged
+    LANGUAGE = "LANGUAGE"  # texts are not written in the language that was asked for: they are in English
     LLM_BUDGET = "LLM_BUDGET"  # today's budget for explanations is used up: the template writes
 
 
@@ -116,3 +117,4 @@ class RecommendationList:
     generated_at: datetime
     freshness: Freshness
     degraded: tuple[Degradation, ...] = ()
+    language: str = "en"  # of all its texts

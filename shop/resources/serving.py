@@ -85,7 +85,7 @@ def _over(texts: TextResources) -> ServingResources:
         merchandising=merchandising,
         bandit=bandit,
         recommendations=RecommendationService(
-            RequestResolver(models, history, catalog),
+            RequestResolver(models, history, catalog, settings.api.default_locale),
             Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
             texts.explanations,
             stores.recommendation_log,

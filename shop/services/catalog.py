@@ -14,6 +14,7 @@ import structlog
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, UnavailableError
+from shop.texts.labels import CategoryLabels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -41,7 +42,7 @@ class CatalogService:
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
-        self._category_names: dict[str, str] = {}
+        self._category_labels = CategoryLabels(())
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
@@ -119,10 +120,10 @@ class CatalogService:
         await self._freshen_categories()
         return self._categories
 
-    async def category_names(self) -> dict[str, str]:
-        """Their names by id, as old as `categories`."""
+    async def category_labels(self) -> CategoryLabels:
+        """What texts call them, as old as `categories`."""
         await self._freshen_categories()
-        return self._category_names
+        return self._category_labels
 
     async def _freshen_categories(self) -> None:
         if self._categories_are_fresh():
@@ -142,7 +143,7 @@ class CatalogService:
                 raise
         else:
             self._categories = {category.id: category for category in categories}
-            self._category_names = {category.id: category.name for category in categories}
+            self._category_labels = CategoryLabels(categories)
         self._categories_read_at = time.monotonic()
 
     async def upsert(self, products: Sequence[Product]) -> list[Product]:

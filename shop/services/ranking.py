@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from scoring.types import RankedItem
     from shop.entities.catalog import Product
+    from shop.entities.explanations import WantedExplanation
     from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
-    from shop.services.explanations import ExplanationService, WantedExplanation
+    from shop.services.explanations import ExplanationService
     from shop.services.merchandising import MerchandisingService
     from shop.services.models import ActiveModel
     from shop.services.resolution import ResolvedRequest
@@ -124,7 +125,7 @@ class Ranker:
             available = self._available(model, in_stock=asked.request.in_stock) if stock is not None else None
             query = replace(self._query(asked), rules=rules.ruling(), available=available)
             items = await asyncio.to_thread(model.recommender.recommend, query)
-            ranked = tuple(self._ranked_product(asked, item) for item in items)
+            ranked = tuple(self._ranked_product(asked, item, turn) for turn, item in enumerate(items))
             if asked.request.limit <= _LONGEST_CACHED:
                 self._lists.put(key, ranked)
         return ranked
@@ -164,11 +165,11 @@ class Ranker:
             self._stock = (version, mask)
         return self._stock[1] if in_stock else ~self._stock[1]
 
-    def _ranked_product(self, asked: ResolvedRequest, item: RankedItem) -> RankedProduct:
+    def _ranked_product(self, asked: ResolvedRequest, item: RankedItem, turn: int) -> RankedProduct:
         ids = asked.model.recommender.catalogue_ids
         product_id = ids[item.item]
         evidence = tuple(_evidence(reason, ids) for reason in item.reasons)
-        wanted = self._explanations.identify(asked.actor, product_id, evidence, asked.language)
+        wanted = self._explanations.identify(asked.actor, product_id, evidence, asked.language, turn)
         return RankedProduct(product_id, item, wanted)
 
 

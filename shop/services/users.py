@@ -82,8 +82,16 @@ class UserService:
     async def count(self) -> int:
         return await self._users.count()
 
+    async def set_locale(self, user_id: str, locale: str | None) -> User:
+        """States the language that the user wants texts in, or with None that they state none."""
+        return await self._changed(user_id, found=await self._users.set_locale(user_id, locale))
+
     async def update_preferences(self, user_id: str, preferences: Preferences) -> User:
-        if not await self._users.set_preferences(user_id, preferences):
+        return await self._changed(user_id, found=await self._users.set_preferences(user_id, preferences))
+
+    async def _changed(self, user_id: str, *, found: bool) -> User:
+        """The user as stored now; every process reads it anew."""
+        if not found:
             raise NotFoundError("user", user_id)
         self._cache.pop(user_id, None)
         with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same

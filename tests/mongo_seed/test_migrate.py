@@ -216,6 +216,7 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("explanation_ratings", {"actorKey": "u:a"}, None),
     ("exclusions", {"actorKey": "u:a", "active": True}, None),
     ("exclusions", {}, [("at", -1)]),
+    ("insights", {"userId": "a"}, [("_id", 1)]),
     ("interactions", {"recommendationId": {"$exists": True}, "at": {"$gte": NOW}}, None),
     ("merchandising_rules", {}, [("createdAt", -1), ("_id", 1)]),
     ("audit_log", {}, [("at", -1), ("_id", 1)]),
