@@ -10,7 +10,7 @@ from scoring.data.interactions import DAY
 from scoring.data.profile import last_viewed
 from scoring.ranking.ensemble import COMPONENTS, squash, weight_vector
 from scoring.ranking.repeats import repeats
-from scoring.ranking.slate import POOL, Slate, best_first, by_one_component
+from scoring.ranking.slate import POOL, Slate, best_first, by_one_component, unknown
 from scoring.types import Component, Scenario
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Scenarios:
         fused = parts @ weights
         order = np.lexsort((self._index.ties[items], -fused))
         same = np.broadcast_to(weights, (len(items), len(COMPONENTS)))
-        slate = Slate(items[order], squash(fused[order]), parts[order], same)
+        slate = Slate(items[order], squash(fused[order]), unknown(len(order)), parts[order], same)
         if request.filtered and len(slate) < request.query.limit:
             return slate.append_below(self._similar_by_content(slate, request))
         return slate
