@@ -60,7 +60,7 @@ class Reasons:
 
     def _buy_again(self, request: Request, items: list[int]) -> list[list[Reason]]:
         query = request.query
-        again = repeats(query.history, query.now, self._facts.repeat_gap, len(self._facts.index))
+        again = repeats(query.history, query.now, self._facts.repeat_gap, self._facts.index.ties)
         finder = self._finder(request)
         return [[*finder.bought_before(item), *due_again(again, item)] for item in items]
 

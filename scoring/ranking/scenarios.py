@@ -107,7 +107,7 @@ class Scenarios:
 
     def _buy_again(self, request: Request) -> Slate:
         query = request.query
-        found = repeats(query.history, query.now, self._facts.repeat_gap, len(self._index))
+        found = repeats(query.history, query.now, self._facts.repeat_gap, self._index.ties)
         rows = found.order[request.allowed[found.items[found.order]]][: query.limit]
         passed = 1 - found.due[rows] / found.gaps[rows]
         values = np.minimum.accumulate(passed).astype(np.float32)  # no score rises along the list
