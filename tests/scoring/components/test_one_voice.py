@@ -10,7 +10,6 @@ import pytest
 
 from scoring.components.collaborative import Collaborative, CollaborativeConfig
 from scoring.components.contextual import Contextual, ContextualConfig
-from scoring.components.cooccurrence import count_cooccurrences
 from scoring.components.demand import measure_demand
 from scoring.components.neural import Neural, NeuralConfig
 from scoring.data.dataset import Dataset, Interactions
@@ -18,7 +17,7 @@ from scoring.data.interactions import TrainingSet, fewest_shoppers
 from scoring.data.profile import fold_history
 from scoring.types import EVENT_CODES, EventType
 from tests.scoring.ranking.test_recommender import BUY, NOW, made
-from tests.scoring.synthetic import DAY, START, Shape, shop
+from tests.scoring.synthetic import DAY, START, shop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,26 +78,6 @@ def households(count: int) -> Dataset:
     return with_rows(SHOP, rows)
 
 
-@pytest.mark.parametrize(("count", "related"), [(1, False), (2, False), (3, True)])
-def test_a_pair_rests_on_enough_shoppers(count: int, related: bool) -> None:
-    lists = count_cooccurrences(TrainingSet(households(count)))
-
-    for items in (lists.items[ODD], lists.followers[ODD]):
-        assert (ODDER in items) == related
-    if related:
-        assert lists.shoppers[ODD][lists.items[ODD].tolist().index(ODDER)] == count
-
-
-def test_a_household_counts_for_a_few_baskets() -> None:
-    """Ten baskets of each of three shoppers weigh as five."""
-    own = TrainingSet(households(3))
-    lists = count_cooccurrences(own)
-    column = lists.items[ODD].tolist().index(ODDER)
-
-    expected = 15 * 15 / len(np.unique(own.interactions.orders))
-    assert lists.lifts[ODD, column] == pytest.approx(15 / expected, rel=1e-3)
-
-
 @pytest.mark.parametrize(("count", "known"), [(2, False), (3, True)])
 def test_nobody_is_recommended_what_one_household_buys(count: int, known: bool) -> None:
     """Of somebody who took one odd product, behaviour suggests the other only where enough shoppers took it."""
@@ -132,5 +111,3 @@ def rank_of(item: int, values: NDArray[np.float32]) -> int:
 def test_a_small_shop_has_a_lower_minimum() -> None:
     assert (fewest_shoppers(3, 49), fewest_shoppers(3, 50)) == (2, 3)
     assert (fewest_shoppers(5, 20), fewest_shoppers(1, 20)) == (2, 1)
-    tiny = TrainingSet(shop(Shape(users=12, items=30, categories=3)))
-    assert count_cooccurrences(tiny).shoppers.max() >= 2
