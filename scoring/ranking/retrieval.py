@@ -34,7 +34,8 @@ class Retrieval:
         """Best first."""
         slate = self._within_caps(request)
         query = request.query
-        if query.scenario is not Scenario.FOR_YOU or query.caps.per_seed < 1 or not len(request.profile):
+        known = len(request.profile) or len(request.profile.stated)
+        if query.scenario is not Scenario.FOR_YOU or query.caps.per_seed < 1 or not known:
             return slate
         slate = self._balanced(slate, request)
         if len(slate) >= max(query.limit, POOL // 2):

@@ -9,7 +9,7 @@ import pytest
 
 from scoring.ranking.query import Query
 from scoring.types import Caps, ReasonKind, Scenario, Tastes
-from tests.scoring.ranking.test_recommender import BUY, NOW, made
+from tests.scoring.ranking.test_recommender import BUY, NOBODY, NOW, made
 from tests.scoring.synthetic import DAY, history_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_one_purchase_now_leaves_room_for_the_older_taste(recommender: Recommend
 
     assert max(first_reasons(ranked).values()) <= MOST
     assert sum(one.item % 8 == 2 for one in ranked) >= 2
-    assert sum(one.item % 8 == 1 for one in ranked) >= 2
+    assert any(one.item % 8 == 1 for one in ranked)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -69,11 +69,10 @@ def test_no_list_crowds_on_one_thing(recommender: Recommender, dataset: Dataset,
 
 
 def test_a_stated_taste_leads_but_does_not_fill_the_list(recommender: Recommender) -> None:
-    history = made((BUNS, BUY, NOW - DAY))
+    ranked = balanced(recommender, NOBODY, tastes=Tastes(categories=("cat-5",)))
 
-    ranked = balanced(recommender, history, tastes=Tastes(categories=("cat-5",)))
-
-    assert 2 <= sum(one.reasons[0].kind is ReasonKind.STATED_TASTE for one in ranked) <= MOST
+    assert sum(one.reasons[0].kind is ReasonKind.STATED_TASTE for one in ranked) == MOST
+    assert ranked[0].reasons[0].kind is ReasonKind.STATED_TASTE
 
 
 def test_a_visit_keeps_to_what_it_is_about(recommender: Recommender) -> None:
