@@ -65,7 +65,8 @@ def _lists_of(query: Query, number: int, seed: int) -> Iterator[Query]:
     in_visit = replace(query, now=last)
     later = replace(query, now=query.now + _LATER)
     # A newcomer is somebody of whom no product is known, or one, two, three: one after the other.
-    first = History(*(column[: number % (_NEWCOMER + 1)] for column in (history.items, history.events, history.times)))
+    few = number % (_NEWCOMER + 1)
+    first = History(history.items[:few], history.events[:few], history.times[:few])
     for asked in (replace(later, history=first), later, replace(later, include_purchased=True), in_visit):
         yield replace(asked, scenario=Scenario.FOR_YOU)
     yield replace(in_visit, scenario=Scenario.NEXT_IN_SESSION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import sys
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devstack.evaluation import plots
 from devstack.evaluation.command import PROTOCOLS
 from scoring.evaluation.baselines import BASELINES
 from tests.devstack.evaluation.conftest import whybuy
@@ -142,10 +142,10 @@ def test_without_plots_the_true_reason_is_said(
     said: str, purchases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "installed" in said:
-        monkeypatch.setattr(plots.importlib.util, "find_spec", lambda _: None)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     else:
         monkeypatch.setitem(sys.modules, "matplotlib", None)  # importing it fails
-        monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: name)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     options = ("--protocol", "temporal", "--seeds", "1", "--only", "popularity", "--out", tmp_path)
     result = whybuy("evaluate", "--interactions", purchases / "interactions.csv", *options)
     assert result.exit_code == 0

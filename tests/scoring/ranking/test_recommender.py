@@ -200,6 +200,7 @@ def test_numbers_of_reasons_are_true(recommender: Recommender, dataset: Dataset)
     for one in ranked:
         for reason in one.reasons:
             if reason.kind is ReasonKind.BOUGHT_TOGETHER:
+                assert reason.item is not None
                 assert reason.item in history.items
                 both, first, second = counted(one.item, reason.item), counted(one.item), counted(reason.item)
                 assert reason.count == len(both) >= 3
