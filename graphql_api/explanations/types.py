@@ -22,8 +22,9 @@ class Reason:
     kind: ReasonKind = strawberry.field(description="What kind of evidence.")
     label: str | None = strawberry.field(description="The category id, brand or tag it is about.")
     count: int | None = strawberry.field(
-        description="BOUGHT_TOGETHER: orders with both. SAME_CATEGORY, SAME_BRAND: the shopper's purchases. "
-        "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between purchases."
+        description="BOUGHT_TOGETHER: shoppers who took both at once. SAME_CATEGORY, SAME_BRAND: the shopper's "
+        "purchases. SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between "
+        "purchases."
     )
     value: float | None = strawberry.field(
         description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: similarity, 0 to 1. TRENDING: growth over the "
