@@ -46,8 +46,9 @@ def with_rows(dataset: Dataset, rows: list[tuple[int, int, int, int, int]]) -> D
 
 @pytest.fixture(scope="module")
 def clicked() -> Dataset:
-    """A program that clicks one product 23,500 times in the last week."""
-    clicks = [(60, NEVER_SOLD, CLICK, START + 113 * DAY + 25 * number, -1) for number in range(23_500)]
+    """A program that clicks one product 23,500 times in the last days, from nine to five."""
+    opens = START + 114 * DAY - START % DAY + 9 * 3_600
+    clicks = [(60, NEVER_SOLD, CLICK, opens + number % 5 * DAY + 6 * (number // 5), -1) for number in range(23_500)]
     return with_rows(SHOP, clicks)
 
 

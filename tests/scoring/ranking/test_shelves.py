@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from devstack.bench.shelves import Events, measured
-from scoring.ranking.recommender import Recommender
 from scoring.types import ReasonKind, Scenario
 from shop.entities.recommendations import Confidence
 
 if TYPE_CHECKING:
     from scoring.data.dataset import Dataset
+    from scoring.ranking.recommender import Recommender
 
 
 def test_no_shelf_and_no_reason_rests_on_fewer_than_three(recommender: Recommender, dataset: Dataset) -> None:
