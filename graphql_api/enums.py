@@ -102,7 +102,7 @@ _describe(Weekday, "Weekday", "A day of the week.", {day: f"{day.name.capitalize
 _describe(
     Confidence,
     "Confidence",
-    "How sure the model is: the score in words.",
+    "How strong a recommendation is: the score in words, with the same meaning on every shelf.",
     {
         Confidence.VERY_HIGH: "Score above 0.7.",
         Confidence.HIGH: "Score above 0.5.",

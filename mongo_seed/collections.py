@@ -236,6 +236,7 @@ _RECOMMENDATIONS_LOG = Collection(
                         "propensity": _AMOUNT,
                     },
                     {
+                        "probability": _AMOUNT,
                         "rewardedAt": _DATE,
                         "explanation": _object(
                             {"source": _STRING, "model": _NULLABLE_STRING, "promptVersion": _STRING}
