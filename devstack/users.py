@@ -14,6 +14,7 @@ from devstack.stack.databases import open_databases
 from shop.entities.users import Role, User
 from shop.errors import NotFoundError
 from shop.values import RefusedValueError, clean_id
+from shop.values import locale as checked_locale
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +37,7 @@ async def _service(settings: Settings) -> AsyncIterator[UserService]:
 async def create(settings: Settings, user: str, name: str | None, role: str, locale: str) -> str:
     """What was done. Raises StackError for an id or a locale that is none, BadInputError for an id that is taken."""
     try:
-        new = User(clean_id(user), None, name, _checked_locale(locale), Role(role), created_at=datetime.now(UTC))
+        new = User(clean_id(user), None, name, checked_locale(locale), Role(role), created_at=datetime.now(UTC))
     except RefusedValueError as error:
         raise StackError(error.message) from error
     async with _service(settings) as users:
@@ -73,12 +74,3 @@ async def show(settings: Settings, role: str | None, first: int) -> None:
         table.add_row(user.id, user.role, user.display_name or "", user.locale, since)
     Console(highlight=False).print(table)
     click.echo(f"{len(found):,} of {total:,} users")
-
-
-def _checked_locale(locale: str) -> str:
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        return str(Locale.parse(locale.replace("_", "-"), sep="-")).replace("_", "-")
-    except (UnknownLocaleError, ValueError) as error:
-        raise StackError(f"{locale!r} is no locale of BCP 47, such as de or en-GB.") from error

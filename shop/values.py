@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from urllib.parse import urlsplit
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.numbers import get_currency_precision
 
 from shop.entities.catalog import Money
@@ -133,6 +133,14 @@ def web_address(value: str) -> str:
     if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
         raise RefusedValueError("INVALID", "An address begins with https:// or http:// and a host.")
     return address
+
+
+def locale(value: str) -> str:
+    """A locale as BCP 47 writes it, such as `de` or `en-GB`. Raises RefusedValueError."""
+    try:
+        return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
+    except (UnknownLocaleError, ValueError) as error:
+        raise RefusedValueError("INVALID", f"{shown(value)} is no locale of BCP 47, such as de or en-GB.") from error
 
 
 def plain_text(value: str) -> str:
