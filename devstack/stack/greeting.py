@@ -22,7 +22,7 @@ _FIRST_QUERY = """
 Five products for {shopper}, in another terminal:
 
   curl -s {url}/graphql -H {header} -H 'Content-Type: application/json' \\
-    -d '{{"query": "{{ recommendations(input: {{}}) {{ items {{ rank score product {{ name }} }} }} }}"}}'
+    -d '{{"query": "{{ recommendations(input: {{}}) {{ items {{ product {{ name }} explanation {{ text }} }} }} }}"}}'
 """
 _NO_PRODUCTS = """
 This shop is empty. In another terminal, with files of yours or as Shopify exports them (see docs/your-shop.md):

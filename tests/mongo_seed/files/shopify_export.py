@@ -65,6 +65,8 @@ class Shop:
     product_records: list[dict[str, str]] = field(default_factory=list)
     order_records: list[dict[str, str]] = field(default_factory=list)
     products: int = 0
+    hidden: set[str] = field(default_factory=set)  # handles of what cannot be bought
+    unpriced: set[str] = field(default_factory=set)
     purchases: int = 0
     refused_products: int = 0  # records
     refused_orders: int = 0  # records
@@ -78,6 +80,10 @@ def make_shop(products: int, customers: int, seed: int = 1, latest: datetime = L
     shop = Shop(products=products)
     for product in goods:
         shop.product_records += product.records
+        if not product.offered:
+            shop.hidden.add(product.handle)
+        if not product.records[0]["Variant Price"]:
+            shop.unpriced.add(product.handle)
     again = {**goods[2].records[0], "Tags": "again, and again"}  # the handle comes a second time, far from the first
     orphan = _blank(_PRODUCT_HEADER) | {"Handle": "lost", "Variant SKU": "LOST", "Variant Price": "1.00"}
     underscored = {**goods[3].records[0], "Handle": "dear", "Variant SKU": "DEAR", "Variant Price": "1_299.50"}
