@@ -97,7 +97,9 @@ def _identifier(value: str) -> str:
     id_ = values.clean_id(value)
     if _ROUNDED.fullmatch(id_):
         message = f"{values.shown(id_)} was rounded by a spreadsheet."
-        raise RefusedValueError("ROUNDED", f"{message} Export it again and do not open it in one, or format it as text.")
+        raise RefusedValueError(
+            "ROUNDED", f"{message} Export it again and do not open it in one, or format it as text."
+        )
     return id_
 
 
@@ -206,7 +208,10 @@ def _no_seconds(value: str, seconds: float) -> tuple[str, str]:
         return "YEAR", f"{value} looks like a year: write a time such as {value}-05-14T09:30:00Z."
     if _DAY_NUMBERS[0] <= seconds < _DAY_NUMBERS[1]:
         moment = _moment(_DAY_ZERO + timedelta(days=seconds))
-        return "DAY_NUMBER", f"{value} looks like a spreadsheet's day number: write {moment}, or format the column as text."
+        return (
+            "DAY_NUMBER",
+            f"{value} looks like a spreadsheet's day number: write {moment}, or format the column as text.",
+        )
     if seconds >= _MILLISECONDS:
         return "MILLISECONDS", f"{value} is no time in unix seconds. Milliseconds? Divide them by 1000."
     return "OUT_OF_RANGE", f"{value} is no time in unix seconds between the year 2000 and now."

@@ -14,12 +14,12 @@ import structlog
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.errors import BadInputError, UnavailableError
+from shop.texts.labels import CategoryLabels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from shop.entities.catalog import Category, Product
-    from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
     from shop.services.events import EventHub
     from shop.store.catalog import CatalogStore
 
@@ -42,7 +42,7 @@ class CatalogService:
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
-        self._category_names: dict[str, str] = {}
+        self._category_labels = CategoryLabels(())
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
@@ -115,23 +115,15 @@ class CatalogService:
         """The product with this SKU, of its own or of a variant."""
         return await self._store.by_sku(sku)
 
-    async def page(
-        self, filter_: ProductFilter, sort: ProductSort, request: PageRequest, search: str | None
-    ) -> Page[Product]:
-        return await self._store.page(filter_, sort, request, search)
-
-    async def count(self, filter_: ProductFilter, search: str | None) -> int:
-        return await self._store.count(filter_, search)
-
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
         await self._freshen_categories()
         return self._categories
 
-    async def category_names(self) -> dict[str, str]:
-        """Their names by id, as old as `categories`."""
+    async def category_labels(self) -> CategoryLabels:
+        """What texts call them, as old as `categories`."""
         await self._freshen_categories()
-        return self._category_names
+        return self._category_labels
 
     async def _freshen_categories(self) -> None:
         if self._categories_are_fresh():
@@ -151,7 +143,7 @@ class CatalogService:
                 raise
         else:
             self._categories = {category.id: category for category in categories}
-            self._category_names = {category.id: category.name for category in categories}
+            self._category_labels = CategoryLabels(categories)
         self._categories_read_at = time.monotonic()
 
     async def upsert(self, products: Sequence[Product]) -> list[Product]:
