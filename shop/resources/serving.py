@@ -23,6 +23,7 @@ from shop.services.neighbours import NeighbourService
 from shop.services.ranking import Ranker
 from shop.services.recommendations import RecommendationService
 from shop.services.resolution import RequestResolver
+from shop.services.session_owners import SessionOwnerService
 from shop.store.bandit import BanditStore
 from shop.store.merchandising import MerchandisingStore
 
@@ -63,6 +64,7 @@ def _over(texts: TextResources) -> ServingResources:
     history = HistoryService(
         stores.interactions, stores.corrections, stores.sessions, hub, settings.model.history_limit
     )
+    owners = SessionOwnerService(stores.session_owners, stores.sessions, history, texts.insights)
     merchandising = MerchandisingService(MerchandisingStore(stores.database), catalog, hub)
     bandit = BanditService(
         BanditStore(stores.database, stores.redis, stores.keys),
@@ -76,7 +78,7 @@ def _over(texts: TextResources) -> ServingResources:
         merchandising=merchandising,
         bandit=bandit,
         recommendations=RecommendationService(
-            RequestResolver(models, history, catalog),
+            RequestResolver(models, history, owners, catalog),
             Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
             texts.explanations,
             stores.recommendation_log,
@@ -84,7 +86,15 @@ def _over(texts: TextResources) -> ServingResources:
         ),
         neighbours=NeighbourService(models, catalog, merchandising),
         interactions=InteractionService(
-            stores.interactions, stores.sessions, history, catalog, texts.insights, bandit, hub
+            stores.interactions,
+            stores.sessions,
+            stores.recommendation_log,
+            history,
+            owners,
+            catalog,
+            texts.insights,
+            bandit,
+            hub,
         ),
         corrections=CorrectionService(
             stores.corrections, stores.interactions, stores.sessions, history, texts.explanations, texts.insights, hub
