@@ -43,9 +43,7 @@ class MerchandisingMutation:
             errors = [UserError.of(problem) for problem in saved]
             return SaveMerchandisingRulePayload(rule=None, user_errors=errors, warnings=[])
         warnings = [InputWarning.of(problem) for problem in saved.warnings]
-        return SaveMerchandisingRulePayload(
-            rule=MerchandisingRule.of(saved.stored), user_errors=[], warnings=warnings
-        )
+        return SaveMerchandisingRulePayload(rule=MerchandisingRule.of(saved.stored), user_errors=[], warnings=warnings)
 
     @strawberry.mutation(description="Deletes a rule; the next list is made without it (staff).")
     async def delete_merchandising_rule(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from graphql_api.catalog.types import require_categories
 from graphql_api.arguments import labels
+from graphql_api.catalog.types import require_categories
 from graphql_api.context import Info
 from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError
 from graphql_api.relay import decode_ids, require_few

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from shop.resources.stores import open_stores
 from shop.resources.texts import TextResources, text_resources
 from shop.resources.training import TrainingResources
+from shop.services.attribution import AttributionService
 from shop.services.audit import AuditService
 from shop.services.bandit import BanditService
 from shop.services.corrections import CorrectionService
 from shop.services.explanation_stream import ExplanationStream
 from shop.services.feedback import FeedbackService
+from shop.services.freshness import FreshnessService
 from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
 from shop.services.merchandising import MerchandisingService
@@ -64,7 +66,8 @@ def _over(texts: TextResources) -> ServingResources:
     history = HistoryService(
         stores.interactions, stores.corrections, stores.sessions, hub, settings.model.history_limit
     )
-    owners = SessionOwnerService(stores.session_owners, stores.sessions, history, texts.insights)
+    freshness = FreshnessService(stores.sessions, history, texts.insights, hub)
+    owners = SessionOwnerService(stores.session_owners, freshness)
     merchandising = MerchandisingService(MerchandisingStore(stores.database), catalog, hub)
     bandit = BanditService(
         BanditStore(stores.database, stores.redis, stores.keys),
@@ -87,14 +90,10 @@ def _over(texts: TextResources) -> ServingResources:
         neighbours=NeighbourService(models, catalog, merchandising),
         interactions=InteractionService(
             stores.interactions,
-            stores.sessions,
-            stores.recommendation_log,
-            history,
             owners,
             catalog,
-            texts.insights,
-            bandit,
-            hub,
+            AttributionService(stores.recommendation_log, owners, bandit),
+            freshness,
         ),
         corrections=CorrectionService(
             stores.corrections, stores.interactions, stores.sessions, history, texts.explanations, texts.insights, hub

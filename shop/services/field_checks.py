@@ -1,4 +1,4 @@
-"""The fields of an input, checked one by one: what is wrong with each is collected, for an answer that names them all."""
+"""The fields of an input, checked one by one: what is wrong is collected, for an answer that names all of it."""
 
 from __future__ import annotations
 

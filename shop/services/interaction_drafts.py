@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from scoring.types import EventType
 from shop import values
 from shop.entities.interactions import Interaction
-from shop.errors import Problem
 from shop.services.field_checks import FieldChecks, in_utc
 from shop.store.documents import stored_time
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from shop.entities.catalog import Product
     from shop.entities.interactions import InteractionDraft
     from shop.entities.users import Actor
+    from shop.errors import Problem
 
 LONGEST_KEY = 200
 _LONGEST_LIST_ID = 64

@@ -22,14 +22,15 @@ def read_draft(draft: ProductDraft, categories: Mapping[str, Category]) -> Produ
     name = checks.text("name", draft.name)
     if not name:
         checks.refuse("name", "REQUIRED", "A name must not be empty.")
-    if draft.category_id is not None and draft.category_id not in categories:
+    category = categories.get(draft.category_id or "")
+    if draft.category_id is not None and category is None:
         checks.refuse("categoryId", "NOT_FOUND", f"There is no category {values.shown(draft.category_id)}.")
     product = Product(
         id=sku,
         sku=sku,
         name=name,
         description=checks.text("description", draft.description),
-        category_path=categories[draft.category_id].path if draft.category_id in categories else (),
+        category_path=category.path if category else (),
         brand=checks.text("brand", draft.brand),
         tags=tuple(dict.fromkeys(tag for text in draft.tags if (tag := checks.text("tags", text)))),
         price=checks.money(draft.price, draft.currency),

@@ -17,10 +17,8 @@ from shop.errors import UnavailableError
 from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
-    from shop.services.history import HistoryService
-    from shop.services.insights import InsightService
+    from shop.services.freshness import FreshnessService
     from shop.store.session_owners import SessionOwnerStore
-    from shop.store.sessions import SessionStore
 
 _log = structlog.get_logger(__name__)
 _CAPACITY = 50_000
@@ -29,13 +27,9 @@ _CAPACITY = 50_000
 class SessionOwnerService:
     """Owners are kept in memory once they are known: they never change."""
 
-    def __init__(
-        self, store: SessionOwnerStore, sessions: SessionStore, history: HistoryService, insights: InsightService
-    ) -> None:
+    def __init__(self, store: SessionOwnerStore, freshness: FreshnessService) -> None:
         self._store = store
-        self._sessions = sessions
-        self._history = history
-        self._insights = insights
+        self._freshness = freshness
         self._known: BoundedDict[str, str] = BoundedDict(_CAPACITY)
         self._away_until = float("-inf")
 
@@ -62,7 +56,7 @@ class SessionOwnerService:
             return
         self._known.put(session_id, owner)
         if owner == user_id:
-            await self.freshen(user_id)
+            await self._freshness.change_past(actor)
 
     async def try_named(self, actor: Actor) -> None:
         """The same for a list, which comes also while MongoDB is away: a later request makes the session theirs."""
@@ -72,13 +66,13 @@ class SessionOwnerService:
             except UnavailableError:
                 self._away_until = time.monotonic() + AWAY_SECONDS
 
-    async def freshen(self, user_id: str) -> None:
-        """The next list of the user, of any process, knows what was done in a session that is theirs."""
-        actor = Actor(user_id=user_id)
-        self._history.forget(actor.key)
-        try:
-            await self._sessions.mark(actor.key)
-        except UnavailableError as error:
-            _log.warning("session_not_updated", reason=str(error))
+    async def acted(self, actor: Actor) -> None:
+        """For somebody who has acted: what is done in a session without signing in counts for its owner too."""
+        if actor.user_id is not None or actor.session_id is None:
             return
-        await self._insights.after_events(user_id)
+        try:
+            owner = await self.owner_of(actor.session_id)
+        except UnavailableError:
+            return  # the owner's past is read anew within minutes all the same
+        if owner is not None:
+            await self._freshness.change_past(Actor(user_id=owner))

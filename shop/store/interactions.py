@@ -74,7 +74,9 @@ class InteractionStore:
 
     async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
         with store_errors():
-            return await find_page(self._interactions, await self._by(actor), _NEWEST, request, interaction_from_document)
+            return await find_page(
+                self._interactions, await self._by(actor), _NEWEST, request, interaction_from_document
+            )
 
     async def count(self, actor: Actor) -> int:
         with store_errors():
@@ -98,9 +100,7 @@ class InteractionStore:
             found = await self._interactions.aggregate(pipeline).to_list(1)
         return (found[0]["newest"], found[0]["count"]) if found else (None, 0)
 
-    async def export(
-        self, after: str | None = None, until: datetime | None = None
-    ) -> AsyncIterator[ExportedRow]:
+    async def export(self, after: str | None = None, until: datetime | None = None) -> AsyncIterator[ExportedRow]:
         """Every interaction that counts, for training, in the order of ids, beginning after one, up to a time: id,
         actor key, product, type, unix seconds, quantity, order id."""
         plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
