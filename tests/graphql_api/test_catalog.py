@@ -9,6 +9,7 @@ import pytest
 from graphql_api.relay import decode_id
 from mongo_seed.announce import announce_import
 from shop.entities import catalog as entities
+from tests.fixtures.queries import UPSERT
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
@@ -145,13 +146,6 @@ async def test_similar_and_bought_together_are_other_products(shop: Shop) -> Non
         near = [other["id"] for other in node["similar"]]
         assert node["id"] not in near
         assert len(near) == len(set(near))
-
-
-UPSERT = """
-mutation ($input: UpsertProductsInput!) {
-  upsertProducts(input: $input) { products { id name inStock } userErrors { field code message } }
-}
-"""
 
 
 async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> None:
