@@ -183,7 +183,7 @@ async def test_lists_take_skus(shop: Shop) -> None:
 async def test_sending_an_event_again_tells_nobody_and_gives_what_is_stored(shop: Shop) -> None:
     user = await new_user(shop)
     (product,) = await products_in_stock(shop)
-    event = {"productId": product, "type": "PURCHASE", "key": "once", "quantity": 2, "price": "3.50"}
+    event: dict[str, Any] = {"productId": product, "type": "PURCHASE", "key": "once", "quantity": 2, "price": "3.50"}
     start = await shop.resources.stores.event_log.newest_id()
 
     first = await track(shop, user, **event)
@@ -214,7 +214,14 @@ async def test_another_event_under_the_same_key_is_a_conflict_and_changes_nothin
     user = await new_user(shop)
     shown = await shop.listed("id items { product { id } }", user, limit=3)
     bought, second, third = product_ids(shown["items"])
-    event = {"productId": bought, "type": "PURCHASE", "key": "k", "quantity": 2, "price": "3.50", "orderId": "o-1"}
+    event: dict[str, Any] = {
+        "productId": bought,
+        "type": "PURCHASE",
+        "key": "k",
+        "quantity": 2,
+        "price": "3.50",
+        "orderId": "o-1",
+    }
     await track(shop, user, **event)
     before = await done(shop, user)
     start = await shop.resources.stores.event_log.newest_id()
@@ -245,7 +252,7 @@ async def test_of_requests_at_the_same_time_one_is_told_and_all_get_the_same(sho
     user = await new_user(shop)
     (product,) = await products_in_stock(shop)
     start = await shop.resources.stores.event_log.newest_id()
-    event = {"productId": product, "type": "LIKE", "key": "tap"}
+    event: dict[str, Any] = {"productId": product, "type": "LIKE", "key": "tap"}
 
     answers = await asyncio.gather(*(track(shop, user, **event) for _ in range(8)))
 
