@@ -85,11 +85,11 @@ def _key(checks: FieldChecks, draft: InteractionDraft) -> str:
 
 
 def _time(checks: FieldChecks, draft: InteractionDraft) -> datetime:
-    now = datetime.now(UTC)
-    if draft.at is None:
-        return stored_time(now)
-    at = checks.take("at", in_utc, draft.at)
-    return stored_time(checks.take("at", values.event_time, at) if at.tzinfo else at)
+    return stored_time(datetime.now(UTC) if draft.at is None else checks.take("at", _event_time, draft.at))
+
+
+def _event_time(at: datetime) -> datetime:
+    return values.event_time(in_utc(at))
 
 
 def _list_id(checks: FieldChecks, draft: InteractionDraft) -> str | None:

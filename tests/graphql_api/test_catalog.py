@@ -166,12 +166,12 @@ async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> No
 
 
 async def test_a_bad_product_is_refused_with_its_field(shop: Shop) -> None:
-    bad = {"sku": "x-1", "name": " ", "price": "-1", "currencyCode": "usd"}
+    bad = {"sku": "x-1", "name": " ", "price": "-1", "rating": 6}
 
     answer = await shop.data(UPSERT, {"input": {"products": [bad]}}, "demo-staff")
 
     fields = {error["field"] for error in answer["upsertProducts"]["userErrors"]}
-    assert fields == {"products.0.name", "products.0.price", "products.0.currencyCode"}
+    assert fields == {"products.0.name", "products.0.price", "products.0.rating"}
     assert (await shop.data('{ product(sku: "x-1") { id } }'))["product"] is None
 
 

@@ -50,7 +50,7 @@ UNKNOWN = encode_id("Product", "no-such-product")
         ("{ unbalanced", "BAD_USER_INPUT", "Syntax"),
         (
             'mutation { trackInteraction(input: { interaction: { productId: "x", type: VIEW } }) { __typename } }',
-            "BAD_USER_INPUT",
+            "UNAUTHENTICATED",
             "sessionId",
         ),
     ],
