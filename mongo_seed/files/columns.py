@@ -49,8 +49,9 @@ class Columns:
         named = [preset for preset in candidates if preset.name == wanted]
         if named or wanted == "native":
             return named[0] if named else None
-        if not self.missing(names):
+        if self._renamed and not self.missing(names):
             return None
+        # Before our own names: a feed of another program may have an `id` too, and says more by its other columns.
         return next((preset for preset in candidates if preset.recognises(frozenset(names))), None)
 
     def missing(self, names: Collection[str]) -> tuple[str, ...]:
