@@ -73,10 +73,15 @@ class Columns:
             raise BadInputError(self._missing_text(group))
 
     def _missing_text(self, group: tuple[str, ...]) -> str:
-        wanted = " or ".join(repr(self._sources[column]) for column in group)
-        hint = self._hint(group) or "If it has another name, say --map OURS=THEIRS."
-        found = f" Columns of the file: {', '.join(self.ignored)}." if self.ignored else ""
-        return f"the column {wanted} is missing. {hint}{found} Columns here: {', '.join(self._table.readable)}."
+        wanted = " or ".join(repr(column) for column in group)
+        mapped = [f"--map {ours}={self._renamed[ours]}" for ours in group if ours in self._renamed]
+        if mapped:
+            hint = f"{mapped[0]} names a column that is not there."
+        else:
+            hint = self._hint(group) or "If it has another name, say --map OURS=THEIRS."
+        found = ", ".join(sorted(filter(None, self._present))[:_SHOWN])
+        known = ", ".join(self._table.readable)
+        return f"the column {wanted} is missing. {hint} The file has: {found}. Columns here: {known}."
 
     def _hint(self, wanted: Sequence[str]) -> str:
         """Which ignored column may be one of those that are wanted."""
@@ -98,10 +103,6 @@ class Columns:
         hint = self._hint([column for column, theirs in self._sources.items() if theirs not in self._present])
         more = " and maybe others" if len(self.ignored) == _SHOWN else ""
         return f"Ignored: {', '.join(self.ignored)}{more}.{' ' * bool(hint)}{hint}"
-
-    def unmet(self, names: Collection[str]) -> dict[str, str]:
-        """Columns that are named in `--map`, and are not there."""
-        return {ours: theirs for ours, theirs in self._renamed.items() if theirs not in names}
 
     def rows(self, record: Values) -> list[Values]:
         """Rows with our columns. Raises RowError."""
