@@ -39,6 +39,7 @@ class Columns:
         self._noted = set(self._known)
         self._present = frozenset(names)
         self._decimal_comma = options.decimal_comma
+        self._currency = options.currency
         self.preset = self._preset(names, options.format)
         self._translate = self.preset.translator() if self.preset else None
 
@@ -49,9 +50,9 @@ class Columns:
         named = [preset for preset in candidates if preset.name == wanted]
         if named or wanted == "native":
             return named[0] if named else None
-        if not self.missing(names):
-            return None
-        return next((preset for preset in candidates if preset.recognises(frozenset(names))), None)
+        found = next((preset for preset in candidates if preset.recognises(frozenset(names))), None)
+        # A header that a program writes may hold all that is needed here: `id` is enough of a product.
+        return found if self.missing(names) or (found and not set(names) <= self._known) else None
 
     def missing(self, names: Collection[str]) -> tuple[str, ...]:
         """The first group of our columns of which one should be there, and none is."""
@@ -111,6 +112,8 @@ class Columns:
                 record.pop(name, None)
             more = {ours: record[theirs] for ours, theirs in self._renamed.items() if theirs in record}
             rows = [{**row, **more} for row in self._translate(record)]
+        if self._currency:
+            rows = [self._in_currency(row) for row in rows]
         if self._decimal_comma:
             for row in rows:
                 row.update({name: with_decimal_point(row[name]) for name in _NUMBERS if name in row})
@@ -119,6 +122,10 @@ class Columns:
     def leave_as_they_are(self, names: Sequence[str]) -> bool:
         """Whether `rows` gives back records of these columns as they are: most files, at half the cost."""
         return self._plain and not self._translate and not self._decimal_comma and self._known.issuperset(names)
+
+    def _in_currency(self, row: Values) -> Values:
+        named = row.get("currency") or "price" not in row
+        return row if named else {**row, "currency": self._currency}
 
     def _own(self, record: Values) -> Values:
         if self._plain and record.keys() <= self._known:

@@ -11,6 +11,7 @@ import click
 
 from mongo_seed.files import presets
 from shop.errors import BadInputError
+from shop.values import is_currency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe":
 class Table:
     """One kind of file: its columns, as they are written and read, and of which groups one must be there."""
 
-    name: Literal["products", "interactions"]
+    name: Literal["products", "interactions", "users"]
     columns: tuple[str, ...]
     required: tuple[tuple[str, ...], ...]
     read_only: tuple[str, ...] = ()  # columns that are read and never written
@@ -43,10 +44,17 @@ class ReadOptions:
     separator: str | None = None
     encoding: str | None = None
     decimal_comma: bool = False
+    currency: str | None = None  # of prices whose file names none
 
 
 def read_options(
-    file_format: str, mapped: Iterable[str], separator: str | None, encoding: str | None, *, decimal_comma: bool
+    file_format: str,
+    mapped: Iterable[str],
+    separator: str | None,
+    encoding: str | None,
+    *,
+    decimal_comma: bool,
+    currency: str | None = None,
 ) -> ReadOptions:
     """From the command line. Raises BadInputError."""
     renamed = {}
@@ -55,7 +63,9 @@ def read_options(
         if not (ours.strip() and equals and theirs.strip()):
             raise BadInputError(f"--map {pair}: write our column, =, and the file's, such as --map user_id=customer.")
         renamed[ours.strip()] = theirs.strip()
-    return ReadOptions(file_format, renamed, _separator(separator), _encoding(encoding), decimal_comma)
+    if currency is not None and not is_currency(currency):
+        raise BadInputError(f"--currency {currency}: no currency of ISO 4217, such as EUR.")
+    return ReadOptions(file_format, renamed, _separator(separator), _encoding(encoding), decimal_comma, currency)
 
 
 def _separator(name: str | None) -> str | None:
@@ -101,6 +111,9 @@ def reading_options(command: Command) -> Command:
             ),
             click.option("--separator", help="Of CSV: comma, semicolon, tab, pipe or a character. Default: found out."),
             click.option("--encoding", help="Of CSV: utf-8, latin-1, utf-16... Default: found out."),
+            click.option(
+                "--currency", metavar="CODE", help="Of prices whose file names none, such as EUR (default: USD)."
+            ),
             click.option("--decimal-comma", is_flag=True, help="Numbers are written as 1.299,50."),
         )
     ):
