@@ -32,7 +32,6 @@ Document = dict[str, Any]
 
 USERS = Table("users", ("id", "name", "email", "role", "locale"), (("id",),))
 _BATCH = 2000
-_LOCALE = User("nobody").locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,10 @@ def _role(row: Mapping[str, Any]) -> str:
     return role
 
 
-def _locale(row: Mapping[str, Any]) -> str:
+def _locale(row: Mapping[str, Any]) -> str | None:
+    text = fields.text(row, "locale")
     try:
-        return locale(fields.text(row, "locale") or _LOCALE)
+        return locale(text) if text else None
     except RefusedValueError as error:
         raise RowError(f"locale: {error.message}") from error
 
