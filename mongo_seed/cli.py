@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mongo_seed.files.options import read_options, reading_options
+from mongo_seed.files.options import parsed_options, reading_options
 from mongo_seed.files.refusals import describe_refusals
 from shop.errors import ShopError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from mongo_seed.files.exporter import ExportReport
     from mongo_seed.files.importer import ImportReport, TableReport
-    from mongo_seed.files.options import ReadOptions
     from shop.store.database import Database
 
 T = TypeVar("T")
@@ -112,7 +111,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool, *
 
     if not products and not interactions:
         raise click.UsageError("Name a file: --products, --interactions, or both.")
-    options = _parsed(reading)
+    options = parsed_options(reading)
     with progress_display(in_bytes=True) as progress:
         report = _run(
             lambda database: import_files(
@@ -125,13 +124,6 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool, *
     asyncio.run(announce_import(Settings(), report.changed_products))
     if any(table.is_useless for table in report.tables) or (strict and report.rejected):
         raise SystemExit(1)
-
-
-def _parsed(reading: dict[str, Any]) -> ReadOptions:
-    try:
-        return read_options(**reading)
-    except ShopError as error:
-        raise click.UsageError(error.message) from error
 
 
 @main.command()

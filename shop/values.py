@@ -27,7 +27,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _WITHOUT_MEANING = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))  # joiners stay: Persian and emoji need them
 _MARKUP = re.compile(r"<[a-zA-Z/!?]|&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_GROUPED = re.compile(r"\d{1,3}(\.\d{3})+", re.ASCII)
+_GROUPED = re.compile(r"[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _NO_TAG = re.compile(
     r"<!--(?:(?!<!--).)*?-->|<\?[^<>]*>"  # comments, and instructions such as <?xml ...?>
     r"|<(?=[^<>]*(?:<|$))",  # what no > ends: the parser's time would grow with the square of their number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import orjson
 
 from devstack.evaluation.measures import METRICS, RESAMPLES, Bootstrap, interval, ratio
 from devstack.evaluation.product import Product
+from mongo_seed.files.refusals import describe_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +81,16 @@ def _data(results: Results, data: FileData) -> Report:
         "held_products": results.held_out,
         "candidates": results.candidates,
         "files": [
-            {"file": str(table.file), "rows": table.rows, "refused": table.refused, "first": table.first_refused}
+            {
+                "file": str(table.file),
+                "read_as": table.description,
+                "rows": table.rows,
+                "refused": table.refused,
+                "reasons": [asdict(reason) for reason in table.refusals.reasons],
+            }
             for table in data.tables
         ],
-        "refused_rows": refused_rows(data.tables),
+        "about_files": about_files(data.tables),
     }
 
 
@@ -298,18 +306,19 @@ def summary(report: Report) -> str:
     if data["products_without_a_row"]:
         text += f"; {data['products_without_a_row']:,} products are known from interactions alone"
     skipped = [f"{name} was left out: {why}." for name, why in report["skipped"].items()]
-    return "\n\n".join([f"{text}.", *data["refused_rows"], *skipped])
+    return "\n\n".join([f"{text}.", *data["about_files"], *skipped])
 
 
-def refused_rows(tables: Sequence[TableSummary]) -> list[str]:
-    """A sentence for each file with refused rows: how many, and why the first of them were."""
-    return [
-        f"{table.file}: {table.refused:,} of {_counted(table.rows, 'row')} refused; "
-        + "; ".join(f"line {line}: {reason}" for line, reason in table.first_refused)
-        + "."
-        for table in tables
-        if table.refused
-    ]
+def about_files(tables: Sequence[TableSummary]) -> list[str]:
+    """Sentences about files of which not all was used: how many rows were refused and why, which columns ignored."""
+    sentences = []
+    for table in tables:
+        if table.refused:
+            reasons = "; ".join(line.rstrip(".") for line in describe_refusals(table.refusals))
+            sentences.append(f"{table.file}: {table.refused:,} of {_counted(table.rows, 'row')} refused; {reasons}.")
+        if table.ignored:
+            sentences.append(f"{table.file}: {table.ignored}")
+    return sentences
 
 
 def _counted(number: int, noun: str) -> str:

@@ -50,9 +50,10 @@ class Columns:
         named = [preset for preset in candidates if preset.name == wanted]
         if named or wanted == "native":
             return named[0] if named else None
-        found = next((preset for preset in candidates if preset.recognises(frozenset(names))), None)
-        # A header that a program writes may hold all that is needed here: `id` is enough of a product.
-        return found if self.missing(names) or (found and not set(names) <= self._known) else None
+        if self._renamed and not self.missing(names):
+            return None
+        # Before our own names: a feed of another program may have an `id` too, and says more by its other columns.
+        return next((preset for preset in candidates if preset.recognises(frozenset(names))), None)
 
     def missing(self, names: Collection[str]) -> tuple[str, ...]:
         """The first group of our columns of which one should be there, and none is."""
@@ -73,10 +74,15 @@ class Columns:
             raise BadInputError(self._missing_text(group))
 
     def _missing_text(self, group: tuple[str, ...]) -> str:
-        wanted = " or ".join(repr(self._sources[column]) for column in group)
-        hint = self._hint(group) or "If it has another name, say --map OURS=THEIRS."
-        found = f" Columns of the file: {', '.join(self.ignored)}." if self.ignored else ""
-        return f"the column {wanted} is missing. {hint}{found} Columns here: {', '.join(self._table.readable)}."
+        wanted = " or ".join(repr(column) for column in group)
+        mapped = [f"--map {ours}={self._renamed[ours]}" for ours in group if ours in self._renamed]
+        if mapped:
+            hint = f"{mapped[0]} names a column that is not there."
+        else:
+            hint = self._hint(group) or "If it has another name, say --map OURS=THEIRS."
+        found = ", ".join(sorted(filter(None, self._present))[:_SHOWN])
+        known = ", ".join(self._table.readable)
+        return f"the column {wanted} is missing. {hint} The file has: {found}. Columns here: {known}."
 
     def _hint(self, wanted: Sequence[str]) -> str:
         """Which ignored column may be one of those that are wanted."""
@@ -99,10 +105,6 @@ class Columns:
         more = " and maybe others" if len(self.ignored) == _SHOWN else ""
         return f"Ignored: {', '.join(self.ignored)}{more}.{' ' * bool(hint)}{hint}"
 
-    def unmet(self, names: Collection[str]) -> dict[str, str]:
-        """Columns that are named in `--map`, and are not there."""
-        return {ours: theirs for ours, theirs in self._renamed.items() if theirs not in names}
-
     def rows(self, record: Values) -> list[Values]:
         """Rows with our columns. Raises RowError."""
         if self._translate is None:
@@ -121,7 +123,8 @@ class Columns:
 
     def leave_as_they_are(self, names: Sequence[str]) -> bool:
         """Whether `rows` gives back records of these columns as they are: most files, at half the cost."""
-        return self._plain and not self._translate and not self._decimal_comma and self._known.issuperset(names)
+        changed = self._translate or self._decimal_comma or self._currency
+        return self._plain and not changed and self._known.issuperset(names)
 
     def _in_currency(self, row: Values) -> Values:
         named = row.get("currency") or "price" not in row

@@ -96,10 +96,8 @@ def identifier(row: Values, name: str) -> str | None:
 def _identifier(value: str) -> str:
     id_ = values.clean_id(value)
     if _ROUNDED.fullmatch(id_):
-        message = f"{values.shown(id_)} was rounded by a spreadsheet."
-        raise RefusedValueError(
-            "ROUNDED", f"{message} Export it again and do not open it in one, or format it as text."
-        )
+        message = f"{values.shown(id_)} was rounded by a spreadsheet: export it again, and do not open it in one."
+        raise RefusedValueError("ROUNDED", message)
     return id_
 
 
@@ -191,7 +189,7 @@ def timestamp(row: Values, name: str) -> datetime | None:
         moment = _rfc3339(value, name)
     else:
         if seconds >= _MILLISECONDS or seconds < values.EARLIEST.timestamp():
-            raise _refused(name, *_no_seconds(str(value).strip(), seconds))
+            raise _refused(name, *_no_seconds(str(value).strip()[:60], seconds))
         moment = datetime.fromtimestamp(seconds, UTC)
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     return _checked(name, values.event_time, moment)
@@ -210,7 +208,7 @@ def _no_seconds(value: str, seconds: float) -> tuple[str, str]:
         moment = _moment(_DAY_ZERO + timedelta(days=seconds))
         return (
             "DAY_NUMBER",
-            f"{value} looks like a spreadsheet's day number: write {moment}, or format the column as text.",
+            f"{value} looks like a spreadsheet's day number: write {moment}.",
         )
     if seconds >= _MILLISECONDS:
         return "MILLISECONDS", f"{value} is no time in unix seconds. Milliseconds? Divide them by 1000."

@@ -255,9 +255,9 @@ class _InteractionImport:
         for row, (event, by_sku) in batch:
             id_ = self._products.get((by_sku, event.product_id))
             if id_ is None:
-                what = "SKU" if by_sku else "id or SKU"
-                message = f"no product has the {what} {event.product_id!r}; import it first"
-                refused.append((row, RowError(message, f"no product by {what}")))
+                named = f"SKU {event.product_id!r}" if by_sku else f"id {event.product_id!r} (nor that SKU)"
+                message = f"no product has the {named}; import it first"
+                refused.append((row, RowError(message, f"no product, {by_sku}")))
             else:
                 good.append((row, event if id_ == event.product_id else replace(event, product_id=id_)))
         return good, refused

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from mongo_seed.files import presets
-from shop.errors import BadInputError
 from shop.values import is_currency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -47,25 +46,25 @@ class ReadOptions:
     currency: str | None = None  # of prices whose file names none
 
 
-def read_options(
-    file_format: str,
-    mapped: Iterable[str],
-    separator: str | None,
-    encoding: str | None,
-    *,
-    decimal_comma: bool,
-    currency: str | None = None,
-) -> ReadOptions:
-    """From the command line. Raises BadInputError."""
+def parsed_options(given: Mapping[str, Any]) -> ReadOptions:
+    """From the values that `reading_options` added to a command. Raises a usage error."""
     renamed = {}
-    for pair in mapped:
+    for pair in given["mapped"]:
         ours, equals, theirs = pair.partition("=")
         if not (ours.strip() and equals and theirs.strip()):
-            raise BadInputError(f"--map {pair}: write our column, =, and the file's, such as --map user_id=customer.")
+            raise click.UsageError(f"--map {pair}: write our column, =, and the file's, as in --map user_id=customer.")
         renamed[ours.strip()] = theirs.strip()
+    currency = given["currency"]
     if currency is not None and not is_currency(currency):
-        raise BadInputError(f"--currency {currency}: no currency of ISO 4217, such as EUR.")
-    return ReadOptions(file_format, renamed, _separator(separator), _encoding(encoding), decimal_comma, currency)
+        raise click.UsageError(f"--currency {currency}: no currency of ISO 4217, such as EUR.")
+    return ReadOptions(
+        given["file_format"],
+        renamed,
+        _separator(given["separator"]),
+        _encoding(given["encoding"]),
+        given["decimal_comma"],
+        currency,
+    )
 
 
 def _separator(name: str | None) -> str | None:
@@ -73,7 +72,7 @@ def _separator(name: str | None) -> str | None:
         return None
     separator = _SEPARATORS.get(name.lower(), name)
     if len(separator) != 1 or separator in '"\r\n':
-        raise BadInputError(f"--separator {name!r}: one character, or comma, semicolon, tab, pipe.")
+        raise click.UsageError(f"--separator {name!r}: one character, or comma, semicolon, tab, pipe.")
     return separator
 
 
@@ -84,7 +83,7 @@ def _encoding(name: str | None) -> str | None:
         "x".encode(name)  # looks it up, and refuses codecs that are none of texts
         return codecs.lookup(name).name
     except LookupError as error:
-        raise BadInputError(f"--encoding {name!r} is not known; utf-8, latin-1, cp1252 and utf-16 are.") from error
+        raise click.UsageError(f"--encoding {name!r} is not known; utf-8, latin-1, cp1252 and utf-16 are.") from error
 
 
 def format_names() -> tuple[str, ...]:
@@ -92,7 +91,7 @@ def format_names() -> tuple[str, ...]:
 
 
 def reading_options(command: Command) -> Command:
-    """Adds the options of every command that reads files; `read_options` takes their values."""
+    """Adds the options of every command that reads files; `parsed_options` takes their values."""
     for option in reversed(
         (
             click.option(

@@ -99,7 +99,7 @@ def parse_product(row: Mapping[str, Any]) -> ProductRow:
         "description": ("description", fields.plain(row, "description") or ""),
         "category": ("categoryPath", [category.id for category in categories]),
         "brand": ("brand", fields.plain(row, "brand") or ""),
-        "tags": ("tags", fields.texts(row, "tags", "|")),
+        "tags": ("tags", list(dict.fromkeys(fields.texts(row, "tags", "|")))),
         "variant_skus": ("variantSkus", fields.identifiers(row, "variant_skus", "|")),
         "price": ("price", money_to_document(fields.money(row))),
         "package_size": ("packageSize", fields.plain(row, "package_size") or ""),

@@ -181,7 +181,7 @@ def test_refused_rows_are_counted_and_the_first_are_shown(purchases: Path, tmp_p
     assert "2 of 3,002 rows refused;" in said
     assert "under 1 seed," in said
     assert "reading interactions, bytes: " in said
-    assert "line 3002: timestamp must be unix seconds" in said
+    assert "line 3002: timestamp: Unix seconds or RFC 3339" in said
 
 
 def test_what_is_refused_is_said_where_it_leaves_nobody_to_test(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_what_is_refused_is_said_where_it_leaves_nobody_to_test(tmp_path: Path) 
     said = " ".join(result.output.split())
     assert result.exit_code == 1
     assert "Nobody can be tested" in said
-    assert "80 of 80 rows refused; line 2: " in said
+    assert "80 of 80 rows refused; line 2 and 79 more: rating is missing" in said
 
 
 def test_a_run_that_measures_nothing_fails_and_says_why(purchases: Path, tmp_path: Path) -> None:

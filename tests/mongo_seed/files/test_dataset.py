@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mongo_seed.files.dataset import read_files
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.rows import INTERACTION_COLUMNS, InteractionParser
+from mongo_seed.files.rows import INTERACTIONS, InteractionParser
 from scoring.types import EVENT_CODES
 from shop.errors import BadInputError
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from shop.entities.interactions import Interaction
 
 CELLS = {
-    "user_id": ["anna", "ben", "", " ", "x" * 201],
+    "user_id": ["anna", " ben\u00a0", "ben", "", " ", "x" * 201],
     "session_id": ["", "s1", "anna"],
     "product_id": ["tea", "cup", "", "  "],
     "type": ["", "purchase", " Click ", "rating", "bought"],
-    "timestamp": ["1700000000", "1700000000.9", "2026-05-14T09:30:00Z", "2026-05-14T09:30:00", "-1", "1e12", ""],
-    "quantity": ["", "2", "0.5", "-1", "many"],
+    "timestamp": ["1700000000", "1700000000.9", "2026-05-14T09:30:00Z", "2026-05-14T09:30:00", "20240315", "1e12", ""],
+    "quantity": ["", "2", "0.5", "0", "1_0", "many"],
     "price": ["", "1.50", "-2", "nan", "1,5"],
     "currency": ["", "EUR", "eur"],
     "order_id": ["", "o1", "o2"],
@@ -42,7 +42,7 @@ ROWS = st.lists(st.fixed_dictionaries({name: st.sampled_from(cells) for name, ce
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(INTERACTION_COLUMNS))
+        writer = csv.DictWriter(file, INTERACTIONS.columns)
         writer.writeheader()
         writer.writerows(rows)
     return path
@@ -59,7 +59,7 @@ def test_rows_are_taken_and_refused_as_by_an_import(
     refused = []
     for line, row in enumerate(rows, start=2):
         try:
-            event = parser.parse(row)
+            event = parser.parse(row).event
         except RowError as error:
             refused.append((line, str(error)))
         else:
