@@ -102,7 +102,7 @@ _describe(Weekday, "Weekday", "A day of the week.", {day: f"{day.name.capitalize
 _describe(
     Confidence,
     "Confidence",
-    "How sure the model is: the score in words.",
+    "How strong a recommendation is: the score in words, with the same meaning on every shelf.",
     {
         Confidence.VERY_HIGH: "Score above 0.7.",
         Confidence.HIGH: "Score above 0.5.",
@@ -184,8 +184,8 @@ _describe(
     "The order of a product listing.",
     {
         ProductSort.POPULARITY: "Best sellers first; the default without `search`.",
-        ProductSort.RELEVANCE: "Best match first; needs `search`, and is its default.",
-        ProductSort.PRICE_ASC: "Cheapest first, products without a price before them.",
+        ProductSort.RELEVANCE: "Exact names and SKUs first, then by match and demand; needs `search`, and is its default.",
+        ProductSort.PRICE_ASC: "Cheapest first, products without a price last.",
         ProductSort.PRICE_DESC: "Dearest first, products without a price last.",
         ProductSort.NAME_ASC: "A to Z.",
         ProductSort.NAME_DESC: "Z to A.",

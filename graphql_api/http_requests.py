@@ -6,6 +6,7 @@ protocol's "distinct connections" mode.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from graphql import GraphQLError, OperationType, get_operation_ast, parse
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BODIES = (JSON, GRAPHQL_RESPONSE)
+_LONGEST_KEPT = 4_000  # characters of a document whose kind is remembered
 _EXAMPLE = '{"query": "{ model { version } }"}'
 
 
@@ -40,7 +42,9 @@ def transport(
 
     Only subscriptions stream, and other operations for a client that takes nothing else, as graphql-sse does.
     """
-    kind = _kind(query, operation_name, max_tokens)
+    # What a page asks is asked by all who open it; a document of any size would fill the memory.
+    find = _kept_kind if len(query) <= _LONGEST_KEPT else _kind
+    kind = find(query, operation_name, max_tokens)
     if kind is OperationType.MUTATION and method == "GET":
         raise RequestError("A mutation changes something: send it by POST.", status=405, headers={"Allow": "POST"})
     if kind is OperationType.SUBSCRIPTION:
@@ -69,6 +73,9 @@ def _kind(query: str, operation_name: str | None, max_tokens: int) -> OperationT
         hint = f"has none of the name {operation_name!r}" if operation_name else "does not hold exactly one: name it"
         raise RequestError(f"Which operation is to run? The document {hint}.", field="operationName")
     return operation.operation
+
+
+_kept_kind = lru_cache(maxsize=256)(_kind)
 
 
 def as_object(body: Any) -> Mapping[str, Any]:

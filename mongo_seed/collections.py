@@ -124,16 +124,16 @@ _PRODUCTS = Collection(
             "buyerCount": _COUNT,
             "createdAt": _NULLABLE_DATE,
             "updatedAt": _NULLABLE_DATE,
-        }
+        },
+        {
+            "variantSkus": _STRINGS,
+            "search": _object({"name": _STRINGS, "labels": _STRINGS, "exact": _STRINGS, "words": _STRINGS}),
+        },
     ),
     (
         ("sku", [("sku", 1)], {"unique": True}),
-        (
-            "search",
-            [("name", "text"), ("brand", "text"), ("description", "text")],
-            # A product may have a field "language"; it must not choose the stemmer.
-            {"weights": {"name": 10, "brand": 5, "description": 1}, "language_override": "searchLanguage"},
-        ),
+        ("variantSkus", [("variantSkus", 1)], {}),
+        ("search", [("search.words", 1)], {}),
         ("popular", [("popularity", -1), ("_id", 1)], {}),
         ("price", [("price.minor", 1), ("_id", 1)], {}),
         ("name", [("name", 1), ("_id", 1)], {}),
@@ -236,6 +236,7 @@ _RECOMMENDATIONS_LOG = Collection(
                         "propensity": _AMOUNT,
                     },
                     {
+                        "probability": _AMOUNT,
                         "rewardedAt": _DATE,
                         "explanation": _object(
                             {"source": _STRING, "model": _NULLABLE_STRING, "promptVersion": _STRING}

@@ -70,6 +70,9 @@ async def _to_entities(
     products: list[entities.Product] = []
     for index, product in enumerate([] if errors else inputs):
         before = await catalog.by_sku(product.sku)
+        if before and before.sku != product.sku:
+            message = f"This is the SKU of a variant of the product with the SKU {before.sku!r}; choose another."
+            errors.append(_sku_error(index, "CONFLICT", message))
         if before is None and await catalog.get_many([product.sku]):
             errors.append(_sku_error(index, "CONFLICT", "Another product has this SKU as its id; choose another."))
         products.append(_entity(product, before, known))

@@ -54,10 +54,17 @@ class Recommendation:
     product: Product = strawberry.field(description="What is recommended.")
     rank: int = strawberry.field(description="Its place, from 1.")
     score: float = strawberry.field(
-        description="Calibrated to [0, 1]; a BOOST or BURY rule of the shop has multiplied it, within these bounds."
+        description="How strong this is among what the shop shows on such shelves, 0 to 1: at 0.8, four fifths of "
+        "what reference lists of the same kind hold are weaker. Comparable between shelves, so a page can show it. A "
+        "BOOST or BURY rule of the shop moves it; what only fills a list has 0.3 at most."
+    )
+    probability: float | None = strawberry.field(
+        description="The calibrated chance that the shopper takes this product soon, 0 to 1; small numbers are usual. "
+        "In FOR_YOU and NEXT_IN_SESSION alone, and null where training had too few shoppers to calibrate it."
     )
     confidence: Confidence = strawberry.field(
-        description="VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY."
+        description="The score as a label: VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY. "
+        "It means the same on every shelf."
     )
     breakdown: ScoreBreakdown = strawberry.field(description="Which component said what.")
     reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
@@ -72,6 +79,7 @@ class Recommendation:
             product=Product.of(item.product),
             rank=item.rank,
             score=item.score,
+            probability=item.probability,
             confidence=item.confidence,
             breakdown=ScoreBreakdown.of(item.breakdown),
             reasons=reasons,

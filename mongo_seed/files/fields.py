@@ -52,6 +52,10 @@ def required_identifier(row: Values, name: str) -> str:
     return value
 
 
+def identifiers(row: Values, name: str, separator: str) -> list[str]:
+    return [required_identifier({name: item}, name) for item in texts(row, name, separator)]
+
+
 def number(row: Values, name: str, *, most: float = math.inf) -> float | None:
     """A finite number of at least 0 and at most `most`."""
     value = row.get(name)

@@ -15,7 +15,13 @@ from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
-from shop.store.documents import interaction_from_document, money_from_document, money_to_document, product_to_document
+from shop.store.documents import (
+    interaction_from_document,
+    money_from_document,
+    money_to_document,
+    product_to_document,
+    searchable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +38,7 @@ PRODUCT_COLUMNS = (
     "category",
     "brand",
     "tags",
+    "variant_skus",
     "price",
     "currency",
     "package_size",
@@ -69,7 +76,7 @@ class ProductRow:
     def onto(self, existing: Document | None) -> Document:
         """The whole document: what is stored, or the defaults, overwritten by the row's fields."""
         blank = product_to_document(Product(self.id, sku=self.id, name=self.id))
-        return {**blank, **(existing or {}), **self.given}
+        return searchable({**blank, **(existing or {}), **self.given})
 
 
 def parse_product(row: Mapping[str, Any]) -> ProductRow:
@@ -84,6 +91,7 @@ def parse_product(row: Mapping[str, Any]) -> ProductRow:
         "category": ("categoryPath", [category.id for category in categories]),
         "brand": ("brand", fields.text(row, "brand") or ""),
         "tags": ("tags", fields.texts(row, "tags", "|")),
+        "variant_skus": ("variantSkus", fields.identifiers(row, "variant_skus", "|")),
         "price": ("price", money_to_document(fields.money(row))),
         "package_size": ("packageSize", fields.text(row, "package_size") or ""),
         "image_url": ("imageUrl", fields.text(row, "image_url")),
@@ -106,6 +114,7 @@ def product_row(document: Mapping[str, Any], category_names: Mapping[str, str]) 
         "category": fields.joined_texts(names, " > "),
         "brand": document["brand"] or None,
         "tags": fields.joined_texts(document["tags"], "|"),
+        "variant_skus": fields.joined_texts(document.get("variantSkus", []), "|"),
         "price": str(price.amount) if price else None,
         "currency": price.currency if price else None,
         "package_size": document["packageSize"] or None,

@@ -62,6 +62,7 @@ class Product:
     category_path: tuple[str, ...] = ()  # category ids, root to leaf
     brand: str = ""
     tags: tuple[str, ...] = ()
+    variant_skus: tuple[str, ...] = ()  # of its sizes, colours..., besides its own
     price: Money | None = None
     package_size: str = ""
     image_url: str | None = None

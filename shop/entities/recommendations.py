@@ -87,13 +87,14 @@ class RecommendationRequest:
 class Recommendation:
     product: Product
     rank: int  # from 1
-    score: float  # calibrated to [0, 1]
+    score: float  # 0 to 1: how strong it is among what the shop shows on such shelves
     breakdown: dict[Component, ComponentScore]
     reasons: tuple[Evidence, ...]
     explanation: Explanation
     exploration: bool
     propensity: float
     impression: Impression | None = None  # what a bandit learns from this item
+    probability: float | None = None  # that the shopper takes it; None where it is not calibrated
 
     @property
     def confidence(self) -> Confidence:

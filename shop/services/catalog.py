@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from shop.entities.catalog import Category, Product
-    from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
     from shop.services.events import EventHub
     from shop.store.catalog import CatalogStore
 
@@ -113,15 +112,8 @@ class CatalogService:
         return {id_: product for id_ in ids if (product := self._cache.get(id_)) is not None}
 
     async def by_sku(self, sku: str) -> Product | None:
+        """The product with this SKU, of its own or of a variant."""
         return await self._store.by_sku(sku)
-
-    async def page(
-        self, filter_: ProductFilter, sort: ProductSort, request: PageRequest, search: str | None
-    ) -> Page[Product]:
-        return await self._store.page(filter_, sort, request, search)
-
-    async def count(self, filter_: ProductFilter, search: str | None) -> int:
-        return await self._store.count(filter_, search)
 
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
@@ -200,13 +192,14 @@ class CatalogService:
 
 
 def _stamped(product: Product, before: Product | None, now: datetime) -> Product:
-    """What behaviour and time decided stays; what the shop says is replaced."""
+    """What behaviour, time and imports decided stays; what the shop says is replaced."""
     if before is None:
         return replace(product, created_at=now, updated_at=now)
     return replace(
         product,
         popularity=before.popularity,
         buyer_count=before.buyer_count,
+        variant_skus=before.variant_skus,
         created_at=before.created_at,
         updated_at=now,
     )

@@ -111,6 +111,7 @@ def _items(ranking: Ranking, explanations: Mapping[str, Explanation]) -> tuple[R
             exploration=entry.item.exploration,
             propensity=entry.item.propensity,
             impression=entry.item.impression,
+            probability=entry.item.probability,
         )
         for rank, entry in enumerate(ranking.ranked, start=1)
     )

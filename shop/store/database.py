@@ -111,10 +111,10 @@ async def delete_documents(database: Database, collection: str, query: Document)
         return (await database[collection].delete_many(query)).deleted_count
 
 
-async def update_documents(database: Database, collection: str, query: Document, fields: Document) -> None:
-    """Sets these fields wherever the query matches."""
+async def set_fields(database: Database, collection: str, query: Document, fields: Document) -> int:
+    """Sets fields of all documents that match; returns how many changed."""
     with store_errors():
-        await database[collection].update_many(query, {"$set": fields})
+        return (await database[collection].update_many(query, {"$set": fields})).modified_count
 
 
 async def put_document(database: Database, collection: str, document: Document) -> None:

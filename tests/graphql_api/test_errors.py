@@ -50,7 +50,7 @@ UNKNOWN = encode_id("Product", "no-such-product")
         ("{ unbalanced", "BAD_USER_INPUT", "Syntax"),
         (
             'mutation { trackInteraction(input: { interaction: { productId: "x", type: VIEW } }) { __typename } }',
-            "BAD_USER_INPUT",
+            "UNAUTHENTICATED",
             "sessionId",
         ),
     ],
@@ -192,6 +192,20 @@ async def test_tokens(shop: Shop) -> None:
         assert answer.status == 401
         assert answer.errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
     assert (await shop.ask(viewer, user="nobody-of-that-name")).status == 401
+
+
+async def test_a_signed_token_of_somebody_new_opens_the_shop(shop: Shop) -> None:
+    token = shop.resources.users.issue_token("first-time-here")
+
+    answer = await shop.ask(
+        "{ viewer { role } recommendations(input: { limit: 3 }) { items { product { name } } } }",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert not answer.errors
+    assert answer.data is not None
+    assert answer.data["viewer"] == {"role": "SHOPPER"}
+    assert len(answer.data["recommendations"]["items"]) == 3
 
 
 async def test_hostile_queries_are_refused_before_they_run(shop: Shop) -> None:
