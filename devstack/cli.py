@@ -246,8 +246,8 @@ def users() -> None:
 @click.argument("user")
 @click.option("--name", help="As people call them.")
 @_role
-@click.option("--locale", default="en", show_default=True, help="The language of texts, such as de or en-GB.")
-def create_user(user: str, name: str | None, role: str | None, locale: str) -> None:
+@click.option("--locale", help="The language of texts, such as de or en-GB; the shop's without it.")
+def create_user(user: str, name: str | None, role: str | None, locale: str | None) -> None:
     """Make the user USER: the shop's own id, as tokens name it. Shoppers are made by their first token."""
     from devstack.users import create
 

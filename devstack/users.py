@@ -34,10 +34,11 @@ async def _service(settings: Settings) -> AsyncIterator[UserService]:
         yield resources.users
 
 
-async def create(settings: Settings, user: str, name: str | None, role: str, locale: str) -> str:
+async def create(settings: Settings, user: str, name: str | None, role: str, locale: str | None) -> str:
     """What was done. Raises StackError for an id or a locale that is none, BadInputError for an id that is taken."""
     try:
-        new = User(clean_id(user), None, name, checked_locale(locale), Role(role), created_at=datetime.now(UTC))
+        stated = checked_locale(locale) if locale else None
+        new = User(clean_id(user), None, name, stated, Role(role), created_at=datetime.now(UTC))
     except RefusedValueError as error:
         raise StackError(error.message) from error
     async with _service(settings) as users:
@@ -71,6 +72,6 @@ async def show(settings: Settings, role: str | None, first: int) -> None:
         table.add_column(heading, overflow="fold")
     for user in found:
         since = f"{user.created_at:%Y-%m-%d}" if user.created_at else ""
-        table.add_row(user.id, user.role, user.display_name or "", user.locale, since)
+        table.add_row(user.id, user.role, user.display_name or "", user.locale or "", since)
     Console(highlight=False).print(table)
     click.echo(f"{len(found):,} of {total:,} users")

@@ -184,7 +184,7 @@ _describe(
     "The order of a product listing.",
     {
         ProductSort.POPULARITY: "Best sellers first; the default without `search`.",
-        ProductSort.RELEVANCE: "Exact names and SKUs first, then by match and demand; needs `search`, and is its default.",
+        ProductSort.RELEVANCE: "Exact names and SKUs, then by match and demand; the default of a search.",
         ProductSort.PRICE_ASC: "Cheapest first, products without a price last.",
         ProductSort.PRICE_DESC: "Dearest first, products without a price last.",
         ProductSort.NAME_ASC: "A to Z.",

@@ -174,11 +174,17 @@ _INTERACTIONS = Collection(
         ("user", [("userId", 1), ("at", -1), ("_id", -1)], {}),
         (
             "session",
-            [("sessionId", 1), ("at", -1), ("_id", -1)],
+            [("sessionId", 1), ("userId", 1), ("at", -1), ("_id", -1)],
             {"partialFilterExpression": {"sessionId": {"$exists": True}}},
         ),
         ("credited", [("at", 1)], {"partialFilterExpression": {"recommendationId": {"$exists": True}}}),
     ),
+)
+
+_SESSION_OWNERS = Collection(
+    "session_owners",
+    _object({"_id": _ID, "userId": _ID, "at": _DATE}),
+    (("user", [("userId", 1), ("at", -1)], {}),),
 )
 
 _EXCLUSIONS = Collection(
@@ -481,6 +487,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     _PRODUCTS,
     _CATEGORIES,
     _INTERACTIONS,
+    _SESSION_OWNERS,
     _EXCLUSIONS,
     _USER_PROFILES,
     _RECOMMENDATIONS_LOG,

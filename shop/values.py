@@ -145,14 +145,6 @@ def web_address(value: str) -> str:
     return address
 
 
-def locale(value: str) -> str:
-    """A locale as BCP 47 writes it, such as `de` or `en-GB`. Raises RefusedValueError."""
-    try:
-        return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
-    except (UnknownLocaleError, ValueError) as error:
-        raise RefusedValueError("INVALID", f"{shown(value)} is no locale of BCP 47, such as de or en-GB.") from error
-
-
 def plain_text(value: str) -> str:
     """Text as shoppers read it: without tags, scripts, entities and control characters, spaces in a row made one."""
     text = value

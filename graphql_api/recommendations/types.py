@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
-from graphql_api.arguments import LOCALE
+from graphql_api.arguments import LOCALE, OF_THE_VISIT
 from graphql_api.catalog.types import Product, ProductFilterInput
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation, Reason
@@ -177,13 +177,19 @@ class RecommendationInput:
     user_id: strawberry.ID | None = strawberry.field(
         default=None, description="For staff and services; a shopper is always the viewer."
     )
-    session_id: str | None = strawberry.field(default=None, description="Names an anonymous shopper.")
+    session_id: str | None = strawberry.field(default=None, description=OF_THE_VISIT)
     product_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="The seed products of SIMILAR, BOUGHT_TOGETHER and CART."
+    )
+    product_skus: list[str] | None = strawberry.field(
+        default=None, description="More of them, by the shop's own article numbers, variants' too."
     )
     limit: int = strawberry.field(default=5, description="1 to 100.")
     filter: ProductFilterInput | None = strawberry.field(default=None, description="Which products may appear.")
     exclude_product_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Never these.")
+    exclude_product_skus: list[str] | None = strawberry.field(
+        default=None, description="Nor these, by their article numbers; one that no product has is ignored."
+    )
     include_purchased: bool = strawberry.field(default=False, description="Also what the shopper has bought before.")
     diversity: float = strawberry.field(default=0.2, description="0 (the best scores) to 1 (as varied as can be).")
     max_per_category: int | None = strawberry.field(
@@ -200,7 +206,7 @@ class RecommendationInput:
     context: ContextInput | None = strawberry.field(default=None, description="Where it will be shown.")
 
     def to_request(self, actor: Actor) -> entities.RecommendationRequest:
-        """Raises BadInputError for ids that are none."""
+        """Without the products that SKUs name. Raises BadInputError for ids that are none."""
         return entities.RecommendationRequest(
             actor=actor,
             scenario=self.scenario,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shop.entities.recommendations import Degradation, Freshness, Recommendation, RecommendationList
+from shop.store.documents import stored_time
 from shop.texts.wording import is_written, text_language
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _assembled(
         items=_items(ranking, explanations),
         insight=None,
         model_version=asked.model.version,
-        generated_at=datetime.now(UTC),
+        generated_at=stored_time(datetime.now(UTC)),
         freshness=Freshness(asked.history.last_event_at, asked.model.snapshot.trained_at),
         degraded=tuple(degraded),
         language=text_language(asked.language),

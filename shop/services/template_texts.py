@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shop.entities.explanations import TEMPLATE_VERSION, Text, TextSource
 from shop.errors import UnavailableError
+from shop.store.documents import stored_time
 from shop.texts.tasks import item_task, named_products
 from shop.texts.template import explain_item
 
@@ -30,7 +31,7 @@ async def template_texts(
         categories = await catalog.category_labels()
     except UnavailableError:
         return {}
-    now = datetime.now(UTC)
+    now = stored_time(datetime.now(UTC))
     texts = {}
     for item in items:
         if item.product_id in products:
