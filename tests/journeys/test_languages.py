@@ -109,7 +109,8 @@ async def test_the_stated_language_stays_until_it_is_stated_anew(shop: Shop) -> 
 
 async def test_two_languages_of_one_shopper_are_never_mixed(shop: Shop) -> None:
     user = await shopper(shop)
-    german, french = {"context": {"locale": "de"}}, {"context": {"locale": "fr"}}
+    german: dict[str, Any] = {"context": {"locale": "de"}}
+    french: dict[str, Any] = {"context": {"locale": "fr"}}
 
     async with (
         shop.subscribe(TEXTS, {"locale": "de"}, user, listening=True) as texts,
