@@ -28,6 +28,21 @@ AfterEvent = Annotated[
     str | None, strawberry.argument(description="The `eventId` seen last: what came after it is delivered first.")
 ]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` as it came in an answer.")]
+LOCALE = (
+    "Language of the text, as a BCP 47 tag such as de or fr-CA. Left out: the shopper's (`User.locale`), else the one "
+    "of `Accept-Language`, else the shop's own."
+)
+
+LIST_LOCALE = "Language of the text, as a BCP 47 tag; left out: that of the list that showed the product last."
+
+Locale = Annotated[str | None, strawberry.argument(description=LOCALE)]
+ListLocale = Annotated[str | None, strawberry.argument(description=LIST_LOCALE)]
+ShownLocale = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Only in this language, as a BCP 47 tag; left out: in every one that was asked for."
+    ),
+]
 UserId = Annotated[strawberry.ID | None, strawberry.argument(description=WHOSE)]
 SessionId = Annotated[str | None, strawberry.argument(description="Names a visitor who is not signed in.")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="Of which product.")]

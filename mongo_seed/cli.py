@@ -69,13 +69,14 @@ def migrate() -> None:
 @main.command()
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N of the 2,469 households.")
 @click.option("--keep-dates", is_flag=True, help="Keep the dates of 2017 instead of moving them up to today.")
-def seed(sample: int | None, *, keep_dates: bool) -> None:
+@click.option("--mix", is_flag=True, help="Load it beside a shop of your own, into the same catalogue.")
+def seed(sample: int | None, *, keep_dates: bool, mix: bool) -> None:
     """Load the demo shop: a year of real grocery shopping. Killed half way, run it again."""
     from mongo_seed.console import progress_display
     from mongo_seed.seed import seed as run
 
     with progress_display() as progress:
-        report = _run(lambda database: run(database, sample=sample, keep_dates=keep_dates, progress=progress))
+        report = _run(lambda database: run(database, sample=sample, keep_dates=keep_dates, mix=mix, progress=progress))
     content = f"{report.products:,} products, {report.users:,} users, {report.interactions:,} purchases"
     if report.already_complete:
         click.echo(f"Already there: {content}.")

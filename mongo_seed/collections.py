@@ -89,7 +89,7 @@ _USERS = Collection(
             "_id": _ID,
             "email": _NULLABLE_STRING,
             "displayName": _NULLABLE_STRING,
-            "locale": _STRING,
+            "locale": _NULLABLE_STRING,
             "role": {"enum": [role.value for role in Role]},
             "preferences": _object({"categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
             "createdAt": _NULLABLE_DATE,
@@ -125,17 +125,15 @@ _PRODUCTS = Collection(
             "createdAt": _NULLABLE_DATE,
             "updatedAt": _NULLABLE_DATE,
         },
-        {"variantSkus": _STRINGS},
+        {
+            "variantSkus": _STRINGS,
+            "search": _object({"name": _STRINGS, "labels": _STRINGS, "exact": _STRINGS, "words": _STRINGS}),
+        },
     ),
     (
         ("sku", [("sku", 1)], {"unique": True}),
         ("variantSkus", [("variantSkus", 1)], {}),
-        (
-            "search",
-            [("name", "text"), ("brand", "text"), ("description", "text")],
-            # A product may have a field "language"; it must not choose the stemmer.
-            {"weights": {"name": 10, "brand": 5, "description": 1}, "language_override": "searchLanguage"},
-        ),
+        ("search", [("search.words", 1)], {}),
         ("popular", [("popularity", -1), ("_id", 1)], {}),
         ("price", [("price.minor", 1), ("_id", 1)], {}),
         ("name", [("name", 1), ("_id", 1)], {}),
@@ -244,6 +242,7 @@ _RECOMMENDATIONS_LOG = Collection(
                         "propensity": _AMOUNT,
                     },
                     {
+                        "probability": _AMOUNT,
                         "rewardedAt": _DATE,
                         "explanation": _object(
                             {"source": _STRING, "model": _NULLABLE_STRING, "promptVersion": _STRING}
@@ -295,6 +294,7 @@ _INSIGHTS = Collection(
         {"_id": _ID, "userId": _ID, **_TEXT_REQUIRED, "basis": _STRING, "eventCount": _COUNT, "edition": _COUNT},
         {**_TEXT_OPTIONAL, "orderedAt": _NULLABLE_DATE},
     ),
+    (("user", [("userId", 1), ("_id", 1)], {}),),
 )
 
 _EXPLANATION_RATINGS = Collection(

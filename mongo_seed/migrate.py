@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mongo_seed.collections import COLLECTIONS
+from shop.search.fields import search_fields
 from shop.store.admin import ensure_collection
-from shop.store.bulk import bulk_insert
+from shop.store.bulk import bulk_insert, bulk_set
 from shop.store.database import delete_documents, iterate, put_document, set_fields
 from shop.store.lease import lease
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from mongo_seed.loading import Progress
-    from shop.store.database import Database
+    from shop.store.database import Database, Document
 
 RECORDS = "schema_migrations"
+_BATCH = 2000
 
 
 async def _ensure_collections(database: Database) -> None:
@@ -55,6 +57,26 @@ async def _skus_of_variants(database: Database) -> None:
     await set_fields(database, "products", {"variantSkus": {"$exists": False}}, {"variantSkus": []})
 
 
+async def _words_of_products(database: Database) -> None:
+    """Products have the words that find them, in place of an index of text."""
+    changes: list[tuple[str, Document]] = []
+    async for product in iterate(database, "products", {"search": {"$exists": False}}):
+        changes.append((product["_id"], {"search": search_fields(product)}))
+        if len(changes) == _BATCH:
+            await bulk_set(database, "products", changes)
+            changes = []
+    await bulk_set(database, "products", changes)
+    await _ensure_collections(database)  # an index over what is there is built faster than it grows
+
+
+async def _insights_by_language(database: Database) -> None:
+    """Before, an insight was stored under its shopper alone: these are deleted, and written again when they are asked
+    for. Nobody could state a language, so that "en" was no statement."""
+    await _ensure_collections(database)
+    await delete_documents(database, "insights", {"$expr": {"$eq": ["$_id", "$userId"]}})
+    await set_fields(database, "users", {"locale": "en"}, {"locale": None})
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step; `apply` must be able to run again after it was killed half way."""
@@ -69,6 +91,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "collections with validators and indexes", _ensure_collections),
     Migration(2, "one insight for each shopper, one form of audit entries", _one_insight_each),
     Migration(3, "SKUs of variants", _skus_of_variants),
+    Migration(4, "words of products", _words_of_products),
+    Migration(5, "insights in each language", _insights_by_language),
 )
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from urllib.parse import urlsplit
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.numbers import get_currency_precision
 
 from shop.entities.catalog import Money
@@ -121,6 +121,16 @@ def _decimal(amount: object) -> Decimal:
         raise RefusedValueError(
             "INVALID", f"A price is a decimal number such as 12.50, not {shown(amount)}."
         ) from error
+
+
+def locale(value: str) -> str:
+    """A BCP 47 tag of a language that there is, as its standard writes it: "DE_at" is "de-AT". Raises
+    RefusedValueError."""
+    try:
+        return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
+    except (UnknownLocaleError, ValueError) as error:
+        message = f"{shown(value)} names no language. Write a BCP 47 tag, such as de or fr-CA."
+        raise RefusedValueError("INVALID", message) from error
 
 
 def web_address(value: str) -> str:

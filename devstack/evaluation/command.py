@@ -131,14 +131,16 @@ def _read(interactions: Path | None, products: Path | None, *, err: bool) -> Fil
     if interactions is None:
         return read_demo()
     with progress(err=err) as report:
-        return read_files(interactions, products, report)
+        return read_files(interactions, products, lambda stage, *bytes_: report(f"{stage}, bytes", *bytes_))
 
 
 def _results(data: FileData, config: EvaluationConfig, dump: Path | None, *, dump_all: bool, err: bool) -> Results:
     from devstack.evaluation.dump import Dump
     from devstack.evaluation.product import Product
+    from devstack.evaluation.report import refused_rows
     from devstack.evaluation.run import evaluate as run
     from devstack.progress import progress
+    from shop.errors import BadInputError
 
     watched = (sys.stderr if err else sys.stdout).isatty()
     with ExitStack() as stack:
@@ -152,7 +154,10 @@ def _results(data: FileData, config: EvaluationConfig, dump: Path | None, *, dum
             if file is not None and (dump_all or model == Product.name):
                 file.add(model, *rest)
 
-        return run(data.dataset, config, show, keep)
+        try:
+            return run(data.dataset, config, show, keep)
+        except BadInputError as error:
+            raise StackError("\n".join([error.message, *refused_rows(data.tables)])) from error
 
 
 def _report(results: Results, data: FileData, folder: Path) -> Report:
@@ -160,7 +165,11 @@ def _report(results: Results, data: FileData, folder: Path) -> Report:
     from devstack.evaluation.report import build, save
 
     report = build(results, data)
-    report["plots"] = plots.draw(report, folder) if plots.available() else []
+    if not any(model["kind"] != "chance" for model in report["models"]):
+        reasons = "".join(f"\n{name} was left out: {why}." for name, why in results.skipped.items())
+        raise StackError(f"Nothing was measured: none of the models can learn from this data.{reasons}")
+    report["no_plots"] = plots.missing()
+    report["plots"] = [] if report["no_plots"] else plots.draw(report, folder)
     save(report, folder)
     return report
 
@@ -168,7 +177,6 @@ def _report(results: Results, data: FileData, folder: Path) -> Report:
 def _print(report: Report, folder: Path, *, as_json: bool, full: bool) -> None:
     import orjson
 
-    from devstack.evaluation import plots
     from devstack.evaluation.models import IMPLICIT, has_implicit
     from devstack.evaluation.report import show
 
@@ -177,8 +185,8 @@ def _print(report: Report, folder: Path, *, as_json: bool, full: bool) -> None:
         return
     show(report, every=full)
     click.echo(f"Saved: {folder / 'report.md'} and report.json{' with plots' if report['plots'] else ''}.")
-    if not report["plots"]:
-        click.echo(plots.HINT)
+    if report["no_plots"]:
+        click.echo(f"No plots: {report['no_plots']}")
     if not has_implicit():
         click.echo(IMPLICIT)
 

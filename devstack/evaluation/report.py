@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devstack.evaluation.run import CalibrationSample, Outcome, Results
-    from mongo_seed.files.dataset import FileData
+    from mongo_seed.files.dataset import FileData, TableSummary
 
 Report = dict[str, Any]
 
 _BINS = 10
+_UNCUT = 10_000  # columns
 _HEADERS = {
     "ndcg@10": "NDCG@10",
     "hr@10": "HR@10",
@@ -81,6 +82,7 @@ def _data(results: Results, data: FileData) -> Report:
             {"file": str(table.file), "rows": table.rows, "refused": table.refused, "first": table.first_refused}
             for table in data.tables
         ],
+        "refused_rows": refused_rows(data.tables),
     }
 
 
@@ -289,19 +291,29 @@ def summary(report: Report) -> str:
     data = report["data"]
     text = (
         f"{data['interactions']:,} interactions of {data['users']:,} users with {data['products']:,} products; "
-        f"{data['cases']:,} cases under {len(report['seeds'])} seeds, {data['held_products']:,} products to be found "
+        f"{data['cases']:,} cases under {_counted(len(report['seeds']), 'seed')}, "
+        f"{data['held_products']:,} products to be found "
         f"among {data['candidates']:,}"
     )
     if data["products_without_a_row"]:
         text += f"; {data['products_without_a_row']:,} products are known from interactions alone"
-    refused = [
-        f"{file['file']}: {file['refused']:,} of {file['rows']:,} rows refused, "
-        + "; ".join(f"line {line}: {reason}" for line, reason in file["first"])
-        for file in data["files"]
-        if file["refused"]
+    skipped = [f"{name} was left out: {why}." for name, why in report["skipped"].items()]
+    return "\n\n".join([f"{text}.", *data["refused_rows"], *skipped])
+
+
+def refused_rows(tables: Sequence[TableSummary]) -> list[str]:
+    """A sentence for each file with refused rows: how many, and why the first of them were."""
+    return [
+        f"{table.file}: {table.refused:,} of {_counted(table.rows, 'row')} refused; "
+        + "; ".join(f"line {line}: {reason}" for line, reason in table.first_refused)
+        + "."
+        for table in tables
+        if table.refused
     ]
-    skipped = [f"{name} was left out: {why}" for name, why in report["skipped"].items()]
-    return "\n\n".join([f"{text}.", *(f"{line}." for line in refused + skipped)])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def markdown(report: Report) -> str:
@@ -326,6 +338,8 @@ def show(report: Report, *, every: bool = False) -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:  # a pipe has no edge at which to cut or to wrap
+        console = Console(width=_UNCUT)
     console.print(f"\n[bold]{report['protocol']}[/bold]: {summary(report)}\n", highlight=False)
     for title, section in SECTIONS:
         header, rows = section(report)

@@ -7,13 +7,13 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.arguments import After, Before, First, Last
+from graphql_api.catalog.facets import ProductConnection
 from graphql_api.catalog.types import (
     Category,
     Product,
     ProductFilterInput,
     require_categories,
 )
-from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.relay import decode_id, page_request
 from shop.entities.paging import ProductFilter, ProductSort
@@ -21,9 +21,20 @@ from shop.errors import BadInputError
 
 ProductKey = Annotated[strawberry.ID | None, strawberry.argument(description="Its id, or else its SKU.")]
 Sku = Annotated[str | None, strawberry.argument(description="The shop's own article number.")]
-Search = Annotated[str | None, strawberry.argument(description="Words of name, brand or description.")]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Words of name, SKU, brand, tags, category or description, 200 characters at most. All are plain "
+        "words: quotes and signs have no meaning."
+    ),
+]
 Filter = Annotated[ProductFilterInput | None, strawberry.argument(description="Which products.")]
-Sort = Annotated[ProductSort | None, strawberry.argument(description="RELEVANCE with search, else POPULARITY.")]
+Sort = Annotated[
+    ProductSort | None,
+    strawberry.argument(
+        description="If left out, RELEVANCE with search, else POPULARITY. By price, products without one come last."
+    ),
+]
 ParentId = Annotated[strawberry.ID | None, strawberry.argument(description="Only what is right below this category.")]
 
 
@@ -41,7 +52,11 @@ class CatalogQuery:
             found = (await catalog.get_many([product_id])).get(product_id)
         return Product.of(found) if found else None
 
-    @strawberry.field(description="Products to browse or search. `search` wants all of its words.")
+    @strawberry.field(
+        description="Products to browse or search. `search` wants all of its words; case, accents and width do not "
+        "matter, and where hardly anything has a word as typed, one typing error is forgiven and a last word that is "
+        "only begun is completed."
+    )
     async def products(
         self,
         info: Info,
@@ -52,15 +67,14 @@ class CatalogQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Product] | None:
-        words = _searchable(search)
-        order = _order(sort, words)
+    ) -> ProductConnection | None:
+        text = search if search and search.strip() else None
+        order = _order(sort, text)
         page = page_request(first, after, last, before, sort=order.value)
         filter_ = filter.to_listing() if filter else ProductFilter()
-        catalog = info.context.resources.catalog
-        await require_categories(catalog, set(filter_.categories))
-        found = await catalog.page(filter_, order, page, words)
-        return Connection.of(found, Product.of, lambda: catalog.count(filter_, words))
+        await require_categories(info.context.resources.catalog, set(filter_.categories))
+        listing = await info.context.resources.listings.find(filter_, text)
+        return ProductConnection.of_listing(await listing.page(order, page), listing)
 
     @strawberry.field(description="The categories below one, or the top ones.")
     async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category] | None:
@@ -69,16 +83,6 @@ class CatalogQuery:
         if parent is not None and parent not in known:
             raise BadInputError(f"There is no category {parent!r}.", field="parentId")
         return [Category.of(category, known) for category in known.values() if category.parent_id == parent]
-
-
-def _searchable(search: str | None) -> str | None:
-    if search is None or not search.strip():
-        return None
-    if not any(letter.isalnum() for letter in search):
-        raise BadInputError("search needs at least one letter or digit.", field="search")
-    if len(search) > 200:
-        raise BadInputError("search may have 200 characters at most.", field="search")
-    return search
 
 
 def _order(sort: ProductSort | None, search: str | None) -> ProductSort:

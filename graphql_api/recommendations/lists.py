@@ -27,7 +27,7 @@ async def recommend(info: Info, input_: RecommendationInput, actor: Actor) -> Re
     page = {request.context.category_id} if request.context.category_id is not None else set()
     await require_categories(info.context.resources.catalog, page, "context.categoryId")
     user = await info.context.user(actor.user_id) if actor.user_id is not None else None
-    return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))
+    return await _recommend(info, request, user)
 
 
 async def _with_skus(info: Info, input_: RecommendationInput, request: RecommendationRequest) -> RecommendationRequest:
@@ -58,5 +58,10 @@ def _clean(skus: list[str] | None, field: str) -> list[str]:
 
 
 async def recommend_for(info: Info, user: User, limit: int) -> RecommendationList:
-    request = RecommendationRequest(Actor(user_id=user.id), limit=limit)
+    return await _recommend(info, RecommendationRequest(Actor(user_id=user.id), limit=limit), user)
+
+
+async def _recommend(info: Info, request: RecommendationRequest, user: User | None) -> RecommendationList:
+    context = replace(request.context, locale=info.context.locale(request.context.locale, user))
+    request = replace(request, context=context)
     return RecommendationList.of(await info.context.resources.recommendations.recommend(request, user))

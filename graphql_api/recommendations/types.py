@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
-from graphql_api.arguments import OF_THE_VISIT
+from graphql_api.arguments import LOCALE, OF_THE_VISIT
 from graphql_api.catalog.types import Product, ProductFilterInput
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation, Reason
@@ -54,10 +54,17 @@ class Recommendation:
     product: Product = strawberry.field(description="What is recommended.")
     rank: int = strawberry.field(description="Its place, from 1.")
     score: float = strawberry.field(
-        description="Calibrated to [0, 1]; a BOOST or BURY rule of the shop has multiplied it, within these bounds."
+        description="How strong this is among what the shop shows on such shelves, 0 to 1: at 0.8, four fifths of "
+        "what reference lists of the same kind hold are weaker. Comparable between shelves, so a page can show it. A "
+        "BOOST or BURY rule of the shop moves it; what only fills a list has 0.3 at most."
+    )
+    probability: float | None = strawberry.field(
+        description="The calibrated chance that the shopper takes this product soon, 0 to 1; small numbers are usual. "
+        "In FOR_YOU and NEXT_IN_SESSION alone, and null where training had too few shoppers to calibrate it."
     )
     confidence: Confidence = strawberry.field(
-        description="VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY."
+        description="The score as a label: VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY. "
+        "It means the same on every shelf."
     )
     breakdown: ScoreBreakdown = strawberry.field(description="Which component said what.")
     reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
@@ -72,6 +79,7 @@ class Recommendation:
             product=Product.of(item.product),
             rank=item.rank,
             score=item.score,
+            probability=item.probability,
             confidence=item.confidence,
             breakdown=ScoreBreakdown.of(item.breakdown),
             reasons=reasons,
@@ -104,6 +112,10 @@ class RecommendationList:
     generated_at: datetime = strawberry.field(description="When it was made.")
     freshness: Freshness = strawberry.field(description="What it knows.")
     degraded: list[Degradation] = strawberry.field(description="Parts that did not answer; empty when all did.")
+    language: str = strawberry.field(
+        description="BCP 47: the language of its explanations and its insight. English where the one asked for is not "
+        "written; then `degraded` has LANGUAGE."
+    )
     raw: strawberry.Private[entities.RecommendationList]
 
     @classmethod
@@ -118,6 +130,7 @@ class RecommendationList:
                 last_event_at=shown.freshness.last_event_at, model_trained_at=shown.freshness.model_trained_at
             ),
             degraded=list(shown.degraded),
+            language=shown.language,
             raw=shown,
         )
 
@@ -125,7 +138,7 @@ class RecommendationList:
     async def insight(self, info: Info) -> Insight | None:
         user_id = self.raw.actor.user_id
         user = await info.context.user(user_id) if user_id is not None else None
-        return Insight.of(await info.context.resources.insights.get(user)) if user else None
+        return Insight.of(await info.context.resources.insights.get(user, self.raw.language)) if user else None
 
 
 @strawberry.input(description="What the page knows and the server may not.")
@@ -146,7 +159,7 @@ class BehaviorInput:
 @strawberry.input(description="Where the list will be shown.")
 class ContextInput:
     device: str | None = strawberry.field(default=None, description="Such as mobile or desktop.")
-    locale: str | None = strawberry.field(default=None, description="BCP 47; decides the language of explanations.")
+    locale: str | None = strawberry.field(default=None, description=LOCALE)
     page: str | None = strawberry.field(default=None, description="Such as home, product or cart.")
     local_hour: int | None = strawberry.field(default=None, description="The shopper's hour of day, 0 to 23.")
     category_id: strawberry.ID | None = strawberry.field(

@@ -12,11 +12,12 @@ from graphql_api.context import Info
 from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError
 from graphql_api.relay import decode_ids, require_few
 from graphql_api.users.types import User
+from shop import values
 from shop.entities.users import Preferences
 from shop.errors import BadInputError
 
 
-@strawberry.input(description="All of the shopper's stated tastes; what is left out is forgotten.")
+@strawberry.input(description="All of the shopper's stated tastes: those left out are forgotten. And the language.")
 class UpdatePreferencesInput:
     categories: list[strawberry.ID] = strawberry.field(default_factory=list, description="Favourite categories.")
     brands: list[str] = strawberry.field(
@@ -24,6 +25,12 @@ class UpdatePreferencesInput:
     )
     tags: list[str] = strawberry.field(
         default_factory=list, description="Favourite tags, spelled as products have them; others get a warning."
+    )
+
+    locale: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The language for texts, as a BCP 47 tag such as de or fr-CA. Left out, it stays as it is; null "
+        "leaves it to the browser. Texts come in en, de, fr, es and tr, and in English for every other.",
     )
 
     def to_preferences(self) -> Preferences:
@@ -58,7 +65,15 @@ class UserMutation:
         except BadInputError as error:
             problem = UserError(field="categories", code="NOT_FOUND", message=error.message)
             return UpdatePreferencesPayload(user=None, user_errors=[problem], warnings=[])
-        user = await info.context.resources.users.update_preferences(viewer.user_id, preferences)
+        try:
+            stated = values.locale(input.locale) if input.locale else None
+        except values.RefusedValueError as error:
+            problem = UserError(field="locale", code=error.code, message=error.message)
+            return UpdatePreferencesPayload(user=None, user_errors=[problem], warnings=[])
+        users = info.context.resources.users
+        user = await users.update_preferences(viewer.user_id, preferences)
+        if input.locale is not strawberry.UNSET:
+            user = await users.set_locale(viewer.user_id, stated)
         unknown = await catalog.unknown_labels(preferences.brands, preferences.tags)
         return UpdatePreferencesPayload(
             user=User.of(user), user_errors=[], warnings=[InputWarning.of(problem) for problem in unknown]

@@ -15,7 +15,13 @@ from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
-from shop.store.documents import interaction_from_document, money_from_document, money_to_document, product_to_document
+from shop.store.documents import (
+    interaction_from_document,
+    money_from_document,
+    money_to_document,
+    product_to_document,
+    searchable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +76,7 @@ class ProductRow:
     def onto(self, existing: Document | None) -> Document:
         """The whole document: what is stored, or the defaults, overwritten by the row's fields."""
         blank = product_to_document(Product(self.id, sku=self.id, name=self.id))
-        return {**blank, **(existing or {}), **self.given}
+        return searchable({**blank, **(existing or {}), **self.given})
 
 
 def parse_product(row: Mapping[str, Any]) -> ProductRow:

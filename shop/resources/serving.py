@@ -19,6 +19,7 @@ from shop.services.feedback import FeedbackService
 from shop.services.freshness import FreshnessService
 from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
+from shop.services.listing import ListingService
 from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
 from shop.services.neighbours import NeighbourService
@@ -26,7 +27,9 @@ from shop.services.ranking import Ranker
 from shop.services.recommendations import RecommendationService
 from shop.services.resolution import RequestResolver
 from shop.services.session_owners import SessionOwnerService
+from shop.services.spelling import SpellingService
 from shop.store.bandit import BanditStore
+from shop.store.listing import ListingStore
 from shop.store.merchandising import MerchandisingStore
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ class ServingResources(TextResources):
     """The services of a process that serves lists."""
 
     models: ModelService
+    listings: ListingService
+    spelling: SpellingService
     history: HistoryService
     merchandising: MerchandisingService
     bandit: BanditService
@@ -74,14 +79,18 @@ def _over(texts: TextResources) -> ServingResources:
         stores.recommendation_log,
         settings.model.bandit_half_life_days,
     )
+    listing_store = ListingStore(stores.database)
+    spelling = SpellingService(listing_store, hub)
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
+        listings=ListingService(listing_store, catalog, spelling),
+        spelling=spelling,
         history=history,
         merchandising=merchandising,
         bandit=bandit,
         recommendations=RecommendationService(
-            RequestResolver(models, history, owners, catalog),
+            RequestResolver(models, history, owners, catalog, settings.api.default_locale),
             Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
             texts.explanations,
             stores.recommendation_log,
@@ -128,7 +137,12 @@ async def _start(resources: ServingResources, closing: contextlib.AsyncExitStack
     closing.push_async_callback(resources.hub.stop)
     await resources.models.try_refresh()
     await resources.merchandising.try_refresh()
-    for work in (resources.catalog.warm(), _poll_model(resources), _poll_merchandising(resources)):
+    for work in (
+        resources.catalog.warm(),
+        resources.spelling.warm(),
+        _poll_model(resources),
+        _poll_merchandising(resources),
+    ):
         closing.push_async_callback(_cancel, asyncio.create_task(work))
 
 

@@ -16,12 +16,12 @@ from shop.entities.events import Event, Topic
 from shop.errors import Problem, UnavailableError
 from shop.services.product_drafts import read_draft, sku_problem
 from shop.store.documents import stored_time
+from shop.texts.labels import CategoryLabels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from shop.entities.catalog import Category, Product, ProductDraft
-    from shop.entities.paging import Page, PageRequest, ProductFilter, ProductSort
     from shop.services.events import EventHub
     from shop.store.catalog import CatalogStore
 
@@ -53,7 +53,7 @@ class CatalogService:
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
-        self._category_names: dict[str, str] = {}
+        self._category_labels = CategoryLabels(())
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
@@ -135,23 +135,15 @@ class CatalogService:
         missing = [sku for sku in skus if sku not in found]
         return found | (await self._store.by_skus(missing) if missing else {})
 
-    async def page(
-        self, filter_: ProductFilter, sort: ProductSort, request: PageRequest, search: str | None
-    ) -> Page[Product]:
-        return await self._store.page(filter_, sort, request, search)
-
-    async def count(self, filter_: ProductFilter, search: str | None) -> int:
-        return await self._store.count(filter_, search)
-
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
         await self._freshen_categories()
         return self._categories
 
-    async def category_names(self) -> dict[str, str]:
-        """Their names by id, as old as `categories`."""
+    async def category_labels(self) -> CategoryLabels:
+        """What texts call them, as old as `categories`."""
         await self._freshen_categories()
-        return self._category_names
+        return self._category_labels
 
     async def _freshen_categories(self) -> None:
         if self._categories_are_fresh():
@@ -171,7 +163,7 @@ class CatalogService:
                 raise
         else:
             self._categories = {category.id: category for category in categories}
-            self._category_names = {category.id: category.name for category in categories}
+            self._category_labels = CategoryLabels(categories)
         self._categories_read_at = time.monotonic()
 
     async def save(self, drafts: Sequence[ProductDraft | Problem]) -> Saved:

@@ -45,12 +45,18 @@ class ResolvedRequest:
 
 class RequestResolver:
     def __init__(
-        self, models: ModelService, history: HistoryService, owners: SessionOwnerService, catalog: CatalogService
+        self,
+        models: ModelService,
+        history: HistoryService,
+        owners: SessionOwnerService,
+        catalog: CatalogService,
+        default_locale: str,
     ) -> None:
         self._models = models
         self._history = history
         self._owners = owners
         self._catalog = catalog
+        self._default_locale = default_locale
 
     async def resolve(self, request: RecommendationRequest, user: User | None) -> ResolvedRequest:
         """`user` adds stated preferences and language.
@@ -68,9 +74,14 @@ class RequestResolver:
             seeds=seeds,
             categories=await self._categories(request, seeds),
             preferences=user.preferences if user else None,
-            language=_language(request, user),
+            language=self._language(request, user),
             now=_steady_now(request.actor),
         )
+
+    def _language(self, request: RecommendationRequest, user: User | None) -> str:
+        """The page's, else the shopper's, else the shop's own."""
+        locale = request.context.locale or (user.locale if user else None) or self._default_locale
+        return locale.replace("_", "-").split("-")[0].lower()
 
     async def _seeds(self, request: RecommendationRequest) -> dict[str, Product]:
         if not request.product_ids:
@@ -104,11 +115,6 @@ def _validate(request: RecommendationRequest) -> None:
     hour = request.context.local_hour
     if hour is not None and not 0 <= hour <= 23:
         raise BadInputError(f"localHour must be between 0 and 23, not {hour}.", field="context.localHour")
-
-
-def _language(request: RecommendationRequest, user: User | None) -> str:
-    locale = request.context.locale or (user.locale if user else "en")
-    return locale.replace("_", "-").split("-")[0].lower()
 
 
 def _steady_now(actor: Actor) -> int:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING
 
-from shop.entities.paging import Cursor, Page, PageRequest, ProductFilter, ProductSort
 from shop.store.bulk import bulk_replace
-from shop.store.database import Database, Document, store_errors
+from shop.store.database import Database, store_errors
 from shop.store.documents import category_from_document, product_from_document, product_to_document
-from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -18,14 +15,7 @@ if TYPE_CHECKING:
 
     from shop.entities.catalog import Category, Product
 
-_SORTS = {
-    ProductSort.POPULARITY: SortKey("POPULARITY", "popularity", -1, 1),
-    ProductSort.PRICE_ASC: SortKey("PRICE_ASC", "price.minor", 1, 1),
-    ProductSort.PRICE_DESC: SortKey("PRICE_DESC", "price.minor", -1, -1),
-    ProductSort.NAME_ASC: SortKey("NAME_ASC", "name", 1, 1),
-    ProductSort.NAME_DESC: SortKey("NAME_DESC", "name", -1, -1),
-    ProductSort.NEWEST: SortKey("NEWEST", "createdAt", -1, 1),
-}
+_FIELDS = {"search": 0}  # what search alone reads stays there
 
 
 class CatalogStore:
@@ -37,7 +27,7 @@ class CatalogStore:
     async def get_many(self, ids: Sequence[str]) -> dict[str, Product]:
         """Those of the ids that exist, in one query."""
         with store_errors():
-            documents = await self._products.find({"_id": {"$in": list(ids)}}).to_list(len(ids))
+            documents = await self._products.find({"_id": {"$in": list(ids)}}, _FIELDS).to_list(len(ids))
         return {document["_id"]: product_from_document(document) for document in documents}
 
     async def by_sku(self, sku: str) -> Product | None:
@@ -52,7 +42,7 @@ class CatalogStore:
         wanted = {"$in": list(skus)}
         with store_errors():
             query = {"$or": [{"sku": wanted}, {"variantSkus": wanted}]}
-            documents = await self._products.find(query).to_list(None)
+            documents = await self._products.find(query, _FIELDS).to_list(None)
         products = sorted(map(product_from_document, documents), key=lambda product: product.id, reverse=True)
         by_variant = {sku: product for product in products for sku in product.variant_skus}
         by_sku = by_variant | {product.sku: product for product in products}
@@ -76,50 +66,8 @@ class CatalogStore:
     async def most_popular(self, limit: int) -> AsyncIterator[Product]:
         """Products by falling popularity, streamed."""
         with store_errors():
-            async for document in self._products.find().sort([("popularity", -1), ("_id", 1)]).limit(limit):
+            async for document in self._products.find({}, _FIELDS).sort([("popularity", -1), ("_id", 1)]).limit(limit):
                 yield product_from_document(document)
-
-    async def page(
-        self, filter_: ProductFilter, sort: ProductSort, request: PageRequest, search: str | None = None
-    ) -> Page[Product]:
-        """One page. RELEVANCE orders by how well the text matches and needs `search`."""
-        query = _query(filter_, search)
-        with store_errors():
-            if sort is ProductSort.RELEVANCE:
-                return await self._relevance_page(query, request)
-            return await find_page(self._products, query, _SORTS[sort], request, product_from_document)
-
-    async def count(self, filter_: ProductFilter, search: str | None = None) -> int:
-        query = _query(filter_, search)
-        with store_errors():
-            if not query:
-                return await self._products.estimated_document_count()
-            return await self._products.count_documents(query)
-
-    async def _relevance_page(self, query: Document, request: PageRequest) -> Page[Product]:
-        backwards = request.backwards
-        order = {"score": 1, "_id": -1} if backwards else {"score": -1, "_id": 1}
-        bounds = []
-        if request.after:
-            bounds.append(_score_bound(request.after, after=True))
-        if request.before:
-            bounds.append(_score_bound(request.before, after=False))
-        pipeline: list[Document] = [{"$match": query}, {"$addFields": {"score": {"$meta": "textScore"}}}]
-        pipeline += [{"$match": {"$and": bounds}}] if bounds else []
-        pipeline += [{"$sort": order}, {"$limit": request.size + 1}]
-        documents = await self._products.aggregate(pipeline).to_list(request.size + 1)
-        more, documents = len(documents) > request.size, documents[: request.size]
-        if backwards:
-            documents.reverse()
-        rows = tuple(
-            (product_from_document(document), Cursor("RELEVANCE", document["score"], document["_id"]))
-            for document in documents
-        )
-        return Page(
-            rows,
-            has_next=request.before is not None if backwards else more,
-            has_previous=more if backwards else request.after is not None,
-        )
 
     async def upsert(self, products: Sequence[Product]) -> int:
         """Inserts or replaces; returns how many are new or changed."""
@@ -129,7 +77,7 @@ class CatalogStore:
         """The whole catalogue, streamed in the order of ids, beginning after one (for training)."""
         query = {} if after is None else {"_id": {"$gt": after}}
         with store_errors():
-            async for document in self._products.find(query).sort([("_id", 1)]).batch_size(500):
+            async for document in self._products.find(query, _FIELDS).sort([("_id", 1)]).batch_size(500):
                 yield product_from_document(document)
 
     async def size(self) -> int:
@@ -148,32 +96,3 @@ class CatalogStore:
         with store_errors():
             documents = await self._categories.find().sort([("parentId", 1), ("name", 1)]).to_list(None)
         return [category_from_document(document) for document in documents]
-
-
-def _score_bound(cursor: Cursor, *, after: bool) -> Document:
-    worse, further = ("$lt", "$gt") if after else ("$gt", "$lt")
-    return {"$or": [{"score": {worse: cursor.value}}, {"score": cursor.value, "_id": {further: cursor.id}}]}
-
-
-def _query(filter_: ProductFilter, search: str | None) -> Document:
-    query: Document = {}
-    if search:
-        query["$text"] = {"$search": _all_words(search)}
-    for field, values in (("categoryPath", filter_.categories), ("brand", filter_.brands), ("tags", filter_.tags)):
-        if values:
-            query[field] = {"$in": list(values)}
-    if filter_.ids:
-        query["_id"] = {"$in": list(filter_.ids)}
-    bounds = {"$gte": filter_.min_price_minor, "$lte": filter_.max_price_minor}
-    price = {operator: bound for operator, bound in bounds.items() if bound is not None}
-    if price:
-        query["price.minor"] = price
-    if filter_.in_stock is not None:
-        query["inStock"] = filter_.in_stock
-    return query
-
-
-def _all_words(search: str) -> str:
-    """MongoDB's text search takes any word; people who type two words mean both, so each is quoted."""
-    words = re.findall(r"\w+", search)
-    return " ".join(f'"{word}"' for word in words)

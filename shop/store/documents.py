@@ -10,6 +10,7 @@ from shop.entities.catalog import Category, Money, Product
 from shop.entities.explanations import Text, TextSource
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Preferences, Role, User
+from shop.search.fields import search_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,25 +32,32 @@ def money_from_document(document: Mapping[str, Any] | None) -> Money | None:
 
 
 def product_to_document(product: Product) -> Document:
-    return {
-        "_id": product.id,
-        "sku": product.sku,
-        "name": product.name,
-        "description": product.description,
-        "categoryPath": list(product.category_path),
-        "brand": product.brand,
-        "tags": list(product.tags),
-        "variantSkus": list(product.variant_skus),
-        "price": money_to_document(product.price),
-        "packageSize": product.package_size,
-        "imageUrl": product.image_url,
-        "inStock": product.in_stock,
-        "rating": product.rating,
-        "popularity": product.popularity,
-        "buyerCount": product.buyer_count,
-        "createdAt": product.created_at,
-        "updatedAt": product.updated_at,
-    }
+    return searchable(
+        {
+            "_id": product.id,
+            "sku": product.sku,
+            "name": product.name,
+            "description": product.description,
+            "categoryPath": list(product.category_path),
+            "brand": product.brand,
+            "tags": list(product.tags),
+            "variantSkus": list(product.variant_skus),
+            "price": money_to_document(product.price),
+            "packageSize": product.package_size,
+            "imageUrl": product.image_url,
+            "inStock": product.in_stock,
+            "rating": product.rating,
+            "popularity": product.popularity,
+            "buyerCount": product.buyer_count,
+            "createdAt": product.created_at,
+            "updatedAt": product.updated_at,
+        }
+    )
+
+
+def searchable(product: Document) -> Document:
+    """The product's document with the words that find it, as its other fields now are."""
+    return {**product, "search": search_fields(product)}
 
 
 def product_from_document(document: Mapping[str, Any]) -> Product:

@@ -165,6 +165,8 @@ def _item(item: Recommendation) -> Document:
         "exploration": item.exploration,
         "propensity": item.propensity,
     }
+    if item.probability is not None:
+        document["probability"] = item.probability
     if (text := item.explanation.text) is not None:  # it was there when the list was shown
         document["explanation"] = {
             "source": text.source.value,

@@ -189,6 +189,10 @@ def _stages(plan: dict[str, Any]) -> set[str]:
 
 QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("products", {"sku": "a"}, None),
+    ("products", {"search.words": {"$in": ["a", "b"]}}, None),
+    ("products", {"$or": [{"search.words": {"$in": ["a"]}}, {"categoryPath": {"$in": ["c"]}}]}, None),
+    ("products", {"price.minor": {"$ne": None}}, [("price.minor", 1), ("_id", 1)]),
+    ("products", {"price.minor": None}, [("price.minor", 1), ("_id", 1)]),
     ("products", {}, [("popularity", -1), ("_id", 1)]),
     ("products", {}, [("price.minor", 1), ("_id", 1)]),
     ("products", {}, [("price.minor", -1), ("_id", -1)]),
@@ -219,6 +223,7 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("explanation_ratings", {"actorKey": "u:a"}, None),
     ("exclusions", {"actorKey": "u:a", "active": True}, None),
     ("exclusions", {}, [("at", -1)]),
+    ("insights", {"userId": "a"}, [("_id", 1)]),
     ("interactions", {"recommendationId": {"$exists": True}, "at": {"$gte": NOW}}, None),
     ("merchandising_rules", {}, [("createdAt", -1), ("_id", 1)]),
     ("audit_log", {}, [("at", -1), ("_id", 1)]),
@@ -243,20 +248,20 @@ async def test_queries_use_an_index_and_sort_nothing_in_memory(database: Databas
     assert slow == []
 
 
-async def test_search_prefers_the_name_over_the_description(database: Database) -> None:
+async def test_products_of_older_versions_are_found_after_the_migration(database: Database) -> None:
+    # given what version 3 has left: products without words, and an index of text
     await migrate(database)
-    described = {**TEA, "_id": "cup", "sku": "cup", "name": "Cup", "description": "Holds tea."}
-    await bulk_insert(database, "products", [described, TEA])
+    await database["schema_migrations"].delete_one({"_id": 4})
+    await database["products"].drop_index("search")
+    await database["products"].create_index([("name", "text"), ("brand", "text")], name="search")
+    older = {name: value for name, value in TEA.items() if name != "search"}
+    await bulk_insert(database, "products", [older, {**TEA, "_id": "cup", "sku": "cup", "name": "Cup"}])
 
-    score = {"score": {"$meta": "textScore"}}
-    found = (
-        await database["products"]
-        .find({"$text": {"$search": "teas"}}, score)
-        .sort([("score", score["score"])])
-        .to_list(9)
-    )
+    assert await migrate(database) == [4]
 
-    assert [product["_id"] for product in found] == ["tea", "cup"]
+    assert await database["products"].find_one({"search.words": "tea"}) == {**older, "search": TEA["search"]}
+    information = await database["products"].index_information()
+    assert information["search"]["key"] == [("search.words", 1)]
 
 
 async def test_older_insights_and_audit_entries_take_their_new_form(database: Database) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def write_insight(context: WorkerContext, job: WriteInsight) -> bool:
     """True if a text was written and is shown. Without anything new since the last one, that one stays."""
     insights = context.resources.insights
-    due = await insights.due(job.user_id)
+    due = await insights.due(job.user_id, job.language)
     if due is None:
         return False
     try:

@@ -102,6 +102,25 @@ async def test_importing_again_changes_nothing(database: Database, tmp_path: Pat
     assert report.changed_products == []
 
 
+async def test_search_knows_what_an_import_has_written(database: Database, tmp_path: Path) -> None:
+    await import_files(database, products=write(tmp_path, "p.csv", PRODUCTS))
+    kept = await database["products"].find_one({"_id": "tea"})
+    assert kept is not None
+    assert kept["search"] == {
+        "name": ["green", "tea"],
+        "labels": ["green", "loose"],
+        "exact": ["greentea", "tea"],
+        "words": ["green", "tea", "loose"],
+    }
+
+    # when a later file changes the name alone
+    await import_files(database, products=write(tmp_path, "names.csv", "id,name\ntea,IŞIK çayı\n"))
+
+    kept = await database["products"].find_one({"_id": "tea"})
+    assert kept is not None
+    assert kept["search"]["words"] == ["isik", "cayi", "tea", "green", "loose"]
+
+
 async def test_only_the_columns_that_are_there_are_changed(database: Database, tmp_path: Path) -> None:
     await import_files(database, products=write(tmp_path, "p.csv", PRODUCTS))
 

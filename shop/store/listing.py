@@ -1,0 +1,170 @@
+"""Listings of products: what a filter and a search find, page by page, counted, and by facets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shop.entities.catalog import Money
+from shop.entities.facets import PriceRange, ValueCount
+from shop.entities.paging import Cursor, Page, PageRequest, ProductFilter, ProductSort
+from shop.store.database import Database, Document, store_errors
+from shop.store.documents import product_from_document
+from shop.store.paging import SortKey, find_page, page_of
+from shop.store.relevance import conditions, having, score
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from shop.entities.catalog import Product
+    from shop.search.terms import Search, Wanted
+
+_SORTS = {
+    ProductSort.POPULARITY: SortKey("POPULARITY", "popularity", -1, 1),
+    ProductSort.PRICE_ASC: SortKey("PRICE_ASC", "price.minor", 1, 1, missing_last=True),
+    ProductSort.PRICE_DESC: SortKey("PRICE_DESC", "price.minor", -1, -1),
+    ProductSort.NAME_ASC: SortKey("NAME_ASC", "name", 1, 1),
+    ProductSort.NAME_DESC: SortKey("NAME_DESC", "name", -1, -1),
+    ProductSort.NEWEST: SortKey("NEWEST", "createdAt", -1, 1),
+}
+_FACET_MILLISECONDS = 5_000  # then it is given up: the rest of the page is worth more to the shop
+
+
+class ListingStore:
+    def __init__(self, database: Database) -> None:
+        self._products = database["products"]
+
+    async def page(
+        self, filter_: ProductFilter, search: Search | None, sort: ProductSort, request: PageRequest
+    ) -> Page[Product]:
+        """One page. RELEVANCE orders by how well the text matches and by demand, and needs `search`."""
+        query = _query(filter_, search)
+        with store_errors():
+            if sort is ProductSort.RELEVANCE and search:
+                return await self._relevance_page(query, score(search), request)
+            return await find_page(
+                self._products, query, _SORTS[sort], request, product_from_document, fields={"search": 0}
+            )
+
+    async def _relevance_page(self, query: Document, score: Document, request: PageRequest) -> Page[Product]:
+        order = {"score": 1, "_id": -1} if request.backwards else {"score": -1, "_id": 1}
+        bounds = []
+        if request.after:
+            bounds.append(_score_bound(request.after, after=True))
+        if request.before:
+            bounds.append(_score_bound(request.before, after=False))
+        pipeline: list[Document] = [{"$match": query}, {"$addFields": {"score": score}}, {"$unset": "search"}]
+        pipeline += [{"$match": {"$and": bounds}}] if bounds else []
+        pipeline += [{"$sort": order}, {"$limit": request.size + 1}]
+        documents = await self._products.aggregate(pipeline).to_list(request.size + 1)
+        return page_of(
+            documents,
+            request,
+            lambda document: (
+                product_from_document(document),
+                Cursor("RELEVANCE", document["score"], document["_id"]),
+            ),
+        )
+
+    async def count(self, filter_: ProductFilter, search: Search | None) -> int:
+        query = _query(filter_, search)
+        with store_errors():
+            if not query:
+                return await self._products.estimated_document_count()
+            return await self._products.count_documents(query)
+
+    async def categories(self, filter_: ProductFilter, search: Search | None, most: int) -> list[ValueCount]:
+        """Ids of categories; a product counts in its own and in those above."""
+        return await self._counted(filter_, search, "categoryPath", most, [{"$unwind": "$categoryPath"}])
+
+    async def brands(self, filter_: ProductFilter, search: Search | None, most: int) -> list[ValueCount]:
+        return await self._counted(filter_, search, "brand", most, [])
+
+    async def prices(self, filter_: ProductFilter, search: Search | None, most: int) -> list[PriceRange]:
+        """Ranges with round ends, of about as many products each, in the currency that most of the products have."""
+        priced = {"$and": [_query(filter_, search), {"price.minor": {"$gte": 0}}]}
+        currencies: list[Document] = [
+            {"$match": priced},
+            {"$sortByCount": "$price.currency"},
+            {"$limit": 1},
+        ]
+        with store_errors():
+            for row in await self._facet(currencies, 1):
+                return await self._ranges(priced, row["_id"], most)
+        return []
+
+    async def _ranges(self, priced: Document, currency: str, most: int) -> list[PriceRange]:
+        pipeline: list[Document] = [
+            {"$match": {"$and": [priced, {"price.currency": currency}]}},
+            {"$bucketAuto": {"groupBy": "$price.minor", "buckets": most, "granularity": "1-2-5"}},
+        ]
+        rows = await self._facet(pipeline, most)
+        return [
+            PriceRange(
+                Money.from_minor(int(row["_id"]["min"]), currency),
+                Money.from_minor(int(row["_id"]["max"]) - 1, currency),
+                row["count"],
+            )
+            for row in rows
+        ]
+
+    async def _counted(
+        self, filter_: ProductFilter, search: Search | None, field: str, most: int, unwind: list[Document]
+    ) -> list[ValueCount]:
+        query = {"$and": [_query(filter_, search), {field: {"$gt": ""}}]}
+        count: Document = {"$group": {"_id": f"${field}", "count": {"$sum": 1}}}
+        order: list[Document] = [{"$sort": {"count": -1, "_id": 1}}, {"$limit": most}]
+        with store_errors():
+            rows = await self._facet([{"$match": query}, *unwind, count, *order], most)
+        return [ValueCount(row["_id"], row["count"]) for row in rows]
+
+    async def _facet(self, pipeline: list[Document], most: int) -> list[Document]:
+        return await self._products.aggregate(pipeline, maxTimeMS=_FACET_MILLISECONDS).to_list(most)
+
+    async def count_having(self, wanted: Wanted, most: int) -> int:
+        """How many products have it; counting ends at `most`."""
+        with store_errors():
+            return await self._products.count_documents(having(wanted), limit=most)
+
+    async def word_counts(self, most: int) -> dict[str, int]:
+        """The most frequent words of names, brands and tags, with the number of products that have them."""
+        lists = [{"$ifNull": [f"$search.{field}", []]} for field in ("name", "labels")]
+        pipeline: list[Document] = [
+            {"$project": {"_id": 0, "words": {"$setUnion": lists}}},
+            {"$unwind": "$words"},
+            {"$sortByCount": "$words"},
+            {"$limit": most},
+        ]
+        with store_errors():
+            rows = self._products.aggregate(pipeline, allowDiskUse=True, batchSize=10_000)
+            return {row["_id"]: row["count"] async for row in rows}
+
+    async def words_of(self, ids: Collection[str]) -> set[str]:
+        """Of the names, brands and tags of these products."""
+        query, fields = {"_id": {"$in": list(ids)}}, {"search.name": 1, "search.labels": 1}
+        with store_errors():
+            documents = await self._products.find(query, fields).to_list(None)
+        kept: list[dict[str, list[str]]] = [document.get("search", {}) for document in documents]
+        return {word for lists in kept for words in lists.values() for word in words}
+
+
+def _score_bound(cursor: Cursor, *, after: bool) -> Document:
+    worse, further = ("$lt", "$gt") if after else ("$gt", "$lt")
+    return {"$or": [{"score": {worse: cursor.value}}, {"score": cursor.value, "_id": {further: cursor.id}}]}
+
+
+def _query(filter_: ProductFilter, search: Search | None) -> Document:
+    query: Document = {}
+    if search:
+        query["$and"] = conditions(search)
+    for field, values in (("categoryPath", filter_.categories), ("brand", filter_.brands), ("tags", filter_.tags)):
+        if values:
+            query[field] = {"$in": list(values)}
+    if filter_.ids:
+        query["_id"] = {"$in": list(filter_.ids)}
+    bounds = {"$gte": filter_.min_price_minor, "$lte": filter_.max_price_minor}
+    price: dict[str, Any] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+    if price:
+        query["price.minor"] = price
+    if filter_.in_stock is not None:
+        query["inStock"] = filter_.in_stock
+    return query
