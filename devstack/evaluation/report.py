@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,13 @@ def _data(results: Results, data: FileData) -> Report:
         "held_products": results.held_out,
         "candidates": results.candidates,
         "files": [
-            {"file": str(table.file), "rows": table.rows, "refused": table.refused, "first": table.first_refused}
+            {
+                "file": str(table.file),
+                "read_as": table.description,
+                "rows": table.rows,
+                "refused": table.refused,
+                "reasons": [asdict(reason) for reason in table.refusals.reasons],
+            }
             for table in data.tables
         ],
         "how_read": how_read(data.tables),
