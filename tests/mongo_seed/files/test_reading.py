@@ -107,7 +107,7 @@ def test_decimal_commas_by_option(tmp_path: Path) -> None:
         ("id,name", {"format": "shopfy"}, "There is no format 'shopfy'. Formats: auto, native, "),
     ],
 )
-def test_a_header_that_is_close(tmp_path: Path, header: str, options: dict[str, str], message: str) -> None:
+def test_a_header_that_is_close(tmp_path: Path, header: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInputError) as error:
         read(tmp_path, f"{header}\n1,2,3\n", **options)
     assert message in error.value.message
@@ -278,7 +278,7 @@ FAKE = Preset("kasse", "Kasse export", "products", lambda names: "Artikel" in na
 
 @pytest.mark.parametrize(("options", "title"), [({}, ", Kasse export"), ({"format": "kasse"}, ", Kasse export")])
 def test_a_file_of_another_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str], title: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], title: str
 ) -> None:
     monkeypatch.setattr(presets, "PRESETS", (FAKE,))
 
