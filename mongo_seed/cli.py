@@ -24,6 +24,11 @@ T = TypeVar("T")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _NO_URI = "MONGODB_URI is not set. Set it to your database, or run `whybuy seed`, which starts a local one."
 
+_BESIDE_DEMO = (
+    "This database holds the demo shop too, so both are one catalogue. To have your own alone, `whybuy reset` "
+    "deletes what the local stack holds; then import again."
+)
+
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[Database]:
@@ -101,6 +106,7 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool, *
     from mongo_seed.announce import announce_import
     from mongo_seed.console import progress_display
     from mongo_seed.files.importer import import_files
+    from mongo_seed.seed import is_begun
     from shop.settings import Settings
 
     if not products and not interactions:
@@ -113,6 +119,8 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool, *
             )
         )
     click.echo(describe_import(report))
+    if _run(is_begun):
+        click.echo(_BESIDE_DEMO)
     asyncio.run(announce_import(Settings(), report.changed_products))
     if any(table.is_useless for table in report.tables) or (strict and report.rejected):
         raise SystemExit(1)
@@ -137,13 +145,13 @@ def export(products: Path | None, interactions: Path | None) -> None:
 
 def describe_import(report: ImportReport) -> str:
     """The summary that a person reads after an import."""
-    lines = [line for table in report.tables for line in _describe_table(table)]
+    lines = [line for table in report.tables for line in describe_table(table)]
     if report.users_added:
         lines.append(f"{report.users_added:,} users were named for the first time and created.")
     return "\n".join([*lines, f"Done in {report.seconds:.1f} s."])
 
 
-def _describe_table(table: TableReport) -> list[str]:
+def describe_table(table: TableReport) -> list[str]:
     counts = (("new", table.added), ("changed", table.changed), ("unchanged", table.unchanged))
     outcome = ", ".join(f"{count:,} {word}" for word, count in counts)
     if table.rejected:

@@ -90,7 +90,7 @@ def _data(results: Results, data: FileData) -> Report:
             }
             for table in data.tables
         ],
-        "about_files": about_files(data.tables),
+        "how_read": how_read(data.tables),
     }
 
 
@@ -306,19 +306,18 @@ def summary(report: Report) -> str:
     if data["products_without_a_row"]:
         text += f"; {data['products_without_a_row']:,} products are known from interactions alone"
     skipped = [f"{name} was left out: {why}." for name, why in report["skipped"].items()]
-    return "\n\n".join([f"{text}.", *data["about_files"], *skipped])
+    return "\n\n".join([f"{text}.", *data["how_read"], *skipped])
 
 
-def about_files(tables: Sequence[TableSummary]) -> list[str]:
-    """Sentences about files of which not all was used: how many rows were refused and why, which columns ignored."""
-    sentences = []
-    for table in tables:
-        if table.refused:
-            reasons = "; ".join(line.rstrip(".") for line in describe_refusals(table.refusals))
-            sentences.append(f"{table.file}: {table.refused:,} of {_counted(table.rows, 'row')} refused; {reasons}.")
-        if table.ignored:
-            sentences.append(f"{table.file}: {table.ignored}")
-    return sentences
+def how_read(tables: Sequence[TableSummary]) -> list[str]:
+    """A paragraph for each file: as what it was read, what of it means nothing here, and what was refused and why."""
+    return [" ".join(_how_read(table)) for table in tables]
+
+
+def _how_read(table: TableSummary) -> list[str]:
+    said = [f"{table.file} ({table.description}): {table.refused:,} of {_counted(table.rows, 'row')} refused."]
+    said += [f"{reason}." for reason in describe_refusals(table.refusals)]
+    return [*said, *([table.ignored] if table.ignored else [])]
 
 
 def _counted(number: int, noun: str) -> str:

@@ -26,7 +26,6 @@ class UpdatePreferencesInput:
     tags: list[str] = strawberry.field(
         default_factory=list, description="Favourite tags, spelled as products have them; others get a warning."
     )
-
     locale: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="The language for texts, as a BCP 47 tag such as de or fr-CA. Left out, it stays as it is; null "
@@ -66,7 +65,7 @@ class UserMutation:
             problem = UserError(field="categories", code="NOT_FOUND", message=error.message)
             return UpdatePreferencesPayload(user=None, user_errors=[problem], warnings=[])
         try:
-            stated = values.locale(input.locale) if input.locale else None
+            stated = values.locale(input.locale) if isinstance(input.locale, str) else None
         except values.RefusedValueError as error:
             problem = UserError(field="locale", code=error.code, message=error.message)
             return UpdatePreferencesPayload(user=None, user_errors=[problem], warnings=[])

@@ -39,6 +39,7 @@ class Columns:
         self._noted = set(self._known)
         self._present = frozenset(names)
         self._decimal_comma = options.decimal_comma
+        self._currency = options.currency
         self.preset = self._preset(names, options.format)
         self._translate = self.preset.translator() if self.preset else None
 
@@ -113,6 +114,8 @@ class Columns:
                 record.pop(name, None)
             more = {ours: record[theirs] for ours, theirs in self._renamed.items() if theirs in record}
             rows = [{**row, **more} for row in self._translate(record)]
+        if self._currency:
+            rows = [self._in_currency(row) for row in rows]
         if self._decimal_comma:
             for row in rows:
                 row.update({name: with_decimal_point(row[name]) for name in _NUMBERS if name in row})
@@ -120,7 +123,12 @@ class Columns:
 
     def leave_as_they_are(self, names: Sequence[str]) -> bool:
         """Whether `rows` gives back records of these columns as they are: most files, at half the cost."""
-        return self._plain and not self._translate and not self._decimal_comma and self._known.issuperset(names)
+        changed = self._translate or self._decimal_comma or self._currency
+        return self._plain and not changed and self._known.issuperset(names)
+
+    def _in_currency(self, row: Values) -> Values:
+        named = row.get("currency") or "price" not in row
+        return row if named else {**row, "currency": self._currency}
 
     def _own(self, record: Values) -> Values:
         if self._plain and record.keys() <= self._known:

@@ -106,13 +106,13 @@ async def import_files(
         if product_file:
             store = _ProductImport(database, report.changed_products).store
             # One writer: two rows about one product must not overtake each other.
-            report.products = await _run(
+            report.products = await run_table(
                 product_file, parse_product, store, progress, stage="products", size=_PRODUCT_BATCH, writers=1
             )
         if interaction_file:
             events = _InteractionImport(database)
             parse = InteractionParser().parse
-            report.interactions = await _run(
+            report.interactions = await run_table(
                 interaction_file,
                 parse,
                 events.store,
@@ -139,7 +139,7 @@ def _parse_rows(reader: TableReader, parse: Callable[[Mapping[str, Any]], T]) ->
             yield row, error
 
 
-async def _run(
+async def run_table(
     reader: TableReader,
     parse: Callable[[Mapping[str, Any]], T],
     store: Callable[[list[tuple[Row, T]], TableReport], Awaitable[Refused]],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from mongo_seed.files import presets
+from shop.values import is_currency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe":
 class Table:
     """One kind of file: its columns, as they are written and read, and of which groups one must be there."""
 
-    name: Literal["products", "interactions"]
+    name: Literal["products", "interactions", "users"]
     columns: tuple[str, ...]
     required: tuple[tuple[str, ...], ...]
     read_only: tuple[str, ...] = ()  # columns that are read and never written
@@ -42,6 +43,7 @@ class ReadOptions:
     separator: str | None = None
     encoding: str | None = None
     decimal_comma: bool = False
+    currency: str | None = None  # of prices whose file names none
 
 
 def parsed_options(given: Mapping[str, Any]) -> ReadOptions:
@@ -52,12 +54,16 @@ def parsed_options(given: Mapping[str, Any]) -> ReadOptions:
         if not (ours.strip() and equals and theirs.strip()):
             raise click.UsageError(f"--map {pair}: write our column, =, and the file's, as in --map user_id=customer.")
         renamed[ours.strip()] = theirs.strip()
+    currency = given["currency"]
+    if currency is not None and not is_currency(currency):
+        raise click.UsageError(f"--currency {currency}: no currency of ISO 4217, such as EUR.")
     return ReadOptions(
         given["file_format"],
         renamed,
         _separator(given["separator"]),
         _encoding(given["encoding"]),
         given["decimal_comma"],
+        currency,
     )
 
 
@@ -104,6 +110,9 @@ def reading_options(command: Command) -> Command:
             ),
             click.option("--separator", help="Of CSV: comma, semicolon, tab, pipe or a character. Default: found out."),
             click.option("--encoding", help="Of CSV: utf-8, latin-1, utf-16... Default: found out."),
+            click.option(
+                "--currency", metavar="CODE", help="Of prices whose file names none, such as EUR (default: USD)."
+            ),
             click.option("--decimal-comma", is_flag=True, help="Numbers are written as 1.299,50."),
         )
     ):

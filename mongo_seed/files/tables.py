@@ -153,7 +153,9 @@ class TableReader:
 
     def __iter__(self) -> Iterator[Row]:
         with self._damage_as_bad_input():
-            yield from self._csv_rows() if self.format == "csv" else self._json_rows()
+            rows = self._csv_rows() if self.format == "csv" else self._json_rows()
+            in_parts = self.columns.preset is not None and self._table.name == "products"
+            yield from put_together(rows) if in_parts else rows
 
     def _csv_rows(self) -> Iterator[Row]:
         header, width = self.header, len(self.header)
@@ -195,6 +197,20 @@ class TableReader:
             return [Row(line, values, raw, None, last) for values in self.columns.rows(record)]
         except RowError as error:
             return [Row(line, None, raw, error, last)]
+
+
+def put_together(rows: Iterable[Row]) -> Iterator[Row]:
+    """A product that came as several records as one row: its place is that of the first, its values are the last's.
+
+    All of the file is in memory before the first product comes. Refused rows come as they are met.
+    """
+    products: dict[str, Row] = {}
+    for row in rows:
+        if row.values is None:
+            yield row
+        else:
+            products[row.values["id"]] = products.get(row.values["id"], row)._replace(values=row.values)
+    yield from products.values()
 
 
 def _is_readable(cells: Sequence[str]) -> bool:

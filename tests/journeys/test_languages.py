@@ -109,13 +109,15 @@ async def test_the_stated_language_stays_until_it_is_stated_anew(shop: Shop) -> 
 
 async def test_two_languages_of_one_shopper_are_never_mixed(shop: Shop) -> None:
     user = await shopper(shop)
-    german, french = {"context": {"locale": "de"}}, {"context": {"locale": "fr"}}
+
+    async def page(language: str) -> dict[str, Any]:
+        return await listed(shop, user, context={"locale": language})
 
     async with (
         shop.subscribe(TEXTS, {"locale": "de"}, user, listening=True) as texts,
         shop.subscribe(INSIGHTS, {"locale": "de"}, user, listening=True) as insights,
     ):
-        shown = {"fr": await listed(shop, user, **french), "de": await listed(shop, user, **german)}
+        shown = {"fr": await page("fr"), "de": await page("de")}
         told = (await insights.next())["insightUpdated"]["insight"]
         ready = [(await texts.next())["explanationReady"]["explanation"] for _ in shown["de"]["items"]]
 
@@ -126,7 +128,7 @@ async def test_two_languages_of_one_shopper_are_never_mixed(shop: Shop) -> None:
 
     # and both languages are kept, side by side
     async def both() -> bool:
-        again = [await listed(shop, user, **page) for page in (german, french)]
+        again = [await page(language) for language in ("de", "fr")]
         assert [spoken(answer) for answer in again] == [{"de"}, {"fr"}]
         return all(answer["insight"]["status"] == "READY" for answer in again)
 

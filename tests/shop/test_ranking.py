@@ -10,8 +10,10 @@ import pytest
 from scoring.types import Scenario
 from shop.entities.recommendations import RecommendationRequest
 from shop.entities.users import Actor
+from shop.services.freshness import FreshnessService
 from shop.services.ranking import Ranker, Ranking
 from shop.services.resolution import RequestResolver
+from shop.services.session_owners import SessionOwnerService
 
 if TYPE_CHECKING:
     from shop.resources.serving import ServingResources
@@ -33,7 +35,11 @@ def _nothing_learned(_: BanditService) -> None:
 
 
 async def ranked(resources: ServingResources, ranker: Ranker) -> Ranking:
-    resolver = RequestResolver(resources.models, resources.history, resources.catalog)
+    stores, history = resources.stores, resources.history
+    owners = SessionOwnerService(
+        stores.session_owners, FreshnessService(stores.sessions, history, resources.insights, resources.hub)
+    )
+    resolver = RequestResolver(resources.models, history, owners, resources.catalog, "en")
     request = RecommendationRequest(Actor(session_id="draws"), Scenario.FOR_YOU, limit=2, diversity=0.0)
     return await ranker.rank(await resolver.resolve(request, None))
 
