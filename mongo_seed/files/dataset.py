@@ -51,11 +51,6 @@ class TableSummary:
     def refused(self) -> int:
         return self.refusals.count
 
-    @property
-    def first_refused(self) -> list[tuple[int, str]]:
-        """Up to 5 of (line, reason); `refusals.reasons` has all reasons with their counts."""
-        return self.refusals.first
-
 
 @dataclass(frozen=True, slots=True)
 class FileData:

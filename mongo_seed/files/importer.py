@@ -194,7 +194,7 @@ class _ProductImport:
             changing.append((row, parsed.id))
         failed = await self._write(list(documents.values()))
         self._count(report, documents.keys() - failed.keys(), existing.keys(), len(changing))
-        refused = [(row, _stored_not(failed[id_])) for row, id_ in changing if id_ in failed]
+        refused = [(row, _not_stored(failed[id_])) for row, id_ in changing if id_ in failed]
         report.changed -= len(refused)
         return refused
 
@@ -234,7 +234,7 @@ class _InteractionImport:
         try:
             added = await bulk_insert(self._database, "interactions", documents)
         except BulkError as error:
-            refused += [(good[position][0], _stored_not(reason)) for position, reason in error.failures]
+            refused += [(good[position][0], _not_stored(reason)) for position, reason in error.failures]
             added = error.stored
         report.added += added
         report.unchanged += len(batch) - len(refused) - added
@@ -275,7 +275,7 @@ class _InteractionImport:
         self._users.update(new)
 
 
-def _stored_not(reason: str) -> RowError:
+def _not_stored(reason: str) -> RowError:
     """What the database refused: the reason, without the values in it, is the kind."""
     return RowError(reason, reason.split("'", 1)[0])
 

@@ -66,7 +66,7 @@ def test_rows_are_taken_and_refused_as_by_an_import(
             events.setdefault((event.actor.key, event.key), event)
     table, columns = data.tables[0], data.dataset.interactions
     assert (table.rows, table.refused) == (len(rows), len(refused))
-    assert table.first_refused == refused[:5]
+    assert table.refusals.first == refused[:5]
     read = zip(
         [data.users[user] for user in columns.users.tolist()],
         [data.dataset.catalogue.ids[item] for item in columns.items.tolist()],
@@ -113,7 +113,7 @@ def test_products_meet_their_interactions(tmp_path: Path) -> None:
     assert np.isnan(catalogue.prices[0])
     assert catalogue.prices[1] == pytest.approx(3.5)
     assert data.products_without_row == 1
-    assert data.tables[0].first_refused[0][0] == 2
+    assert data.tables[0].refusals.first[0][0] == 2
     # A session and a user of one name are two people.
     assert data.dataset.interactions.n_users == 2
     assert data.dataset.interactions.times.tolist() == [1700000000, 1700000000]
