@@ -211,6 +211,7 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]] | None]] = [
     ("interactions", {"sessionId": "a", "userId": None}, [("at", -1), ("_id", -1)]),
     (
         "interactions",
+        "session_owners",
         {"$or": [{"userId": "a"}, {"sessionId": {"$in": ["a", "b"]}, "userId": None}]},
         [("at", -1), ("_id", -1)],
     ),
