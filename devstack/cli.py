@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
 
 DOWN_SECONDS = 60.0
+ROLES = ("shopper", "staff", "service")
 
 _sample = click.option(
     "--sample", type=click.IntRange(min=1), metavar="N", help="Only N households, for a quick start (default: all)."
@@ -30,11 +32,15 @@ _sample = click.option(
 _keep_dates = click.option(
     "--keep-dates", is_flag=True, help="Keep the data's own dates instead of moving the year so that it ends today."
 )
+_mix = click.option(
+    "--mix", is_flag=True, help="Load the demo shop beside a shop of your own, into the same catalogue."
+)
 _llm = click.option(
     "--llm",
     type=click.Choice(["local", "template", "anthropic", "openai"]),
     help="Who writes the texts (default: LLM_PROVIDER, or template). `local` runs a small model on this machine.",
 )
+_role = click.option("--role", type=click.Choice(ROLES), help="What the user may do.")
 _port = click.option("--port", type=click.IntRange(0, 65535), help="Port of the API (default: API_PORT, or 8000).")
 
 
@@ -66,16 +72,24 @@ def main() -> None:
 
 
 @main.command()
+@click.option("--empty", is_flag=True, help="Load no demo shop: for a shop of your own, see docs/your-shop.md.")
 @_sample
 @_keep_dates
+@_mix
 @_port
 @_llm
-def up(sample: int | None, *, keep_dates: bool, port: int | None, llm: str | None) -> None:
-    """Start all: databases, data, model, API, worker. Ctrl-C stops all."""
-    from devstack.stack.up import UpOptions
+def up(*, empty: bool, sample: int | None, keep_dates: bool, mix: bool, port: int | None, llm: str | None) -> None:
+    """Start all: databases, data, model, API, worker. Ctrl-C stops all.
+
+    Databases that are empty get the demo shop; a shop of your own is left as it is.
+    """
+    from devstack.stack.up import DemoOptions, UpOptions
     from devstack.stack.up import up as run
 
-    _run(run(_settings(), UpOptions(sample=sample, keep_dates=keep_dates, port=port, llm=llm)))
+    if empty and (sample is not None or mix):
+        raise click.UsageError("--empty loads no demo shop; --sample and --mix are about loading one.")
+    demo = DemoOptions(wanted=not empty, sample=sample, keep_dates=keep_dates, mix=mix)
+    _run(run(_settings(), UpOptions(demo=demo, port=port, llm=llm)))
 
 
 @main.command()
@@ -99,11 +113,12 @@ def down() -> None:
 @main.command()
 @_sample
 @_keep_dates
-def seed(sample: int | None, *, keep_dates: bool) -> None:
+@_mix
+def seed(sample: int | None, *, keep_dates: bool, mix: bool) -> None:
     """Fill the database with a year of real grocery shopping and demo accounts."""
     from devstack.commands import seed as run
 
-    _run(run(_settings(), sample, keep_dates=keep_dates))
+    _run(run(_settings(), sample, keep_dates=keep_dates, mix=mix))
 
 
 @main.command()
@@ -217,10 +232,59 @@ def reset(*, yes: bool) -> None:
 @click.argument("user")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Valid for (default: AUTH_TOKEN_HOURS).")
 def token(user: str, hours: float | None) -> None:
-    """Print a development token that names USER, for the header `Authorization: Bearer …`."""
+    """Print a token that names USER, for the header `Authorization: Bearer …`. Sign it with the API's AUTH_SECRET."""
     from devstack.commands import development_token
 
     click.echo(_run(development_token(_settings(), user, hours)))
+
+
+@main.group()
+def users() -> None:
+    """The people of a shop: who there is, and what they may do."""
+
+
+@users.command("create")
+@click.argument("user")
+@click.option("--name", help="As people call them.")
+@_role
+@click.option("--locale", help="The language of texts, such as de or en-GB; the shop's without it.")
+def create_user(user: str, name: str | None, role: str | None, locale: str | None) -> None:
+    """Make the user USER: the shop's own id, as tokens name it. Shoppers are made by their first token."""
+    from devstack.users import create
+
+    click.echo(_run(create(_settings(), user, name, role or "shopper", locale)))
+
+
+@users.command("list")
+@_role
+@click.option("--first", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N.")
+def list_users(role: str | None, first: int) -> None:
+    """Show users, the newest first."""
+    from devstack.users import show
+
+    _run(show(_settings(), role, first))
+
+
+@users.command("set-role")
+@click.argument("user")
+@click.argument("role", type=click.Choice(ROLES))
+def set_role(user: str, role: str) -> None:
+    """Make USER a shopper, staff (sees all, edits the catalogue) or a service."""
+    from devstack.users import set_role as run
+
+    click.echo(_run(run(_settings(), user, role)))
+
+
+@users.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def import_users(file: Path) -> None:
+    """Make or change the users of FILE (.csv or .jsonl): id, name, email, role, locale.
+
+    Refused rows are shown, and land beside it. Exits with 1 when nothing could be used.
+    """
+    from devstack.users import import_file
+
+    sys.exit(_run(import_file(_settings(), file)))
 
 
 def _forwarded(name: str, summary: str) -> click.Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from devstack.errors import StackError
 from devstack.progress import progress
 from devstack.stack.data_dir import DataDir
 from devstack.stack.databases import connected_to_running, open_databases
-from devstack.stack.environment import child_environment, with_secret
+from devstack.stack.environment import child_environment
 from devstack.stack.logs import print_line
 from devstack.stack.process import spawn, stop
 from devstack.stack.programs import api_program, command_program, worker_program
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
 
 
-async def seed(settings: Settings, sample: int | None, *, keep_dates: bool) -> None:
+async def seed(settings: Settings, sample: int | None, *, keep_dates: bool, mix: bool) -> None:
     """Fills the database; what is there already stays."""
     from mongo_seed.migrate import migrate
     from mongo_seed.seed import seed as fill
@@ -33,7 +34,7 @@ async def seed(settings: Settings, sample: int | None, *, keep_dates: bool) -> N
         try:
             with progress() as report:
                 await migrate(database)
-                done = await fill(database, sample=sample, keep_dates=keep_dates, progress=report)
+                done = await fill(database, sample=sample, keep_dates=keep_dates, mix=mix, progress=report)
         finally:
             client.close()
     click.echo(
@@ -130,13 +131,20 @@ def run_program(settings: Settings, name: str, port: int | None) -> None:
 
 
 async def development_token(settings: Settings, user: str, hours: float | None) -> str:
-    """A signed token that names the user. Raises BadInputError when AUTH_SECRET is too weak."""
+    """A signed token that names the user.
+
+    Raises StackError when there is no such user, BadInputError when AUTH_SECRET is too weak.
+    """
     from shop.resources.texts import open_texts
 
-    settings = with_secret(settings, DataDir(settings.stack.data_dir))
     if hours is not None:
         settings = settings.model_copy(update={"auth": settings.auth.model_copy(update={"token_hours": hours})})
-    async with open_texts(settings) as resources:
+    async with open_databases(settings) as found, open_texts(found) as resources:
+        if await resources.users.user(user) is None:
+            raise StackError(
+                f"There is no user {user!r}. `whybuy users create {shlex.quote(user)}` makes one, "
+                "`whybuy users list` shows who is there."
+            )
         return resources.users.issue_token(user)
 
 

@@ -6,6 +6,7 @@ from graphql_api.context import Info
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError
+from shop.values import RefusedValueError, clean_id
 
 _MAX_SESSION = 128  # characters
 
@@ -35,9 +36,20 @@ def require_somebody(actor: Actor) -> None:
 
 
 def _asking(info: Info, session_id: str | None) -> Actor:
+    session_id = _session(session_id)
     viewer = info.context.viewer
-    if viewer is not None:
-        return Actor(user_id=viewer.user_id)
-    if session_id is not None and len(session_id) > _MAX_SESSION:
+    if viewer is None:
+        return Actor(session_id=session_id)
+    # Staff and services look after the sessions of others: none becomes theirs.
+    return Actor(user_id=viewer.user_id, session_id=None if viewer.is_staff else session_id)
+
+
+def _session(session_id: str | None) -> str | None:
+    if not session_id:
+        return None
+    if len(session_id) > _MAX_SESSION:
         raise BadInputError(f"sessionId may have {_MAX_SESSION} characters at most.", field="sessionId")
-    return Actor(session_id=session_id or None)
+    try:
+        return clean_id(session_id)
+    except RefusedValueError as error:
+        raise BadInputError(f"sessionId: {error.message}", field="sessionId") from error

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from shop.errors import BadInputError
+from shop.services import field_checks
+from shop.values import RefusedValueError, plain_text
 
 WHOSE = "Whose; the viewer's if left out. Others' for staff only."
 FOR_VISITORS = "For visitors who are not signed in."
+OF_THE_VISIT = (
+    "Names an anonymous visitor. A shopper who passes the same one after signing in goes on with what was done in it: "
+    "it belongs to the first user who names it. Make up a random one for each visit, and a new one at sign-out."
+)
 EVENT_ID = "Pass it as `after` to go on after this event."
 
 First = Annotated[int | None, strawberry.argument(description="The first so many rows, 1 to 100; 20 if left out.")]
@@ -22,14 +28,34 @@ AfterEvent = Annotated[
     str | None, strawberry.argument(description="The `eventId` seen last: what came after it is delivered first.")
 ]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` as it came in an answer.")]
+LOCALE = (
+    "Language of the text, as a BCP 47 tag such as de or fr-CA. Left out: the shopper's (`User.locale`), else the one "
+    "of `Accept-Language`, else the shop's own."
+)
+
+LIST_LOCALE = "Language of the text, as a BCP 47 tag; left out: that of the list that showed the product last."
+
+Locale = Annotated[str | None, strawberry.argument(description=LOCALE)]
+ListLocale = Annotated[str | None, strawberry.argument(description=LIST_LOCALE)]
+ShownLocale = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Only in this language, as a BCP 47 tag; left out: in every one that was asked for."
+    ),
+]
 UserId = Annotated[strawberry.ID | None, strawberry.argument(description=WHOSE)]
 SessionId = Annotated[str | None, strawberry.argument(description="Names a visitor who is not signed in.")]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="Of which product.")]
 
 
+def labels(texts: list[str] | None) -> tuple[str, ...]:
+    """Brands or tags as products have them: plain text, each once."""
+    return tuple(dict.fromkeys(label for text in texts or () if (label := plain_text(text))))
+
+
 def in_utc(at: datetime, field: str) -> datetime:
-    """A time without a zone is taken as UTC. Raises BadInputError for one that UTC cannot express."""
+    """Raises BadInputError for a time without a zone, and for one that UTC cannot express."""
     try:
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError as error:
-        raise BadInputError("The time is out of range.", field=field) from error
+        return field_checks.in_utc(at)
+    except RefusedValueError as error:
+        raise BadInputError(error.message, field=field) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 
 from graphql_api.loaders import Loaders
+from graphql_api.negotiation import preferred_language
 from shop.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Context:
         self.request = request
         self.response = response
         self.connection_params: Mapping[str, object] | None = None
+        self.accept_language: str | None = request.headers.get("accept-language")
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -47,6 +49,12 @@ class Context:
         viewer = self.require_viewer()
         if viewer.user_id != user_id and not viewer.is_staff:
             raise ForbiddenError("You may only see your own data.")
+
+    def locale(self, stated: str | None, user: User | None) -> str:
+        """The language that texts are wanted in: the page's, else the shopper's, the browser's, the shop's own."""
+        own = user.locale if user else None
+        browsers = preferred_language(self.accept_language)
+        return stated or own or browsers or self.resources.settings.api.default_locale
 
     async def user(self, user_id: str) -> User | None:
         return await self.resources.users.user(user_id)

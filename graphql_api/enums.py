@@ -61,13 +61,13 @@ _describe(
     "ReasonKind",
     "What kind of evidence a reason is.",
     {
-        ReasonKind.BOUGHT_TOGETHER: "It goes into the same basket as `product` more often than chance.",
+        ReasonKind.BOUGHT_TOGETHER: "Shoppers put it into one basket with `product`; `count` says how many.",
         ReasonKind.SIMILAR_TO: "It resembles `product`.",
         ReasonKind.SAME_CATEGORY: "The shopper buys from its category, `label`.",
         ReasonKind.SAME_BRAND: "The shopper buys its brand, `label`.",
         ReasonKind.SHOPPERS_LIKE_YOU: "Shoppers with a similar history buy it.",
         ReasonKind.TRENDING: "Demand is above its usual level.",
-        ReasonKind.POPULAR: "Many shoppers buy it.",
+        ReasonKind.POPULAR: "Shoppers buy it; `count` says how many.",
         ReasonKind.BUY_AGAIN: "The shopper bought it before.",
         ReasonKind.DUE_AGAIN: "The shopper buys it in a rhythm of their own.",
         ReasonKind.RECENTLY_VIEWED: "The shopper looked at it.",
@@ -102,7 +102,7 @@ _describe(Weekday, "Weekday", "A day of the week.", {day: f"{day.name.capitalize
 _describe(
     Confidence,
     "Confidence",
-    "How sure the model is: the score in words.",
+    "How strong a recommendation is: the score in words, with the same meaning on every shelf.",
     {
         Confidence.VERY_HIGH: "Score above 0.7.",
         Confidence.HIGH: "Score above 0.5.",
@@ -120,6 +120,7 @@ _describe(
         Degradation.HISTORY: "The shopper's past is missing: MongoDB is away.",
         Degradation.EXPLANATIONS: "New explanations could not be ordered; ask again later.",
         Degradation.LOG: "The log is full; an older list was dropped from it.",
+        Degradation.LANGUAGE: "Texts are not written in the language that was asked for, but in `language`.",
         Degradation.LLM_BUDGET: "Today's budget for explanations is used up: new ones come from a template.",
     },
 )
@@ -183,7 +184,7 @@ _describe(
     "The order of a product listing.",
     {
         ProductSort.POPULARITY: "Best sellers first; the default without `search`.",
-        ProductSort.RELEVANCE: "Exact names and SKUs first, then by match and demand; needs `search`, and is its default.",
+        ProductSort.RELEVANCE: "Exact names and SKUs, then by match and demand; the default of a search.",
         ProductSort.PRICE_ASC: "Cheapest first, products without a price last.",
         ProductSort.PRICE_DESC: "Dearest first, products without a price last.",
         ProductSort.NAME_ASC: "A to Z.",

@@ -35,7 +35,7 @@ def make_public(errors: list[GraphQLError]) -> None:
 def extensions_of(error: ShopError) -> dict[str, Any]:
     """What programs may learn of the error."""
     extensions = _extensions(error.code, retryable=error.retryable)
-    if isinstance(error, BadInputError) and error.field is not None:
+    if error.field is not None:
         extensions["field"] = error.field
     return extensions
 

@@ -1,11 +1,13 @@
-"""In which form an answer goes out: what the client accepts (RFC 9110, 12.5.1) of what the operation offers."""
+"""In which form and language an answer goes out: what the client accepts (RFC 9110, 12.5) of what there is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from werkzeug.datastructures import MIMEAccept
+from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.http import parse_accept_header
+
+from shop.texts.wording import WORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,19 @@ def chosen(accept: str | None, offers: Sequence[str]) -> str | None:
 def names(accept: str | None, media_type: str) -> bool:
     """Whether the header names this very type, not only a range that holds it."""
     return any(name == media_type and quality > 0 for name, quality in _ranges(accept or ""))
+
+
+def preferred_language(accept_language: str | None) -> str | None:
+    """Of the languages that texts are written in the one that `Accept-Language` prefers; else the first that it names.
+
+    None for a header that names none.
+    """
+    named = parse_accept_header(accept_language or "", LanguageAccept)
+    # Without regions: werkzeug would take `en;q=0.5` before `de-AT`, which it knows in no exact form.
+    languages = LanguageAccept(
+        [(tag.split("-")[0], quality) for tag, quality in named if tag.strip("* ") and quality > 0]
+    )
+    return languages.best_match(list(WORDINGS)) or languages.best
 
 
 def _ranges(accept: str) -> MIMEAccept:

@@ -122,9 +122,12 @@ class ShopView(GraphQL[Context, None]):
         return Context(resources, viewer, request, response)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        """`connection_init` carries what HTTP carries in headers: `authorization`, or `X-User` in development."""
+        """`connection_init` carries what HTTP carries in headers: `authorization`, or `X-User` in development, and
+        `accept-language`."""
         given = {str(name).lower(): value for name, value in (context.connection_params or {}).items()}
         authorization, x_user = given.get("authorization"), given.get("x-user")
+        if language := given.get("accept-language"):
+            context.accept_language = str(language)
         try:
             context.viewer = await context.resources.users.viewer(
                 str(authorization) if authorization else None, str(x_user) if x_user else None

@@ -89,7 +89,7 @@ _USERS = Collection(
             "_id": _ID,
             "email": _NULLABLE_STRING,
             "displayName": _NULLABLE_STRING,
-            "locale": _STRING,
+            "locale": _NULLABLE_STRING,
             "role": {"enum": [role.value for role in Role]},
             "preferences": _object({"categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
             "createdAt": _NULLABLE_DATE,
@@ -174,11 +174,17 @@ _INTERACTIONS = Collection(
         ("user", [("userId", 1), ("at", -1), ("_id", -1)], {}),
         (
             "session",
-            [("sessionId", 1), ("at", -1), ("_id", -1)],
+            [("sessionId", 1), ("userId", 1), ("at", -1), ("_id", -1)],
             {"partialFilterExpression": {"sessionId": {"$exists": True}}},
         ),
         ("credited", [("at", 1)], {"partialFilterExpression": {"recommendationId": {"$exists": True}}}),
     ),
+)
+
+_SESSION_OWNERS = Collection(
+    "session_owners",
+    _object({"_id": _ID, "userId": _ID, "at": _DATE}),
+    (("user", [("userId", 1), ("at", -1)], {}),),
 )
 
 _EXCLUSIONS = Collection(
@@ -236,6 +242,7 @@ _RECOMMENDATIONS_LOG = Collection(
                         "propensity": _AMOUNT,
                     },
                     {
+                        "probability": _AMOUNT,
                         "rewardedAt": _DATE,
                         "explanation": _object(
                             {"source": _STRING, "model": _NULLABLE_STRING, "promptVersion": _STRING}
@@ -287,6 +294,7 @@ _INSIGHTS = Collection(
         {"_id": _ID, "userId": _ID, **_TEXT_REQUIRED, "basis": _STRING, "eventCount": _COUNT, "edition": _COUNT},
         {**_TEXT_OPTIONAL, "orderedAt": _NULLABLE_DATE},
     ),
+    (("user", [("userId", 1), ("_id", 1)], {}),),
 )
 
 _EXPLANATION_RATINGS = Collection(
@@ -479,6 +487,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     _PRODUCTS,
     _CATEGORIES,
     _INTERACTIONS,
+    _SESSION_OWNERS,
     _EXCLUSIONS,
     _USER_PROFILES,
     _RECOMMENDATIONS_LOG,

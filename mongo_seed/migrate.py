@@ -69,6 +69,14 @@ async def _words_of_products(database: Database) -> None:
     await _ensure_collections(database)  # an index over what is there is built faster than it grows
 
 
+async def _insights_by_language(database: Database) -> None:
+    """Before, an insight was stored under its shopper alone: these are deleted, and written again when they are asked
+    for. Nobody could state a language, so that "en" was no statement."""
+    await _ensure_collections(database)
+    await delete_documents(database, "insights", {"$expr": {"$eq": ["$_id", "$userId"]}})
+    await set_fields(database, "users", {"locale": "en"}, {"locale": None})
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step; `apply` must be able to run again after it was killed half way."""
@@ -84,6 +92,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "one insight for each shopper, one form of audit entries", _one_insight_each),
     Migration(3, "SKUs of variants", _skus_of_variants),
     Migration(4, "words of products", _words_of_products),
+    Migration(5, "insights in each language", _insights_by_language),
 )
 
 

@@ -25,6 +25,7 @@ from mongo_seed.loading import Progress, chunks, store_batches
 from mongo_seed.migrate import RECORDS, migrate
 from mongo_seed.popularity import recompute_popularity
 from shop.errors import BadInputError, UnavailableError
+from shop.store.admin import count_documents
 from shop.store.bulk import bulk_insert
 from shop.store.database import aggregate, iterate, put_document
 from shop.store.documents import category_to_document
@@ -67,18 +68,31 @@ async def is_begun(database: Database) -> bool:
     return await _record(database) is not None
 
 
+async def refuse_own_shop(database: Database) -> None:
+    """Raises BadInputError when there are products that are not the demo shop's."""
+    products = await count_documents(database, "products")
+    if products and not await is_begun(database):
+        raise BadInputError(
+            f"This database holds a shop of its own ({products:,} products), and the demo shop would be mixed into it. "
+            "`whybuy reset` deletes what the local stack holds; --mix loads the demo shop beside your own all the same."
+        )
+
+
 async def seed(
     database: Database,
     *,
     sample: int | None = None,
     keep_dates: bool = False,
+    mix: bool = False,
     progress: Progress | None = None,
 ) -> SeedReport:
     """Loads the Complete Journey: all of it, or the first `sample` households. Runs the migrations first.
 
     All times move by whole weeks, so that the newest purchase lies within the last seven days, unless `keep_dates`.
     Returns at once when it is all there. A larger sample adds to a smaller one; a smaller one asked for later changes
-    nothing. Raises BadInputError, DataSetError or UnavailableError; running it again is always safe.
+    nothing. A database with a shop of its own is left alone, unless `mix`.
+
+    Raises BadInputError, DataSetError or UnavailableError; running it again is always safe.
     """
     if sample is not None and sample < 1:
         raise BadInputError("A sample needs at least 1 household.", field="sample")
@@ -86,6 +100,8 @@ async def seed(
     await migrate(database)
     async with lease(database, RECORDS, f"{_RECORD}-lock"):
         record = await _record(database)
+        if not mix:
+            await refuse_own_shop(database)
         if record and record["keepDates"] != keep_dates:
             dates = "original" if record["keepDates"] else "moved"
             raise BadInputError(f"This database holds the demo data with {dates} dates. Empty it first to change that.")

@@ -122,10 +122,12 @@ class Tastes:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many products of one deepest category and of one brand a list may show; 0 is no limit."""
+    """How many products of one deepest category and of one brand a list may show, and how many of a FOR_YOU list may
+    rest on one product of the history or on one reason; 0 is no limit."""
 
     per_category: int = 0
     per_brand: int = 0
+    per_seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +159,14 @@ class Impression:
 
 @dataclass(frozen=True, slots=True)
 class RankedItem:
-    """One position of a list. `score` is calibrated to [0, 1]; `propensity` is the exact probability of that item."""
+    """One position of a list. `propensity` is the exact probability of that item at that position."""
 
     item: int
-    score: float
+    score: float  # 0 to 1: how strong it is among what the shop shows on such shelves
+    probability: float | None  # that the shopper takes it; None where validation has not calibrated the list
     breakdown: dict[Component, ComponentScore]
     reasons: tuple[Reason, ...]
     exploration: bool
     propensity: float
     impression: Impression | None = None
+    drawn_among: tuple[int, ...] = ()  # the items that could be drawn here; none where the position is fixed

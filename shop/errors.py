@@ -23,6 +23,7 @@ class ShopError(Exception):
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
     retry_after: float | None = None  # seconds before which trying again is in vain, where that is known
+    field: str | None = None  # the argument that is to blame, where it is one
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -42,10 +43,11 @@ class BadInputError(ShopError):
 class NotFoundError(ShopError):
     code = "NOT_FOUND"
 
-    def __init__(self, kind: str, id_: str) -> None:
-        super().__init__(f"No {kind} has the id {id_!r}. Check the id, or list what exists first.")
+    def __init__(self, kind: str, id_: str, *, named_by: str = "id", field: str | None = None) -> None:
+        super().__init__(f"No {kind} has the {named_by} {id_!r}. Check the {named_by}, or list what exists first.")
         self.kind = kind
         self.id = id_
+        self.field = field
 
 
 class NotRecommendedError(ShopError):

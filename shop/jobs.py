@@ -57,6 +57,7 @@ class ExplainItem:
     key: str
     product_id: str
     evidence: tuple[Evidence, ...]
+    turn: int = 0  # its place in the list, from 0
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -81,10 +82,11 @@ class StreamExplanation(Message):
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class WriteInsight(Message):
-    """Write the one sentence on a user's taste from the profile and in the language as they are when the job runs."""
+    """Write the one sentence on a user's taste in one language, from the profile as it is when the job runs."""
 
     name: ClassVar[str] = "write_insight"
     user_id: str
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

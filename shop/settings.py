@@ -38,6 +38,9 @@ class ApiSettings(BaseSettings):
     max_query_depth: int = Field(12, description="Deepest query that is run.")
     max_query_tokens: int = Field(4000, description="Longest query that is run, in tokens.")
     product_cache_size: int = Field(200_000, description="Products kept in memory by each API process.")
+    default_locale: Literal["en", "de", "fr", "es", "tr"] = Field(
+        "en", description="Language of texts where neither the page, the shopper nor the browser names one."
+    )
     cors_origins: list[str] = Field([], description="Origins whose pages may call the API, as a JSON list.")
 
 
@@ -75,6 +78,19 @@ class ModelSettings(BaseSettings):
     )
     max_per_category: int = Field(0, ge=0, description="Most products of one deepest category in a list; 0: no limit.")
     max_per_brand: int = Field(0, ge=0, description="Most products of one brand in a list; 0: no limit.")
+    max_share_per_seed: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Largest part of a FOR_YOU list that may rest on one product of the shopper's history, or on one "
+        "category, brand or taste; 1: no limit.",
+    )
+    fewest_shoppers: int = Field(
+        3,
+        ge=1,
+        description="Shoppers that a pair of products, a trend or a reason must rest on, so that nobody's habits "
+        "become everybody's shelf; 2 at most where the shop has fewer than 50 shoppers. From the next training on.",
+    )
     snapshots_kept: int = Field(5, ge=2, description="Model snapshots kept for going back.")
 
 

@@ -74,14 +74,14 @@ def _milliseconds(recommender: Recommender, dataset: Dataset) -> tuple[list[floa
     from scoring.ranking.query import Query
     from scoring.ranking.request import Request
     from scoring.ranking.slate import best_first
-    from scoring.types import Scenario
+    from scoring.types import Caps, Scenario
 
     histories = Histories(dataset.interactions)
     now = int(dataset.interactions.times.max())
     drawn = np.random.default_rng(1).choice(dataset.interactions.n_users, _LISTS + 1)
     whole, scoring = [], []
     for user in drawn.tolist():
-        query = Query(Scenario.FOR_YOU, histories.of(user), now + 86_400, 10)
+        query = Query(Scenario.FOR_YOU, histories.of(user), now + 86_400, 10, caps=Caps(per_seed=5))
         request = Request.of(query, recommender.index)
         began = time.perf_counter()
         fusion = recommender.personal.fusion(request.profile, recommender.personal.plan_of(request))

@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 
     from devstack.evaluation.report import Report
 
-HINT = "No plots: matplotlib is not installed. Install it with: pip install 'whybuy[evaluate]'"
 _OURS, _THEIRS = "#c1440e", "#5b6c7d"
 
 
-def available() -> bool:
-    return importlib.util.find_spec("matplotlib") is not None
+def missing() -> str | None:
+    """Why nothing can be drawn, None where it can."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return "matplotlib is not installed. Install it with: pip install 'whybuy[evaluate]'"
+    try:
+        import matplotlib as mpl  # noqa: F401
+    except ImportError as error:
+        return f"matplotlib is installed, but cannot be loaded: {error}"
+    return None
 
 
 def draw(report: Report, folder: Path) -> list[str]:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scoring.data.profile import fold_history
+import numpy as np
+
+from scoring.data.profile import View, fold_history
 from scoring.learning.training import train
 from scoring.ranking.calibration import level_of
+from scoring.ranking.caps import Grounds
+from scoring.ranking.ensemble import COMPONENTS, shares
+from scoring.ranking.evidence import EvidenceFinder, Sources
 from scoring.ranking.recommender import Recommender
+from scoring.types import Tastes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from scoring.data.dataset import Dataset
     from scoring.data.profile import Profile
     from scoring.evaluation.protocol import EvaluationProtocol
     from scoring.evaluation.splitting import EvaluationCase
+    from scoring.ranking.ensemble import Fusion
 
 
 class Product:
@@ -41,10 +47,18 @@ class Product:
     def profile(self, case: EvaluationCase) -> Profile:
         return fold_history(case.history, self._recommender.n_items, case.now)
 
-    def scores(self, profile: Profile) -> NDArray[np.float32]:
+    def fusion(self, profile: Profile) -> Fusion:
         """Fused scores of all items; the caller may overwrite them."""
         plan = self._recommender.model.plans.of(self._protocol, len(profile))
-        return self._recommender.personal.fusion(profile, plan).fused
+        return self._recommender.personal.fusion(profile, plan)
+
+    def grounds(self, profile: Profile, fusion: Fusion, items: NDArray[np.int32]) -> Grounds:
+        """What each product of a list rests on."""
+        sources = Sources(profile.items, profile.weights(View.RECENT))
+        finder = EvidenceFinder(self._recommender.facts, profile, sources, Tastes())
+        weights = np.broadcast_to(fusion.weights, (len(items), len(COMPONENTS)))
+        evidence = finder.evidence(items, shares(fusion.parts(items), weights))
+        return Grounds([finder.ground(own[0]) for own in evidence])
 
     def components(self, profile: Profile) -> dict[str, NDArray[np.float32]]:
         """Each component's own scores of all items; the caller may overwrite them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from devstack.evaluation.lists import SHOWN, Lists, Selector
 from scoring.evaluation.baselines import Batch
+from scoring.ranking.caps import within_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devstack.evaluation.product import Product
+    from scoring.data.profile import Profile
     from scoring.evaluation.baselines import Baseline
     from scoring.evaluation.splitting import EvaluationCase, EvaluationCases
+    from scoring.ranking.ensemble import Fusion
 
+_BALANCED = {"balanced": 0.5}  # lists with the part on one product of the history or one reason that settings allow
 _BATCH_SCORES = 12_000_000  # users times products of a batch: 48 MB of scores
 _MOST_CASES = 256
 
@@ -45,7 +50,7 @@ class BaselineRanker:
 
 
 class ProductRanker:
-    """The product's own model, and each of its components alone."""
+    """The product's own model, the same with balanced lists, and each of its components alone."""
 
     def __init__(self, product: Product, ties: NDArray[np.uint32]) -> None:
         self.name = product.name
@@ -59,14 +64,31 @@ class ProductRanker:
         for done, case in enumerate(cases, start=1):
             began = time.perf_counter()
             profile = self._product.profile(case)
-            whole.append(selector.best(self._product.scores(profile), case))
+            fusion = self._product.fusion(profile)
+            whole.append(selector.best(fusion.fused, case))
             milliseconds.append(1_000 * (time.perf_counter() - began))
             calibrated.append(self._product.calibrated(profile, whole[-1][1])[:SHOWN])
+            for name, row in self._balanced(profile, fusion, *whole[-1]).items():
+                parts.setdefault(f"{self.name}: {name}", []).append(row)
             for name, scores in self._product.components(profile).items():
                 parts.setdefault(f"{self.name}: {name}", []).append(selector.best(scores, case))
             progress(done)
         lists = {self.name: _lists(whole, milliseconds, np.stack(calibrated))}
         return lists | {name: _lists(rows, []) for name, rows in parts.items()}
+
+    def _balanced(
+        self, profile: Profile, fusion: Fusion, items: NDArray[np.int32], values: NDArray[np.float32]
+    ) -> dict[str, tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        """The list as FOR_YOU balances it: what has to make room among the first ten comes after them."""
+        if not len(profile):
+            return dict.fromkeys(_BALANCED, (items, values))
+        grounds = self._product.grounds(profile, fusion, items[items >= 0])
+        found = {}
+        for name, share in _BALANCED.items():
+            kept = within_share(grounds, math.ceil(share * SHOWN))[:SHOWN]
+            rows = np.concatenate([kept, np.setdiff1d(np.arange(len(items)), kept)])
+            found[name] = items[rows], values[rows]
+        return found
 
 
 def _lists(

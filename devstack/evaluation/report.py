@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,17 +11,19 @@ import orjson
 
 from devstack.evaluation.measures import METRICS, RESAMPLES, Bootstrap, interval, ratio
 from devstack.evaluation.product import Product
+from mongo_seed.files.refusals import describe_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from devstack.evaluation.run import CalibrationSample, Outcome, Results
-    from mongo_seed.files.dataset import FileData
+    from mongo_seed.files.dataset import FileData, TableSummary
 
 Report = dict[str, Any]
 
 _BINS = 10
+_UNCUT = 10_000  # columns
 _HEADERS = {
     "ndcg@10": "NDCG@10",
     "hr@10": "HR@10",
@@ -78,9 +81,16 @@ def _data(results: Results, data: FileData) -> Report:
         "held_products": results.held_out,
         "candidates": results.candidates,
         "files": [
-            {"file": str(table.file), "rows": table.rows, "refused": table.refused, "first": table.first_refused}
+            {
+                "file": str(table.file),
+                "read_as": table.description,
+                "rows": table.rows,
+                "refused": table.refused,
+                "reasons": [asdict(reason) for reason in table.refusals.reasons],
+            }
             for table in data.tables
         ],
+        "how_read": how_read(data.tables),
     }
 
 
@@ -289,19 +299,29 @@ def summary(report: Report) -> str:
     data = report["data"]
     text = (
         f"{data['interactions']:,} interactions of {data['users']:,} users with {data['products']:,} products; "
-        f"{data['cases']:,} cases under {len(report['seeds'])} seeds, {data['held_products']:,} products to be found "
+        f"{data['cases']:,} cases under {_counted(len(report['seeds']), 'seed')}, "
+        f"{data['held_products']:,} products to be found "
         f"among {data['candidates']:,}"
     )
     if data["products_without_a_row"]:
         text += f"; {data['products_without_a_row']:,} products are known from interactions alone"
-    refused = [
-        f"{file['file']}: {file['refused']:,} of {file['rows']:,} rows refused, "
-        + "; ".join(f"line {line}: {reason}" for line, reason in file["first"])
-        for file in data["files"]
-        if file["refused"]
-    ]
-    skipped = [f"{name} was left out: {why}" for name, why in report["skipped"].items()]
-    return "\n\n".join([f"{text}.", *(f"{line}." for line in refused + skipped)])
+    skipped = [f"{name} was left out: {why}." for name, why in report["skipped"].items()]
+    return "\n\n".join([f"{text}.", *data["how_read"], *skipped])
+
+
+def how_read(tables: Sequence[TableSummary]) -> list[str]:
+    """A paragraph for each file: as what it was read, what of it means nothing here, and what was refused and why."""
+    return [" ".join(_how_read(table)) for table in tables]
+
+
+def _how_read(table: TableSummary) -> list[str]:
+    said = [f"{table.file} ({table.description}): {table.refused:,} of {_counted(table.rows, 'row')} refused."]
+    said += [f"{reason}." for reason in describe_refusals(table.refusals)]
+    return [*said, *([table.ignored] if table.ignored else [])]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def markdown(report: Report) -> str:
@@ -326,6 +346,8 @@ def show(report: Report, *, every: bool = False) -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:  # a pipe has no edge at which to cut or to wrap
+        console = Console(width=_UNCUT)
     console.print(f"\n[bold]{report['protocol']}[/bold]: {summary(report)}\n", highlight=False)
     for title, section in SECTIONS:
         header, rows = section(report)

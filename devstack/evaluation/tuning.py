@@ -10,6 +10,7 @@ import numpy as np
 from devstack.evaluation.measures import hits
 from devstack.evaluation.rankers import BaselineRanker
 from scoring.data.interactions import TrainingSet
+from scoring.evaluation.baselines.baseline import NothingToLearnError
 from scoring.evaluation.metrics import ndcg
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Tuner:
         self._seed = seed
 
     def tune(self, kind: type[Baseline], progress: Callable[[str], None]) -> Tuned:
-        """Raises NothingToLearnError when the model cannot be fitted to this data."""
+        """A setting with which the model cannot be fitted to this data is passed over. Raises NothingToLearnError when
+        it cannot be fitted with the setting where the search begins."""
         if not len(self._cases):
             return Tuned(kind.default(), float("nan"), 0)
         best = self._fit(kind, kind.default())
@@ -53,17 +55,23 @@ class Tuner:
                 if setting == best.setting or value == values[0]:
                     continue
                 progress(f"{field} {value}")
-                candidate = self._changed(best, setting) if field in kind.at_request else self._fit(kind, setting)
-                ndcg, tried = self._ndcg(candidate), tried + 1
-                if ndcg > most:
+                tried += 1
+                candidate = self._candidate(best, setting, at_request=field in kind.at_request)
+                if candidate is not None and (ndcg := self._ndcg(candidate)) > most:
                     best, most = candidate, ndcg
         return Tuned(best.setting, most, tried)
 
+    def _candidate(self, best: Baseline, setting: Any, *, at_request: bool) -> Baseline | None:
+        """The model with another setting; None where that leaves it nothing to learn from."""
+        if at_request:
+            return cast("Baseline", replace(cast("Any", best), setting=setting))
+        try:
+            return self._fit(type(best), setting)
+        except NothingToLearnError:
+            return None
+
     def _fit(self, kind: type[Baseline], setting: Any) -> Baseline:
         return kind.fit(self._data, setting, np.random.default_rng([self._seed, 11]))
-
-    def _changed(self, fitted: Baseline, setting: Any) -> Baseline:
-        return cast("Baseline", replace(cast("Any", fitted), setting=setting))
 
     def _ndcg(self, fitted: Baseline) -> float:
         lists = BaselineRanker(fitted, self._ties).rank(self._cases, _K, lambda _done: None)[fitted.name]

@@ -32,12 +32,32 @@ SAMPLE_SPACE_NEEDED = 300 * MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """Whether empty databases get the demo shop, how many of its households (None for all), with its own dates, and
+    also beside a shop of the user's own."""
+
+    wanted: bool = True
+    sample: int | None = None
+    keep_dates: bool = False
+    mix: bool = False
+
+    @property
+    def is_small(self) -> bool:
+        return self.sample is not None or not self.wanted
+
+    @property
+    def arguments(self) -> list[str]:
+        """As `whybuy seed` takes them."""
+        sample = [] if self.sample is None else ["--sample", str(self.sample)]
+        return [*sample, *(["--keep-dates"] if self.keep_dates else []), *(["--mix"] if self.mix else [])]
+
+
+@dataclass(frozen=True, slots=True)
 class UpOptions:
     """`programs` run beside the databases; `prepare` is whether to seed and train what is missing; `llm` is the writer
     of texts, None for the one of the settings."""
 
-    sample: int | None = None
-    keep_dates: bool = False
+    demo: DemoOptions = DemoOptions()
     port: int | None = None
     programs: tuple[str, ...] = ("api", "worker")
     prepare: bool = True
@@ -47,7 +67,7 @@ class UpOptions:
 async def up(settings: Settings, options: UpOptions) -> None:
     """Runs the stack until SIGINT, SIGTERM or SIGHUP. Raises StackError when it cannot run, or not any longer."""
     data = DataDir(settings.stack.data_dir)
-    data.prepare(SAMPLE_SPACE_NEEDED if options.sample else FREE_SPACE_NEEDED)
+    data.prepare(SAMPLE_SPACE_NEEDED if options.demo.is_small else FREE_SPACE_NEEDED)
     with data.locked():
         await Stack(settings, options, data).run()
 
@@ -123,7 +143,7 @@ class Stack:
             await self._prepare(environment)
         await self._supervisor.start(*writer.programs, *self.programs(environment, port))
         self._write_state()
-        self._greet(time.monotonic() - began)
+        await self._greet(time.monotonic() - began)
 
     def programs(self, environment: dict[str, str], port: int) -> list[Program]:
         """What runs beside the databases."""
@@ -139,18 +159,17 @@ class Stack:
 
     async def _prepare(self, environment: dict[str, str]) -> None:
         """Migrates, seeds an empty database, trains when there is no model."""
-        from devstack.stack.content import content, needs_demo_data
+        from devstack.stack.content import content, prepare_for_demo_data
 
+        demo = self._options.demo
         # A sample that the user names may be larger than what is there.
-        if await needs_demo_data(self._settings) or self._options.sample is not None:
-            before = await content(self._settings)
-            sample = () if self._options.sample is None else ("--sample", str(self._options.sample))
-            keep_dates = ("--keep-dates",) if self._options.keep_dates else ()
-            await self._run_command("seed", environment, *sample, *keep_dates)
-            grown = (await content(self._settings)).counts != before.counts
-        else:
-            grown = False
-        if grown or (await content(self._settings)).model is None:
+        named = demo.sample is not None or demo.mix
+        needed = await prepare_for_demo_data(self._settings, named=named, mix=demo.mix)
+        before = await content(self._settings)
+        if named or (needed and demo.wanted):
+            await self._run_command("seed", environment, *demo.arguments)
+        after = await content(self._settings)
+        if after.counts["products"] and (after.counts != before.counts or after.model is None):
             # The data have changed since the model was trained, so the guard has nothing to compare by.
             await self._run_command("train", environment, "--no-guard")
 
@@ -177,7 +196,7 @@ class Stack:
             )
         )
 
-    def _greet(self, seconds: float) -> None:
-        from devstack.stack.greeting import show_greeting
+    async def _greet(self, seconds: float) -> None:
+        from devstack.stack.greeting import greet
 
-        show_greeting(self._settings, self._data, self.api_url, seconds)
+        await greet(self._settings, self._data, self.api_url, seconds)

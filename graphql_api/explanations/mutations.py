@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.actors import actor_of, require_somebody
-from graphql_api.arguments import FOR_VISITORS, WHOSE
+from graphql_api.arguments import FOR_VISITORS, LIST_LOCALE, WHOSE
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation
 from graphql_api.payloads import INPUT, UserError
@@ -19,6 +19,7 @@ class RequestExplanationInput:
     product_id: strawberry.ID = strawberry.field(description="A product that the shopper's lists have shown.")
     user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
     session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
+    locale: str | None = strawberry.field(default=None, description=LIST_LOCALE)
 
 
 @strawberry.type(description="What became of it.")
@@ -40,7 +41,7 @@ class ExplanationMutation:
         actor = await actor_of(info, input.user_id, input.session_id)
         require_somebody(actor)
         product_id = decode_id("Product", input.product_id, "productId")
-        found = await info.context.resources.explanations.request(actor, product_id)
+        found = await info.context.resources.explanations.request(actor, product_id, input.locale)
         if found is None:
             message = "No list has shown this product to the shopper lately, so there is no evidence to write from."
             missing = UserError(field="productId", code="NOT_FOUND", message=message)

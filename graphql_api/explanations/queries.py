@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from graphql_api.actors import actor_of, require_somebody
-from graphql_api.arguments import ProductId, SessionId, UserId
+from graphql_api.arguments import ProductId, SessionId, ShownLocale, UserId
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation
 from graphql_api.relay import decode_id
@@ -20,9 +20,10 @@ class ExplanationQuery:
         product_id: ProductId,
         user_id: UserId = None,
         session_id: SessionId = None,
+        locale: ShownLocale = None,
     ) -> Explanation | None:
         actor = await actor_of(info, user_id, session_id)
         id_ = decode_id("Product", product_id, "productId")
         require_somebody(actor)
-        found = await info.context.resources.explanations.latest(actor, id_)
+        found = await info.context.resources.explanations.latest(actor, id_, locale)
         return Explanation.of(found) if found else None

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import strawberry
 
 from graphql_api.actors import actor_of, require_somebody
-from graphql_api.arguments import EVENT_ID, AfterEvent, ProductId, SessionId, UserId
+from graphql_api.arguments import EVENT_ID, AfterEvent, ListLocale, ProductId, SessionId, ShownLocale, UserId
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.event_streams import subscription
@@ -18,6 +18,7 @@ from shop.entities import catalog
 from shop.entities import explanations as entities
 from shop.entities.events import Event, Topic
 from shop.services import explanation_stream
+from shop.texts.wording import text_language
 
 
 @strawberry.type(description="A text is there.")
@@ -69,6 +70,7 @@ class ExplanationSubscription:
         info: Info,
         user_id: UserId = None,
         session_id: SessionId = None,
+        locale: ShownLocale = None,
         after: AfterEvent = None,
     ) -> AsyncGenerator[ExplanationReady, None]:
         actor = await actor_of(info, user_id, session_id)
@@ -79,7 +81,7 @@ class ExplanationSubscription:
                 explanation = await resources.explanations.by_key(event.data["key"])
                 product_id = event.data["product_id"]
                 product = (await resources.catalog.get_many([product_id])).get(product_id)
-                if explanation is not None:
+                if explanation is not None and (not locale or text_language(locale) == explanation.language):
                     yield ExplanationReady.of(event, explanation, product)
 
     @subscription(
@@ -87,11 +89,16 @@ class ExplanationSubscription:
         "if it is written already; NOT_FOUND without a recommendation."
     )
     async def explanation_stream(
-        self, info: Info, product_id: ProductId, user_id: UserId = None, session_id: SessionId = None
+        self,
+        info: Info,
+        product_id: ProductId,
+        user_id: UserId = None,
+        session_id: SessionId = None,
+        locale: ListLocale = None,
     ) -> AsyncGenerator[ExplanationChunk, None]:
         actor = await actor_of(info, user_id, session_id)
         require_somebody(actor)
         id_ = decode_id("Product", product_id, "productId")
-        async with aclosing(info.context.resources.explanation_stream.follow(actor, id_)) as chunks:
+        async with aclosing(info.context.resources.explanation_stream.follow(actor, id_, locale)) as chunks:
             async for chunk in chunks:
                 yield ExplanationChunk.of(chunk)

@@ -22,13 +22,14 @@ class Reason:
     kind: ReasonKind = strawberry.field(description="What kind of evidence.")
     label: str | None = strawberry.field(description="The category id, brand or tag it is about.")
     count: int | None = strawberry.field(
-        description="BOUGHT_TOGETHER: orders with both. SAME_CATEGORY, SAME_BRAND: the shopper's purchases. "
-        "SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between purchases."
+        description="BOUGHT_TOGETHER: shoppers who bought both at once. SAME_CATEGORY, SAME_BRAND: the shopper's "
+        "purchases. SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between "
+        "purchases."
     )
     value: float | None = strawberry.field(
-        description="BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: similarity, 0 to 1. TRENDING: growth over the "
-        "usual level. BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
-        "EXPLORATION: the probability of being picked."
+        description="BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
+        "For reports, not for shoppers: BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: similarity, 0 to 1. TRENDING: "
+        "growth over the usual level. EXPLORATION: the probability of being picked."
     )
     raw: strawberry.Private[Evidence]
 
@@ -54,7 +55,10 @@ class Explanation:
     status: TextStatus = strawberry.field(
         description="PENDING until it is written, or STALE with the text before; `explanationReady` tells when."
     )
-    text: str | None = strawberry.field(description="Two or three sentences in the shopper's language.")
+    text: str | None = strawberry.field(description="One to three sentences in `language`.")
+    language: str = strawberry.field(
+        description="BCP 47: the language of the text; English where the one asked for is not written."
+    )
     source: TextSource | None = strawberry.field(description="Who wrote it.")
     evidence: list[Reason] = strawberry.field(description="What the text rests on; it claims nothing else.")
     model: str | None = strawberry.field(description="The language model, null for a template.")
@@ -69,6 +73,7 @@ class Explanation:
             id=encode_id("Explanation", explanation.key),
             status=explanation.status,
             text=text.text if text else None,
+            language=explanation.language,
             source=text.source if text else None,
             evidence=[Reason.of(item) for item in explanation.evidence] if reasons is None else reasons,
             model=text.model if text else None,

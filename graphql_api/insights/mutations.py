@@ -8,7 +8,7 @@ import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.actors import actor_of
-from graphql_api.arguments import WHOSE
+from graphql_api.arguments import LOCALE, WHOSE
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
 from graphql_api.payloads import INPUT, UserError
@@ -22,6 +22,7 @@ from shop.services.corrections import MAX_NOTE
 @strawberry.input(description="Whose insight to write anew.")
 class RefreshInsightInput:
     user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
+    locale: str | None = strawberry.field(default=None, description=LOCALE)
 
 
 @strawberry.type(description="What became of it.")
@@ -80,7 +81,7 @@ class InsightMutation:
         viewer = info.context.require_viewer()
         actor = await actor_of(info, input.user_id, None)
         user = await _user(info, actor.user_id or viewer.user_id)
-        insight = await info.context.resources.insights.refresh(user)
+        insight = await info.context.resources.insights.refresh(user, info.context.locale(input.locale, user))
         return RefreshInsightPayload(insight=Insight.of(insight), user_errors=[])
 
     @strawberry.mutation(
@@ -89,7 +90,9 @@ class InsightMutation:
     )
     async def edit_insight(self, info: Info, input: Annotated[EditInsightInput, INPUT]) -> EditInsightPayload:
         user = await _user(info, info.context.require_viewer().user_id)
-        corrected = await info.context.resources.corrections.edit(user, input.to_entity())
+        corrected = await info.context.resources.corrections.edit(
+            user, input.to_entity(), info.context.locale(None, user)
+        )
         if isinstance(corrected, list):
             errors = [UserError.of(problem) for problem in corrected]
             return EditInsightPayload(insight=None, excluded_count=None, user_errors=errors)

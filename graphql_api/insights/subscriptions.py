@@ -8,12 +8,13 @@ from contextlib import aclosing
 import strawberry
 
 from graphql_api.actors import actor_of
-from graphql_api.arguments import EVENT_ID, AfterEvent, UserId
+from graphql_api.arguments import EVENT_ID, AfterEvent, ShownLocale, UserId
 from graphql_api.context import Info
 from graphql_api.event_streams import subscription
 from graphql_api.insights.types import Insight
 from shop.entities.events import Topic
 from shop.entities.explanations import TextStatus
+from shop.texts.wording import text_language
 
 
 @strawberry.type(description="A shopper's insight is there.")
@@ -26,13 +27,16 @@ class InsightUpdated:
 class InsightSubscription:
     @subscription(description="The shopper's insight whenever it is written anew; `after` catches up first.")
     async def insight_updated(
-        self, info: Info, user_id: UserId = None, after: AfterEvent = None
+        self, info: Info, user_id: UserId = None, locale: ShownLocale = None, after: AfterEvent = None
     ) -> AsyncGenerator[InsightUpdated, None]:
         actor = await actor_of(info, user_id, None)
         info.context.require_viewer()
         resources = info.context.resources
         async with aclosing(resources.hub.subscribe([(Topic.INSIGHT_UPDATED, actor.key)], after)) as events:
             async for event in events:
-                insight = await resources.insights.current(actor.user_id) if actor.user_id else None
+                language = event.data.get("language", "en")
+                if actor.user_id is None or (locale and text_language(locale) != language):
+                    continue
+                insight = await resources.insights.current(actor.user_id, language)
                 if insight is not None and insight.status is not TextStatus.PENDING:
                     yield InsightUpdated(event_id=event.id, insight=Insight.of(insight))

@@ -17,6 +17,9 @@ class Insight:
     text: str | None = strawberry.field(
         description="The sentence. While a new one is PENDING the last one is here, as long as it holds."
     )
+    language: str = strawberry.field(
+        description="BCP 47: the language of the text; English where the one asked for is not written."
+    )
     source: TextSource | None = strawberry.field(description="Who wrote it.")
     model: str | None = strawberry.field(description="The language model, null for a template.")
     generated_at: datetime | None = strawberry.field(description="When it was written.")
@@ -27,6 +30,7 @@ class Insight:
         return cls(
             status=insight.status,
             text=text.text if text else None,
+            language=insight.language,
             source=text.source if text else None,
             model=text.model if text else None,
             generated_at=text.generated_at if text else None,

@@ -22,6 +22,7 @@ class Interaction:
     quantity: float = strawberry.field(description="How many; 1 for anything but a purchase.")
     price: Money | None = strawberry.field(description="Of one unit.")
     order_id: str | None = strawberry.field(description="The order it belongs to.")
+    rating: float | None = strawberry.field(description="0 to 5, of a RATING; null where there is none.")
     raw: strawberry.Private[entities.Interaction]
 
     @classmethod
@@ -33,6 +34,7 @@ class Interaction:
             quantity=interaction.quantity,
             price=Money.of(interaction.price),
             order_id=interaction.order_id,
+            rating=interaction.rating,
             raw=interaction,
         )
 

@@ -8,14 +8,15 @@ import strawberry
 
 from graphql_api.context import Info
 from graphql_api.merchandising.types import MerchandisingRule, SaveMerchandisingRuleInput
-from graphql_api.payloads import INPUT, UserError
+from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError
 from graphql_api.relay import decode_id
 
 
 @strawberry.type(description="What became of it.")
 class SaveMerchandisingRulePayload:
-    rule: MerchandisingRule | None = strawberry.field(description="What was stored, null if it was refused.")
+    rule: MerchandisingRule | None = strawberry.field(description="As it is stored, null if it was refused.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
+    warnings: list[InputWarning] = strawberry.field(description=WARNINGS)
 
 
 @strawberry.input(description="Which rule to delete.")
@@ -39,8 +40,10 @@ class MerchandisingMutation:
         rule_id = decode_id("MerchandisingRule", input.id) if input.id is not None else ""
         saved = await info.context.resources.merchandising.save(input.to_entity(rule_id), viewer.user_id)
         if isinstance(saved, list):
-            return SaveMerchandisingRulePayload(rule=None, user_errors=[UserError.of(problem) for problem in saved])
-        return SaveMerchandisingRulePayload(rule=MerchandisingRule.of(saved), user_errors=[])
+            errors = [UserError.of(problem) for problem in saved]
+            return SaveMerchandisingRulePayload(rule=None, user_errors=errors, warnings=[])
+        warnings = [InputWarning.of(problem) for problem in saved.warnings]
+        return SaveMerchandisingRulePayload(rule=MerchandisingRule.of(saved.stored), user_errors=[], warnings=warnings)
 
     @strawberry.mutation(description="Deletes a rule; the next list is made without it (staff).")
     async def delete_merchandising_rule(

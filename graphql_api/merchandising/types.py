@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
-from graphql_api.arguments import in_utc
+from graphql_api.arguments import in_utc, labels
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
 from graphql_api.relay import Node, decode_ids, encode_id, require_few
@@ -127,8 +127,12 @@ class RuleTargetInput:
     category_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Products in these categories, or below them."
     )
-    brands: list[str] | None = strawberry.field(default=None, description="Products of these brands.")
-    tags: list[str] | None = strawberry.field(default=None, description="Products with any of these tags.")
+    brands: list[str] | None = strawberry.field(
+        default=None, description="Products of these brands, spelled exactly; one that no product has gets a warning."
+    )
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Products with any of these tags; one that no product has gets a warning."
+    )
 
     def to_target(self) -> Target:
         require_few(self.brands, "target.brands")
@@ -136,8 +140,8 @@ class RuleTargetInput:
         return Target(
             products=tuple(dict.fromkeys(decode_ids("Product", self.product_ids, "target.productIds"))),
             categories=decode_ids("Category", self.category_ids, "target.categoryIds"),
-            brands=tuple(self.brands or ()),
-            tags=tuple(self.tags or ()),
+            brands=labels(self.brands),
+            tags=labels(self.tags),
         )
 
 
@@ -170,8 +174,12 @@ class RuleScopeInput:
 
 @strawberry.input(description="When a rule holds; always, if all is left out.")
 class RuleScheduleInput:
-    starts_at: datetime | None = strawberry.field(default=None, description="From this moment on.")
-    ends_at: datetime | None = strawberry.field(default=None, description="Up to this moment, and no longer at it.")
+    starts_at: datetime | None = strawberry.field(
+        default=None, description="From this moment on; with its zone, such as `2026-03-01T00:00:00Z`."
+    )
+    ends_at: datetime | None = strawberry.field(
+        default=None, description="Up to this moment, and no longer at it; with its zone."
+    )
     weekdays: list[Weekday] | None = strawberry.field(default=None, description="Only on these days, in UTC.")
     hours: list[int] | None = strawberry.field(
         default=None, description="Only in these hours of the day in UTC, 0 to 23."

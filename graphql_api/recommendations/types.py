@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.arguments import LOCALE, OF_THE_VISIT
 from graphql_api.catalog.types import Product, ProductFilterInput
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation, Reason
@@ -53,10 +54,17 @@ class Recommendation:
     product: Product = strawberry.field(description="What is recommended.")
     rank: int = strawberry.field(description="Its place, from 1.")
     score: float = strawberry.field(
-        description="Calibrated to [0, 1]; a BOOST or BURY rule of the shop has multiplied it, within these bounds."
+        description="How strong this is among what the shop shows on such shelves, 0 to 1: at 0.8, four fifths of "
+        "what reference lists of the same kind hold are weaker. Comparable between shelves, so a page can show it. A "
+        "BOOST or BURY rule of the shop moves it; what only fills a list has 0.3 at most."
+    )
+    probability: float | None = strawberry.field(
+        description="The calibrated chance that the shopper takes this product soon, 0 to 1; small numbers are usual. "
+        "In FOR_YOU and NEXT_IN_SESSION alone, and null where training had too few shoppers to calibrate it."
     )
     confidence: Confidence = strawberry.field(
-        description="VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY."
+        description="The score as a label: VERY_HIGH above 0.7, HIGH above 0.5, MEDIUM above 0.3, else EXPLORATORY. "
+        "It means the same on every shelf."
     )
     breakdown: ScoreBreakdown = strawberry.field(description="Which component said what.")
     reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
@@ -71,6 +79,7 @@ class Recommendation:
             product=Product.of(item.product),
             rank=item.rank,
             score=item.score,
+            probability=item.probability,
             confidence=item.confidence,
             breakdown=ScoreBreakdown.of(item.breakdown),
             reasons=reasons,
@@ -103,6 +112,10 @@ class RecommendationList:
     generated_at: datetime = strawberry.field(description="When it was made.")
     freshness: Freshness = strawberry.field(description="What it knows.")
     degraded: list[Degradation] = strawberry.field(description="Parts that did not answer; empty when all did.")
+    language: str = strawberry.field(
+        description="BCP 47: the language of its explanations and its insight. English where the one asked for is not "
+        "written; then `degraded` has LANGUAGE."
+    )
     raw: strawberry.Private[entities.RecommendationList]
 
     @classmethod
@@ -117,6 +130,7 @@ class RecommendationList:
                 last_event_at=shown.freshness.last_event_at, model_trained_at=shown.freshness.model_trained_at
             ),
             degraded=list(shown.degraded),
+            language=shown.language,
             raw=shown,
         )
 
@@ -124,7 +138,7 @@ class RecommendationList:
     async def insight(self, info: Info) -> Insight | None:
         user_id = self.raw.actor.user_id
         user = await info.context.user(user_id) if user_id is not None else None
-        return Insight.of(await info.context.resources.insights.get(user)) if user else None
+        return Insight.of(await info.context.resources.insights.get(user, self.raw.language)) if user else None
 
 
 @strawberry.input(description="What the page knows and the server may not.")
@@ -145,7 +159,7 @@ class BehaviorInput:
 @strawberry.input(description="Where the list will be shown.")
 class ContextInput:
     device: str | None = strawberry.field(default=None, description="Such as mobile or desktop.")
-    locale: str | None = strawberry.field(default=None, description="BCP 47; decides the language of explanations.")
+    locale: str | None = strawberry.field(default=None, description=LOCALE)
     page: str | None = strawberry.field(default=None, description="Such as home, product or cart.")
     local_hour: int | None = strawberry.field(default=None, description="The shopper's hour of day, 0 to 23.")
     category_id: strawberry.ID | None = strawberry.field(
@@ -163,13 +177,19 @@ class RecommendationInput:
     user_id: strawberry.ID | None = strawberry.field(
         default=None, description="For staff and services; a shopper is always the viewer."
     )
-    session_id: str | None = strawberry.field(default=None, description="Names an anonymous shopper.")
+    session_id: str | None = strawberry.field(default=None, description=OF_THE_VISIT)
     product_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="The seed products of SIMILAR, BOUGHT_TOGETHER and CART."
+    )
+    product_skus: list[str] | None = strawberry.field(
+        default=None, description="More of them, by the shop's own article numbers, variants' too."
     )
     limit: int = strawberry.field(default=5, description="1 to 100.")
     filter: ProductFilterInput | None = strawberry.field(default=None, description="Which products may appear.")
     exclude_product_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Never these.")
+    exclude_product_skus: list[str] | None = strawberry.field(
+        default=None, description="Nor these, by their article numbers; one that no product has is ignored."
+    )
     include_purchased: bool = strawberry.field(default=False, description="Also what the shopper has bought before.")
     diversity: float = strawberry.field(default=0.2, description="0 (the best scores) to 1 (as varied as can be).")
     max_per_category: int | None = strawberry.field(
@@ -186,7 +206,7 @@ class RecommendationInput:
     context: ContextInput | None = strawberry.field(default=None, description="Where it will be shown.")
 
     def to_request(self, actor: Actor) -> entities.RecommendationRequest:
-        """Raises BadInputError for ids that are none."""
+        """Without the products that SKUs name. Raises BadInputError for ids that are none."""
         return entities.RecommendationRequest(
             actor=actor,
             scenario=self.scenario,

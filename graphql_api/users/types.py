@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api import enums  # noqa: F401 (registers them)
-from graphql_api.arguments import After, Before, First, Last
+from graphql_api.arguments import After, Before, First, Last, Locale
 from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
@@ -38,7 +38,10 @@ class Preferences:
 class User(Node):
     display_name: str | None = strawberry.field(description="As the shopper wants to be called.")
     email: str | None = strawberry.field(description="Seen by the shopper and by staff alone.")
-    locale: str = strawberry.field(description="BCP 47, such as en or de-AT; explanations come in this language.")
+    locale: str | None = strawberry.field(
+        description="BCP 47, such as en or de-AT: the language that the shopper wants texts in, as `updatePreferences` "
+        "states it. Null: the browser's decides, that is `Accept-Language`."
+    )
     role: entities.Role = strawberry.field(description="What the account may do.")
     preferences: Preferences = strawberry.field(description="What the shopper stated.")
     created_at: datetime | None = strawberry.field(description="Since when.")
@@ -78,5 +81,6 @@ class User(Node):
         return await recommend_for(info, self.raw, limit)
 
     @strawberry.field(description="One sentence on this shopper's taste.")
-    async def insight(self, info: Info) -> Insight | None:
-        return Insight.of(await info.context.resources.insights.get(self.raw))
+    async def insight(self, info: Info, locale: Locale = None) -> Insight | None:
+        wanted = info.context.locale(locale, self.raw)
+        return Insight.of(await info.context.resources.insights.get(self.raw, wanted))

@@ -3,6 +3,7 @@
 Five models that fail in different cases: EASE (linear, strong on popular products), co-occurrence in baskets (strong on
 what completes a visit), user neighbours (strong on short histories), matrix factors (smooth preferences), and a
 shopper's own habits (strong where people buy the same again). Validation decides which of their signals a list uses.
+Of a product that hardly any shopper met they know nothing: what one household buys is no recommendation to another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.components.component import mixed
-from scoring.components.cooccurrence import FEWEST_SHOPPERS, Cooccurrence, count_cooccurrences
+from scoring.components.cooccurrence import Cooccurrence, count_cooccurrences
 from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers, fit_ease, from_arrays, to_arrays
 from scoring.components.factors import Factors, FactorsConfig, Method
 from scoring.components.head import HEAD_SIZE
@@ -41,7 +42,6 @@ class CollaborativeConfig:
     regularisation: float = 200.0  # of EASE
     max_rank: int = 4_000  # the largest matrix that is inverted, and the most shoppers that others are compared with
     neighbours: int = 100  # nearest shoppers
-    fewest_shoppers: int = FEWEST_SHOPPERS  # that a pair of products rests on
     factors: FactorsConfig = field(default_factory=FactorsConfig)
 
     @classmethod
@@ -75,15 +75,15 @@ class Collaborative:
 
     @classmethod
     def fit(cls, data: TrainingSet, config: CollaborativeConfig, rng: Generator) -> Collaborative:
-        ease, users = fit_ease(data.matrix, config.regularisation, config.max_rank)
-        factors = Factors.fit(data.matrix, data.ties, config.factors, rng)
-        rows = data.matrix[users]
+        ease, users = fit_ease(data.shared_matrix, config.regularisation, config.max_rank)
+        factors = Factors.fit(data.shared_matrix, data.ties, config.factors, rng)
+        rows = data.shared_matrix[users]
         return cls(
             config,
             ease,
             ReferenceUsers.of(rows, HEAD_SIZE),
             UserNeighbours.of(rows, users, data),
-            count_cooccurrences(data, config.fewest_shoppers),
+            count_cooccurrences(data),
             factors,
         )
 
@@ -91,7 +91,7 @@ class Collaborative:
         """EASE fitted again to the same data with another regularisation; the rest is kept."""
         if regularisation == self.config.regularisation:
             return self
-        ease, _ = fit_ease(data.matrix, regularisation, self.config.max_rank)
+        ease, _ = fit_ease(data.shared_matrix, regularisation, self.config.max_rank)
         return replace(self, config=replace(self.config, regularisation=regularisation), ease=ease)
 
     def with_factors(self, data: TrainingSet, factors: FactorsConfig, rng: Generator) -> Collaborative:
@@ -99,7 +99,7 @@ class Collaborative:
         return replace(
             self,
             config=replace(self.config, factors=factors),
-            factors=Factors.fit(data.matrix, data.ties, factors, rng),
+            factors=Factors.fit(data.shared_matrix, data.ties, factors, rng),
         )
 
     def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scoring.components.component import moments
-from scoring.data.interactions import DAY, EVENT_STRENGTHS
+from scoring.data.interactions import DAY
 from scoring.data.items import top_categories
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scoring.data.interactions import TrainingSet
     from scoring.data.profile import Profile
 
+_MOST_OF_ONE = 3.0  # purchases: what one shopper adds to a product's demand, however often they come back to it
 _HALF_LIVES = {"demand.week": 7.0 * DAY, "demand.month": 30.0 * DAY, "demand.season": 180.0 * DAY}
 
 
@@ -50,12 +51,12 @@ class Contextual:
 
     @classmethod
     def fit(cls, data: TrainingSet, config: ContextualConfig, rng: Generator) -> Contextual:  # noqa: ARG003
-        columns = data.interactions
+        visits = data.visits
         top = top_categories(data.dataset.catalogue)
         # UTC hours: the query's local hour and this differ by a fixed offset within one shop at most.
-        hours = (columns.times // 3_600) % 24
+        hours = (visits.times // 3_600) % 24
         counts = np.zeros((24, int(top.max(initial=-1)) + 2))
-        np.add.at(counts, (hours, top[columns.items]), 1.0)
+        np.add.at(counts, (hours, top[visits.items]), 1.0)
         demands = [_demand(data, half_life) for half_life in _HALF_LIVES.values()]
         shoppers = np.log1p(data.shoppers.astype(np.float64))
         demands += [shoppers, _shelf(data.dataset.catalogue, shoppers, config.shelf_prior)]
@@ -89,10 +90,14 @@ class Contextual:
 
 
 def _demand(data: TrainingSet, half_life: float) -> NDArray[np.float64]:
-    """log(1 + events / their mean), each event halved every `half_life` seconds; shape (items,)."""
-    columns = data.interactions
-    fading = np.exp2((columns.times - data.now) / half_life)
-    demand = np.bincount(columns.items, fading * EVENT_STRENGTHS[columns.events], data.n_items)
+    """log(1 + visits / their mean), each visit halved every `half_life` seconds; shape (items,). One shopper counts for
+    a few purchases at most: a program that clicks all day makes no demand."""
+    visits = data.visits
+    fading = np.exp2((visits.times - data.now) / half_life)
+    pairs = visits.users.astype(np.int64) * max(data.n_items, 1) + visits.items
+    starts = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]]) if len(pairs) else np.zeros(0, np.int64)
+    own = np.add.reduceat(fading * visits.strengths, starts) if len(pairs) else np.zeros(0)
+    demand = np.bincount(visits.items[starts], np.minimum(own, _MOST_OF_ONE), data.n_items)
     logs: NDArray[np.float64] = np.log1p(demand / max(float(demand.mean()), 1e-12))
     return logs
 

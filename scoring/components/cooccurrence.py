@@ -20,7 +20,6 @@ _LIST_LENGTH = 50
 _LIST_ENTRIES = 10_000_000  # of all lists: those of a larger catalogue are shorter
 _LARGEST_BASKET = 60  # what is longer is cut into windows of this many events, in the order of time
 _MIN_TOGETHER = 2
-FEWEST_SHOPPERS = 3  # with both products, before one is shown for the other: fewer would show a household's habits
 _MOST_OF_ONE = 5  # baskets of one shopper that count for a pair
 _MAX_SOURCES = 200  # products of a history that count, those of the greatest weight: older ones add next to nothing
 _OWN = 0.8  # exponent of a product's own baskets in a conditional frequency; the follower's baskets have the rest
@@ -43,9 +42,7 @@ class Cooccurrence:
     """Lists of co-occurring products, best first; arrays of shape (items, length), padded with item -1."""
 
     items: NDArray[np.int32]
-    shoppers: NDArray[
-        np.int32
-    ]  # who put both into one basket; 0 in a snapshot of earlier versions, which did not count
+    shoppers: NDArray[np.int32]  # who put both into one basket; 0 in old snapshots, which did not count them
     lifts: NDArray[np.float32]  # over what independence would give; above 1
     affinities: NDArray[np.float32]  # cosine of the two products' baskets, shrunk; 0 to 1
     followers: NDArray[np.int32]  # another list: what most of a product's buyers take with it, popular or not
@@ -84,11 +81,11 @@ def _summed(
     return np.bincount(np.maximum(lists[items], 0).ravel(), amounts.ravel(), len(lists)).astype(np.float32)
 
 
-def count_cooccurrences(data: TrainingSet, fewest_shoppers: int = FEWEST_SHOPPERS) -> Cooccurrence:
+def count_cooccurrences(data: TrainingSet) -> Cooccurrence:
     """The lists of every product, from the counts of pairs in the baskets.
 
-    A pair counts when so many shoppers at least put both into one basket, and each of them for a few baskets at most:
-    nobody's habits become everybody's shelf.
+    A pair counts when enough shoppers put both into one basket, and each of them for a few baskets at most: nobody's
+    habits become everybody's shelf.
     """
     baskets = baskets_of(data)
     n_baskets = max(baskets.matrix.shape[0], 1)
@@ -101,7 +98,7 @@ def count_cooccurrences(data: TrainingSet, fewest_shoppers: int = FEWEST_SHOPPER
     for start, stop in _blocks(by_item, baskets.matrix):
         rows, columns, counts, shoppers = _together(by_item[start:stop], baskets)
         rows += start
-        keep = (counts >= _MIN_TOGETHER) & (shoppers >= fewest_shoppers) & (columns != rows)
+        keep = (counts >= _MIN_TOGETHER) & (shoppers >= data.fewest_shoppers) & (columns != rows)
         rows, columns, counts, shoppers = rows[keep], columns[keep], counts[keep], shoppers[keep]
         own, other = frequency[rows] + _PRIOR, frequency[columns] + _PRIOR
         conditional = counts / (own**_OWN * other ** (1 - _OWN))

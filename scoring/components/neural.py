@@ -1,9 +1,9 @@
 """Neural component: product embeddings and a small residual net that turns a history into a user vector.
 
 A product's embedding is the sum of a vector of its own and those of its categories and brand, so new products get one
-too. The net is trained to distinguish the next product a shopper met from products drawn by popularity (sampled
-softmax, Covington et al. 2016); scores are therefore affinity beyond popularity, and a share of log popularity is added
-back.
+too; those that hardly any shopper met have no vector of their own. The net is trained to distinguish the next product a
+shopper met from products drawn by popularity (sampled softmax, Covington et al. 2016); scores are therefore affinity
+beyond popularity, and a share of log popularity is added back.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Neural:
     def fit(cls, data: TrainingSet, config: NeuralConfig, rng: Generator) -> Neural:
         trainer = _Trainer(data, config, rng)
         trainer.run()
+        trainer.forget_rare(data)
         popularity = np.log1p(data.shoppers.astype(np.float32))
         net = trainer.net
         arrays = {
@@ -178,6 +179,11 @@ class _Trainer:
                 break
         if kept is not None and checks is not None and self._loss(checks) > best:
             self.net = kept
+
+    def forget_rare(self, data: TrainingSet) -> None:
+        """What hardly any shopper met is known by its categories and brand alone, as a new product is: a vector of its
+        own would hold the habits of one household."""
+        self.net["table"][self.row_of[~data.shared]] = 0.0
 
     def _draw_users(self) -> Ints:
         """Users in proportion to the root of their history, so that heavy shoppers do not dominate."""

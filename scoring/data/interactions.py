@@ -27,6 +27,9 @@ _STRENGTHS = {
     EventType.RATING: 0.8,
 }
 EVENT_STRENGTHS: NDArray[np.float32] = np.array([_STRENGTHS[event] for event in EventType], dtype=np.float32)
+FEWEST_SHOPPERS = 3  # that a pair of products, a trend or a claim on others rests on: fewer would show a household
+_SMALL_SHOP = 50  # shoppers; in a smaller shop two are enough, or it would hardly have a shelf
+_MOST_REPEATS = 100  # that are counted of one shopper and product
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,37 @@ class Pairs:
     last: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """What one shopper did with one product on one day, once, as its strongest event; arrays of shape (visits,)."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    strengths: NDArray[np.float32]
+    times: NDArray[np.int64]  # of that event
+
+
 def sublinear(times: NDArray[np.integer]) -> NDArray[np.float32]:
     """The weight of a product that was taken so often, against once: the tenth time carries less information than the
-    second."""
-    weights: NDArray[np.float32] = (1 + 0.5 * np.log(np.maximum(times, 1))).astype(np.float32)
+    second, and what a program repeats thousands of times carries no more."""
+    weights: NDArray[np.float32] = (1 + 0.5 * np.log(np.clip(times, 1, _MOST_REPEATS))).astype(np.float32)
     return weights
 
 
-class TrainingSet:
-    """A dataset with its derived columns, each computed once and only when asked for."""
+def fewest_shoppers(wanted: int, n_users: int) -> int:
+    """The minimum that holds in a shop of this size: `wanted`, and in a small one two at most."""
+    return wanted if n_users >= _SMALL_SHOP else min(wanted, 2)
 
-    def __init__(self, dataset: Dataset, now: int | None = None) -> None:
+
+class TrainingSet:
+    """A dataset with its derived columns, each computed once and only when asked for.
+
+    fewest: shoppers that what is said and shown of a product to others rests on; a small shop has a lower minimum.
+    """
+
+    def __init__(self, dataset: Dataset, now: int | None = None, fewest: int = FEWEST_SHOPPERS) -> None:
         self.dataset = dataset
+        self.fewest_shoppers = fewest_shoppers(fewest, dataset.interactions.n_users)
         times = dataset.interactions.times
         self.now = int(now if now is not None else (times.max() if len(times) else 0))
 
@@ -94,6 +116,29 @@ class TrainingSet:
         return sparse.csr_matrix((pairs.strengths * pairs.repeats, (pairs.users, pairs.items)), shape=shape)
 
     @cached_property
+    def shared_matrix(self) -> Any:
+        """`matrix` with the products alone that enough shoppers met: what one household does teaches nothing about
+        others."""
+        kept = self.shared[self.pairs.items]
+        pairs, shape = self.pairs, (self.n_users, self.n_items)
+        if kept.all():
+            return self.matrix
+        from scipy import sparse
+
+        weights = (pairs.strengths * pairs.repeats)[kept]
+        return sparse.csr_matrix((weights, (pairs.users[kept], pairs.items[kept])), shape=shape)
+
+    @cached_property
+    def shared(self) -> NDArray[np.bool_]:
+        """Which products enough shoppers met, shape (items,)."""
+        shared: NDArray[np.bool_] = self.shoppers >= self.fewest_shoppers
+        return shared
+
+    @cached_property
+    def visits(self) -> Visits:
+        return visits_of(self.interactions, self.n_items)
+
+    @cached_property
     def shoppers(self) -> NDArray[np.int32]:
         """Distinct users with any event on each item."""
         return np.bincount(self.pairs.items, minlength=self.n_items).astype(np.int32)
@@ -128,3 +173,16 @@ def fold(interactions: Interactions, n_items: int) -> Pairs:
         first=times[starts],
         last=times[ends],
     )
+
+
+def visits_of(interactions: Interactions, n_items: int) -> Visits:
+    """One entry per (user, item, day), sorted so."""
+    keys = interactions.users.astype(np.int64) * max(n_items, 1) + interactions.items
+    days = interactions.times // DAY
+    strengths = EVENT_STRENGTHS[interactions.events]
+    order = np.lexsort((interactions.times, -strengths, days, keys))
+    ordered_keys, ordered_days = keys[order], days[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (ordered_keys[1:] != ordered_keys[:-1]) | (ordered_days[1:] != ordered_days[:-1])
+    kept = order[first]
+    return Visits(interactions.users[kept], interactions.items[kept], strengths[kept], interactions.times[kept])

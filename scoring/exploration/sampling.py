@@ -25,6 +25,7 @@ class Slot:
     propensity: float
     rivals: tuple[int, ...] = ()  # candidates that could be drawn here, the list's own first; none where it is fixed
     impression: Impression | None = None
+    drawn_among: tuple[int, ...] = ()  # the products of the rivals
 
 
 def fixed_slots(count: int) -> list[Slot]:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.components.network import sampled_softmax
-from scoring.data.interactions import DAY, TrainingSet, fold
+from scoring.data.interactions import DAY, FEWEST_SHOPPERS, TrainingSet, fewest_shoppers, fold
 from scoring.data.items import ItemIndex, unpack_strings
 from scoring.data.state import ModelState, digest
 from scoring.evaluation.splitting import select
+from scoring.learning.reference import with_scales
 from scoring.learning.training import model_arrays
 from scoring.ranking.ensemble import weight_vector
 from scoring.ranking.model import Scorers
@@ -65,6 +66,9 @@ def refresh_embeddings(
     pairs = fold(_mapped(dataset, ids), len(ids))
     report("embeddings", 0.2)
     vectors = _tuned(neural, _contexts(pairs, int(pairs.first.max(initial=0)) - _RECENT, rng), pairs, rng)
+    known = np.bincount(pairs.items, minlength=len(ids))
+    rare = known < fewest_shoppers(_fewest(state), data.n_users)
+    vectors[rare] = neural.embeddings[rare]  # what hardly anybody met learns no habits of theirs
     arrays = state.arrays | {f"{Component.NEURAL}.{_VECTORS}": vectors}
     report("done", 1.0)
     return ModelState(arrays, _manifest(state, "embeddings", seed, {"embeddings_now": data.now}))
@@ -85,7 +89,8 @@ def refresh_content(
     report = progress or (lambda _stage, _fraction: None)
     report("reading", 0.0)
     rng = np.random.default_rng(seed)
-    old, data = Scorers.from_state(state), TrainingSet(dataset, now)
+    old = Scorers.from_state(state)
+    data = TrainingSet(dataset, now, _fewest(state))
     ids = unpack_strings(state.part("items"), "ids")
     index = ItemIndex.of(dataset.catalogue)
     report("content", 0.1)
@@ -107,9 +112,13 @@ def refresh_content(
         "products": data.n_items,
         "interactions": len(data.interactions.users),
         "now": data.now,
+        "fewest_shoppers": data.fewest_shoppers,
     }
+    refreshed = ModelState(carried | fresh, _manifest(state, "content", seed, counts))
+    report("measuring scores", 0.9)
+    refreshed = with_scales(refreshed, data, seed)
     report("done", 1.0)
-    return ModelState(carried | fresh, _manifest(state, "content", seed, counts))
+    return refreshed
 
 
 def learned_until(manifest: dict[str, Any]) -> int:
@@ -124,6 +133,10 @@ def _manifest(parent: ModelState, kind: str, seed: int, changes: dict[str, Any])
 
 def _weights(state: ModelState) -> NDArray[np.float32]:
     return weight_vector({Component(name): float(value) for name, value in state.manifest["weights"].items()})
+
+
+def _fewest(state: ModelState) -> int:
+    return int(state.manifest.get("fewest_shoppers", FEWEST_SHOPPERS))
 
 
 def _require_general(carried: dict[str, NDArray[Any]], before: int, after: int) -> None:

@@ -15,13 +15,14 @@ from scoring.components.demand import measure_demand
 from scoring.components.factors import Method
 from scoring.components.neighbours import SimilarityInputs, similar
 from scoring.components.neural import Neural, NeuralConfig
-from scoring.data.interactions import TrainingSet
+from scoring.data.interactions import FEWEST_SHOPPERS, TrainingSet
 from scoring.data.items import ItemIndex
 from scoring.data.profile import fold_history
 from scoring.data.state import ModelState, prefixed
 from scoring.evaluation.metrics import ndcg
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, hold_out, split
+from scoring.learning.reference import with_scales
 from scoring.learning.selection import FEWEST_CASES, choose, gather
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
 from scoring.ranking.model import Scorers
@@ -57,7 +58,7 @@ _METHODS = (Method.ALS, Method.NMF)
 _LARGEST_FACTORED = 6_000_000  # events and 20 for each product; beyond it the default method stands
 
 
-def train(
+def train(  # noqa: PLR0913 (all by keyword)
     dataset: Dataset,
     *,
     weights: dict[Component, float] | None = None,
@@ -66,6 +67,7 @@ def train(
     progress: Progress | None = None,
     protocol: EvaluationProtocol | None = None,
     checkpoint: Checkpoint | None = None,
+    fewest_shoppers: int = FEWEST_SHOPPERS,
 ) -> ModelState:
     """Fits everything that a recommender needs.
 
@@ -76,7 +78,7 @@ def train(
     weights: the shop's own component weights, used where validation shows no clear gain. now: unix seconds that demand
     is measured at; the newest event when None. progress: called with each stage's name and the fraction of the whole
     that was done when it began. checkpoint: keeps the slow stages; with it an interrupted training goes on and gives
-    the same state.
+    the same state. fewest_shoppers: that a pair of products, a trend or a reason rests on; two at most in a small shop.
     Raises ValueError when the catalogue is empty.
     """
     if not len(dataset.catalogue):
@@ -86,10 +88,10 @@ def train(
     streams = RandomStreams(*np.random.default_rng(seed).spawn(5))
     report("reading", 0.0)
     index = ItemIndex.of(dataset.catalogue)
-    whole = TrainingSet(dataset, now)
+    whole = TrainingSet(dataset, now, fewest_shoppers)
     usual = weights or DEFAULT_WEIGHTS
     hidden, cases = _validation(dataset, index.ties, seed, protocol)
-    part = TrainingSet(hidden)
+    part = TrainingSet(hidden, fewest=fewest_shoppers)
     report("content", 0.05)
     content = Content.fit(part, ContentConfig(), streams.tuning)
     config, result = _chosen(part, cases, content, usual, streams, checkpoint, report)
@@ -105,8 +107,12 @@ def train(
     )
     report("neighbours", 0.9)
     arrays = model_arrays(whole, index, scorers, weight_vector(usual), streams.fitting)
+    state = ModelState(arrays, _manifest(whole, scorers, usual, result, seed))
+    if protocol is None:
+        report("measuring scores", 0.95)
+        state = with_scales(state, whole, seed)
     report("done", 1.0)
-    return ModelState(arrays, _manifest(whole, scorers, usual, result, seed))
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +317,7 @@ def model_arrays(
         cooccurrence=scorers.collaborative.cooccurrence,
     )
     near = similar(inputs, weights, rng)
-    brands = index.brand[data.interactions.items]
+    brands = index.brand[data.visits.items]
     counts = np.bincount(brands[brands >= 0], minlength=len(index.brands.names))
     arrays = prefixed("items", index.to_arrays()) | prefixed("demand", measure_demand(data).to_arrays())
     for component, scorer in scorers.by_component().items():
@@ -337,6 +343,7 @@ def _manifest(
         "plans": result.plans.to_json(),
         "signals": result.signals,
         "notes": result.notes,
+        "fewest_shoppers": data.fewest_shoppers,
         "repeat_gap": usual_gap(data),
         "repeat_share": repeat_share(data),
         "metrics": result.metrics,

@@ -50,7 +50,14 @@ class Arrangement:
             slots = self._reranked(slate, rows, query)
         else:
             slots = fixed_slots(min(query.limit, len(slate)))
-        slots = [replace(slot, impression=impression(rows, slot.candidate, slot.rivals)) for slot in slots]
+        slots = [
+            replace(
+                slot,
+                impression=impression(rows, slot.candidate, slot.rivals),
+                drawn_among=tuple(slate.items[list(slot.rivals)].tolist()),
+            )
+            for slot in slots
+        ]
         return slate.take(np.array([slot.candidate for slot in slots], dtype=np.int64)), slots
 
     def _rescored(
@@ -65,9 +72,11 @@ class Arrangement:
         before = calibration(slate.fused, level, n_products)
         after = calibration(learned.fused, level, n_products)
         # As a ratio: whatever else has scaled the scores stays.
-        scores: NDArray[np.float32] = slate.scores * (after / np.maximum(before, 1e-12)).astype(np.float32)
+        ratio = (after / np.maximum(before, 1e-12)).astype(np.float32)
+        scores: NDArray[np.float32] = slate.scores * ratio
         order = np.lexsort((np.arange(len(scores)), -scores))
-        return replace(learned, scores=scores).take(order), rows[order]
+        probabilities = np.minimum(slate.probabilities * ratio, np.float32(1))
+        return replace(learned, scores=scores, probabilities=probabilities).take(order), rows[order]
 
     def _reranked(self, slate: Slate, rows: NDArray[np.float64], query: Query) -> list[Slot]:
         order = np.arange(min(query.limit, len(slate)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.ranking.evidence import Ground
     from scoring.ranking.request import Request
     from scoring.types import RankedItem
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What products rest on: a product of the history, a named reason, or nothing that could crowd a list (None)."""
+
+    candidates: Sequence[Ground | None]
+    listed: Sequence[Ground | None] = ()  # of what the list holds already
 
 
 def fill_by_caps(request: Request, list_within: Callable[[Request], list[RankedItem]]) -> list[RankedItem]:
@@ -33,15 +42,18 @@ def fill_by_caps(request: Request, list_within: Callable[[Request], list[RankedI
         query = replace(request.query, limit=missing, caps=caps)
         if found:
             query = replace(query, diversity=0.0, exploration_share=0.0)
-        more = list_within(replace(request, query=query).after([one.item for one in found]))
+        rest = replace(request, query=query).after([one.item for one in found], [one.reasons[0] for one in found])
+        more = list_within(rest)
         ceiling = min((one.score for one in found), default=1.0)
         found = found + [replace(one, score=one.score * ceiling) for one in more] if found else more
     return found
 
 
 def _relaxations(caps: Caps) -> list[Caps]:
-    """The caps, then ever weaker ones for a list that cannot be filled: first that of brands goes, then all."""
-    return list(dict.fromkeys((caps, replace(caps, per_brand=0), Caps())))
+    """The caps, then ever weaker ones for a list that cannot be filled: first that of brands goes, then that of
+    categories, then all."""
+    unbranded = replace(caps, per_brand=0)
+    return list(dict.fromkeys((caps, unbranded, replace(unbranded, per_category=0), Caps())))
 
 
 def within_caps(
@@ -67,4 +79,18 @@ def within_caps(
         kept.append(row)
         if len(kept) == count:
             break
+    return np.array(kept, dtype=np.int64)
+
+
+def within_share(grounds: Grounds, most: int) -> NDArray[np.int64]:
+    """Rows of the candidates, best first, of which at most `most` rest on the same; what rests on nothing in particular
+    is not counted."""
+    counts = Counter(grounds.listed)
+    kept: list[int] = []
+    for row, ground in enumerate(grounds.candidates):
+        if ground is not None:
+            if counts[ground] >= most:
+                continue
+            counts[ground] += 1
+        kept.append(row)
     return np.array(kept, dtype=np.int64)

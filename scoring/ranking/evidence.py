@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from scoring.ranking.repeats import Repeats
     from scoring.types import Tastes
 
+Ground = int | tuple[ReasonKind, str | None]  # a product of the history, or a reason without one
 MAX_REASONS = 3
 _MAX_SOURCES = 200  # history products that evidence is sought from, those of the greatest weight first
 _MIN_LIFT = 1.2
@@ -27,6 +29,7 @@ _MIN_COSINE = 0.3
 _MIN_GROWTH = 1.5
 _MIN_SURPRISE = 2.0
 _MIN_BRAND_LIFT = 2.0
+_NAMED = frozenset({ReasonKind.SAME_CATEGORY, ReasonKind.SAME_BRAND, ReasonKind.STATED_TASTE})
 _MIN_CONTEXTUAL_SHARE = 0.25  # from which on demand is named beside personal evidence
 
 # The component whose share of the score is the strength of each kind of evidence.
@@ -102,6 +105,36 @@ class EvidenceFinder:
             reasons.append(self._rank(item, [*found, *self._habits(item)], share))
         return reasons
 
+    def ground(self, reason: Reason) -> Ground | None:
+        """What a product with this first reason rests on; None for what the shopper buys anyway, and for what speaks
+        for it with everybody. A category or brand of which one product alone was bought rests on that product, as does
+        all that is said of shoppers with a history of one product."""
+        if reason.item is not None:
+            return reason.item
+        if reason.kind is ReasonKind.SHOPPERS_LIKE_YOU:
+            return int(self._profile.items[0]) if len(self._profile) == 1 else None
+        if reason.kind in _NAMED:
+            sole = self._sole.get((reason.kind, reason.label))
+            return (reason.kind, reason.label) if sole is None else sole
+        return None
+
+    @cached_property
+    def _sole(self) -> dict[tuple[ReasonKind, str | None], int]:
+        """By category and by brand: the product, where one alone was bought."""
+        profile, index = self._profile, self._facts.index
+        bought = profile.items[profile.purchases > 0]
+        sole: dict[tuple[ReasonKind, str | None], int] = {}
+        named = (
+            (ReasonKind.SAME_CATEGORY, index.leaf, index.categories),
+            (ReasonKind.SAME_BRAND, index.brand, index.brands),
+        )
+        for kind, codes, labels in named:
+            distinct, rows, counts = np.unique(codes[bought], return_index=True, return_counts=True)
+            for code, row in zip(distinct[counts == 1].tolist(), rows[counts == 1].tolist(), strict=True):
+                if code >= 0:
+                    sole[kind, labels.names[code]] = int(bought[row])
+        return sole
+
     def bought_before(self, item: int) -> list[Reason]:
         """How often and how long ago the shopper bought this product, if they did."""
         profile = self._profile
@@ -171,6 +204,9 @@ def popular(facts: SnapshotFacts, item: int) -> Reason:
 
 
 def trending(facts: SnapshotFacts, item: int) -> Reason:
+    """That it sells better than usual; of what hardly anybody bought, however many looked at it, no more than that."""
+    if facts.demand.buyers[item] < facts.fewest_shoppers:
+        return popular(facts, item)
     return Reason(ReasonKind.TRENDING, value=float(facts.demand.growth[item]))
 
 

@@ -11,10 +11,12 @@ from scoring.components.contextual import Contextual, ContextualConfig
 from scoring.components.demand import Demand
 from scoring.components.neighbours import Similar
 from scoring.components.neural import Neural, NeuralConfig
+from scoring.data.interactions import FEWEST_SHOPPERS
 from scoring.data.items import ItemIndex
 from scoring.data.state import BrokenSnapshotError
 from scoring.ranking.ensemble import COMPONENTS
 from scoring.ranking.plans import FusionPlans
+from scoring.ranking.scales import ScoreScales
 from scoring.types import Component
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class SnapshotFacts:
     cooccurrence: Cooccurrence
     similar: Similar
     demand: Demand
-    brand_share: NDArray[np.float32]  # (brands,): part of all events
+    brand_share: NDArray[np.float32]  # (brands,): part of all visits
     fewest_shoppers: int  # that a pair, a trend or a claim on others rests on
     repeat_gap: float  # seconds between two purchases of one product by one shopper, typically
 
@@ -70,6 +72,7 @@ class RankingModel:
     facts: SnapshotFacts
     weights: dict[Component, float]  # the shop's own
     plans: FusionPlans
+    scales: ScoreScales
 
     @classmethod
     def from_state(cls, state: ModelState) -> RankingModel:
@@ -89,8 +92,9 @@ class RankingModel:
             similar=Similar(**state.part("similar")),
             demand=Demand.from_arrays(state.part("demand")),
             brand_share=state.arrays["brand_share"],
-            fewest_shoppers=scorers.collaborative.config.fewest_shoppers,
+            fewest_shoppers=int(manifest.get("fewest_shoppers", FEWEST_SHOPPERS)),
             repeat_gap=float(manifest["repeat_gap"]),
         )
         weights = {Component(name): float(value) for name, value in manifest["weights"].items()}
-        return cls(scorers, facts, weights, FusionPlans.from_json(manifest["plans"]))
+        scales = ScoreScales.from_json(manifest.get("score_scales", {}))
+        return cls(scorers, facts, weights, FusionPlans.from_json(manifest["plans"]), scales)

@@ -10,9 +10,9 @@ import numpy as np
 from scoring.components.content import Content
 from scoring.data.profile import session_profile
 from scoring.evaluation.protocol import EvaluationProtocol
-from scoring.ranking.calibration import SHOWN, level_of
+from scoring.ranking.calibration import SHOWN, UNCALIBRATED, level_of
 from scoring.ranking.ensemble import COMPONENTS, score_all, signal_weights
-from scoring.ranking.slate import POOL, Slate, best_first
+from scoring.ranking.slate import POOL, Slate, best_first, unknown
 from scoring.types import Component, Scenario
 
 if TYPE_CHECKING:
@@ -39,18 +39,20 @@ class PersonalRanking:
         self._plans = model.plans
         self._ties = model.facts.index.ties
 
+    def question_of(self, request: Request) -> EvaluationProtocol:
+        """What is asked: of someone new, in a visit that goes on, about repeats, or about the next visit."""
+        query = request.query
+        if len(request.profile) <= _HARDLY_KNOWN:
+            return EvaluationProtocol.COLD_USERS
+        if query.include_purchased and query.scenario is Scenario.FOR_YOU:
+            return EvaluationProtocol.NEXT_BASKET
+        if query.scenario is Scenario.NEXT_IN_SESSION or query.now - query.history.times.max() < _VISIT:
+            return EvaluationProtocol.LEAVE_LAST_OUT
+        return EvaluationProtocol.TEMPORAL
+
     def plan_of(self, request: Request) -> FusionPlan:
-        """What is asked decides: someone new, a visit that goes on, a repeat, or the next visit."""
-        query, n_products = request.query, len(request.profile)
-        if n_products <= _HARDLY_KNOWN:
-            protocol = EvaluationProtocol.COLD_USERS
-        elif query.include_purchased and query.scenario is Scenario.FOR_YOU:
-            protocol = EvaluationProtocol.NEXT_BASKET
-        elif query.scenario is Scenario.NEXT_IN_SESSION or query.now - query.history.times.max() < _VISIT:
-            protocol = EvaluationProtocol.LEAVE_LAST_OUT
-        else:
-            protocol = EvaluationProtocol.TEMPORAL
-        return self._plans.of(protocol, n_products)
+        """The plan for what is asked."""
+        return self._plans.of(self.question_of(request), len(request.profile))
 
     def fusion(self, profile: Profile, plan: FusionPlan, weights: dict[Component, float] | None = None) -> Fusion:
         """All products scored for a profile. `weights` of components override the plan's, not its signals."""
@@ -69,8 +71,9 @@ class PersonalRanking:
         np.putmask(fusion.fused, ~request.allowed, -np.inf)
         items = best_first(fusion.fused, self._ties, max(POOL, query.limit + POOL // 2))
         weights = np.broadcast_to(fusion.weights, (len(items), len(COMPONENTS)))
-        fused = fusion.fused[items]
-        return Slate(items, plan.calibration(fused, level, len(profile)), fusion.parts(items), weights)
+        chances = plan.calibration(fusion.fused[items], level, len(profile))
+        known = chances if plan.calibration != UNCALIBRATED else unknown(len(items))
+        return Slate(items, chances, known, fusion.parts(items), weights)
 
     def next_in_session(self, request: Request) -> Slate:
         return self.for_you(replace(request, profile=session_profile(request.profile, request.query.history)))

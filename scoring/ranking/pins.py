@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.ranking.request import Request
+    from scoring.ranking.scales import ShelfScales
     from scoring.ranking.scenarios import Scenarios
     from scoring.types import RankedItem, Ruling
 
 
-def pinned(request: Request, scenarios: Scenarios) -> dict[int, RankedItem]:
-    """Pinned products by position from 1, with the scores of the scenario, or else those of their popularity.
+def pinned(request: Request, scenarios: Scenarios, scales: ShelfScales) -> dict[int, RankedItem]:
+    """Pinned products by position from 1, with the scores of the scenario, or else those of what fills a list.
 
     A list of the shopper's own history pins only what is in that history.
     """
@@ -28,12 +29,13 @@ def pinned(request: Request, scenarios: Scenarios) -> dict[int, RankedItem]:
     among = np.zeros(len(request.allowed), dtype=bool)
     among[list(placed.values())] = True
     asked = request.among(among).limited(len(placed))
-    slate = scenarios.candidates(asked)
+    slate = scenarios.candidates(asked).on_scale(scales.of(asked))
     if request.query.scenario in HISTORY_SCENARIOS:
         met = set(slate.items.tolist())
         placed = {position: item for position, item in placed.items() if item in met}
     else:
-        slate = slate.append_below(scenarios.popular(asked.after(slate.items.tolist())))
+        popular = scenarios.popular(asked.after(slate.items.tolist()))
+        slate = slate.append(popular.on_scale(scales.popular).filling(slate))
     reasons = [[Reason(ReasonKind.PROMOTED)]] * len(slate)
     ranked = {one.item: one for one in slate.ranked(fixed_slots(len(slate)), reasons)}
     return {position: ranked[item] for position, item in placed.items()}

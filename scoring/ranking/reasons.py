@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scoring.data.interactions import DAY
 from scoring.data.profile import View, last_viewed, seeds_profile
+from scoring.ranking.caps import Grounds
 from scoring.ranking.ensemble import shares
 from scoring.ranking.evidence import EvidenceFinder, Sources, due_again, popular, trending
 from scoring.ranking.repeats import repeats
@@ -37,6 +38,14 @@ class Reasons:
         own = self._own.get(request.query.scenario)
         return own(request, slate.items.tolist()) if own else self._evidence(slate, slots, request)
 
+    def grounds(self, slate: Slate, request: Request) -> Grounds:
+        """What each product of a FOR_YOU slate rests on, by its first reason, and what is listed already."""
+        finder = self._finder(request)
+        found = finder.evidence(slate.items, shares(slate.parts, slate.weights))
+        return Grounds(
+            [finder.ground(own[0]) for own in found], [finder.ground(reason) for reason in request.listed_reasons]
+        )
+
     def _popular(self, _request: Request, items: list[int]) -> list[list[Reason]]:
         return [[popular(self._facts, item)] for item in items]
 
@@ -51,7 +60,7 @@ class Reasons:
 
     def _buy_again(self, request: Request, items: list[int]) -> list[list[Reason]]:
         query = request.query
-        again = repeats(query.history, query.now, self._facts.repeat_gap, len(self._facts.index))
+        again = repeats(query.history, query.now, self._facts.repeat_gap, self._facts.index.ties)
         finder = self._finder(request)
         return [[*finder.bought_before(item), *due_again(again, item)] for item in items]
 

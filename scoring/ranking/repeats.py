@@ -45,14 +45,14 @@ class Repeats:
     due: NDArray[np.float64]  # days until the next one; below 0 for what is overdue
 
 
-def repeats(history: History, now: int, gap: float, n_items: int) -> Repeats:
+def repeats(history: History, now: int, gap: float, ties: NDArray[np.uint32]) -> Repeats:
     """What the shopper buys again, and when.
 
     A gap is the mean one of this shopper and product, shrunk towards `gap` (seconds), which stands alone after a single
     purchase. First come habits by the part of their gap that has passed, the most overdue first; then what was bought
-    once, in the same order; last what has lapsed, the latest first.
+    once, in the same order; last what has lapsed, the latest first. ties: (items,), the order among equals.
     """
-    bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < n_items)
+    bought = (history.events == PURCHASE) & (history.items >= 0) & (history.items < len(ties))
     days = np.unique(history.items[bought] * np.int64(1 << 32) + history.times[bought] // DAY)
     items, starts, counts = np.unique(days >> 32, return_index=True, return_counts=True)
     if not len(items):
@@ -63,5 +63,5 @@ def repeats(history: History, now: int, gap: float, n_items: int) -> Repeats:
     gaps = (oldest - newest + gap / DAY) / counts
     passed = newest / gaps
     lapsed = passed > _LAPSED
-    order = np.lexsort((items, np.where(lapsed, passed, -passed), counts < 2, lapsed))
+    order = np.lexsort((ties[items], np.where(lapsed, passed, -passed), counts < 2, lapsed))
     return Repeats(items.astype(np.int32), order, counts, gaps, gaps - newest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.data.profile import fold_history
+from scoring.data.profile import fold_history, seeds_profile
 from scoring.types import PERSONAL_SCENARIOS, SEEDED_SCENARIOS, ItemFilter
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scoring.data.items import ItemIndex, Labels
     from scoring.data.profile import Profile
     from scoring.ranking.query import Query
-    from scoring.types import Tastes
+    from scoring.types import Reason, Tastes
 
 _NO_FILTER = ItemFilter()
 
@@ -32,6 +32,7 @@ class Request:
     seeds: NDArray[np.int32]  # distinct seed products of the catalogue; none unless the scenario starts from some
     allowed: NDArray[np.bool_]  # (items,): what the list may still take
     listed: tuple[int, ...] = ()  # what the list holds already, which counts towards the caps
+    listed_reasons: tuple[Reason, ...] = ()
 
     @classmethod
     def of(cls, query: Query, index: ItemIndex) -> Request:
@@ -52,13 +53,20 @@ class Request:
         """The same with these products alone."""
         return replace(self, allowed=allowed)
 
-    def after(self, items: Sequence[int]) -> Request:
-        """The same for the rest of a list that holds these products already."""
+    def of_a_stranger(self) -> Request:
+        """The same without the history, for what anybody may be shown."""
+        known = replace(seeds_profile((), self.query.now), stated=self.profile.stated)
+        return replace(self, profile=replace(known, local_hour=self.profile.local_hour))
+
+    def after(self, items: Sequence[int], reasons: Sequence[Reason] = ()) -> Request:
+        """The same for the rest of a list that holds these products already, with the first reason of each."""
         if not items:
             return self
         allowed = self.allowed.copy()
         allowed[list(items)] = False
-        return replace(self, allowed=allowed, listed=(*self.listed, *items))
+        return replace(
+            self, allowed=allowed, listed=(*self.listed, *items), listed_reasons=(*self.listed_reasons, *reasons)
+        )
 
 
 def stated_labels(index: ItemIndex, tastes: Tastes) -> tuple[tuple[Labels, tuple[str, ...]], ...]:

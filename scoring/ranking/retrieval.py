@@ -1,4 +1,8 @@
-"""Candidates of a request: those of its scenario, with their scores changed by the shop's rules, within the caps."""
+"""Candidates of a request: those of its scenario, with their scores changed by the shop's rules, within the caps.
+
+A FOR_YOU list is balanced as well: at most a part of it rests on one product of the history or on one reason, so that
+a single purchase does not take over what a long taste, or everybody's, would show.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.ranking.caps import within_caps
+from scoring.ranking.caps import within_caps, within_share
 from scoring.ranking.slate import POOL
+from scoring.types import Scenario
 
 if TYPE_CHECKING:
     from scoring.data.items import ItemIndex
+    from scoring.ranking.reasons import Reasons
     from scoring.ranking.request import Request
     from scoring.ranking.scenarios import Scenarios
     from scoring.ranking.slate import Slate
@@ -19,12 +25,31 @@ if TYPE_CHECKING:
 class Retrieval:
     """Finds enough candidates for a list. Any choice among them keeps the caps."""
 
-    def __init__(self, scenarios: Scenarios, index: ItemIndex) -> None:
+    def __init__(self, scenarios: Scenarios, reasons: Reasons, index: ItemIndex) -> None:
         self._scenarios = scenarios
+        self._reasons = reasons
         self._index = index
 
     def candidates(self, request: Request) -> Slate:
         """Best first."""
+        slate = self._within_caps(request)
+        query = request.query
+        known = len(request.profile) or len(request.profile.stated)
+        if query.scenario is not Scenario.FOR_YOU or query.caps.per_seed < 1 or not known:
+            return slate
+        slate = self._balanced(slate, request)
+        if len(slate) >= max(query.limit, POOL // 2):
+            return slate
+        # Too little rests on anything else: what anybody may be shown takes the other places.
+        others = self._within_caps(request.of_a_stranger().after(slate.items.tolist()))
+        return self._balanced(slate.append_below(others), request)
+
+    def _balanced(self, slate: Slate, request: Request) -> Slate:
+        """Any choice among these keeps the cap on what rests on one product or reason."""
+        grounds = self._reasons.grounds(slate, request)
+        return slate.take(within_share(grounds, request.query.caps.per_seed))
+
+    def _within_caps(self, request: Request) -> Slate:
         query = request.query
         slate = self._with_factors(request)
         codes = ((self._index.leaf, query.caps.per_category), (self._index.brand, query.caps.per_brand))

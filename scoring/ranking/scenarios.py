@@ -10,7 +10,7 @@ from scoring.data.interactions import DAY
 from scoring.data.profile import last_viewed
 from scoring.ranking.ensemble import COMPONENTS, squash, weight_vector
 from scoring.ranking.repeats import repeats
-from scoring.ranking.slate import POOL, Slate, best_first, by_one_component
+from scoring.ranking.slate import POOL, Slate, best_first, by_one_component, unknown
 from scoring.types import Component, Scenario
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Scenarios:
         fused = parts @ weights
         order = np.lexsort((self._index.ties[items], -fused))
         same = np.broadcast_to(weights, (len(items), len(COMPONENTS)))
-        slate = Slate(items[order], squash(fused[order]), parts[order], same)
+        slate = Slate(items[order], squash(fused[order]), unknown(len(order)), parts[order], same)
         if request.filtered and len(slate) < request.query.limit:
             return slate.append_below(self._similar_by_content(slate, request))
         return slate
@@ -107,7 +107,7 @@ class Scenarios:
 
     def _buy_again(self, request: Request) -> Slate:
         query = request.query
-        found = repeats(query.history, query.now, self._facts.repeat_gap, len(self._index))
+        found = repeats(query.history, query.now, self._facts.repeat_gap, self._index.ties)
         rows = found.order[request.allowed[found.items[found.order]]][: query.limit]
         passed = 1 - found.due[rows] / found.gaps[rows]
         values = np.minimum.accumulate(passed).astype(np.float32)  # no score rises along the list

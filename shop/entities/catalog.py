@@ -35,11 +35,6 @@ def is_price(amount: Decimal) -> bool:
     return amount.is_finite() and 0 <= amount < _DEAREST
 
 
-def is_currency(code: str) -> bool:
-    """Whether it looks like an ISO 4217 code."""
-    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
-
-
 @dataclass(frozen=True, slots=True)
 class Category:
     """A node of the category tree; `path` holds the ids from the root to this one."""
@@ -76,3 +71,21 @@ class Product:
     @property
     def category_id(self) -> str | None:
         return self.category_path[-1] if self.category_path else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDraft:
+    """A product as the shop describes it, unchecked; its SKU names it."""
+
+    sku: str
+    name: str
+    description: str = ""
+    category_id: str | None = None
+    brand: str = ""
+    tags: tuple[str, ...] = ()
+    price: Decimal | None = None
+    currency: str = "USD"
+    package_size: str = ""
+    image_url: str | None = None
+    in_stock: bool = True
+    rating: float | None = None

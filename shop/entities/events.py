@@ -13,7 +13,7 @@ class Topic(StrEnum):
     HISTORY_CORRECTED = "history_corrected"  # subject: actor key; some events count no longer, or again
     EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
     EXPLANATION_CHUNK = "explanation_chunk"  # subject: explanation key; data: text (so far, not yet checked)
-    INSIGHT_UPDATED = "insight_updated"  # subject: actor key
+    INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: language
     PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
     DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so all caches are void
     USER_UPDATED = "user_updated"  # subject: user id

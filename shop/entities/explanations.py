@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 # Raised with every word that a model reads, or that the template says. Both are part of every text's key: whatever is
 # shown afterwards is written anew, and a template text may stand under a model's key as its fallback.
-PROMPT_VERSION = "prompt-3"
-TEMPLATE_VERSION = "template-2"
+PROMPT_VERSION = "prompt-4"
+TEMPLATE_VERSION = "template-3"
 TEXT_VERSION = f"{PROMPT_VERSION}/{TEMPLATE_VERSION}"
 
 
@@ -59,9 +59,23 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedExplanation:
+    """An item whose explanation is wanted, and the key that says on what the text depends.
+
+    `turn` is its place in the list, from 0, by which neighbours are told in different words; the key has it not: a text
+    that is there is shown wherever its product stands.
+    """
+
+    key: str
+    product_id: str
+    evidence: tuple[Evidence, ...]
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Insight:
-    """One sentence on a shopper's taste; each shopper has one. While a new one is written, `text` is the last one, as
-    long as it holds; None if something that it rested on turned out wrong."""
+    """One sentence on a shopper's taste; a shopper has one in each language asked for. While a new one is written,
+    `text` is the last one, as long as it holds; None if something that it rested on turned out wrong."""
 
     user_id: str
     status: TextStatus

@@ -10,6 +10,7 @@ from scoring.types import EventType
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from shop.entities.catalog import Money
     from shop.entities.users import Actor
@@ -37,3 +38,20 @@ class Interaction:
     @property
     def id(self) -> str:
         return f"{self.actor.key}:{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionDraft:
+    """An event as a client sends it, unchecked; its product is named by id or by SKU."""
+
+    type: EventType
+    product_id: str | None = None
+    sku: str | None = None
+    key: str | None = None  # one is made up if it is left out
+    at: datetime | None = None  # now if it is left out
+    quantity: float = 1.0
+    price: Decimal | None = None
+    currency: str = "USD"
+    order_id: str | None = None
+    recommendation_id: str | None = None
+    rating: float | None = None

@@ -42,6 +42,7 @@ class Degradation(StrEnum):
     HISTORY = "HISTORY"  # the shopper's past could not be read
     EXPLANATIONS = "EXPLANATIONS"  # new explanations cannot be ordered now
     LOG = "LOG"  # the list could not be logged
+    LANGUAGE = "LANGUAGE"  # texts are not written in the language that was asked for: they are in English
     LLM_BUDGET = "LLM_BUDGET"  # today's budget for explanations is used up: the template writes
 
 
@@ -86,13 +87,14 @@ class RecommendationRequest:
 class Recommendation:
     product: Product
     rank: int  # from 1
-    score: float  # calibrated to [0, 1]
+    score: float  # 0 to 1: how strong it is among what the shop shows on such shelves
     breakdown: dict[Component, ComponentScore]
     reasons: tuple[Evidence, ...]
     explanation: Explanation
     exploration: bool
     propensity: float
     impression: Impression | None = None  # what a bandit learns from this item
+    probability: float | None = None  # that the shopper takes it; None where it is not calibrated
 
     @property
     def confidence(self) -> Confidence:
@@ -116,3 +118,4 @@ class RecommendationList:
     generated_at: datetime
     freshness: Freshness
     degraded: tuple[Degradation, ...] = ()
+    language: str = "en"  # of all its texts

@@ -34,7 +34,7 @@ class User:
     id: str
     email: str | None = None
     display_name: str | None = None
-    locale: str = "en"
+    locale: str | None = None  # BCP 47, as the shopper stated it
     role: Role = Role.SHOPPER
     preferences: Preferences = field(default_factory=Preferences)
     created_at: datetime | None = None

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from shop.resources.stores import open_stores
 from shop.resources.texts import TextResources, text_resources
 from shop.resources.training import TrainingResources
+from shop.services.attribution import AttributionService
 from shop.services.audit import AuditService
 from shop.services.bandit import BanditService
 from shop.services.corrections import CorrectionService
 from shop.services.explanation_stream import ExplanationStream
 from shop.services.feedback import FeedbackService
+from shop.services.freshness import FreshnessService
 from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
 from shop.services.listing import ListingService
@@ -24,6 +26,7 @@ from shop.services.neighbours import NeighbourService
 from shop.services.ranking import Ranker
 from shop.services.recommendations import RecommendationService
 from shop.services.resolution import RequestResolver
+from shop.services.session_owners import SessionOwnerService
 from shop.services.spelling import SpellingService
 from shop.store.bandit import BanditStore
 from shop.store.listing import ListingStore
@@ -68,6 +71,8 @@ def _over(texts: TextResources) -> ServingResources:
     history = HistoryService(
         stores.interactions, stores.corrections, stores.sessions, hub, settings.model.history_limit
     )
+    freshness = FreshnessService(stores.sessions, history, texts.insights, hub)
+    owners = SessionOwnerService(stores.session_owners, freshness)
     merchandising = MerchandisingService(MerchandisingStore(stores.database), catalog, hub)
     bandit = BanditService(
         BanditStore(stores.database, stores.redis, stores.keys),
@@ -85,7 +90,7 @@ def _over(texts: TextResources) -> ServingResources:
         merchandising=merchandising,
         bandit=bandit,
         recommendations=RecommendationService(
-            RequestResolver(models, history, catalog),
+            RequestResolver(models, history, owners, catalog, settings.api.default_locale),
             Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
             texts.explanations,
             stores.recommendation_log,
@@ -93,7 +98,11 @@ def _over(texts: TextResources) -> ServingResources:
         ),
         neighbours=NeighbourService(models, catalog, merchandising),
         interactions=InteractionService(
-            stores.interactions, stores.sessions, history, catalog, texts.insights, bandit, hub
+            stores.interactions,
+            owners,
+            catalog,
+            AttributionService(stores.recommendation_log, owners, bandit),
+            freshness,
         ),
         corrections=CorrectionService(
             stores.corrections, stores.interactions, stores.sessions, history, texts.explanations, texts.insights, hub

@@ -23,6 +23,7 @@ from shop.store.queue import ArqQueue
 from shop.store.recommendation_log import RecommendationLog
 from shop.store.rollups import RollupStore
 from shop.store.schedules import ScheduleStore
+from shop.store.session_owners import SessionOwnerStore
 from shop.store.sessions import SessionStore
 from shop.store.usage import SpentStore, UsageStore
 from shop.store.users import UserStore
@@ -49,6 +50,7 @@ class Stores:
     interactions: InteractionStore
     corrections: CorrectionStore
     sessions: SessionStore
+    session_owners: SessionOwnerStore
     explanations: ExplanationStore
     insights: InsightStore
     feedback: FeedbackStore
@@ -89,6 +91,7 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         interactions=InteractionStore(database),
         corrections=CorrectionStore(database, insights, audit),
         sessions=SessionStore(client, keys),
+        session_owners=SessionOwnerStore(database),
         explanations=ExplanationStore(database, client, keys),
         insights=insights,
         feedback=FeedbackStore(database),

@@ -64,7 +64,7 @@ def text_resources(settings: Settings, stores: Stores) -> TextResources:
             catalog,
             stores.queue,
             hub,
-            settings.llm.insight_refresh_events,
+            settings,
         ),
         budgets=budgets,
         usage=usage,

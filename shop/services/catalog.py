@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,29 @@ import structlog
 
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
-from shop.errors import BadInputError, UnavailableError
+from shop.errors import Problem, UnavailableError
+from shop.services.product_drafts import read_draft, sku_problem
+from shop.store.documents import stored_time
+from shop.texts.labels import CategoryLabels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from shop.entities.catalog import Category, Product
+    from shop.entities.catalog import Category, Product, ProductDraft
     from shop.services.events import EventHub
     from shop.store.catalog import CatalogStore
 
 _log = structlog.get_logger(__name__)
 _CATEGORIES_SECONDS = 60
 _REMEMBERED_CHANGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Products as they are stored, and what was not stored: places in the batch, and problems."""
+
+    stored: list[Product] = field(default_factory=list)
+    refused: list[tuple[int, Problem]] = field(default_factory=list)
 
 
 class CatalogService:
@@ -35,13 +46,14 @@ class CatalogService:
         self._hub = hub
         self._capacity = capacity
         self._cache: BoundedDict[str, Product] = BoundedDict(capacity)
+        self._ids: BoundedDict[str, str] = BoundedDict(capacity)  # by SKU
         self._out_of_stock: set[str] = set()
         self._stock_version = 0
         self._changes = 0
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
-        self._category_names: dict[str, str] = {}
+        self._category_labels = CategoryLabels(())
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
         hub.listen(Topic.PRODUCT_UPDATED, self._on_update)
@@ -96,6 +108,7 @@ class CatalogService:
 
     def _keep(self, product: Product) -> None:
         self._cache.put(product.id, product)
+        self._ids.put(product.sku, product.id)
         self._note_stock(product.id, in_stock=product.in_stock)
 
     def _note_stock(self, id_: str, *, in_stock: bool) -> None:
@@ -114,15 +127,23 @@ class CatalogService:
         """The product with this SKU, of its own or of a variant."""
         return await self._store.by_sku(sku)
 
+    async def by_skus(self, skus: Collection[str]) -> dict[str, Product]:
+        """Products by those of the SKUs that exist, of their own or of a variant; one query at most. Raises
+        UnavailableError if a needed one is not in memory."""
+        kept = {sku: self._cache.get(self._ids.get(sku, "")) for sku in skus}
+        found = {sku: product for sku, product in kept.items() if product is not None and product.sku == sku}
+        missing = [sku for sku in skus if sku not in found]
+        return found | (await self._store.by_skus(missing) if missing else {})
+
     async def categories(self) -> dict[str, Category]:
         """All categories by id, at most a minute old; older ones while MongoDB is away."""
         await self._freshen_categories()
         return self._categories
 
-    async def category_names(self) -> dict[str, str]:
-        """Their names by id, as old as `categories`."""
+    async def category_labels(self) -> CategoryLabels:
+        """What texts call them, as old as `categories`."""
         await self._freshen_categories()
-        return self._category_names
+        return self._category_labels
 
     async def _freshen_categories(self) -> None:
         if self._categories_are_fresh():
@@ -142,26 +163,68 @@ class CatalogService:
                 raise
         else:
             self._categories = {category.id: category for category in categories}
-            self._category_names = {category.id: category.name for category in categories}
+            self._category_labels = CategoryLabels(categories)
         self._categories_read_at = time.monotonic()
 
+    async def save(self, drafts: Sequence[ProductDraft | Problem]) -> Saved:
+        """Creates or replaces what is valid, and only that, and announces it; a SKU names the product. A problem stands
+        for what could not be read as a product. Raises UnavailableError."""
+        saved = Saved()
+        valid = await self._valid(drafts, saved)
+        before = await self._store.by_skus([product.sku for product in valid.values()])
+        ids = await self._store.get_many([product.sku for product in valid.values()])
+        to_store: list[Product] = []
+        for index, product in valid.items():
+            known = before.get(product.sku)
+            problem = sku_problem(product.sku, known, ids.get(product.sku))
+            if problem:
+                saved.refused.append((index, problem))
+            else:
+                to_store.append(replace(product, id=known.id) if known else product)
+        saved.refused.sort(key=lambda placed: placed[0])
+        saved.stored.extend(await self.upsert(to_store))
+        return saved
+
+    async def _valid(self, drafts: Sequence[ProductDraft | Problem], saved: Saved) -> dict[int, Product]:
+        """Products by their place in the batch; what is wrong with the others goes into `refused`."""
+        categories = await self.categories()
+        valid: dict[int, Product] = {}
+        skus: set[str] = set()
+        for index, draft in enumerate(drafts):
+            read = [draft] if isinstance(draft, Problem) else read_draft(draft, categories)
+            if isinstance(read, list):
+                saved.refused.extend((index, problem) for problem in read)
+            elif read.sku in skus:
+                saved.refused.append((index, Problem("sku", "DUPLICATE", "This SKU is in the batch already.")))
+            else:
+                valid[index] = read
+                skus.add(read.sku)
+        return valid
+
     async def upsert(self, products: Sequence[Product]) -> list[Product]:
-        """Creates or replaces products and announces them. Raises BadInputError for an unknown category."""
-        known = await self.categories()
-        for product in products:
-            unknown = [id_ for id_ in product.category_path if id_ not in known]
-            if unknown:
-                raise BadInputError(
-                    f"There is no category {unknown[0]!r}; `categories` lists them.", field="categoryId"
-                )
+        """Creates or replaces products by id and announces them; returns them as they are stored."""
         before = await self._store.get_many([product.id for product in products])
-        now = datetime.now(UTC)
+        now = stored_time(datetime.now(UTC))
         stamped = [_stamped(product, before.get(product.id), now) for product in products]
         await self._store.upsert(stamped)
         for product in stamped:
             self._keep(product)
         await self._announce([product.id for product in stamped])
         return stamped
+
+    async def unknown_labels(self, brands: Sequence[str], tags: Sequence[str]) -> list[Problem]:
+        """One for each of the brands and tags that no product has."""
+        used = await asyncio.gather(self._store.brands_in_use(brands), self._store.tags_in_use(tags))
+        return [
+            Problem(
+                field,
+                "NOT_FOUND",
+                f"No product has the {kind} {label!r} today, spelled like this. It counts once one has.",
+            )
+            for field, kind, labels, known in (("brands", "brand", brands, used[0]), ("tags", "tag", tags, used[1]))
+            for label in labels
+            if label not in known
+        ]
 
     async def announce_import(self, changed_ids: Sequence[str]) -> None:
         """Announces a change of the database by another program: to every process, and to subscribers what changed."""
@@ -176,6 +239,7 @@ class CatalogService:
         self._changes += 1
         self._imports += 1
         self._cache.clear()
+        self._ids.clear()
         self._out_of_stock.clear()
         self._stock_version += 1
         self._categories_read_at = float("-inf")

@@ -57,10 +57,11 @@ class CorrectionService:
         self._insights = insights
         self._hub = hub
 
-    async def edit(self, user: User, correction: Correction) -> Corrected | list[Problem]:
+    async def edit(self, user: User, correction: Correction, locale: str) -> Corrected | list[Problem]:
         """Leaves the user's own events out, or lets them count again: all of the correction, or with a problem nothing.
 
-        A correction that was made before changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
+        `locale` is the language of the insight that comes back. A correction that was made before changes nothing.
+        Raises UnavailableError, retryable, when MongoDB is away.
         """
         actor = Actor(user_id=user.id)
         named = (*correction.exclude_interactions, *correction.include_interactions)
@@ -71,9 +72,9 @@ class CorrectionService:
             return problems
         if await self._store.apply(actor, user, excluded, correction.include_interactions, correction):
             await self._freshen(actor)
-            insight = await self._insights.rewrite(user)
+            insight = await self._insights.rewrite(user, locale)
         else:
-            insight = await self._insights.get(user)
+            insight = await self._insights.get(user, locale)
         return Corrected(insight, len(await self._store.excluded_of(actor)))
 
     async def excluded(self, interaction_ids: Sequence[str]) -> set[str]:

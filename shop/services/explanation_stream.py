@@ -39,13 +39,13 @@ class ExplanationStream:
         self._explanations = explanations
         self._hub = hub
 
-    async def follow(self, actor: Actor, product_id: str) -> AsyncGenerator[Chunk, None]:
+    async def follow(self, actor: Actor, product_id: str, locale: str | None = None) -> AsyncGenerator[Chunk, None]:
         """One chunk if the explanation is finished; else it is ordered, and comes in chunks.
 
         Raises NotRecommendedError without evidence to write it from, UnavailableError when it does not come.
         """
         start = self._hub.newest_id
-        wanted = await self._explanations.current(actor, product_id)
+        wanted = await self._explanations.current(actor, product_id, locale)
         if wanted is None:
             raise NotRecommendedError(product_id)
         if wanted.status is not TextStatus.PENDING:

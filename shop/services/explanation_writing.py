@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shop.services.events import EventHub
     from shop.store.explanations import ExplanationStore
     from shop.store.users import UserStore
+    from shop.texts.labels import CategoryLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +78,20 @@ class ExplanationWriting:
     async def _task(
         self, job: ExplainList, items: Sequence[ExplainItem], products: Mapping[str, Product]
     ) -> ExplanationTask:
-        names = await self._catalog.category_names()
+        categories = await self._catalog.category_labels()
         return ExplanationTask(
             language=job.language,
-            items=tuple(
-                item_task(products[item.product_id], item.evidence, products, names, job.language) for item in items
-            ),
-            shopper=await self._shopper(job.actor_key, names),
-            shelves=frozenset(names.values()),
+            items=tuple(item_task(item, products, categories, job.language) for item in items),
+            shopper=await self._shopper(job.actor_key, categories),
+            shelves=frozenset(categories),
         )
 
-    async def _shopper(self, actor_key: str, category_names: Mapping[str, str]) -> ShopperFacts:
+    async def _shopper(self, actor_key: str, categories: CategoryLabels) -> ShopperFacts:
         user_id = Actor.from_key(actor_key).user_id
         if user_id is None:
             return ShopperFacts()
         profile = await self._users.profile(user_id)
-        return shopper_facts(await self._users.get(user_id), profile, category_names)
+        return shopper_facts(await self._users.get(user_id), profile, categories)
 
 
 def _ready(job: ExplainList, item: ExplainItem, text: Text) -> Explanation:

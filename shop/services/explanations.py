@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,12 +12,12 @@ import structlog
 
 from scoring.types import ReasonKind
 from shop.bounded import BoundedDict
-from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus
+from shop.entities.explanations import TEXT_VERSION, Explanation, TextStatus, WantedExplanation
 from shop.entities.usage import Lookups, Purpose
 from shop.errors import UnavailableError
 from shop.jobs import ExplainItem, ExplainList, JobQueue, StreamExplanation
 from shop.services.template_texts import template_texts
-from shop.texts.facts import DATED, elapsed
+from shop.texts.facts import DATED, SOON_DAYS, elapsed
 from shop.texts.wording import text_language
 
 if TYPE_CHECKING:
@@ -36,15 +36,6 @@ _RESERVED_SECONDS = 60
 _CAPACITY = 100_000
 _EXACT = 5  # counts up to this are distinguished
 _STEP = 1.5  # larger ones when they differ by about this factor
-
-
-@dataclass(frozen=True, slots=True)
-class WantedExplanation:
-    """An item whose explanation is wanted, and the key that says on what the text depends."""
-
-    key: str
-    product_id: str
-    evidence: tuple[Evidence, ...]
 
 
 class ExplanationService:
@@ -73,12 +64,12 @@ class ExplanationService:
         return self._budgets.exhausted(Purpose.EXPLAIN)
 
     def identify(
-        self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str
+        self, actor: Actor, product_id: str, evidence: tuple[Evidence, ...], language: str, turn: int = 0
     ) -> WantedExplanation:
         """The key hashes shopper, product, language, writer and version, and of the evidence what matters."""
         facts = [_material(item) for item in evidence]
         parts = [actor.key, product_id, text_language(language), self._writer, facts]
-        return WantedExplanation(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence)
+        return WantedExplanation(hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32], product_id, evidence, turn)
 
     async def lookup(
         self, actor: Actor, language: str, wanted: Sequence[WantedExplanation]
@@ -108,24 +99,28 @@ class ExplanationService:
             found.setdefault(item.key, _explanation(actor, language, item))
         return found, ordered
 
-    async def latest(self, actor: Actor, product_id: str) -> Explanation | None:
-        return await self._store.latest(actor.key, product_id)
+    async def latest(self, actor: Actor, product_id: str, locale: str | None = None) -> Explanation | None:
+        """The newest one, of those in one language or of all."""
+        return await self._store.latest(actor.key, product_id, text_language(locale) if locale else None)
 
-    async def current(self, actor: Actor, product_id: str) -> Explanation | None:
+    async def current(self, actor: Actor, product_id: str, locale: str | None = None) -> Explanation | None:
         """The explanation of a product that the actor's lists have shown: finished, or PENDING, whether it is on order
-        or not. None without evidence to write it from. Raises UnavailableError."""
-        found = await self._shown(actor, product_id)
+        or not; in the language of the last list unless `locale` names one.
+
+        None without evidence to write it from. Raises UnavailableError.
+        """
+        found = await self._shown(actor, product_id, locale)
         if found is None:
             return None
         language, item = found
         return await self.by_key(item.key) or _explanation(actor, language, item)
 
-    async def request(self, actor: Actor, product_id: str) -> Explanation | None:
+    async def request(self, actor: Actor, product_id: str, locale: str | None = None) -> Explanation | None:
         """As `current`, and on order unless it is READY: again, if it FAILED.
 
         Raises UnavailableError when it cannot be ordered.
         """
-        found = await self._shown(actor, product_id)
+        found = await self._shown(actor, product_id, locale)
         if found is None:
             return None
         language, item = found
@@ -137,7 +132,7 @@ class ExplanationService:
             raise UnavailableError("The queue of texts")
         return texts[item.key]
 
-    async def _shown(self, actor: Actor, product_id: str) -> tuple[str, WantedExplanation] | None:
+    async def _shown(self, actor: Actor, product_id: str, locale: str | None) -> tuple[str, WantedExplanation] | None:
         """Language, and the explanation of what the actor's lists have shown last."""
         found = await self._store.recall(actor.key, product_id)
         if found is None:
@@ -146,6 +141,8 @@ class ExplanationService:
                 return None
             found = shown.language, shown.evidence
         language, evidence = found
+        if locale:
+            language = text_language(locale)
         return language, self.identify(actor, product_id, evidence, language)
 
     async def forget_evidence(self, actor: Actor) -> None:
@@ -193,11 +190,11 @@ class ExplanationService:
         self, actor: Actor, language: str, missing: list[WantedExplanation]
     ) -> dict[str, Explanation]:
         """The template's texts. They are not kept: the worker's are, which are on order or will be."""
-        texts = await template_texts(self._catalog, {item.product_id: item.evidence for item in missing}, language)
+        texts = await template_texts(self._catalog, missing, language)
         return {
-            item.key: replace(_explanation(actor, language, item), status=TextStatus.READY, text=texts[item.product_id])
+            item.key: replace(_explanation(actor, language, item), status=TextStatus.READY, text=texts[item.key])
             for item in missing
-            if item.product_id in texts
+            if item.key in texts
         }
 
     async def _stale(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> dict[str, Explanation]:
@@ -223,7 +220,9 @@ class ExplanationService:
     async def _order(self, actor: Actor, language: str, missing: list[WantedExplanation]) -> None:
         """One job for all items that nobody else has ordered; if it cannot be put, others may order them again."""
         ours = set(await self._store.reserve([item.key for item in missing], _RESERVED_SECONDS))
-        items = tuple(ExplainItem(item.key, item.product_id, item.evidence) for item in missing if item.key in ours)
+        items = tuple(
+            ExplainItem(item.key, item.product_id, item.evidence, item.turn) for item in missing if item.key in ours
+        )
         if not items:
             return
         self._usage.looked_up(Lookups(ordered=len(items)))
@@ -246,10 +245,11 @@ def _material(evidence: Evidence) -> list[object]:
 
     42 buyers instead of 41 are no reason to write anew; the shown text carries the evidence it was written from.
     """
-    dated = evidence.kind in DATED and evidence.value is not None
-    value = elapsed(evidence.value or 0) if dated else _size(evidence.value)
-    if evidence.kind is ReasonKind.DUE_AGAIN:  # the text states the interval, not the days that are left
-        value = None
+    value: object = None  # of other kinds no text states it
+    if evidence.value is not None and evidence.kind in DATED:
+        value = elapsed(evidence.value)
+    elif evidence.value is not None and evidence.kind is ReasonKind.DUE_AGAIN:
+        value = evidence.value <= SOON_DAYS  # the text states the interval, not the days that are left
     return [evidence.kind.value, evidence.product_id, evidence.label, _size(evidence.count), value]
 
 

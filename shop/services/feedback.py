@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shop.entities.feedback import ClickRow, ExplanationRating, ExplanationReport, RatingRow
 from shop.errors import BadInputError, Problem
+from shop.store.documents import stored_time
 
 if TYPE_CHECKING:
     from shop.entities.explanations import Explanation
@@ -54,7 +55,7 @@ class FeedbackService:
             model=explanation.text.model,
             prompt_version=explanation.text.prompt_version,
             language=explanation.language,
-            at=datetime.now(UTC),
+            at=stored_time(datetime.now(UTC)),
         )
         await self._store.save(rating)
         return rating

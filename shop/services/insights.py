@@ -17,6 +17,7 @@ from shop.entities.users import Actor
 from shop.errors import UnavailableError
 from shop.jobs import JobQueue, RollUpSession, WriteInsight
 from shop.texts.tasks import insight_task
+from shop.texts.wording import text_language
 
 if TYPE_CHECKING:
     from shop.entities.explanations import Text
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
     from shop.services.profiles import ProfileService
+    from shop.settings import Settings
     from shop.store.insights import InsightStore
     from shop.store.users import UserStore
     from shop.texts.facts import InsightTask
@@ -53,7 +55,7 @@ class InsightService:
         catalog: CatalogService,
         queue: JobQueue,
         hub: EventHub,
-        refresh_events: int,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._users = users
@@ -61,44 +63,57 @@ class InsightService:
         self._catalog = catalog
         self._queue = queue
         self._hub = hub
-        self._refresh_events = refresh_events
+        self._refresh_events = settings.llm.insight_refresh_events
+        self._default_locale = settings.api.default_locale
 
-    async def get(self, user: User) -> Insight:
-        """The insight as it is; ordered if there is none yet. Never waits for a writer. Raises UnavailableError."""
-        insight = await self._store.get(user.id)
-        if insight is None or insight.language != user.locale or insight.status is TextStatus.FAILED:
-            return await self._order(user, _PATIENCE) or insight or _pending(user)
+    async def get(self, user: User, locale: str) -> Insight:
+        """The insight in a language as it is; ordered if there is none yet. Never waits for a writer.
+
+        Raises UnavailableError.
+        """
+        language = text_language(locale)
+        insight = await self._store.get(user.id, language)
+        if insight is None or insight.status is TextStatus.FAILED:
+            return await self._order(user.id, language, _PATIENCE) or insight or _pending(user.id, language)
         if insight.status is TextStatus.PENDING and _is_older(insight.ordered_at, _PATIENCE):
             await self._enqueue(insight)  # the job may have been lost
         return insight
 
-    async def current(self, user_id: str) -> Insight | None:
-        return await self._store.get(user_id)
+    async def current(self, user_id: str, language: str) -> Insight | None:
+        return await self._store.get(user_id, language)
 
-    async def refresh(self, user: User) -> Insight:
+    async def refresh(self, user: User, locale: str) -> Insight:
         """Orders it anew, unless it was ordered within the last minute. Raises UnavailableError."""
-        return await self._order(user, _REFRESH_INTERVAL) or await self._store.get(user.id) or _pending(user)
+        language = text_language(locale)
+        ordered = await self._order(user.id, language, _REFRESH_INTERVAL)
+        return ordered or await self._store.get(user.id, language) or _pending(user.id, language)
 
-    async def rewrite(self, user: User) -> Insight:
-        """Puts the job for an insight that was withdrawn; if the queue is away, the next `get` does."""
-        insight = await self._store.get(user.id) or _pending(user)
+    async def rewrite(self, user: User, locale: str) -> Insight:
+        """Puts the jobs for the insights that were withdrawn; if the queue is away, the next `get` does.
+
+        Returns the one in the given language, which is ordered if it was none of them.
+        """
+        language = text_language(locale)
+        withdrawn = {insight.language: insight for insight in await self._store.all_of(user.id)}
         try:
-            await self._enqueue(insight)
+            for insight in withdrawn.values():
+                await self._enqueue(insight)
+            return withdrawn.get(language) or await self.get(user, language)
         except UnavailableError as error:
             _log.warning("insight_not_ordered", reason=str(error))
-        return insight
+            return withdrawn.get(language) or _pending(user.id, language)
 
-    async def _order(self, user: User, interval: timedelta) -> Insight | None:
+    async def _order(self, user_id: str, language: str, interval: timedelta) -> Insight | None:
         now = datetime.now(UTC)
-        ordered = await self._store.order(user.id, user.locale, now, now - interval)
+        ordered = await self._store.order(user_id, language, now, now - interval)
         if ordered is not None:
             await self._enqueue(ordered)
         return ordered
 
     async def _enqueue(self, insight: Insight, turn: str = "") -> None:
         """One job for each edition and turn."""
-        job_id = f"insight:{insight.user_id}:{insight.edition}:{turn}"
-        await self._queue.enqueue(WriteInsight(insight.user_id), job_id=job_id)
+        job_id = f"insight:{insight.user_id}:{insight.language}:{insight.edition}:{turn}"
+        await self._queue.enqueue(WriteInsight(insight.user_id, insight.language), job_id=job_id)
 
     async def after_events(self, user_id: str) -> bool:
         """Orders a roll-up soon, one for all events that arrive until then; later events get one of their own.
@@ -120,24 +135,29 @@ class InsightService:
         return user is not None and await self._order_if_outgrown(user, profile)
 
     async def _order_if_outgrown(self, user: User, profile: UserProfile) -> bool:
-        """Orders an insight if the profile has outgrown the one that is shown, which stays until then; or the first
-        one, once there is enough to say."""
-        insight = await self._store.get(user.id)
-        if insight is None:
-            return profile.event_count >= self._refresh_events and await self._order(user, _PATIENCE) is not None
+        """Orders the insights that the profile has outgrown, which stay until then; or the first one, in the shopper's
+        language, once there is enough to say."""
+        insights = await self._store.all_of(user.id)
+        if not insights:
+            enough = profile.event_count >= self._refresh_events
+            language = text_language(user.locale or self._default_locale)
+            return enough and await self._order(user.id, language, _PATIENCE) is not None
+        outgrown = [insight for insight in insights if self._is_outgrown(insight, user, profile)]
+        for insight in outgrown:
+            await self._enqueue(insight, turn=str(profile.event_count))
+        return bool(outgrown)
+
+    def _is_outgrown(self, insight: Insight, user: User, profile: UserProfile) -> bool:
         if insight.text is None:  # it is on order
             return False
         new_events = abs(profile.event_count - insight.event_count)
-        if new_events < self._refresh_events and insight.basis == _basis(profile, user):
-            return False
-        await self._enqueue(insight, turn=str(profile.event_count))
-        return True
+        return new_events >= self._refresh_events or insight.basis != _basis(profile, user)
 
-    async def due(self, user_id: str) -> DueInsight | None:
+    async def due(self, user_id: str, language: str) -> DueInsight | None:
         """What is to be written now. None for an account that is gone, and without anything new since the last text:
         that one is READY again."""
         # Read before the profile: what is withdrawn from here on makes the text void.
-        ordered = await self._store.get(user_id)
+        ordered = await self._store.get(user_id, language)
         user = await self._users.get(user_id)
         if ordered is None or user is None:
             return None
@@ -146,12 +166,12 @@ class InsightService:
         if ordered.text and (ordered.basis, ordered.event_count) == (basis, profile.event_count):
             await self._settle(replace(ordered, status=TextStatus.READY))
             return None
-        unwritten = replace(ordered, language=user.locale, basis=basis, event_count=profile.event_count, error=None)
+        unwritten = replace(ordered, basis=basis, event_count=profile.event_count, error=None)
         return DueInsight(ordered, unwritten, user, profile)
 
     async def task(self, due: DueInsight) -> InsightTask:
         """The facts for the writer."""
-        return insight_task(due.user, due.profile, await self._catalog.category_names())
+        return insight_task(due.user, due.profile, await self._catalog.category_labels(), due.ordered.language)
 
     async def keep(self, due: DueInsight, text: Text) -> bool:
         """Stores and announces the text; False if the insight was withdrawn while it was written."""
@@ -168,12 +188,13 @@ class InsightService:
     async def _settle(self, insight: Insight) -> bool:
         settled = await self._store.settle(insight)
         if settled:
-            await self._hub.publish([Event(Topic.INSIGHT_UPDATED, Actor(user_id=insight.user_id).key)])
+            actor = Actor(user_id=insight.user_id)
+            await self._hub.publish([Event(Topic.INSIGHT_UPDATED, actor.key, {"language": insight.language})])
         return settled
 
 
-def _pending(user: User) -> Insight:
-    return Insight(user.id, TextStatus.PENDING, user.locale)
+def _pending(user_id: str, language: str) -> Insight:
+    return Insight(user_id, TextStatus.PENDING, language)
 
 
 def _is_older(at: datetime | None, age: timedelta) -> bool:
@@ -184,5 +205,5 @@ def _basis(profile: UserProfile, user: User) -> str:
     """Hashes what an insight rests on, coarsely: a few more purchases of the usual do not change it."""
     rank = [name for name, _ in profile.categories[:3]]
     stated = asdict(user.preferences)
-    parts = [rank, profile.purchase_count.bit_length(), stated, user.locale, TEXT_VERSION]
+    parts = [rank, profile.purchase_count.bit_length(), stated, TEXT_VERSION]
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]

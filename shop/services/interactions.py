@@ -2,95 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import asyncio
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import structlog
-
-from shop.entities.catalog import is_currency, is_price
-from shop.entities.events import Event, Topic
-from shop.entities.interactions import CLOCK_SLACK
-from shop.errors import BadInputError, UnavailableError
+from shop.errors import BadInputError, Problem
+from shop.services.interaction_drafts import is_resend, read_draft, sku_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from shop.entities.interactions import Interaction
+    from shop.entities.interactions import Interaction, InteractionDraft
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Actor
-    from shop.services.bandit import BanditService
+    from shop.services.attribution import AttributionService
     from shop.services.catalog import CatalogService
-    from shop.services.events import EventHub
-    from shop.services.history import HistoryService
-    from shop.services.insights import InsightService
+    from shop.services.freshness import FreshnessService
+    from shop.services.session_owners import SessionOwnerService
     from shop.store.interactions import InteractionStore
-    from shop.store.sessions import SessionStore
 
-_log = structlog.get_logger(__name__)
 MAX_BATCH = 500
-_MOST = 1_000_000
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one interaction of a batch was not stored."""
-
-    index: int
-    field: str
-    code: str
-    message: str
+Placed = tuple[int, Problem]  # and the place in the batch of the event that it is about
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
+    """Events as they are stored, what was not stored, and what was stored but may not be meant so."""
+
     accepted: list[Interaction] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[Placed] = field(default_factory=list)
+    warnings: list[Placed] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A valid event of a batch; one that was there before is `interaction` as it is stored."""
+
+    index: int
+    draft: InteractionDraft
+    interaction: Interaction
+    is_new: bool = True
 
 
 class InteractionService:
     def __init__(
         self,
         interactions: InteractionStore,
-        sessions: SessionStore,
-        history: HistoryService,
+        owners: SessionOwnerService,
         catalog: CatalogService,
-        insights: InsightService,
-        bandit: BanditService,
-        hub: EventHub,
+        attribution: AttributionService,
+        freshness: FreshnessService,
     ) -> None:
         self._interactions = interactions
-        self._sessions = sessions
-        self._history = history
+        self._owners = owners
         self._catalog = catalog
-        self._insights = insights
-        self._bandit = bandit
-        self._hub = hub
+        self._attribution = attribution
+        self._freshness = freshness
 
-    async def record(self, interactions: Sequence[Interaction]) -> Recorded:
-        """Stores what is valid, all of one actor; what is acknowledged here survives any crash.
+    async def record(self, actor: Actor, drafts: Sequence[InteractionDraft | Problem]) -> Recorded:
+        """Stores what is valid, and only that; what is acknowledged here survives any crash. A problem stands for what
+        could not be read as an event.
 
-        Sending the same keys again changes nothing. Raises UnavailableError, retryable, when MongoDB is away.
+        Sending an event again under its key changes nothing, sending another one under it is refused. Raises
+        UnavailableError, retryable, when MongoDB is away.
         """
-        if len(interactions) > MAX_BATCH:
+        if len(drafts) > MAX_BATCH:
             raise BadInputError(f"At most {MAX_BATCH} interactions at once; split the batch.", field="interactions")
-        products = await self._catalog.get_many({interaction.product_id for interaction in interactions})
+        await self._owners.named(actor)
         recorded = Recorded()
-        keys: set[str] = set()
-        for index, interaction in enumerate(interactions):
-            refusal = _refusal(index, interaction, known=interaction.product_id in products)
-            if refusal is None and interaction.key in keys:
-                refusal = Refusal(index, "key", "DUPLICATE", "Each event of a batch needs a key of its own.")
-            keys.add(interaction.key)
-            if refusal:
-                recorded.refused.append(refusal)
-            else:
-                recorded.accepted.append(interaction)
-        if recorded.accepted:
-            await self._interactions.append(recorded.accepted)
-            self._bandit.acted(recorded.accepted)
-            await self._freshen(recorded.accepted)
+        read = await self._read(actor, drafts, recorded)
+        lists = await self._attribution.lists(actor, [one.interaction for one in read])
+        known = await self._interactions.append([one.interaction for one in read])
+        accepted = _compare(read, known, recorded)
+        recorded.refused.sort(key=lambda placed: placed[0])
+        recorded.accepted.extend(one.interaction for one in accepted)
+        recorded.warnings.extend((one.index, found) for one in accepted if (found := lists.problem(one.interaction)))
+        if fresh := [one.interaction for one in accepted if one.is_new]:
+            self._attribution.credit(fresh, lists)
+            await self._freshness.add(actor, fresh)
+            await self._owners.acted(actor)
+        elif known:
+            self._freshness.read_again(actor)
         return recorded
 
     async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
@@ -100,69 +93,43 @@ class InteractionService:
     async def count(self, actor: Actor) -> int:
         return await self._interactions.count(actor)
 
-    async def _freshen(self, accepted: Sequence[Interaction]) -> None:
-        """Updates session state, subscribers and roll-up. The events are stored: a failure here only delays."""
-        actor = accepted[0].actor
-        try:
-            await self._sessions.push(accepted)
-            await self._hub.publish(
-                [
-                    Event(Topic.INTERACTION, actor.key, {"product_id": item.product_id, "type": item.type.value})
-                    for item in accepted
-                ]
-            )
-        except UnavailableError as error:
-            self._history.forget(actor.key)
-            _log.warning("session_not_updated", reason=str(error))
-            return
-        if actor.user_id is not None:
-            await self._insights.after_events(actor.user_id)
+    async def _read(
+        self, actor: Actor, drafts: Sequence[InteractionDraft | Problem], recorded: Recorded
+    ) -> list[_Read]:
+        """The valid ones; what is wrong with the others goes into `refused`."""
+        sent = [draft for draft in drafts if not isinstance(draft, Problem)]
+        products, by_sku = await asyncio.gather(
+            self._catalog.get_many({draft.product_id for draft in sent if draft.product_id is not None}),
+            self._catalog.by_skus({sku for draft in sent if (sku := sku_of(draft)) is not None}),
+        )
+        valid: list[_Read] = []
+        keys: set[str] = set()
+        for index, draft in enumerate(drafts):
+            if isinstance(draft, Problem):
+                recorded.refused.append((index, draft))
+                continue
+            read = read_draft(draft, actor, products, by_sku)
+            if isinstance(read, list):
+                recorded.refused.extend((index, problem) for problem in read)
+            elif read.key in keys:
+                message = "Each event of a batch needs a key of its own."
+                recorded.refused.append((index, Problem("key", "DUPLICATE", message)))
+            else:
+                valid.append(_Read(index, draft, read))
+                keys.add(read.key)
+        return valid
 
 
-def _refusal(index: int, interaction: Interaction, *, known: bool) -> Refusal | None:
-    now = datetime.now(UTC)
-    checks = (
-        (known, "productId", "NOT_FOUND", f"There is no product {interaction.product_id!r}."),
-        (
-            _EARLIEST <= interaction.at <= now + CLOCK_SLACK,
-            "at",
-            "OUT_OF_RANGE",
-            "The time must be between the year 2000 and now; leave it out for now.",
-        ),
-        (
-            0 < interaction.quantity <= _MOST,
-            "quantity",
-            "OUT_OF_RANGE",
-            f"The quantity must be above 0, and {_MOST:,} at most.",
-        ),
-        (
-            interaction.price is None or is_price(interaction.price.amount),
-            "price",
-            "OUT_OF_RANGE",
-            "A price is 0 or more, and below a billion.",
-        ),
-        (
-            interaction.price is None or is_currency(interaction.price.currency),
-            "currencyCode",
-            "INVALID",
-            "A currency is three capitals, such as USD.",
-        ),
-        (len(interaction.order_id or "") <= 200, "orderId", "TOO_LONG", "An order id has 200 characters at most."),
-        (
-            len(interaction.recommendation_id or "") <= 64,
-            "recommendationId",
-            "TOO_LONG",
-            "Pass the `id` of a recommendation list as it came.",
-        ),
-        (
-            interaction.rating is None or 0 <= interaction.rating <= 5,
-            "rating",
-            "OUT_OF_RANGE",
-            "A rating is between 0 and 5.",
-        ),
-        (0 < len(interaction.key) <= 200, "key", "OUT_OF_RANGE", "The key must have 1 to 200 characters."),
-    )
-    return next(
-        (Refusal(index, field, code, message) for holds, field, code, message in checks if not holds),
-        None,
-    )
+def _compare(read: Sequence[_Read], known: Mapping[str, Interaction], recorded: Recorded) -> list[_Read]:
+    """What is new or was sent again; another event under a key that was there is refused."""
+    accepted: list[_Read] = []
+    for one in read:
+        stored = known.get(one.interaction.id)
+        if stored is None:
+            accepted.append(one)
+        elif is_resend(one.interaction, one.draft, stored):
+            accepted.append(replace(one, interaction=stored, is_new=False))
+        else:
+            message = "Another event was sent with this key before: that one stays. Make up a key for each event."
+            recorded.refused.append((one.index, Problem("key", "CONFLICT", message)))
+    return accepted

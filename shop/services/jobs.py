@@ -18,6 +18,7 @@ from shop.entities.jobs import JobRecord, JobState
 from shop.errors import BadInputError, NotFoundError, UnavailableError
 from shop.jobs import to_json
 from shop.logs import current_request_id
+from shop.store.documents import stored_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -47,7 +48,7 @@ class JobService:
             job_id or uuid4().hex,
             job.name,
             to_json(job),
-            datetime.now(UTC),
+            stored_time(datetime.now(UTC)),
             requested_by=requested_by,
             request_id=current_request_id(),
         )

@@ -50,6 +50,14 @@ class AppliedRules:
         return self.compiled.ruling(self.applied)
 
 
+@dataclass(frozen=True, slots=True)
+class SavedRule:
+    """The rule as it is stored, and what in it may not be meant so."""
+
+    stored: MerchandisingRule
+    warnings: list[Problem]
+
+
 class MerchandisingService:
     """Rules are kept in memory, read anew after a change in the event log, and by a slow poll in case it was lost."""
 
@@ -101,7 +109,7 @@ class MerchandisingService:
     async def count(self, active: bool | None) -> int:
         return await self._store.count(active)
 
-    async def save(self, draft: MerchandisingRule, by: str) -> MerchandisingRule | list[Problem]:
+    async def save(self, draft: MerchandisingRule, by: str) -> SavedRule | list[Problem]:
         """Creates a rule, or replaces the one with the draft's id. It holds in the next list of this process, and a
         moment later in those of all others."""
         problems = [*_problems(draft), *await self._unknown(draft.rule)]
@@ -122,7 +130,9 @@ class MerchandisingService:
         )
         await self._store.save(saved)
         await self._announce(saved.id, "SAVED")
-        return saved
+        target = saved.rule.target
+        unknown = await self._catalog.unknown_labels(target.brands, target.tags)
+        return SavedRule(saved, [replace(one, field=f"target.{one.field}") for one in unknown])
 
     async def delete(self, rule_id: str, by: str) -> bool:
         """False if there is no such rule."""

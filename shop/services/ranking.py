@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
     from scoring.types import RankedItem
     from shop.entities.catalog import Product
+    from shop.entities.explanations import WantedExplanation
+    from shop.entities.recommendations import RecommendationRequest
     from shop.services.bandit import BanditService
     from shop.services.catalog import CatalogService
-    from shop.services.explanations import ExplanationService, WantedExplanation
+    from shop.services.explanations import ExplanationService
     from shop.services.merchandising import MerchandisingService
     from shop.services.models import ActiveModel
     from shop.services.resolution import ResolvedRequest
@@ -71,12 +74,17 @@ class Ranker:
         self._explanations = explanations
         self._exploration_share = settings.exploration_share
         self._caps = Caps(settings.max_per_category, settings.max_per_brand)
+        self._seed_share = settings.max_share_per_seed
         self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
         self._lists: BoundedDict[tuple[object, ...], tuple[RankedProduct, ...]] = BoundedDict(_CACHED_LISTS)
 
     async def rank(self, asked: ResolvedRequest) -> Ranking:
         """The list over products that still exist and are in stock (or out of it, if asked for); what does not fit is
-        replaced by what comes next. What goes with an empty cart is nothing."""
+        replaced by what comes next. What goes with an empty cart is nothing.
+
+        Where positions were drawn, all that could have been drawn must fit as well: a draw among products that cannot
+        be shown would have another probability than the one that is logged.
+        """
         request = asked.request
         if request.scenario is Scenario.CART and not request.product_ids:
             return Ranking((), {}, memory_only=False)
@@ -84,12 +92,10 @@ class Ranker:
         stock = self._catalog.stock_version if not request.in_stock else None
         for _ in range(_REFILLS):
             ranked = await self._ranked(_without(asked, missing), stock)
-            products, memory_only = await self._products([entry.product_id for entry in ranked])
-            unfit = tuple(
-                entry.product_id
-                for entry in ranked
-                if entry.product_id not in products or products[entry.product_id].in_stock != request.in_stock
-            )
+            shown = [entry.product_id for entry in ranked]
+            products, memory_only = await self._products(shown)
+            unfit = tuple(id_ for id_ in shown if not _fits(products.get(id_), request))
+            unfit += await self._unfit_rivals(asked, ranked)
             if not unfit:
                 break
             missing += unfit
@@ -97,6 +103,22 @@ class Ranker:
             stock = self._catalog.stock_version
         fit = tuple(entry for entry in ranked if entry.product_id not in missing)
         return Ranking(fit, products, memory_only)
+
+    async def _unfit_rivals(self, asked: ResolvedRequest, ranked: Sequence[RankedProduct]) -> tuple[str, ...]:
+        """What could have been drawn for a position, though it cannot be shown; as far as memory knows where MongoDB is
+        away."""
+        ids = asked.model.recommender.catalogue_ids
+        shown = {entry.product_id for entry in ranked}
+        rivals = dict.fromkeys(ids[item] for entry in ranked for item in entry.item.drawn_among)
+        asked_for = [id_ for id_ in rivals if id_ not in shown]
+        if not asked_for:
+            return ()
+        products, memory_only = await self._products(asked_for)
+        return tuple(
+            id_
+            for id_ in asked_for
+            if not _fits(products.get(id_), asked.request) and (id_ in products or not memory_only)
+        )
 
     async def _products(self, ids: list[str]) -> tuple[dict[str, Product], bool]:
         """The products, and whether MongoDB was needed but away."""
@@ -124,7 +146,7 @@ class Ranker:
             available = self._available(model, in_stock=asked.request.in_stock) if stock is not None else None
             query = replace(self._query(asked), rules=rules.ruling(), available=available)
             items = await asyncio.to_thread(model.recommender.recommend, query)
-            ranked = tuple(self._ranked_product(asked, item) for item in items)
+            ranked = tuple(self._ranked_product(asked, item, turn) for turn, item in enumerate(items))
             if asked.request.limit <= _LONGEST_CACHED:
                 self._lists.put(key, ranked)
         return ranked
@@ -145,6 +167,7 @@ class Ranker:
             caps=Caps(
                 self._caps.per_category if request.max_per_category is None else request.max_per_category,
                 self._caps.per_brand if request.max_per_brand is None else request.max_per_brand,
+                math.ceil(self._seed_share * request.limit) if self._seed_share < 1 else 0,
             ),
             tastes=_tastes(asked),
             local_hour=request.context.local_hour,
@@ -164,12 +187,17 @@ class Ranker:
             self._stock = (version, mask)
         return self._stock[1] if in_stock else ~self._stock[1]
 
-    def _ranked_product(self, asked: ResolvedRequest, item: RankedItem) -> RankedProduct:
+    def _ranked_product(self, asked: ResolvedRequest, item: RankedItem, turn: int) -> RankedProduct:
         ids = asked.model.recommender.catalogue_ids
         product_id = ids[item.item]
         evidence = tuple(_evidence(reason, ids) for reason in item.reasons)
-        wanted = self._explanations.identify(asked.actor, product_id, evidence, asked.language)
+        wanted = self._explanations.identify(asked.actor, product_id, evidence, asked.language, turn)
         return RankedProduct(product_id, item, wanted)
+
+
+def _fits(product: Product | None, request: RecommendationRequest) -> bool:
+    """Whether a list may show it."""
+    return product is not None and product.in_stock == request.in_stock
 
 
 def _without(asked: ResolvedRequest, product_ids: tuple[str, ...]) -> ResolvedRequest:

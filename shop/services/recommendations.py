@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shop.entities.recommendations import Degradation, Freshness, Recommendation, RecommendationList
+from shop.store.documents import stored_time
+from shop.texts.wording import is_written, text_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,6 +58,7 @@ class RecommendationService:
                 Degradation.HISTORY: asked.history.past_missing,
                 Degradation.CATALOG: ranking.memory_only,
                 Degradation.EXPLANATIONS: not ordered,
+                Degradation.LANGUAGE: not is_written(asked.language),
                 Degradation.LLM_BUDGET: self._explanations.budget_exhausted,
             }
         )
@@ -90,9 +93,10 @@ def _assembled(
         items=_items(ranking, explanations),
         insight=None,
         model_version=asked.model.version,
-        generated_at=datetime.now(UTC),
+        generated_at=stored_time(datetime.now(UTC)),
         freshness=Freshness(asked.history.last_event_at, asked.model.snapshot.trained_at),
         degraded=tuple(degraded),
+        language=text_language(asked.language),
     )
 
 
@@ -108,6 +112,7 @@ def _items(ranking: Ranking, explanations: Mapping[str, Explanation]) -> tuple[R
             exploration=entry.item.exploration,
             propensity=entry.item.propensity,
             impression=entry.item.impression,
+            probability=entry.item.probability,
         )
         for rank, entry in enumerate(ranking.ranked, start=1)
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shop.services.catalog import CatalogService
     from shop.services.history import ActorHistory, HistoryService
     from shop.services.models import ActiveModel, ModelService
+    from shop.services.session_owners import SessionOwnerService
 
 _STEP_SECONDS = 1800  # a list without new events is ranked anew this often
 
@@ -43,10 +44,19 @@ class ResolvedRequest:
 
 
 class RequestResolver:
-    def __init__(self, models: ModelService, history: HistoryService, catalog: CatalogService) -> None:
+    def __init__(
+        self,
+        models: ModelService,
+        history: HistoryService,
+        owners: SessionOwnerService,
+        catalog: CatalogService,
+        default_locale: str,
+    ) -> None:
         self._models = models
         self._history = history
+        self._owners = owners
         self._catalog = catalog
+        self._default_locale = default_locale
 
     async def resolve(self, request: RecommendationRequest, user: User | None) -> ResolvedRequest:
         """`user` adds stated preferences and language.
@@ -56,6 +66,7 @@ class RequestResolver:
         _validate(request)
         model = self._models.require()
         seeds = await self._seeds(request)
+        await self._owners.try_named(request.actor)
         return ResolvedRequest(
             request=request,
             model=model,
@@ -63,9 +74,14 @@ class RequestResolver:
             seeds=seeds,
             categories=await self._categories(request, seeds),
             preferences=user.preferences if user else None,
-            language=_language(request, user),
+            language=self._language(request, user),
             now=_steady_now(request.actor),
         )
+
+    def _language(self, request: RecommendationRequest, user: User | None) -> str:
+        """The page's, else the shopper's, else the shop's own."""
+        locale = request.context.locale or (user.locale if user else None) or self._default_locale
+        return locale.replace("_", "-").split("-")[0].lower()
 
     async def _seeds(self, request: RecommendationRequest) -> dict[str, Product]:
         if not request.product_ids:
@@ -94,15 +110,11 @@ def _validate(request: RecommendationRequest) -> None:
     if not 0 <= request.diversity <= 1:
         raise BadInputError(f"diversity must be between 0 and 1, not {request.diversity}.", field="diversity")
     if request.scenario in SEEDED_SCENARIOS - {Scenario.CART} and not request.product_ids:
-        raise BadInputError(f"{request.scenario} needs productIds: the products to start from.", field="productIds")
+        message = f"{request.scenario} needs productIds or productSkus: the products to start from."
+        raise BadInputError(message, field="productIds")
     hour = request.context.local_hour
     if hour is not None and not 0 <= hour <= 23:
         raise BadInputError(f"localHour must be between 0 and 23, not {hour}.", field="context.localHour")
-
-
-def _language(request: RecommendationRequest, user: User | None) -> str:
-    locale = request.context.locale or (user.locale if user else "en")
-    return locale.replace("_", "-").split("-")[0].lower()
 
 
 def _steady_now(actor: Actor) -> int:

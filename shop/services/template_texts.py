@@ -7,33 +7,36 @@ from typing import TYPE_CHECKING
 
 from shop.entities.explanations import TEMPLATE_VERSION, Text, TextSource
 from shop.errors import UnavailableError
+from shop.store.documents import stored_time
 from shop.texts.tasks import item_task, named_products
 from shop.texts.template import explain_item
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from shop.entities.catalog import Product
-    from shop.entities.evidence import Evidence
+    from shop.entities.explanations import WantedExplanation
     from shop.services.catalog import CatalogService
 
 
 async def template_texts(
-    catalog: CatalogService, evidence: Mapping[str, tuple[Evidence, ...]], language: str
+    catalog: CatalogService, wanted: Iterable[WantedExplanation], language: str
 ) -> dict[str, Text]:
-    """A text for each product's evidence, by the product's id; without those that are not to be found."""
-    named = {id_ for own, reasons in evidence.items() for id_ in named_products(own, reasons)}
+    """A text for each item, by its key; without those whose product is not to be found."""
+    items = list(wanted)
     try:
-        products = await _products(catalog, named)
-        category_names = await catalog.category_names()
+        products = await _products(
+            catalog, {id_ for item in items for id_ in named_products(item.product_id, item.evidence)}
+        )
+        categories = await catalog.category_labels()
     except UnavailableError:
         return {}
-    now = datetime.now(UTC)
+    now = stored_time(datetime.now(UTC))
     texts = {}
-    for id_, reasons in evidence.items():
-        if id_ in products:
-            sentences = explain_item(item_task(products[id_], reasons, products, category_names, language), language)
-            texts[id_] = Text(sentences, TextSource.TEMPLATE, None, TEMPLATE_VERSION, now)
+    for item in items:
+        if item.product_id in products:
+            sentences = explain_item(item_task(item, products, categories, language), language)
+            texts[item.key] = Text(sentences, TextSource.TEMPLATE, None, TEMPLATE_VERSION, now)
     return texts
 
 

@@ -14,8 +14,11 @@ from shop.entities.events import Event, Topic
 from shop.entities.users import Role, User, Viewer
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
 from shop.store.database import AWAY_SECONDS
+from shop.values import RefusedValueError, clean_id
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences
     from shop.services.events import EventHub
@@ -51,14 +54,18 @@ class UserService:
         return jwt.encode(claims, self._secret, _ALGORITHM)
 
     async def viewer(self, authorization: str | None, x_user: str | None) -> Viewer | None:
-        """The viewer that the headers name, None for an anonymous one. Raises UnauthenticatedError."""
+        """The viewer that the headers name, None for an anonymous one. Raises UnauthenticatedError.
+
+        A signed token is trusted: a user whom it names for the first time is made, as a shopper. X-User is typed by
+        hand, so there an unknown name is an error.
+        """
         if authorization:
-            return await self._known(self._subject(authorization))
+            return await self._viewer(self._subject(authorization), self._first_seen)
         if x_user is None:
             return None
         if not self._development:
             raise UnauthenticatedError("X-User is for development only. Send `Authorization: Bearer <token>` instead.")
-        return await self._known(x_user)
+        return await self._viewer(x_user, self._unknown)
 
     async def user(self, user_id: str) -> User | None:
         """Raises UnavailableError only for a user who was never read before."""
@@ -82,28 +89,60 @@ class UserService:
     async def count(self) -> int:
         return await self._users.count()
 
+    async def newest(self, limit: int, role: Role | None = None) -> list[User]:
+        """Users, those of one role or all."""
+        return await self._users.newest(limit, role)
+
+    async def create(self, user: User) -> None:
+        """Raises BadInputError when there is a user with this id."""
+        if not await self._users.create(user):
+            raise BadInputError(f"There is a user {user.id!r} already.", field="id")
+        await self._announce(user.id)
+
+    async def set_role(self, user_id: str, role: Role) -> User:
+        """Raises NotFoundError."""
+        return await self._changed(user_id, found=await self._users.set_role(user_id, role))
+
+    async def set_locale(self, user_id: str, locale: str | None) -> User:
+        """States the language that the user wants texts in, or with None that they state none. Raises NotFoundError."""
+        return await self._changed(user_id, found=await self._users.set_locale(user_id, locale))
+
     async def update_preferences(self, user_id: str, preferences: Preferences) -> User:
-        if not await self._users.set_preferences(user_id, preferences):
-            raise NotFoundError("user", user_id)
-        self._cache.pop(user_id, None)
-        with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
-            await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
-        user = await self.user(user_id)
+        """Raises NotFoundError."""
+        return await self._changed(user_id, found=await self._users.set_preferences(user_id, preferences))
+
+    async def _changed(self, user_id: str, *, found: bool) -> User:
+        """The user as stored now; every process reads it anew."""
+        if found:
+            await self._announce(user_id)
+        user = await self.user(user_id) if found else None
         if user is None:
             raise NotFoundError("user", user_id)
         return user
 
+    async def _announce(self, user_id: str) -> None:
+        self._cache.pop(user_id, None)
+        with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
+            await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
+
     async def _on_update(self, event: Event) -> None:
         self._cache.pop(event.subject, None)
 
-    async def _known(self, user_id: str) -> Viewer:
+    async def _viewer(self, user_id: str, unknown: Callable[[str], Awaitable[User]]) -> Viewer:
         try:
-            user = await self.user(user_id)
+            user = await self.user(user_id) or await unknown(user_id)
         except UnavailableError:
             return Viewer(user_id, Role.SHOPPER)
-        if user is None:
-            raise UnauthenticatedError(f"There is no user {user_id!r}.")
         return Viewer(user.id, user.role)
+
+    async def _first_seen(self, user_id: str) -> User:
+        new = User(user_id, created_at=datetime.now(UTC))
+        await self._users.create(new)
+        self._cache.pop(user_id, None)
+        return await self.user(user_id) or new  # another process may have made it, with another role
+
+    async def _unknown(self, user_id: str) -> User:
+        raise UnauthenticatedError(f"There is no user {user_id!r}. `whybuy users create` makes one.")
 
     def _subject(self, authorization: str) -> str:
         scheme, _, token = authorization.partition(" ")
@@ -119,4 +158,7 @@ class UserService:
             raise UnauthenticatedError("The token has expired; sign in again.") from error
         except jwt.InvalidTokenError as error:
             raise UnauthenticatedError("The token is not valid; sign in again.") from error
-        return str(claims["sub"])
+        try:
+            return clean_id(str(claims["sub"]))
+        except RefusedValueError as error:
+            raise UnauthenticatedError(f"The token's `sub` is no user id. {error.message}") from error

@@ -14,7 +14,11 @@ from shop.store.database import store_errors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from motor.motor_asyncio import AsyncIOMotorCollection
+
     from shop.store.database import Database, Document
+
+    Collection = AsyncIOMotorCollection[Document]
 
 _DUPLICATE_KEY = 11000
 _INVALID_DOCUMENT = 121  # DocumentValidationFailure
@@ -43,17 +47,28 @@ async def bulk_insert(database: Database, collection: str, documents: Sequence[D
     The rest of the batch goes in even if some fail; those raise BulkError afterwards. With `bulk` the primary alone
     acknowledges: for loads that count what arrived in the end (majority reads see only what cannot be rolled back).
     """
-    if not documents:
-        return 0
     target = database[collection]
     if bulk:
         target = target.with_options(write_concern=WriteConcern(w=1, j=False))
+    return len(documents) - len(await _insert(target, documents))
+
+
+async def insert_new(database: Database, collection: str, documents: Sequence[Document]) -> list[Document]:
+    """Inserts what is new, as bulk_insert does; returns those of the documents whose `_id` was already there."""
+    return [documents[position] for position in await _insert(database[collection], documents)]
+
+
+async def _insert(target: Collection, documents: Sequence[Document]) -> list[int]:
+    """The positions of those that were there."""
+    if not documents:
+        return []
     with store_errors():
         try:
-            result = await target.insert_many(documents, ordered=False)
+            await target.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            return _after_failures(error)
-    return len(result.inserted_ids)
+            _after_failures(error)
+            return sorted(int(failure["index"]) for failure in (error.details or {}).get("writeErrors", []))
+    return []
 
 
 async def bulk_replace(database: Database, collection: str, documents: Sequence[Document]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from shop.store.bulk import bulk_replace
@@ -46,6 +47,21 @@ class CatalogStore:
         by_variant = {sku: product for product in products for sku in product.variant_skus}
         by_sku = by_variant | {product.sku: product for product in products}
         return {sku: by_sku[sku] for sku in skus if sku in by_sku}
+
+    async def brands_in_use(self, brands: Collection[str]) -> set[str]:
+        """Those of the brands that a product has."""
+        return await self._in_use("brand", brands)
+
+    async def tags_in_use(self, tags: Collection[str]) -> set[str]:
+        return await self._in_use("tags", tags)
+
+    async def _in_use(self, field: str, labels: Collection[str]) -> set[str]:
+        async def is_used(label: str) -> bool:
+            return await self._products.find_one({field: label}, {"_id": 1}) is not None
+
+        with store_errors():
+            used = await asyncio.gather(*map(is_used, labels))
+        return {label for label, is_there in zip(labels, used, strict=True) if is_there}
 
     async def most_popular(self, limit: int) -> AsyncIterator[Product]:
         """Products by falling popularity, streamed."""

@@ -77,7 +77,7 @@ class CorrectionStore:
             await self._exclusions.bulk_write(operations, session=session)
             details = {"excluded": excluded, "included": included, **stated}
             await self._audit_log.add("editInsight", user.id, user.id, details, session)
-            await self._insights.withdraw(user.id, user.locale, at, session)
+            await self._insights.withdraw(user.id, at, session)
             await self._profiles.delete_one({"_id": user.id}, session=session)
             products = {"$in": sorted({exclude[id_] for id_ in excluded})}
             named = {"actorKey": actor.key, "$or": [{"productId": products}, {"evidence.productId": products}]}

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 
+def stored_time(at: datetime) -> datetime:
+    """A time as MongoDB keeps it: in whole milliseconds."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 def money_to_document(money: Money | None) -> Document | None:
     return None if money is None else {"minor": money.minor, "currency": money.currency}
 

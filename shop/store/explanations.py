@@ -88,11 +88,11 @@ class ExplanationStore:
             documents = await self._explanations.find({"_id": {"$in": list(keys)}}).to_list(len(keys))
         return {document["_id"]: _explanation(document) for document in documents}
 
-    async def latest(self, actor_key: str, product_id: str) -> Explanation | None:
+    async def latest(self, actor_key: str, product_id: str, language: str | None = None) -> Explanation | None:
+        """The newest one, in this language if one is named."""
+        wanted = {"actorKey": actor_key, "productId": product_id} | ({"language": language} if language else {})
         with store_errors():
-            document = await self._explanations.find_one(
-                {"actorKey": actor_key, "productId": product_id}, sort=[("createdAt", -1)]
-            )
+            document = await self._explanations.find_one(wanted, sort=[("createdAt", -1)])
         return _explanation(document) if document else None
 
     async def previous(self, actor_key: str, language: str, product_ids: Sequence[str]) -> dict[str, Explanation]:

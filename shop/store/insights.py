@@ -18,22 +18,31 @@ if TYPE_CHECKING:
     from shop.store.database import Session
 
 
+_UNWRITTEN = {"basis": "", "eventCount": 0, **text_to_fields(None)}
+
+
 class InsightStore:
-    """One document for each shopper, from the first order on."""
+    """One document for each shopper and language, from the first order on."""
 
     def __init__(self, database: Database) -> None:
         self._insights = database["insights"]
 
-    async def get(self, user_id: str) -> Insight | None:
+    async def get(self, user_id: str, language: str) -> Insight | None:
         with store_errors():
-            document = await self._insights.find_one({"_id": user_id})
+            document = await self._insights.find_one({"_id": _id(user_id, language)})
         return _insight(document) if document else None
+
+    async def all_of(self, user_id: str) -> list[Insight]:
+        """The shopper's insights in all languages that they were asked for in."""
+        with store_errors():
+            documents = await self._insights.find({"userId": user_id}).sort("_id", 1).to_list(None)
+        return [_insight(document) for document in documents]
 
     async def order(self, user_id: str, language: str, at: datetime, unless_since: datetime) -> Insight | None:
         """Marks it as PENDING and returns it; None if somebody has ordered it since the given time."""
-        wanted = {"_id": user_id, "$or": [{"orderedAt": {"$lt": unless_since}}, {"orderedAt": None}]}
-        change = {"status": TextStatus.PENDING.value, "language": language, "error": None, "orderedAt": at}
-        new = {"userId": user_id, "createdAt": at, "basis": "", "eventCount": 0, "edition": 0, **text_to_fields(None)}
+        wanted = {"_id": _id(user_id, language), "$or": [{"orderedAt": {"$lt": unless_since}}, {"orderedAt": None}]}
+        change = {"status": TextStatus.PENDING.value, "error": None, "orderedAt": at}
+        new = {"userId": user_id, "language": language, "createdAt": at, **_UNWRITTEN, "edition": 0}
         with store_errors():
             try:
                 document = await self._insights.find_one_and_update(
@@ -43,22 +52,15 @@ class InsightStore:
                 return None
         return _insight(document)
 
-    async def withdraw(self, user_id: str, language: str, at: datetime, session: Session) -> None:
-        """The text is not shown any more, nor one that is being written now. Joins the session's transaction."""
-        change = {"status": TextStatus.PENDING.value, "language": language, "error": None, "orderedAt": at}
-        new = {"userId": user_id, "createdAt": at, "basis": "", "eventCount": 0}
-        await self._insights.update_one(
-            {"_id": user_id},
-            {"$set": change | text_to_fields(None), "$setOnInsert": new, "$inc": {"edition": 1}},
-            upsert=True,
-            session=session,
-        )
+    async def withdraw(self, user_id: str, at: datetime, session: Session) -> None:
+        """No text is shown any more, nor one that is being written now. Joins the session's transaction."""
+        change = {"status": TextStatus.PENDING.value, "error": None, "orderedAt": at} | text_to_fields(None)
+        await self._insights.update_many({"userId": user_id}, {"$set": change, "$inc": {"edition": 1}}, session=session)
 
     async def settle(self, insight: Insight) -> bool:
         """Stores what became of an order: READY or FAILED. False if the text was withdrawn since it was read."""
         change: Document = {
             "status": insight.status.value,
-            "language": insight.language,
             "error": insight.error,
             "basis": insight.basis,
             "eventCount": insight.event_count,
@@ -66,14 +68,18 @@ class InsightStore:
         }
         with store_errors():
             result = await self._insights.update_one(
-                {"_id": insight.user_id, "edition": insight.edition}, {"$set": change}
+                {"_id": _id(insight.user_id, insight.language), "edition": insight.edition}, {"$set": change}
             )
         return result.matched_count == 1
 
 
+def _id(user_id: str, language: str) -> str:
+    return f"{user_id}:{language}"
+
+
 def _insight(document: Mapping[str, Any]) -> Insight:
     return Insight(
-        user_id=document["_id"],
+        user_id=document["userId"],
         status=TextStatus(document["status"]),
         language=document["language"],
         text=text_from_document(document),

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 
-from shop.store.bulk import bulk_insert
+from shop.entities.users import Actor
+from shop.errors import UnavailableError
+from shop.store.bulk import insert_new
 from shop.store.database import Database, Document, store_errors
 from shop.store.documents import interaction_from_document, interaction_to_document
 from shop.store.paging import SortKey, find_page
+from shop.store.session_owners import SessionOwnerStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -17,37 +20,52 @@ if TYPE_CHECKING:
 
     from shop.entities.interactions import Interaction
     from shop.entities.paging import Page, PageRequest
-    from shop.entities.users import Actor
+
+    ExportedRow = tuple[str, str, str, str, int, float, str | None]
 
 _NEWEST = SortKey("NEWEST", "at", -1, -1)
+_BATCH = 1_000  # rows of the export that are read at once: small, so that the event loop gets its turn in between
 _EXPORT_FIELDS = dict.fromkeys(("userId", "sessionId", "productId", "type", "at", "quantity", "orderId"), 1)
 
 
 class InteractionStore:
+    """What a user did is also what was done in the anonymous sessions that are theirs."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._interactions = database["interactions"]
         self._exclusions = database["exclusions"]
+        self._owners = SessionOwnerStore(database)
 
-    async def append(self, interactions: Sequence[Interaction]) -> int:
-        """Stores what is not there yet, journaled by a majority; returns how many were new."""
+    async def append(self, interactions: Sequence[Interaction]) -> dict[str, Interaction]:
+        """Stores what is not there yet, journaled by a majority; returns by id what was there already, as it is stored.
+
+        Of two that store the same id at the same time one gets what the other has stored.
+        """
         documents = [interaction_to_document(interaction) for interaction in interactions]
-        return await bulk_insert(self._database, "interactions", documents)
+        known = [document["_id"] for document in await insert_new(self._database, "interactions", documents)]
+        if not known:
+            return {}
+        with store_errors():
+            found = await self._interactions.find({"_id": {"$in": known}}).to_list(None)
+        if len(found) < len(known):  # whoever has stored it waits for the majority
+            raise UnavailableError("MongoDB")
+        return {document["_id"]: interaction_from_document(document) for document in found}
 
     async def recent(self, actor: Actor, limit: int) -> list[Document]:
         """The newest events as slim documents (`_id`, `productId`, `type`, `at`), newest first."""
         with store_errors():
-            cursor = self._interactions.find(_by(actor), {"productId": 1, "type": 1, "at": 1})
+            cursor = self._interactions.find(await self._by(actor), {"productId": 1, "type": 1, "at": 1})
             documents: list[Document] = await cursor.sort([("at", -1)]).limit(limit).to_list(limit)
         return documents
 
     async def products_of(self, actor: Actor, ids: Sequence[str]) -> dict[str, str]:
         """The product of each of these events that is the actor's."""
-        return await self._named({**_by(actor), "_id": {"$in": list(ids)}})
+        return await self._named({**await self._by(actor), "_id": {"$in": list(ids)}})
 
     async def with_products(self, actor: Actor, product_ids: Sequence[str]) -> dict[str, str]:
         """The actor's events with these products: event id to product id."""
-        return await self._named({**_by(actor), "productId": {"$in": list(product_ids)}})
+        return await self._named({**await self._by(actor), "productId": {"$in": list(product_ids)}})
 
     async def _named(self, query: dict[str, Any]) -> dict[str, str]:
         with store_errors():
@@ -56,16 +74,18 @@ class InteractionStore:
 
     async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
         with store_errors():
-            return await find_page(self._interactions, _by(actor), _NEWEST, request, interaction_from_document)
+            return await find_page(
+                self._interactions, await self._by(actor), _NEWEST, request, interaction_from_document
+            )
 
     async def count(self, actor: Actor) -> int:
         with store_errors():
-            return await self._interactions.count_documents(_by(actor))
+            return await self._interactions.count_documents(await self._by(actor))
 
     async def all(self, actor: Actor) -> AsyncIterator[Interaction]:
         """Everything an actor did, oldest first."""
         with store_errors():
-            async for document in self._interactions.find(_by(actor)).sort([("at", 1)]):
+            async for document in self._interactions.find(await self._by(actor)).sort([("at", 1)]):
                 yield interaction_from_document(document)
 
     async def estimated_count(self) -> int:
@@ -80,9 +100,7 @@ class InteractionStore:
             found = await self._interactions.aggregate(pipeline).to_list(1)
         return (found[0]["newest"], found[0]["count"]) if found else (None, 0)
 
-    async def export(
-        self, after: str | None = None, until: datetime | None = None
-    ) -> AsyncIterator[tuple[str, str, str, str, int, float, str | None]]:
+    async def export(self, after: str | None = None, until: datetime | None = None) -> AsyncIterator[ExportedRow]:
         """Every interaction that counts, for training, in the order of ids, beginning after one, up to a time: id,
         actor key, product, type, unix seconds, quantity, order id."""
         plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -92,28 +110,41 @@ class InteractionStore:
         excluded = self._exclusions.find({"active": True, **beyond}, {"_id": 1}).sort([("_id", 1)])
         with store_errors():
             skipped = await anext(excluded, None)
-            # Small batches: the event loop gets its turn between two of them.
-            async for row in slim.find(_up_to(until) | beyond, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(1_000):
+            rows: list[Document] = []
+            async for row in slim.find(_up_to(until) | beyond, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(_BATCH):
                 while skipped is not None and skipped["_id"] < row["_id"]:
                     skipped = await anext(excluded, None)
                 if skipped is not None and skipped["_id"] == row["_id"]:
                     continue
-                user_id = row["userId"]
-                actor_key = f"u:{user_id}" if user_id is not None else f"s:{row.get('sessionId', '')}"
-                yield (
-                    row["_id"],
-                    actor_key,
-                    row["productId"],
-                    row["type"],
-                    int(row["at"]) // 1000,
-                    row["quantity"],
-                    row.get("orderId"),
-                )
+                rows.append(row)
+                if len(rows) == _BATCH:
+                    for exported in await self._exported(rows):
+                        yield exported
+                    rows.clear()
+            for exported in await self._exported(rows):
+                yield exported
+
+    async def _exported(self, rows: Sequence[Document]) -> list[ExportedRow]:
+        """Whoever owns a session has its events."""
+        sessions = {row.get("sessionId", "") for row in rows if row["userId"] is None}
+        owners = await self._owners.owners_of(sessions)
+        exported = []
+        for row in rows:
+            session_id = row.get("sessionId", "")
+            user_id = owners.get(session_id) if row["userId"] is None else row["userId"]
+            at = int(row["at"]) // 1000
+            facts = (row["productId"], row["type"], at, row["quantity"], row.get("orderId"))
+            exported.append((row["_id"], Actor(user_id, session_id).key, *facts))
+        return exported
+
+    async def _by(self, actor: Actor) -> Document:
+        """A session has what was done in it without signing in: the rest is a user's own."""
+        if actor.user_id is None:
+            return {"sessionId": actor.session_id, "userId": None}
+        own: Document = {"userId": actor.user_id}
+        sessions = await self._owners.sessions_of(actor.user_id)
+        return {"$or": [own, {"sessionId": {"$in": sessions}, "userId": None}]} if sessions else own
 
 
 def _up_to(until: datetime | None) -> Document:
     return {} if until is None else {"at": {"$lte": until}}
-
-
-def _by(actor: Actor) -> dict[str, Any]:
-    return {"userId": actor.user_id} if actor.user_id is not None else {"sessionId": actor.session_id}

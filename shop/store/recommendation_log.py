@@ -16,7 +16,7 @@ from shop.store.bulk import BulkError, bulk_insert
 from shop.store.database import Database, Document, iterate, store_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from shop.entities.recommendations import Recommendation, RecommendationList
 
@@ -80,6 +80,15 @@ class RecommendationLog:
             if found is not None:
                 return bytes(found["items"][0]["impression"]["features"])
             return None if await lists.find_one({"_id": list_id}, {"_id": 1}) is None else b""
+
+    async def shown_to(self, list_ids: Collection[str]) -> dict[str, str]:
+        """The actor keys of those of the lists that are in the log, or wait in this process to be written to it."""
+        found = {shown.id: shown.actor.key for shown, _, _ in self._waiting if shown.id in list_ids} if list_ids else {}
+        if missing := [id_ for id_ in list_ids if id_ not in found]:
+            with store_errors():
+                logged = await self._database[COLLECTION].find({"_id": {"$in": missing}}, {"actorKey": 1}).to_list(None)
+            found |= {document["_id"]: document["actorKey"] for document in logged}
+        return found
 
     def since(self, start: datetime) -> AsyncIterator[Document]:
         """What replay needs of the lists shown since then: scenario, actor, and each item's impression and reward."""
@@ -156,6 +165,8 @@ def _item(item: Recommendation) -> Document:
         "exploration": item.exploration,
         "propensity": item.propensity,
     }
+    if item.probability is not None:
+        document["probability"] = item.probability
     if (text := item.explanation.text) is not None:  # it was there when the list was shown
         document["explanation"] = {
             "source": text.source.value,

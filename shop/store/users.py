@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from shop.entities.users import UserProfile
 from shop.store.database import Database, store_errors
-from shop.store.documents import money_from_document, money_to_document, user_from_document
+from shop.store.documents import money_from_document, money_to_document, user_from_document, user_to_document
 from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.paging import Page, PageRequest
-    from shop.entities.users import Preferences, User
+    from shop.entities.users import Preferences, Role, User
 
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
@@ -35,9 +35,35 @@ class UserStore:
         with store_errors():
             return await find_page(self._users, {}, _NEWEST, request, user_from_document)
 
+    async def newest(self, limit: int, role: Role | None = None) -> list[User]:
+        query = {} if role is None else {"role": role.value}
+        with store_errors():
+            documents = await self._users.find(query).sort("createdAt", -1).limit(limit).to_list(limit)
+        return list(map(user_from_document, documents))
+
+    async def create(self, user: User) -> bool:
+        """False if there is one with this id: that one stays as it is."""
+        with store_errors():
+            result = await self._users.update_one(
+                {"_id": user.id}, {"$setOnInsert": user_to_document(user)}, upsert=True
+            )
+        return result.upserted_id is not None
+
+    async def set_role(self, user_id: str, role: Role) -> bool:
+        """False if there is no such user."""
+        with store_errors():
+            result = await self._users.update_one({"_id": user_id}, {"$set": {"role": role.value}})
+        return result.matched_count == 1
+
     async def count(self) -> int:
         with store_errors():
             return await self._users.estimated_document_count()
+
+    async def set_locale(self, user_id: str, locale: str | None) -> bool:
+        """False if there is no such user."""
+        with store_errors():
+            result = await self._users.update_one({"_id": user_id}, {"$set": {"locale": locale}})
+        return result.matched_count == 1
 
     async def set_preferences(self, user_id: str, preferences: Preferences) -> bool:
         """False if there is no such user."""

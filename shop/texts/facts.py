@@ -7,15 +7,12 @@ address or an id, so none can leave.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from shop.entities.evidence import Evidence
-
+OFTEN = 5  # times from which on something is done often
+CROWD = 20  # buyers from which on a product is popular
+SOON_DAYS = 3  # until a purchase is due again, from which on it may be time for it
 # Kinds whose value is a number of days.
 DATED = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.RECENTLY_VIEWED})
 _WEEK, _MONTH, _YEAR = 7, 30.4375, 365.25  # days
@@ -30,13 +27,6 @@ class Fact:
     label: str | None = None  # a category, brand or tag as shoppers read it, never an id
     count: int | None = None
     value: float | None = None
-
-    @classmethod
-    def of(cls, evidence: Evidence, product_names: Mapping[str, str], labels: Mapping[str, str]) -> Fact:
-        """Evidence with its product id replaced by a name, and its label by what `labels` calls it, if it does."""
-        name = product_names.get(evidence.product_id) if evidence.product_id is not None else None
-        label = labels.get(evidence.label, evidence.label) if evidence.label is not None else None
-        return cls(evidence.kind, name, label, evidence.count, evidence.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +56,7 @@ class ItemTask:
     product: ProductFacts
     facts: tuple[Fact, ...]
     refused: tuple[str, ...] = ()  # why the text that was written before was not shown
+    turn: int = 0  # the item's place in its list, from 0: neighbours with equal reasons are told in different words
 
 
 @dataclass(frozen=True, slots=True)

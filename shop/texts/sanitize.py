@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-LONGEST_NAME, LONGEST_LABEL = 80, 50  # characters
+LONGEST_NAME, LONGEST_LABEL = 80, 60  # characters
 _MARKUP = re.compile(r"<[^<>]*>?|[*_`#|\\{}\[\]]+|&(?:#\w+|\w+);")
 # Controls, format characters (bidi marks, zero width), private use, unassigned, line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scoring.types import ReasonKind
 from shop.texts.facts import Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
+from shop.texts.labels import brand_label
 from shop.texts.wording import wording_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from shop.entities.catalog import Money, Product
     from shop.entities.evidence import Evidence
+    from shop.entities.explanations import WantedExplanation
     from shop.entities.users import User, UserProfile
+    from shop.jobs import ExplainItem
+    from shop.texts.labels import CategoryLabels
 
 
 def named_products(product_id: str, evidence: Iterable[Evidence]) -> set[str]:
@@ -21,42 +26,54 @@ def named_products(product_id: str, evidence: Iterable[Evidence]) -> set[str]:
 
 
 def item_task(
-    product: Product,
-    evidence: Sequence[Evidence],
-    products: Mapping[str, Product],
-    category_names: Mapping[str, str],
-    language: str,
+    item: ExplainItem | WantedExplanation, products: Mapping[str, Product], categories: CategoryLabels, language: str
 ) -> ItemTask:
-    """What may be said of a product. `products` are its `named_products`, as far as they exist."""
-    names = {id_: products[id_].name for id_ in named_products(product.id, evidence) if id_ in products}
+    """What may be said of a product. `products` are its `named_products`, as far as they exist; itself it must."""
+    product = products[item.product_id]
     facts = ProductFacts(
         name=product.name,
-        brand=product.brand,
-        category=category_names.get(product.category_id or "", ""),
+        brand=brand_label(product.brand),
+        category=categories.label(product.category_id or "", beside=product.name) or "",
         price=_price_text(product.price, language),
         package_size=product.package_size,
         description=product.description,
     )
-    return ItemTask(facts, tuple(Fact.of(reason, names, category_names) for reason in evidence))
+    return ItemTask(
+        facts, tuple(_fact(reason, product.name, products, categories) for reason in item.evidence), turn=item.turn
+    )
 
 
-def shopper_facts(user: User | None, profile: UserProfile | None, category_names: Mapping[str, str]) -> ShopperFacts:
+def shopper_facts(user: User | None, profile: UserProfile | None, categories: CategoryLabels) -> ShopperFacts:
     """What may be said of a shopper; nothing of an anonymous one."""
     return ShopperFacts(
-        recent_categories=tuple(category_names.get(id_, id_) for id_, _ in profile.categories) if profile else (),
-        tastes=_taste_names(user, category_names) if user else (),
+        recent_categories=tuple(_category(id_, categories) for id_, _ in profile.categories) if profile else (),
+        tastes=_tastes(user, categories) if user else (),
     )
 
 
-def insight_task(user: User, profile: UserProfile, category_names: Mapping[str, str]) -> InsightTask:
+def insight_task(user: User, profile: UserProfile, categories: CategoryLabels, language: str) -> InsightTask:
     return InsightTask(
-        language=user.locale,
-        categories=tuple((category_names.get(id_, id_), count) for id_, count in profile.categories),
-        brands=profile.brands,
+        language=language,
+        categories=tuple((_category(id_, categories), count) for id_, count in profile.categories),
+        brands=tuple((label, count) for brand, count in profile.brands if (label := brand_label(brand))),
         order_count=profile.order_count,
-        average_price=_price_text(profile.average_price, user.locale),
-        tastes=_taste_names(user, category_names),
+        average_price=_price_text(profile.average_price, language),
+        tastes=_tastes(user, categories),
     )
+
+
+def _fact(evidence: Evidence, beside: str, products: Mapping[str, Product], categories: CategoryLabels) -> Fact:
+    """Evidence with the names of its product and its category, beside the name of the product that it is for."""
+    named = products.get(evidence.product_id or "")
+    label = evidence.label
+    if label is not None:
+        label = brand_label(label) if evidence.kind is ReasonKind.SAME_BRAND else _category(label, categories, beside)
+    return Fact(evidence.kind, named.name if named else None, label, evidence.count, evidence.value)
+
+
+def _category(label: str, categories: CategoryLabels, beside: str = "") -> str:
+    """A category's label for its id; brands and tags stay as they are."""
+    return categories.label(label, beside) or label
 
 
 def _price_text(price: Money | None, language: str) -> str:
@@ -64,6 +81,6 @@ def _price_text(price: Money | None, language: str) -> str:
     return "" if price is None else wording_for(language).money(price.amount, price.currency)
 
 
-def _taste_names(user: User, category_names: Mapping[str, str]) -> tuple[str, ...]:
+def _tastes(user: User, categories: CategoryLabels) -> tuple[str, ...]:
     stated = user.preferences
-    return (*(category_names.get(id_, id_) for id_ in stated.categories), *stated.brands, *stated.tags)
+    return (*(_category(id_, categories) for id_ in stated.categories), *stated.brands, *stated.tags)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import string
-import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
-from shop.texts.facts import DATED, elapsed
+from shop.texts.facts import CROWD, DATED, OFTEN, SOON_DAYS, elapsed
 from shop.texts.sanitize import LONGEST_LABEL, safe_name
 from shop.texts.wording import wording_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from shop.texts.facts import Fact, InsightTask, ItemTask, ProductFacts
+    from shop.texts.facts import Fact, InsightTask, ItemTask
     from shop.texts.wording import Wording
 
 _SENTENCES = 3
 _FEWEST_TIMES = 2  # from which on a number says something: "once" is what "before" says
-_SOON_DAYS = 3
+_STRIDE = 3  # between the wordings of one text's facts, so that the next item's first one has another
+_OF_THE_PRODUCT = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.DUE_AGAIN})
+_IMPLIED = frozenset({ReasonKind.SAME_CATEGORY, ReasonKind.SAME_BRAND})  # by a purchase of the product
 
 
 def explain_item(item: ItemTask, language: str) -> str:
@@ -28,14 +29,13 @@ def explain_item(item: ItemTask, language: str) -> str:
     wording = wording_for(language)
     sentences: list[str] = []
     for position, fact in enumerate(_chosen(item.facts)):
-        # The position keeps two facts of one kind from being put in the same words.
-        choice = zlib.crc32(f"{item.product.name}|{fact.kind}".encode()) + position
-        sentence = _fill(wording.reasons[fact.kind], _fact_fields(fact, wording), choice)
+        choice = item.turn + _STRIDE * position
+        sentence = _fill(wording.reasons[fact.kind], _fact_fields(fact, wording), choice, before=sentences)
         if sentence and sentence not in sentences:
             sentences.append(sentence)
     if not sentences:
         sentences.append(wording.opening)
-    if len(sentences) < 2 and (closing := _closing(item.product, wording, stated=sentences[0])):
+    if len(sentences) < 2 and (closing := _closing(item, wording, sentences)):
         sentences.append(closing)
     return " ".join(sentences)
 
@@ -43,24 +43,32 @@ def explain_item(item: ItemTask, language: str) -> str:
 def describe_shopper(task: InsightTask) -> str:
     """One sentence on a shopper's taste, from the profile's own numbers."""
     wording = wording_for(task.language)
-    fields: dict[str, str] = {}
-    categories = [_label(name) for name, count in task.categories if count >= _FEWEST_TIMES]
-    if any(categories):
-        fields["categories"] = wording.listing([label for label in categories if label][:3])
-    if task.brands and task.brands[0][1] >= _FEWEST_TIMES:
+    fields: dict[str, str] = {"price": task.average_price}
+    categories = [label for name, count in task.categories if count >= _FEWEST_TIMES and (label := _label(name))]
+    if categories:
+        fields["categories"] = wording.listing(categories[:3])
+    if task.brands and task.brands[0][1] >= OFTEN:
         fields["brand"] = _label(task.brands[0][0])
-    fields["price"] = task.average_price
     tastes = [label for taste in task.tastes if (label := _label(taste))]
     if tastes:
         fields["tastes"] = wording.listing(tastes[:3])
     return _fill(wording.insights, _known(fields), 0)
 
 
-def _chosen(facts: Iterable[Fact]) -> list[Fact]:
-    """One fact of each kind first, in their order, then the rest: variety says more than three pairs."""
+def _chosen(facts: Sequence[Fact]) -> list[Fact]:
+    """One fact of each kind first, in their order, then the rest: variety says more than three pairs.
+
+    What another fact has said in other words is left out: a product that is named already, the category and the brand
+    of a product that was bought.
+    """
+    bought = any(fact.kind in _OF_THE_PRODUCT for fact in facts)
     first: dict[ReasonKind, Fact] = {}
     rest: list[Fact] = []
+    named: set[str] = set()
     for fact in facts:
+        if (bought and fact.kind in _IMPLIED) or fact.product_name in named:
+            continue
+        named |= {fact.product_name} if fact.product_name else set()
         if fact.kind in first:
             rest.append(fact)
         else:
@@ -71,45 +79,63 @@ def _chosen(facts: Iterable[Fact]) -> list[Fact]:
 
 def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     """All that a message on this fact may name; what is unknown or would mislead is left out."""
-    fields = {"partner": safe_name(fact.product_name or ""), "label": _label(fact.label or "")}
+    fields = {"partner": _quotable(safe_name(fact.product_name or "")), "label": _quotable(_label(fact.label or ""))}
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
-        fields |= {name: wording.unit(name, fact.count) for name in wanted & {"shoppers_have", "rhythm"}}
+        counted = wanted & wording.units.keys() - {"times", "soon"}
+        fields |= {name: wording.unit(name, fact.count) for name in counted if not name.endswith("_ago")}
         if fact.count >= _FEWEST_TIMES:
             fields["times"] = wording.unit("times", fact.count)
+        if fact.count >= CROWD:
+            fields["crowd_have"] = wording.unit("shoppers_have", fact.count)
     if fact.value is not None and fact.value >= 0 and fact.kind in DATED:
         unit, count = elapsed(fact.value)
         fields["ago"] = wording.unit(f"{unit}_ago", count)
-    if fact.kind is ReasonKind.DUE_AGAIN and fact.value is not None and fact.value <= _SOON_DAYS:
+    if fact.kind is ReasonKind.DUE_AGAIN and fact.value is not None and fact.value <= SOON_DAYS:
         fields["soon"] = wording.unit("soon", 0)
     return _known(fields)
 
 
-def _closing(product: ProductFacts, wording: Wording, stated: str) -> str:
+def _closing(item: ItemTask, wording: Wording, sentences: Sequence[str]) -> str:
     """What the product is, as far as it is not stated yet."""
+    product = item.product
     size = product.package_size if any(letter.isdigit() for letter in product.package_size) else ""
     fields = {"brand": product.brand, "category": product.category, "size": size}
+    stated = f"{product.name} {' '.join(sentences)}".casefold()
     labels = _known({name: _label(text) for name, text in fields.items()})
-    unstated = {name: text for name, text in labels.items() if text not in stated}
-    return _fill(wording.closings, unstated, zlib.crc32(product.name.encode()))
+    unstated = {name: text for name, text in labels.items() if text.casefold() not in stated}
+    return _fill(wording.closings, unstated, item.turn, before=sentences)
 
 
 def _label(text: str) -> str:
     return safe_name(text, LONGEST_LABEL)
 
 
+def _quotable(name: str) -> str:
+    """A name that may stand between quotation marks has none of the same kind inside."""
+    return name.translate(_INNER_QUOTES)
+
+
+_INNER_QUOTES = str.maketrans(dict.fromkeys('"“”„«»', "'"))
+
+
 def _known(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in fields.items() if text}
 
 
-def _fill(messages: Sequence[str], fields: Mapping[str, str], choice: int) -> str:
-    """A message that uses as many of the known fields as any; among equals, `choice` picks. Empty if none fits."""
+def _fill(messages: Sequence[str], fields: Mapping[str, str], choice: int, before: Sequence[str] = ()) -> str:
+    """A message that uses as many of the known fields as any; among equals, `choice` picks. Empty if none fits.
+
+    One that begins otherwise than the sentence before it is preferred.
+    """
     usable = [message for message in messages if _names(message) <= fields.keys()]
     if not usable:
         return ""
     richest = max(len(_names(message)) for message in usable)
-    best = [message for message in usable if len(_names(message)) == richest]
-    return best[choice % len(best)].format_map(fields)
+    best = [message.format_map(fields) for message in usable if len(_names(message)) == richest]
+    start = before[-1].split(" ", 1)[0] if before else ""
+    other = [sentence for sentence in best if sentence.split(" ", 1)[0] != start] or best
+    return other[choice % len(other)]
 
 
 @lru_cache(maxsize=1_000)

@@ -39,7 +39,7 @@ def snippet(heading: str, shop_url: str) -> str:
     text = DOCUMENT.read_text(encoding="utf-8")
     section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     (code,) = re.findall(r"```(?:js|python|ts)\n(.*?)```", section, re.DOTALL)
-    return code.replace("http://127.0.0.1:8000", shop_url).replace(DOCUMENTED, OWN)
+    return str(code).replace("http://127.0.0.1:8000", shop_url).replace(DOCUMENTED, OWN)
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from graphql_api.relay import decode_id
 from mongo_seed.announce import announce_import
 from shop.entities import catalog as entities
 from shop.services.listing import Listing
+from tests.fixtures.queries import UPSERT
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
@@ -133,13 +134,6 @@ async def test_similar_and_bought_together_are_other_products(shop: Shop) -> Non
         assert len(near) == len(set(near))
 
 
-UPSERT = """
-mutation ($input: UpsertProductsInput!) {
-  upsertProducts(input: $input) { products { id name inStock } userErrors { field code message } }
-}
-"""
-
-
 async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> None:
     node = (await page(shop, first=1, sort="NAME_ASC"))["nodes"][0]
     live = "subscription ($ids: [ID!]) { productUpdated(ids: $ids) { eventId product { name price { amount } } } }"
@@ -158,12 +152,12 @@ async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> No
 
 
 async def test_a_bad_product_is_refused_with_its_field(shop: Shop) -> None:
-    bad = {"sku": "x-1", "name": " ", "price": "-1", "currencyCode": "usd"}
+    bad = {"sku": "x-1", "name": " ", "price": "-1", "rating": 6}
 
     answer = await shop.data(UPSERT, {"input": {"products": [bad]}}, "demo-staff")
 
     fields = {error["field"] for error in answer["upsertProducts"]["userErrors"]}
-    assert fields == {"products.0.name", "products.0.price", "products.0.currencyCode"}
+    assert fields == {"products.0.name", "products.0.price", "products.0.rating"}
     assert (await shop.data('{ product(sku: "x-1") { id } }'))["product"] is None
 
 

@@ -194,6 +194,20 @@ async def test_tokens(shop: Shop) -> None:
     assert (await shop.ask(viewer, user="nobody-of-that-name")).status == 401
 
 
+async def test_a_signed_token_of_somebody_new_opens_the_shop(shop: Shop) -> None:
+    token = shop.resources.users.issue_token("first-time-here")
+
+    answer = await shop.ask(
+        "{ viewer { role } recommendations(input: { limit: 3 }) { items { product { name } } } }",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert not answer.errors
+    assert answer.data is not None
+    assert answer.data["viewer"] == {"role": "SHOPPER"}
+    assert len(answer.data["recommendations"]["items"]) == 3
+
+
 async def test_hostile_queries_are_refused_before_they_run(shop: Shop) -> None:
     deep = "{ products { nodes " + "{ similar " * 12 + "{ id }" + " }" * 12 + " } }"
     wide = "{ " + " ".join(f"p{number}: products {{ totalCount }}" for number in range(40)) + " }"

@@ -70,7 +70,7 @@ subscription { recommendationsUpdated(input: { limit: 10 }) { list { items { rea
 UPDATED = "subscription { insightUpdated { insight { status text } } }"
 
 
-async def shopper(shop: Shop, locale: str = "en") -> str:
+async def shopper(shop: Shop, locale: str | None = "en") -> str:
     """An account of its own for one test."""
     user_id = f"shopper-{uuid4().hex[:8]}"
     await put_document(
@@ -126,14 +126,14 @@ async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(sho
     # given somebody whose list is full of what goes with one purchase
     user = await shopper(shop)
     gift, own = await products_in_stock(shop, 2)
-    await buy(shop, user, gift, orderId="a")
-    (kept,) = await buy(shop, user, own, orderId="b")
+    await buy(shop, user, gift, gift, orderId="a")
+    kept, _ = await buy(shop, user, own, own, orderId="b")
     before = await listed(shop, user)
     assert subjects(before).count(gift) >= 2
     told = await ready(shop, user)
-    assert "2 orders" in told
+    assert " and " in told
     twin = await shopper(shop)  # who never bought the other
-    await buy(shop, twin, own, orderId="b")
+    await buy(shop, twin, own, own, orderId="b")
 
     # when it was a gift
     async with shop.subscribe(UPDATED, user=user, listening=True) as updates, shop.subscribe(LIVE, user=user) as page:
@@ -142,7 +142,7 @@ async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(sho
         after = await listed(shop, user)
 
         # then nothing rests on it any more: not the next list, not an open page, not the insight
-        assert edited == {"insight": {"status": "PENDING", "text": None}, "excludedCount": 1, "userErrors": []}
+        assert edited == {"insight": {"status": "PENDING", "text": None}, "excludedCount": 2, "userErrors": []}
         assert gift not in subjects(after)
         assert subjects((await page.next())["recommendationsUpdated"]["list"]).count(gift) == 0
         renewed = await pushed(updates)
@@ -159,11 +159,11 @@ async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(sho
     assert (entry["actorId"], entry["actor"]["id"]) == (encode_id("User", user), encode_id("User", user))
     assert entry["details"]["reason"] == "GIFT"
     assert entry["details"]["note"] == "For my uncle."
-    assert len(entry["details"]["excluded"]) == log["totalCount"] == 1
+    assert (len(entry["details"]["excluded"]), log["totalCount"]) == (2, 1)
 
     # and asking again changes nothing
     again = await edit(shop, user, excludeProductIds=[gift], reason="GIFT")
-    assert (again["insight"], again["excludedCount"]) == (renewed, 1)
+    assert (again["insight"], again["excludedCount"]) == (renewed, 2)
     assert (await shop.data(AUDIT, {"subject": user}, demo.STAFF))["auditLog"]["totalCount"] == 1
 
 
@@ -252,14 +252,14 @@ async def test_an_insight_is_renewed_after_enough_new_behaviour(shop: Shop, monk
     user = await shopper(shop)
     products = await products_in_stock(shop, 7)
     await buy(shop, user, products[0])
-    assert "orders" not in await ready(shop, user)
+    assert "come back" not in await ready(shop, user)
 
     async with shop.subscribe(UPDATED, user=user, listening=True) as updates:
-        await buy(shop, user, *products[1:6], orderId="second")
+        await buy(shop, user, *products[:5], orderId="second")
         renewed = await pushed(updates)
 
     assert renewed["status"] == "READY"
-    assert "2 orders" in renewed["text"]
+    assert "come back" in renewed["text"]
 
 
 async def test_a_refreshed_insight_keeps_its_text_until_the_new_one_is_there(
@@ -274,14 +274,14 @@ async def test_a_refreshed_insight_keeps_its_text_until_the_new_one_is_there(
     assert (soon["insight"]["status"], soon["insight"]["text"], soon["userErrors"]) == ("READY", told, [])
 
     monkeypatch.setattr(insights, "_REFRESH_INTERVAL", timedelta(0))
-    await buy(shop, user, second, orderId="another")
+    await buy(shop, user, second, second, orderId="another")
     async with shop.subscribe(UPDATED, user=user, listening=True) as updates:
         ordered = (await shop.data(REFRESH, user=user))["refreshInsight"]
         renewed = await pushed(updates)
 
     assert (ordered["insight"]["status"], ordered["insight"]["text"]) == ("PENDING", told)
     assert renewed["status"] == "READY"
-    assert "2 orders" in renewed["text"]
+    assert "come back" in renewed["text"]
     assert (await shop.ask(REFRESH)).code == "UNAUTHENTICATED"
     theirs = "mutation ($id: ID!) { refreshInsight(input: { userId: $id }) { insight { status } } }"
     assert (await shop.ask(theirs, {"id": encode_id("User", demo.STAFF)}, user)).code == "FORBIDDEN"
@@ -390,7 +390,7 @@ async def test_a_rating_is_kept_once_and_reported_with_its_interval(shop: Shop) 
     text = await explained(shop, Actor(session_id=session), decode_id("Product", product), prompt)
     visitor = await rate(None, explanationId=text, helpful=True, sessionId=session)
     assert visitor["rating"]["explanationId"] == text
-    assert (await shop.ask(RATE, {"input": {"productId": product, "helpful": True}})).code == "BAD_USER_INPUT"
+    assert (await shop.ask(RATE, {"input": {"productId": product, "helpful": True}})).code == "UNAUTHENTICATED"
 
 
 async def next_instant() -> datetime:

@@ -15,10 +15,17 @@ import pytest
 
 from mongo_seed.complete_journey import demo
 from mongo_seed.complete_journey.reader import interaction_batches, select
+from mongo_seed.migrate import migrate
 from mongo_seed.popularity import recompute_popularity
 from mongo_seed.seed import is_seeded, seed
+from shop.entities.catalog import Product
 from shop.errors import BadInputError
-from shop.store.documents import interaction_from_document, product_from_document, user_from_document
+from shop.store.documents import (
+    interaction_from_document,
+    product_from_document,
+    product_to_document,
+    user_from_document,
+)
 
 if TYPE_CHECKING:
     from mongo_seed.complete_journey.reader import Journey
@@ -55,6 +62,19 @@ async def test_a_sample_is_loaded_once(database: Database) -> None:
         after_first["interactions"],
     )
     assert await is_seeded(database)
+
+
+async def test_a_shop_of_its_own_is_left_alone(database: Database) -> None:
+    await migrate(database)
+    mug = product_to_document(Product("mug", sku="MUG", name="Mug"))
+    await database["products"].insert_one(mug | {"updatedAt": datetime.now(UTC)})
+
+    with pytest.raises(BadInputError, match=r"shop of its own \(1 products\)(?s:.)*whybuy reset(?s:.)*--mix"):
+        await seed(database, sample=1)
+    assert (await counts(database))["products"] == 1
+
+    await seed(database, sample=1, mix=True)
+    assert (await counts(database))["products"] > 1000
 
 
 @pytest.mark.parametrize("stage", ["products", "interactions"])

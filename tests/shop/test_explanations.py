@@ -94,7 +94,8 @@ async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "written", "said"), [("de", "de", "312-mal"), ("tr-TR", "tr", "312 kez"), ("it", "en", "312 times")]
+    ("asked", "written", "said"),
+    [("de", "de", "312 Personen"), ("tr-TR", "tr", "312 kişi"), ("it", "en", "312 shoppers")],
 )
 async def test_it_is_in_the_shoppers_language_or_in_english(
     templates: ServingResources, asked: str, written: str, said: str
@@ -216,20 +217,22 @@ def test_the_key_has_all_that_a_text_depends_on(settings: Settings) -> None:
         key(evidence=(*TOGETHER, *POPULAR)),
         key(evidence=(replace(TOGETHER[0], product_id="p-other"),)),
         key(evidence=(replace(TOGETHER[0], count=31),)),
-        key(evidence=(replace(TOGETHER[0], value=8.0),)),
         key(evidence=(Evidence(ReasonKind.SAME_CATEGORY, label="dairy", count=4),)),
         key(evidence=(Evidence(ReasonKind.SAME_CATEGORY, label="dairy", count=5),)),
         key(evidence=(Evidence(ReasonKind.SAME_CATEGORY, label="bread", count=5),)),
         key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=3.1),)),
         key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=5.1),)),
         key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=12.0),)),
+        key(evidence=(Evidence(ReasonKind.DUE_AGAIN, count=9, value=5.0),)),
+        key(evidence=(Evidence(ReasonKind.DUE_AGAIN, count=9, value=-5.0),)),
     ]
 
     assert len({key(), *others}) == len(others) + 1
-    assert key() == key(evidence=(replace(TOGETHER[0], count=313, value=2.43),))
+    assert key() == key(evidence=(replace(TOGETHER[0], count=313, value=8.0),))
+    assert key(evidence=(Evidence(ReasonKind.DUE_AGAIN, count=9, value=-7.0),)) == others[-1]
     assert key(language="it") == key(language="en-GB") == key()
-    assert key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=3.3),)) == others[12]
-    assert key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=13.0),)) == others[14]
+    assert key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=3.3),)) == others[11]
+    assert key(evidence=(Evidence(ReasonKind.BUY_AGAIN, count=5, value=13.0),)) == others[13]
 
 
 async def test_nothing_that_names_the_shopper_reaches_the_model(

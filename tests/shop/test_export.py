@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ import pytest
 from shop.entities.corrections import Correction
 from shop.entities.users import Actor, User
 from shop.services import export as exporting
-from shop.services.export import export, read_export
+from shop.services.export import export, key_of, read_export
 from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
 from shop.store.corrections import CorrectionStore
 from shop.store.insights import InsightStore
 from shop.store.interactions import InteractionStore
+from shop.store.session_owners import SessionOwnerStore
 from tests.fixtures.small_shop import purchase, stock
 
 if TYPE_CHECKING:
@@ -137,6 +139,23 @@ async def test_what_a_shopper_left_out_is_not_learned_from_until_it_counts_again
     # a training that was interrupted before an edit does not go on with the old data
     assert unchanged is None
     assert changed_once != await corrections.newest_change()
+
+
+async def test_a_session_is_learned_from_as_the_users_whose_it_is(database: Database, tmp_path: Path) -> None:
+    stored = await stock(database)
+    time = int(stored.interactions.times.max())
+    bought = purchase("nobody", "sku-0001", time, "visit")
+    visits = [replace(bought, actor=Actor(session_id=session)) for session in ("of-1", "nobodys")]
+    await InteractionStore(database).append(visits)
+    before = await write(database, tmp_path / "before")
+
+    assert await SessionOwnerStore(database).claim("of-1", "shopper-1") == "shopper-1"
+    after = await write(database, tmp_path / "after")
+
+    assert len(after.keys) == len(before.keys) - 1
+    row = int(np.flatnonzero(after.keys == key_of("u:shopper-1"))[0])
+    own = (stored.interactions.users == 1).sum()
+    assert (after.dataset.interactions.users == row).sum() == own + 1
 
 
 async def test_shoppers_keep_their_keys(database: Database, tmp_path: Path) -> None:

@@ -34,12 +34,13 @@ ITEM_JSON = {
         {"kind": "POPULAR", "product_id": None, "label": None, "count": 12, "value": None},
         {"kind": "SIMILAR_TO", "product_id": "p2", "label": "Tea", "count": None, "value": 0.5},
     ],
+    "turn": 0,
 }
 # Each job and its message as code without versions has put it.
 WITHOUT_VERSION: list[tuple[Job, dict[str, Any]]] = [
     (ExplainList("u:anna", "de", (ITEM,)), {"actor_key": "u:anna", "language": "de", "items": [ITEM_JSON]}),
     (StreamExplanation("s:1", "en", ITEM), {"actor_key": "s:1", "language": "en", "item": ITEM_JSON}),
-    (WriteInsight("anna"), {"user_id": "anna"}),
+    (WriteInsight("anna", "de"), {"user_id": "anna", "language": "de"}),
     (TrainModel(TrainingKind.CONTENT, 7), {"kind": "CONTENT", "seed": 7}),
     (TrainModel(), {"kind": "FULL", "seed": None}),
     (RollUpSession("anna"), {"user_id": "anna"}),
@@ -59,6 +60,14 @@ def test_a_message_is_its_fields_and_a_version(job: Job, stored: dict[str, Any])
 @pytest.mark.parametrize(("job", "stored"), WITHOUT_VERSION, ids=lambda value: getattr(value, "name", ""))
 def test_a_message_without_a_version_is_read(job: Job, stored: dict[str, Any]) -> None:
     assert type(job).from_json(stored) == job
+
+
+def test_a_message_of_before_texts_had_turns_and_insights_languages_is_read() -> None:
+    item = {name: value for name, value in ITEM_JSON.items() if name != "turn"}
+    explain = ExplainList.from_json({"actor_key": "u:anna", "language": "de", "items": [item]})
+
+    assert explain == ExplainList("u:anna", "de", (ITEM,))
+    assert WriteInsight.from_json({"user_id": "anna"}) == WriteInsight("anna", "en")
 
 
 def spoiled(path: list[str | int], value: object) -> dict[str, Any]:

@@ -74,7 +74,7 @@ async def did(resources: ServingResources, product: str, *keys: str, kind: Event
 
 
 async def current(resources: ServingResources) -> Insight:
-    found = await resources.insights.current("anna")
+    found = await resources.insights.current("anna", "en")
     assert found
     return found
 
@@ -84,16 +84,16 @@ async def test_it_is_pending_then_ready_and_costs_no_text_while_nothing_is_new(r
     context = WorkerContext(resources, writer)
     await did(resources, "tea", "1", "2")
 
-    ordered = await resources.insights.get(ANNA)
+    ordered = await resources.insights.get(ANNA, "en")
     assert (ordered.status, ordered.text) == (TextStatus.PENDING, None)
     assert await write_insight(context, WRITE)
-    written = await resources.insights.get(ANNA)
+    written = await resources.insights.get(ANNA, "en")
     assert not await write_insight(context, WRITE)
 
     assert written.status is TextStatus.READY
     assert written.text
     assert "Drinks" in written.text.text
-    assert await resources.insights.get(ANNA) == written
+    assert await resources.insights.get(ANNA, "en") == written
     assert writer.texts == 1
 
 
@@ -101,7 +101,7 @@ async def test_it_is_ordered_after_enough_events_or_a_material_change(resources:
     context = WorkerContext(resources, ObservedWriter())
     await did(resources, "tea", "1")
     assert not await roll_up_session(context, ROLL_UP), "too little for a first one"
-    await resources.insights.get(ANNA)
+    await resources.insights.get(ANNA, "en")
     await write_insight(context, WRITE)
 
     await did(resources, "tea", "2", "3", "4", "5", kind=EventType.VIEW)
@@ -121,11 +121,11 @@ async def test_it_is_ordered_after_enough_events_or_a_material_change(resources:
 
 async def test_a_correction_while_it_is_written_voids_the_text(resources: ServingResources) -> None:
     async def correct() -> None:
-        await resources.corrections.edit(ANNA, Correction(exclude_products=("cup",)))
+        await resources.corrections.edit(ANNA, Correction(exclude_products=("cup",)), "en")
 
-    await did(resources, "tea", "1")
+    await did(resources, "tea", "1", "4")
     await did(resources, "cup", "2", "3")
-    await resources.insights.get(ANNA)
+    await resources.insights.get(ANNA, "en")
 
     assert not await write_insight(WorkerContext(resources, ObservedWriter(correct)), WRITE)
     voided = await current(resources)
@@ -145,17 +145,17 @@ async def test_what_cannot_be_written_has_failed_and_is_tried_again_later(
         raise RuntimeError("a bug")
 
     await did(resources, "tea", "1")
-    await resources.insights.get(ANNA)
+    await resources.insights.get(ANNA, "en")
     broken = WorkerContext(resources, ObservedWriter(fail))
     with pytest.raises(RuntimeError):
         await write_insight(broken, WRITE)
 
-    failed = await resources.insights.get(ANNA)
+    failed = await resources.insights.get(ANNA, "en")
     assert (failed.status, failed.text) == (TextStatus.FAILED, None)
     assert failed.error
     assert "bug" not in failed.error
     monkeypatch.setattr(insight_service, "_PATIENCE", timedelta(0))
-    assert (await resources.insights.get(ANNA)).status is TextStatus.PENDING
+    assert (await resources.insights.get(ANNA, "en")).status is TextStatus.PENDING
     await write_insight(WorkerContext(resources, ObservedWriter()), WRITE)
     assert (await current(resources)).status is TextStatus.READY
 
@@ -167,7 +167,7 @@ async def test_what_cannot_be_written_has_failed_and_is_tried_again_later(
 
 
 async def test_nothing_is_written_for_an_account_that_is_gone(resources: ServingResources, database: Database) -> None:
-    await resources.insights.get(ANNA)
+    await resources.insights.get(ANNA, "en")
     await database["users"].delete_one({"_id": "anna"})
 
     assert not await write_insight(WorkerContext(resources, ObservedWriter()), WRITE)
@@ -176,7 +176,7 @@ async def test_nothing_is_written_for_an_account_that_is_gone(resources: Serving
 
 async def test_everyone_who_waits_is_told(resources: ServingResources) -> None:
     await did(resources, "tea", "1")
-    await resources.insights.get(ANNA)
+    await resources.insights.get(ANNA, "en")
     await resources.hub.start()
     try:
         events = resources.hub.subscribe([(Topic.INSIGHT_UPDATED, ACTOR.key)], "0-1")

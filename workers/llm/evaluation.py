@@ -13,12 +13,13 @@ from scoring.types import ReasonKind
 from shop.texts.facts import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
 from shop.texts.sanitize import visible
 from workers.llm.errors import ProviderError
-from workers.llm.grounding import check, count_sentences, explanation_grounds, in_language, insight_grounds
+from workers.llm.grounding import check, count_sentences, in_language
+from workers.llm.grounds import explanation_grounds, insight_grounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from workers.llm.grounding import Grounds
+    from workers.llm.grounds import Grounds
     from workers.llm.protocol import LlmProvider
 
 CASES = Path(__file__).with_name("cases.json")

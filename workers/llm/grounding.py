@@ -11,30 +11,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
-from shop.texts.facts import DATED, elapsed
-from shop.texts.sanitize import LINK, LONGEST_LABEL, LONGEST_NAME, has_hidden_characters, safe_name, sanitize, visible
-from shop.texts.wording import text_language
-from workers.llm.lexicon import LEXICONS, NEVER, NEW, QUALITIES, Claim, Lexicon, Unit
+from shop.texts.sanitize import LINK, has_hidden_characters, visible
+from workers.llm.grounds import DIGITS, PHRASES, PURCHASES, parsed, stems
+from workers.llm.lexicon import LEXICONS, NEVER, NEW, QUALITIES, Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from workers.llm.protocol import ExplanationTask, Fact, InsightTask, ItemTask
+    from workers.llm.grounds import Grounds, Phrase
 
 _SHORTEST, _LONGEST = 15, 700  # characters
-_DIGITS = re.compile(r"\d+(?:[.,’']\d+|[\u00a0\u202f ]\d{3}(?!\d))*")
-_SEPARATORS = re.compile(r"[.,’'\u00a0\u202f ]")
 _WORD = re.compile(r"[^\W\d_]+")
 _MARKUP = re.compile(
     r"<\s*[/!a-z]|\*\*|__|`|^\s*(?:#|[-*•]\s)|\[[^\]]*\]\([^)]*\)|[{}\x00-\x1f\x7f]", re.IGNORECASE | re.MULTILINE
 )
 _PERCENT = re.compile(r"\s*(?:%|percent\b|prozent\b|pour cent\b|por ciento\b)", re.IGNORECASE)
 _PERCENT_BEFORE = re.compile(r"(?:%|yüzde)\s*$", re.IGNORECASE)
+_QUOTES = "\"'“”„‘’«»"
 _MONEY = re.compile(
     r"\s*(?:[$€£₺¥]|(?:usd|eur|gbp|euros?|dollars?|dólares|dolar|pounds?|tl|try|lira)\b)", re.IGNORECASE
 )
@@ -44,68 +41,22 @@ _ABBREVIATION = re.compile(
     r"(?:\b\w|\b(?:ca|approx|no|nr|env|aprox|vs|etc|bzw|oz|lb|ct|pk|fl|yakl|mr|mrs|dr|st))\.$", re.IGNORECASE
 )
 _NAME_MARK = " · "
-Phrase = tuple[str, ...]
-_PHRASES = range(2, 5)  # words
-_LISTED = re.compile(r"[/,&>()]| - ")
 
 _K = ReasonKind
 _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
-_PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.BOUGHT_TOGETHER})  # their count is one of people
 # For each claim, the kinds of evidence of which one must be there; none: no evidence can support it.
 _SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
-    Claim.BOUGHT: frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN, _K.DUE_AGAIN}),
+    Claim.BOUGHT: PURCHASES,
     Claim.VIEWED: frozenset({_K.RECENTLY_VIEWED}),
     Claim.LIKED: frozenset({_K.STATED_TASTE}),
     Claim.ACTED: frozenset(),
     Claim.STATED: frozenset({_K.STATED_TASTE}),
     Claim.PERSONAL: frozenset(_K) - {_K.PROMOTED, _K.CATALOGUE},
     Claim.TREND: frozenset({_K.TRENDING}),
-    Claim.POPULAR: _CROWD,
     Claim.LIKE_YOU: frozenset({_K.SHOPPERS_LIKE_YOU}),
     Claim.OTHERS: _CROWD,
     Claim.SHOP_CHOICE: frozenset({_K.PROMOTED}),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """All that a text may mention."""
-
-    language: str
-    names: tuple[str, ...]  # products, brands, categories, tastes, price and size, longest first
-    kinds: frozenset[ReasonKind]
-    numbers: frozenset[float] = frozenset()
-    percents: frozenset[float] = frozenset()
-    prices: frozenset[float] = frozenset()
-    measured: frozenset[tuple[Unit, float]] = frozenset()  # numbers of people, and of days, weeks … ago
-    foreign: tuple[str, ...] = ()  # products of the list's other items
-    shelves: frozenset[Phrase] = frozenset()  # what the shop sells, in words like "tomato sauce"
-    own: frozenset[str] = frozenset()  # words of this item's own names
-    sentences: tuple[int, int] = (2, 3)  # least and most
-
-    @property
-    def lexicon(self) -> Lexicon:
-        return LEXICONS[self.language]
-
-
-def explanation_grounds(task: ExplanationTask) -> list[Grounds]:
-    """What each item's text may mention, in the order of the items."""
-    listed = {name for item in task.items for name in _products(item)}
-    return [_item_grounds(task, item, listed) for item in task.items]
-
-
-def insight_grounds(task: InsightTask) -> Grounds:
-    """What the sentence on a shopper may mention."""
-    counted = (*task.categories, *task.brands)
-    counts = [count for _, count in counted] + [task.order_count]
-    return Grounds(
-        language=text_language(task.language),
-        names=_names([*(name for name, _ in counted), *task.tastes], [task.average_price]),
-        kinds=_SUPPORT[Claim.BOUGHT] | {_K.STATED_TASTE},
-        numbers=frozenset(map(float, counts)),
-        prices=_prices(task.average_price),
-        sentences=(1, 1),
-    )
 
 
 def check(text: str, grounds: Grounds) -> list[str]:
@@ -174,94 +125,11 @@ def _distinctive_words() -> dict[str, frozenset[str]]:
     }
 
 
-def _item_grounds(task: ExplanationTask, item: ItemTask, listed: set[str]) -> Grounds:
-    product = item.product
-    own = _products(item)
-    labels = [fact.label for fact in item.facts if fact.label]
-    details = [product.brand, product.category, product.package_size]
-    # A taste for what is vegan makes no product vegan.
-    shopper = (*task.shopper.recent_categories, *task.shopper.tastes)
-    interests = [name for name in shopper if not any(quality.search(name) for quality in QUALITIES)]
-    # One-word names ("Bananas") are also plain words, so their use is no sign of another product.
-    foreign = tuple(sorted(name for name in listed - set(own) if len(name.split()) > 1))
-    return Grounds(
-        language=text_language(task.language),
-        names=_names([*own, *labels, *details, *interests], [product.price]),
-        kinds=frozenset(fact.kind for fact in item.facts),
-        numbers=frozenset(number for fact in item.facts for number in _numbers(fact)),
-        percents=frozenset(number for fact in item.facts for number in _percents(fact)),
-        prices=_prices(product.price),
-        measured=frozenset(measure for fact in item.facts for measure in _measures(fact)),
-        foreign=tuple(unicodedata.normalize("NFKC", visible(name)) for name in foreign),
-        shelves=_phrases(task.shelves),
-        own=frozenset(word for name in (*own, *labels, *details) for word in _stems(name)),
-    )
-
-
 def _other_shelves(rest: str, grounds: Grounds) -> list[Phrase]:
     """What the shop sells elsewhere, named in plain words; words of the item's own names are its own."""
-    words = _stems(rest)
-    phrases = {tuple(words[at : at + size]) for size in _PHRASES for at in range(len(words) - size + 1)}
+    words = stems(rest)
+    phrases = {tuple(words[at : at + size]) for size in PHRASES for at in range(len(words) - size + 1)}
     return sorted(phrase for phrase in phrases & grounds.shelves if not grounds.own.issuperset(phrase))
-
-
-@lru_cache(maxsize=8)
-def _phrases(shelves: frozenset[str]) -> frozenset[Phrase]:
-    """Names of two to four words; a single one ("home", "snacks") may mean anything."""
-    parts = (part for name in shelves for part in _LISTED.split(name))
-    return frozenset(phrase for part in parts if len(phrase := tuple(_stems(part))) in _PHRASES)
-
-
-def _stems(text: str) -> list[str]:
-    words = (word.lower() for word in _WORD.findall(text))
-    return [word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words]
-
-
-def _products(item: ItemTask) -> list[str]:
-    return [item.product.name, *(fact.product_name for fact in item.facts if fact.product_name)]
-
-
-def _names(untrusted: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
-    """Each name as it is and as the template shortens it. One that contains more than a name does not count."""
-    names = {" ".join(text.split()) for text in own}
-    for text in untrusted:
-        if safe_name(text):
-            names |= {
-                " ".join(visible(text).split()),
-                *(sanitize(text, most) for most in (LONGEST_NAME, LONGEST_LABEL)),
-            }
-    folded = {unicodedata.normalize("NFKC", name) for name in names if name}
-    return tuple(sorted(folded, key=lambda name: (-len(name), name)))
-
-
-def _numbers(fact: Fact) -> Iterator[float]:
-    """The fact's numbers as they may be rounded, days also as weeks, months and years."""
-    if fact.count is not None:
-        yield float(fact.count)
-    if fact.value is not None:
-        yield from (float(round(fact.value, digits)) for digits in (0, 1, 2))
-        if fact.kind in DATED:
-            yield float(elapsed(fact.value)[1])
-
-
-def _measures(fact: Fact) -> Iterator[tuple[Unit, float]]:
-    if fact.count is not None and fact.kind in _PEOPLE:
-        yield Unit.PEOPLE, float(fact.count)
-    if fact.count is not None and fact.kind is _K.DUE_AGAIN:
-        yield Unit.DAYS, float(fact.count)
-    if fact.value is not None and fact.kind in DATED:
-        unit, count = elapsed(fact.value)
-        yield Unit(unit), float(count)
-        yield from ((Unit.DAYS, float(days)) for days in (int(fact.value), int(fact.value) + 1))
-
-
-def _percents(fact: Fact) -> Iterator[float]:
-    if fact.value is not None and 0 < fact.value <= 1 and fact.kind not in DATED:
-        yield from (float(round(fact.value * 100, digits)) for digits in (0, 1, 2))
-
-
-def _prices(text: str) -> frozenset[float]:
-    return frozenset(_parsed(match[0]) for match in _DIGITS.finditer(text))
 
 
 def _wrong_form(rest: str, grounds: Grounds) -> Iterator[str]:
@@ -278,23 +146,22 @@ def _wrong_form(rest: str, grounds: Grounds) -> Iterator[str]:
 
 def _unsupported_numbers(rest: str, grounds: Grounds) -> Iterator[str]:
     pairs = _named_pairs(grounds.names)
-    for match in _DIGITS.finditer(rest):
-        value, before, after = _parsed(match[0]), rest[: match.start()], rest[match.end() :]
+    for match in DIGITS.finditer(rest):
+        value, before, after = parsed(match[0]), rest[: match.start()], rest[match.end() :]
         if not _is_supported(value, before, after, grounds) and not pairs & _beside(value, before, after):
             yield f"number {match[0]}"
     for number in grounds.lexicon.written_numbers(rest):
         after = rest[number.end :]
         if number.ambiguous and grounds.lexicon.unit_after(after) is None:
             continue
-        half = number.value == 0.5 and 50.0 in grounds.percents
-        if not half and not _is_supported(number.value, "", after, grounds):
+        if not _is_supported(number.value, "", after, grounds):
             yield f"number {number.text}"
 
 
 def _is_supported(value: float, before: str, after: str, grounds: Grounds) -> bool:
     """Whether the evidence has this number with the unit that the words around it name."""
     if _PERCENT.match(after) or _PERCENT_BEFORE.search(before):
-        return value in grounds.percents
+        return False
     if _MONEY.match(after) or _MONEY_BEFORE.search(before):
         return value in grounds.prices
     unit = grounds.lexicon.unit_after(after)
@@ -309,8 +176,8 @@ def _named_pairs(names: tuple[str, ...]) -> frozenset[tuple[float, str]]:
     return frozenset(
         pair
         for name in names
-        for match in _DIGITS.finditer(name)
-        for pair in _beside(_parsed(match[0]), name[: match.start()], name[match.end() :])
+        for match in DIGITS.finditer(name)
+        for pair in _beside(parsed(match[0]), name[: match.start()], name[match.end() :])
     )
 
 
@@ -321,19 +188,11 @@ def _beside(value: float, before: str, after: str) -> frozenset[tuple[float, str
     return frozenset((value, side + match[1].lower()) for match, side in words if match)
 
 
-def _parsed(digits: str) -> float:
-    """The number as it stands; which separator a language uses does not matter, groups of three are thousands."""
-    first, *rest = _SEPARATORS.split(digits)
-    if all(len(group) == 3 for group in rest):
-        return float(first + "".join(rest))
-    return float(f"{first}{''.join(rest[:-1])}.{rest[-1]}")
-
-
 def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
     problems = []
     for claim, pattern in grounds.lexicon.patterns:
         match = pattern.search(text)
-        if match and not _SUPPORT[claim] & grounds.kinds:
+        if match and not _supports(grounds, claim):
             problems.append(f"claim {match[0]}")
     problems += [f"claim {match[0]}" for match in NEVER.finditer(text)][:3]
     named = " ".join(grounds.names)
@@ -343,6 +202,14 @@ def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
         if match and not excused:
             problems.append(f"claim {match[0]}")
     return problems
+
+
+def _supports(grounds: Grounds, claim: Claim) -> bool:
+    if claim is Claim.OFTEN:
+        return grounds.often
+    if claim is Claim.POPULAR:
+        return grounds.popular
+    return bool(_SUPPORT[claim] & grounds.kinds)
 
 
 def _unknown_names(rest: str, grounds: Grounds) -> Iterator[str]:
@@ -391,5 +258,7 @@ def _without(text: str, names: Iterable[str]) -> str:
 
 @lru_cache(maxsize=5_000)
 def _mention(name: str) -> re.Pattern[str]:
-    words = r"\s+".join(re.escape(word) for word in name.split())
+    """The name as it stands, with whatever quotation marks."""
+    quoted = re.compile(f"[{_QUOTES}]")
+    words = r"\s+".join(quoted.sub(f"[{_QUOTES}]", re.escape(word)) for word in name.split())
     return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)

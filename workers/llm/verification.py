@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from workers.llm.errors import ProviderError
-from workers.llm.grounding import check, explanation_grounds, insight_grounds
+from workers.llm.grounding import check
+from workers.llm.grounds import explanation_grounds, insight_grounds
 
 if TYPE_CHECKING:
-    from workers.llm.grounding import Grounds
+    from workers.llm.grounds import Grounds
     from workers.llm.protocol import ExplanationTask, InsightTask, LlmProvider
 
 log = structlog.get_logger(__name__)

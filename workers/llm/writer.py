@@ -12,7 +12,7 @@ import structlog
 from workers.llm.answers import without_thoughts
 from workers.llm.chain import build_chain
 from workers.llm.errors import OverBudgetError, PausedError, ProviderError, RejectedRequestError
-from workers.llm.grounding import explanation_grounds
+from workers.llm.grounds import explanation_grounds
 from workers.llm.protocol import TextChecked, TextDelta, WrittenText
 from workers.llm.template import TemplateProvider
 from workers.llm.verification import problems_of, verified_explanations, verified_insight

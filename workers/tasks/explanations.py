@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shop.entities.explanations import Text
+from shop.store.documents import stored_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +29,6 @@ async def write_missing(
     writing = context.resources.explanation_writing
     missing = await writing.missing(job)
     written = await write(missing.task) if missing.task else []
-    now = datetime.now(UTC)
+    now = stored_time(datetime.now(UTC))
     await writing.keep(missing, [Text(one.text, one.source, one.model, one.prompt_version, now) for one in written])
     return len(written)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shop.entities.explanations import Text
 from shop.errors import ShopError
+from shop.store.documents import stored_time
 
 if TYPE_CHECKING:
     from shop.jobs import RollUpSession, WriteInsight
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 async def write_insight(context: WorkerContext, job: WriteInsight) -> bool:
     """True if a text was written and is shown. Without anything new since the last one, that one stays."""
     insights = context.resources.insights
-    due = await insights.due(job.user_id)
+    due = await insights.due(job.user_id, job.language)
     if due is None:
         return False
     try:
@@ -25,7 +26,7 @@ async def write_insight(context: WorkerContext, job: WriteInsight) -> bool:
         if context.last_try or not (isinstance(error, ShopError) and error.retryable):
             await insights.give_up(due)
         raise
-    text = Text(written.text, written.source, written.model, written.prompt_version, datetime.now(UTC))
+    text = Text(written.text, written.source, written.model, written.prompt_version, stored_time(datetime.now(UTC)))
     return await insights.keep(due, text)
 
 

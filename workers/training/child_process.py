@@ -39,6 +39,7 @@ class TrainingRequest:
     current: Path | None
     guarded: bool
     margin: float
+    fewest_shoppers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +138,5 @@ def _state(request: TrainingRequest, dataset: Dataset, folder: Path, send: Calla
         now=request.now,
         progress=report_progress,
         checkpoint=checkpoint,
+        fewest_shoppers=request.fewest_shoppers,
     )

@@ -190,6 +190,7 @@ def _request(
         current=current[1] if current else None,
         guarded=guarded,
         margin=settings.guard_margin,
+        fewest_shoppers=settings.fewest_shoppers,
     )
 
 
@@ -200,7 +201,7 @@ def _is_up_to_date(request: TrainingRequest) -> bool:
 
 def _fingerprint(request: TrainingRequest, mark: DataMark, parent: str | None) -> str:
     """The name of the work folder, made of everything that changes the outcome."""
-    facts = [FORMAT_VERSION, request.kind, request.seed, request.weights, asdict(mark), parent]
+    facts = [FORMAT_VERSION, request.kind, request.seed, request.weights, request.fewest_shoppers, asdict(mark), parent]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

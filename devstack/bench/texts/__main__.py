@@ -67,5 +67,16 @@ def latency(lists: int, seed: int, timeout: float, households: int) -> None:
     asyncio.run(measures.latency(lists, seed, timeout, households))
 
 
+@main.command()
+@click.option("--texts", default=6, show_default=True, help="How many in each language.")
+@_seed
+@_households
+def samples(texts: int, seed: int, households: int) -> None:
+    """Print what the template says of real evidence, in each language, as docs/explanations.md shows it."""
+    from devstack.bench.texts.samples import show
+
+    asyncio.run(show(texts, seed, households))
+
+
 if __name__ == "__main__":
     main()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 QUERY = """
 query ($input: RecommendationInput) {
-  recommendations(input: $input) { items { product { id } explanation { status } } }
+  recommendations(input: $input) { items { product { id name } reasons { kind } explanation { status text } } }
 }
 """
 
@@ -47,11 +47,21 @@ class ListRequest:
     scenario: str
     limit: int
     seeds: tuple[str, ...] = ()
+    locale: str | None = None
 
     def encoded(self) -> bytes:
         seeds = [encode_id("Product", id_) for id_ in self.seeds]
-        given: dict[str, Any] = {"scenario": self.scenario, "limit": self.limit}
+        given: dict[str, Any] = {"scenario": self.scenario, "limit": self.limit, "context": {"locale": self.locale}}
         return graphql_request(QUERY, {"input": given | ({"productIds": seeds} if seeds else {})}, self.user)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A product of a list, the kinds of its reasons, and what they read like."""
+
+    product: str
+    kinds: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +118,30 @@ class ServedShop:
 
     async def ask(self, wanted: ListRequest) -> tuple[list[tuple[str, str]], float]:
         """(user, product) of each text that is not written yet, and the seconds that the answer took."""
+        items, seconds = await self._ask(wanted)
+        pending = [item["product"]["id"] for item in items if item["explanation"]["status"] in {"PENDING", "STALE"}]
+        return [(wanted.user, decode_id("Product", id_)) for id_ in pending], seconds
+
+    async def told(self, wanted: ListRequest) -> list[Told]:
+        """The items of a list whose texts are there."""
+        items, _ = await self._ask(wanted)
+        return [
+            Told(
+                item["product"]["name"],
+                tuple(reason["kind"] for reason in item["reasons"]),
+                item["explanation"]["text"],
+            )
+            for item in items
+            if item["explanation"]["text"]
+        ]
+
+    async def _ask(self, wanted: ListRequest) -> tuple[list[dict[str, Any]], float]:
+        """The items, and the seconds that the answer took."""
         request = wanted.encoded()
         began = time.perf_counter()
         body = await self.connection.post(request)
         seconds = time.perf_counter() - began
-        items = orjson.loads(body)["data"]["recommendations"]["items"]
-        pending = [item["product"]["id"] for item in items if item["explanation"]["status"] in {"PENDING", "STALE"}]
-        return [(wanted.user, decode_id("Product", id_)) for id_ in pending], seconds
+        return orjson.loads(body)["data"]["recommendations"]["items"], seconds
 
     async def announced(self) -> Counter[str]:
         return await announced_texts(self.stores.event_log)

@@ -9,7 +9,7 @@ from shop.texts.wording.fr import FRENCH
 from shop.texts.wording.tr import TURKISH
 from shop.texts.wording.wording import Wording
 
-__all__ = ["WORDINGS", "Wording", "text_language", "wording_for"]
+__all__ = ["WORDINGS", "Wording", "is_written", "text_language", "wording_for"]
 
 WORDINGS = {wording.language: wording for wording in (ENGLISH, GERMAN, FRENCH, SPANISH, TURKISH)}
 
@@ -19,8 +19,16 @@ def text_language(tag: str) -> str:
 
     For models too: the check of what they write knows these languages and no others.
     """
-    language = tag.lower().replace("_", "-").split("-")[0]
-    return language if language in WORDINGS else "en"
+    return _language(tag) if is_written(tag) else "en"
+
+
+def is_written(tag: str) -> bool:
+    """Whether texts come in the language of this BCP 47 tag."""
+    return _language(tag) in WORDINGS
+
+
+def _language(tag: str) -> str:
+    return tag.lower().replace("_", "-").split("-")[0]
 
 
 def wording_for(tag: str) -> Wording:

@@ -1,7 +1,8 @@
 """How one language says it.
 
-A message is usable when every field it names is known. Fields: `partner` (another product), `label`, and the units
-below, each written in the plural form that its number asks for (CLDR categories; "=2" is for exactly two).
+A message is usable when every field it names is known. Fields: `partner` (another product), `label`, and the units of the
+language, each written in the plural form that its number asks for (CLDR categories; "=2" is for exactly two). `crowd_have`
+is `shoppers_have` of many. A message begins with a capital letter, a number or a quotation mark, so never with a label.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Wording:
     reasons: Mapping[ReasonKind, tuple[str, ...]]
     opening: str  # for a product without usable evidence
     closings: tuple[str, ...]  # fields: brand, category, size
-    insights: tuple[str, ...]  # fields: categories, brand, orders, price, tastes
+    insights: tuple[str, ...]  # fields: categories, brand, price, tastes
 
     @cached_property
     def locale(self) -> Locale:
@@ -44,15 +45,9 @@ class Wording:
         form = forms.get(f"={count}") or forms.get(self.locale.plural_form(count)) or forms["other"]
         return form.format(n=self.number(count))
 
-    def number(self, value: float) -> str:
-        """Up to two digits after the point, thousands in groups."""
-        return format_decimal(round(value, 2), locale=self.locale)
-
-    def percent(self, share: float) -> str:
-        """A share of 1 in whole percent; below one percent with two digits."""
-        value = round(share, 2) if share >= 0.01 else round(share, 4)
-        pattern = self.locale.percent_formats[None].pattern.replace("#,##0", "#,##0.##")
-        return format_decimal(value, pattern, locale=self.locale)
+    def number(self, value: int) -> str:
+        """Thousands in groups."""
+        return format_decimal(value, locale=self.locale)
 
     def listing(self, parts: Sequence[str]) -> str:
         """ "a, b and c"."""

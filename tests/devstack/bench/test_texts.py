@@ -18,7 +18,8 @@ from shop.entities.evidence import Evidence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TEA = Product("1", "T1", "Green Tea, 20 bags (Leaf & Co)", "", ("d", "tea"), "Leaf & Co", (), Money(Decimal("3.49")))
+PRICE = Money(Decimal("3.49"))
+TEA = Product("1", "T1", "Green Tea, 20 bags (Leaf & Co)", "", ("d", "tea"), "Leaf & Co", (), price=PRICE)
 OAT = Product("2", "T2", "Oat Milk, 1 L (Oatery)", "", ("d", "milk"), "Oatery")
 RYE = Product("3", "T3", "Rye Bread (Crust)", "", ("d", "bread"), "Crust")
 EVIDENCE = (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
+import re
+import sys
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devstack.evaluation import plots
 from devstack.evaluation.command import PROTOCOLS
 from scoring.evaluation.baselines import BASELINES
 from tests.devstack.evaluation.conftest import whybuy
@@ -134,14 +136,21 @@ def test_fewer_users_can_be_tested(purchases: Path, tmp_path: Path) -> None:
     assert report["data"]["cases"] == 7
 
 
-def test_without_matplotlib_the_report_says_how_to_get_plots(
-    purchases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "said", ["is not installed. Install it with: pip install 'whybuy[evaluate]'", "cannot be loaded"]
+)
+def test_without_plots_the_true_reason_is_said(
+    said: str, purchases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plots, "available", lambda: False)
+    if "installed" in said:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    else:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)  # importing it fails
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     options = ("--protocol", "temporal", "--seeds", "1", "--only", "popularity", "--out", tmp_path)
     result = whybuy("evaluate", "--interactions", purchases / "interactions.csv", *options)
     assert result.exit_code == 0
-    assert "pip install 'whybuy[evaluate]'" in result.output
+    assert f"No plots: matplotlib {said}" in " ".join(result.output.split()).replace("is installed, but ", "")
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -170,8 +179,88 @@ def test_refused_rows_are_counted_and_the_first_are_shown(purchases: Path, tmp_p
     options = ("--protocol", "temporal", "--seeds", "1", "--only", "popularity", "--out", tmp_path)
     result = whybuy("evaluate", "--interactions", spoilt, *options)
     said = " ".join(result.output.split())
-    assert "2 of 3,002 rows refused" in said
-    assert "line 3002: timestamp must be unix seconds" in said
+    assert "2 of 3,002 rows refused." in said
+    assert "under 1 seed," in said
+    assert re.search(r"reading interactions.* bytes", said)
+    assert "line 3002: timestamp: Unix seconds or RFC 3339" in said
+
+
+def test_what_is_refused_is_said_where_it_leaves_nobody_to_test(tmp_path: Path) -> None:
+    spoilt = tmp_path / "interactions.csv"
+    rows = [f"u{row % 9},p{row % 7},rating,{1_700_000_000 + 90_000 * row},\n" for row in range(80)]
+    spoilt.write_text("user_id,product_id,type,timestamp,rating\n" + "".join(rows), "utf-8")
+
+    result = whybuy("evaluate", "--interactions", spoilt, "--protocol", "leave-last-out", "--out", tmp_path)
+
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1
+    assert "Nobody can be tested" in said
+    assert "80 of 80 rows refused. line 2 and 79 more: " in said
+
+
+def test_a_file_of_another_program_is_read_as_an_import_reads_it(purchases: Path, tmp_path: Path) -> None:
+    """Semicolons are found out, another name is told, a column that means nothing is ignored and named."""
+    lines = (purchases / "interactions.csv").read_text(encoding="utf-8").splitlines()
+    header = lines[0].replace("user_id", "customer").replace(",", ";")
+    rows = [f"{line.replace(',', ';')};north" for line in lines[1:]]
+    foreign = tmp_path / "orders.csv"
+    foreign.write_text("\n".join([f"{header};warehouse", *rows]), "utf-8")
+
+    options = ("--protocol", "temporal", "--seeds", "1", "--only", "popularity", "--out", tmp_path)
+    result = whybuy("evaluate", "--interactions", foreign, "--map", "user_id=customer", *options)
+
+    said = " ".join(result.output.split())
+    assert result.exit_code == 0, said
+    assert "3,000 interactions" in said
+    assert "0 of 3,000 rows refused." in said
+    assert "warehouse" in said
+
+
+def test_a_run_that_measures_nothing_fails_and_says_why(purchases: Path, tmp_path: Path) -> None:
+    options = ("--protocol", "new-items", "--seeds", "1", "--only", "EASE", "--out", tmp_path)
+    result = whybuy("evaluate", "--interactions", purchases / "interactions.csv", *options)
+
+    assert result.exit_code == 1
+    assert "EASE was left out: it knows products by who took them" in " ".join(result.output.split())
+
+
+def test_a_setting_with_nothing_to_learn_from_leaves_the_others(purchases: Path, tmp_path: Path) -> None:
+    """Products with names alone: without their words, TF-IDF has an empty vocabulary."""
+    named = tmp_path / "products.csv"
+    names = [
+        f"p{number:07d},{('red', 'blue')[number % 2]} {('tea', 'jam', 'oil')[number % 3]}" for number in range(1, 151)
+    ]
+    named.write_text("\n".join(["id,name", *names]), "utf-8")
+    files = ("--interactions", purchases / "interactions.csv", "--products", named)
+    options = ("--protocol", "leave-last-out", "--seeds", "1", "--only", "TF-IDF content", "--json", "--out", tmp_path)
+
+    report = json.loads(whybuy("evaluate", *files, *options).stdout)
+
+    assert not report["skipped"]
+    assert metric(report, "TF-IDF content") > 0
+    assert report["models"][0]["setting"]["words"]
+
+
+def test_nothing_is_cut_in_a_pipe(purchases: Path, tmp_path: Path) -> None:
+    options = (
+        "--protocol",
+        "temporal",
+        "--seeds",
+        "1",
+        "--only",
+        "whybuy",
+        "--only",
+        "EASE",
+        "--out",
+        tmp_path,
+        "--full",
+    )
+    result = whybuy("evaluate", "--interactions", purchases / "interactions.csv", *options)
+
+    tables = result.output[result.output.index("Results") :]
+    assert "…" not in tables
+    assert "whybuy: balanced" in tables
+    assert len(max(tables.splitlines(), key=len)) > 100, "as wide as it has to be"
 
 
 def test_an_interrupted_run_leaves_no_half_dump(

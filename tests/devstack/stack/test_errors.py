@@ -124,6 +124,7 @@ def test_status_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
         "status",
         "reset",
         "token",
+        "users",
         "import",
         "export",
     ],

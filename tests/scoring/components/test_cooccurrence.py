@@ -14,11 +14,10 @@ DAY = 86_400
 FORMULA, PASTA, BREAD, BUTTER, JAM = range(5)
 
 
-def counted(*baskets: tuple[int, tuple[int, ...]], fewest_shoppers: int = 3) -> Cooccurrence:
+def counted(*baskets: tuple[int, tuple[int, ...]], n_users: int = 60) -> Cooccurrence:
     """Of baskets as (shopper, products)."""
     rows = [(user, item, order) for order, (user, items) in enumerate(baskets) for item in items]
     table = np.array(rows, dtype=np.int64)
-    n_users = int(table[:, 0].max()) + 1
     nothing = [""] * 5
     catalogue = Catalogue([*"abcde"], nothing, nothing, [()] * 5, nothing, [()] * 5, np.full(5, np.nan, np.float32))
     interactions = Interactions(
@@ -30,7 +29,7 @@ def counted(*baskets: tuple[int, tuple[int, ...]], fewest_shoppers: int = 3) -> 
         orders=table[:, 2],
         n_users=n_users,
     )
-    return count_cooccurrences(TrainingSet(Dataset(interactions, catalogue)), fewest_shoppers)
+    return count_cooccurrences(TrainingSet(Dataset(interactions, catalogue)))
 
 
 def partners(lists: Cooccurrence, item: int) -> dict[int, int]:
@@ -71,7 +70,8 @@ def test_nobody_pushes_a_pair_by_repeating_it() -> None:
     assert lists.affinities[FORMULA, 0] == pytest.approx(lists.affinities[BREAD, 0], rel=1e-6)
 
 
-def test_a_tiny_shop_may_ask_for_fewer() -> None:
-    lists = counted((1, (BREAD, BUTTER)), (2, (BREAD, BUTTER)), *OTHERS, fewest_shoppers=2)
+def test_in_a_small_shop_two_shoppers_are_enough() -> None:
+    baskets = [(1, (BREAD, BUTTER)), (2, (BREAD, BUTTER)), *OTHERS]
 
-    assert partners(lists, BREAD) == {BUTTER: 2}
+    assert partners(counted(*baskets, n_users=49), BREAD) == {BUTTER: 2}
+    assert partners(counted(*baskets, n_users=50), BREAD) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scoring.exploration.sampling import explore, inclusion
+from scoring.ranking.query import Query
+from scoring.types import Scenario
+from tests.scoring.synthetic import DAY, START, history_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from scoring.data.dataset import Dataset
+    from scoring.ranking.recommender import Recommender
+
+NOW = START + 121 * DAY
 
 
 @given(st.integers(0, 60), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32))
@@ -109,3 +118,24 @@ def test_uneven_slots_keep_the_contract(size: int, limit: int, share: float, see
         assert slot.exploration or slot.candidate == position
         assert not slot.rivals or (slot.rivals[0] == position and slot.candidate in slot.rivals)
         assert bool(slot.rivals) or slot.propensity == 1.0
+
+
+def test_what_is_sold_out_is_no_rival_and_gives_its_chance_to_the_others(
+    recommender: Recommender, dataset: Dataset
+) -> None:
+    """Half of a list of two is drawn, evenly: one position of n that can be shown, each with the probability 1 / n."""
+    open_items = np.arange(40, 46)
+    available = np.zeros(recommender.n_items, dtype=bool)
+    available[open_items] = True
+    query = Query(Scenario.FOR_YOU, history_of(dataset, 1), NOW, 2, include_purchased=True, exploration_share=0.5)
+
+    drawn = recommender.recommend(replace(query, available=available))[1]
+    available[drawn.item] = False
+    redrawn = recommender.recommend(replace(query, available=available))[1]
+
+    assert sorted(drawn.drawn_among) == [item for item in open_items.tolist() if item in drawn.drawn_among]
+    assert len(drawn.drawn_among) == 5, "all but the fixed first"
+    assert drawn.propensity == pytest.approx(1 / 5)
+    assert drawn.item not in redrawn.drawn_among
+    assert len(redrawn.drawn_among) == 4
+    assert redrawn.propensity == pytest.approx(1 / 4)

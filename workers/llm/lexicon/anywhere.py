@@ -23,15 +23,19 @@ _NEVER = (
     r"|\b(?:indirim\w*|bedava\w*|ücretsiz\w*|kupon\w*|kampanya\w*|fırsat\w*|çok satan\w*|ucuz\w*|stokta\w*|tasarruf\w*|hesaplı|kargo\w*|teslimat\w*"
     r"|yıldız\w*)\b"
     # the best, the last, the only
-    r"|\b(?:best|better than|finest|number one|unbeatable|exclusive\w*|limited|last chance|today only|only today|(?:act|order|buy|call) now"
+    r"|\b(?:best|better than(?! usual)|finest|number one|unbeatable|exclusive\w*|limited|last chance|today only|only today|(?:act|order|buy|call) now"
     r"|hurry|don['’]t miss|while stocks last|click here|visit (?:us|our))\b"
-    r"|\b(?:beste[nrsm]?|besser als|limitiert\w*|exklusiv\w*|nur heute|letzte chance|solange der vorrat|jetzt (?:kaufen|zugreifen"
+    r"|\b(?:beste[nrsm]?|besser als(?! sonst)|limitiert\w*|exklusiv\w*|nur heute|letzte chance|solange der vorrat|jetzt (?:kaufen|zugreifen"
     r"|bestellen)|meilleure?s?|exclusi\w+|limité\w*|dernière chance|aujourd['’]hui seulement|cliquez|achetez maintenant"
-    r"|mejor(?:es)?|limitad\w+|última oportunidad|solo hoy|haz clic|compra ya|en iyi\w*|sınırlı|son şans|sadece bugün|hemen al\w*"
+    r"|mejor(?:es)?(?! que de costumbre)|limitad\w+|última oportunidad|solo hoy|haz clic|compra ya|en iyi\w*|sınırlı|son şans|sadece bugün|hemen al\w*"
     r"|tıkla\w*)\b"
     # when, apart from what the evidence says
     r"|\b(?:yesterday|last (?:night|week|weekend|month|year)|gestern|letzte[nrs]? (?:woche|monat|jahr|wochenende)|hier soir|la semaine dernière"
     r"|le mois dernier|l['’]an dernier|ayer|anoche|la semana pasada|el mes pasado|el año pasado|dün|geçen (?:hafta|ay|yıl))\b"
+    # how the evidence was computed
+    r"|\b(?:(?:by|than|to) chance|at random|coincidence|probabilit\w+|statistic\w*|algorithm\w*|similarity (?:score|of)|percent(?:age)?s?"
+    r"|zufall\w*|zufällig\w*|wahrscheinlichkeit\w*|statisti\w+|algorithm\w*|prozent|hasard|probabilité\w*|algorithme\w*|pour cent"
+    r"|azar|casualidad|probabilidad\w*|estadístic\w+|algoritmo\w*|por ciento|tesadüf\w*|olasılık\w*|istatisti\w*|algoritma\w*|yüzde)\b"
     # health
     r"|\b(?:cures?|heals?|prevents?|medical\w*|clinical\w*|doctors?|miracle\w*|weight loss|lose weight|immun\w*|detox\w*|cancer|covid"
     r"|diabetes)\b"

@@ -33,31 +33,32 @@ GERMAN = Lexicon(
     },
     claims={
         Claim.BOUGHT: (
-            rf"{_YOU}\b(?:gekauft|bestellt|erworben|eingekauft)\b|(?<!wie )\b(?:Sie|du) (?:kauf(?:en|st|ten|test)|bestell(?:en|st|ten))\b"
+            rf"{_YOU}\b(?:gekauft|bestellt|erworben|eingekauft)\b|(?<!wie )\b(?:Sie|du) (?:kauf(?:en|st|ten|test)|bestell(?:en|st|ten)|kenn(?:en|st))\b"
             r"|\b(?:kauften|bestellten|kaufen|kaufst) (?:Sie|du)\b|\b(?:Ihr\w*|dein\w*) Einkäufen?\b"
             r"|\b(?:Ihr\w*|dein\w*) (?:\w+e[nrs]? )?(?:Bestellung\w*|Käufe\w*|Kauf\w*|Einkauf)\b"
-            r"|\bin (?:Ihrem|deinem) (?:Warenkorb|Einkaufswagen)\b"
+            r"|\bin (?:Ihrem|deinem) (?:Warenkorb|Einkaufswagen)\b|(?:^|[.!] )schon \S+ gekauft\b"
         ),
-        Claim.VIEWED: rf"{_YOU}\b(?:angesehen|angeschaut|betrachtet|besucht|aufgerufen|gesehen)\b",
+        Claim.VIEWED: rf"{_YOU}\b(?:angesehen|angeschaut|betrachtet|besucht|aufgerufen|gesehen|einen Blick)\b",
         Claim.LIKED: rf"{_YOU}\b(?:gemocht|geliebt|genossen)\b|\b(?:Ihnen|dir) (?:\S+ ){{0,2}}gefallen hat|\bhat (?:Ihnen|dir) gefallen",
         Claim.ACTED: (
             rf"{_YOU}\b(?:geklickt|angeklickt|gesucht|bewertet|gespeichert|gemerkt|hinzugefügt)\b"
             r"|\b(?:Ihr\w*|dein\w*) (?:Merkliste|Favoriten|Suchen?|Wunschzettel|Wunschliste)\b"
         ),
         Claim.STATED: rf"{_YOU}\b(?:gesagt|genannt|angegeben|mitgeteilt|erwähnt)\b",
-        Claim.TREND: r"\b(?:Trend\w*|angesagt\w*|im Kommen)\b",
+        Claim.TREND: r"\b(?:Trend\w*|angesagt\w*|im Kommen|als sonst)\b",
         Claim.POPULAR: r"\b(?:beliebt\w*|gefragt\w*|Liebling\w*|Favorit\w*|Verkaufsschlager\w*)\b",
+        Claim.OFTEN: r"\b(?:oft|öfter|häufig\w*|regelmäßig\w*|immer wieder|ständig)\b",
         Claim.LIKE_YOU: (
             r"\b(?:Kund\w+|Personen|Menschen|Leute|Käufer\w*)(?: \S+){0,4} wie (?:Sie|du)\b|\bähnlich einkauf\w+"
-            r"|\bähnlichen Gewohnheiten\b|\bIhrem ähneln\b|\bähnliche (?:Kund\w+|Käufer\w*)"
+            r"|\bähnliche[mnr] (?:Gewohnheiten|Geschmack|Warenk\w+)\b|\bwie Ihre[mnr]?\b|\bIhrem ähneln\b|\bähnliche (?:Kund\w+|Käufer\w*)"
         ),
         Claim.OTHERS: (
             r"(?<!für alle )\b(?:Kunden|Kundinnen|Käufer\w*|Personen|Menschen|Leute|Haushalte|Familien|Nachbarn|Freunde|Fans|viele (?:haben|kaufen|kauften|mögen|lieben|nehmen)|Andere kennen|andere kaufen"
             r"|alle lieben|jeder liebt)\b"
         ),
         Claim.SHOP_CHOICE: (
-            r"\b(?:Shop|Laden|Händler)\b(?: \S+){0,7} (?:gewählt|ausgewählt|platziert|ausgesucht)\b"
-            r"|\b(?:Auswahl|Wahl) des (?:Shops|Ladens|Händlers)\b|\bvom (?:Shop|Laden|Händler) (?:\S+ )?(?:gewählt|ausgewählt|platziert)"
+            r"\b(?:Shop|Laden|Händler)\b(?: \S+){0,7} (?:gewählt|ausgewählt|platziert|ausgesucht|gesetzt)\b"
+            r"|\b(?:Auswahl|Wahl) des (?:Shops|Ladens|Händlers)\b|\bvo[mn] (?:unserem )?(?:Shop|Laden|Händler) (?:\S+ )?(?:gewählt|ausgewählt|platziert|empfohlen)"
         ),
         Claim.PERSONAL: (
             r"\bfür (?:Sie|dich) (?:ausgewählt|gemacht|ausgesucht|gewählt|perfekt|ideal)\b"

@@ -34,10 +34,10 @@ ENGLISH = Lexicon(
         Claim.BOUGHT: (
             rf"{_YOU} (?:bought|purchased|ordered|chosen|picked up|stocked up)\b|\byou (?:often |usually |always )?buy\b"
             r"|\b(?:in|into) your (?:basket|cart)\b|\byour (?:\w+ )?(?:purchases?|orders?)\b"
-            r"|\byour shopping\b"
+            r"|\byour shopping\b|\balready bought\b|\byou (?:already )?know\b"
         ),
         Claim.VIEWED: (
-            rf"{_YOU} (?:viewed|looked at|browsed|visited|seen|checked out)\b|\byou were (?:looking|browsing)\b"
+            rf"{_YOU} (?:viewed|looked at|browsed|visited|seen|checked out|had a look at)\b|\byou were (?:looking|browsing)\b"
             r"|\byour (?:\w+ )?(?:views?|visits?|browsing)\b"
         ),
         Claim.LIKED: rf"{_YOU} (?:liked|loved|enjoyed)\b",
@@ -46,8 +46,9 @@ ENGLISH = Lexicon(
             r"|\byour (?:wish ?list|favou?rites|ratings?|reviews?|search(?:es)?)\b"
         ),
         Claim.STATED: rf"{_YOU} (?:told|said|stated|named|mentioned|indicated)\b",
-        Claim.TREND: r"\b(?:trend(?:ing|y|s)?|on the rise|surging|growing (?:demand|popularity)|all the rage)\b",
+        Claim.TREND: r"\b(?:trend(?:ing|y|s)?|on the rise|surging|than usual|growing (?:demand|popularity)|all the rage)\b",
         Claim.POPULAR: r"\b(?:popular\w*|favou?rites?|in (?:high |great )?demand|much[- ]loved)\b",
+        Claim.OFTEN: r"\b(?:often|frequently|regularly|again and again|time and again|all the time)\b",
         Claim.LIKE_YOU: (
             r"\b(?:shoppers|customers|people|others|buyers) (?:like|similar to) you\b|\blike yours\b|\bresembles? yours\b"
             r"|\bsimilar (?:shoppers|customers|people)\b|\bshop as you do\b"
@@ -58,7 +59,7 @@ ENGLISH = Lexicon(
         ),
         Claim.SHOP_CHOICE: (
             r"\bshop\b(?: \w+){0,2} (?:chose|chosen|picked|selected|put)\b"
-            r"|\b(?:chosen|picked|selected|put here) by the shop\b|\bpick of the shop\b"
+            r"|\b(?:chosen|picked|selected|put here) by the shop\b|\b(?:pick|choice) of (?:the|our) shop\b|\brecommended by (?:the|our) shop\b"
         ),
         Claim.PERSONAL: (
             r"\b(?:(?:chosen|picked|selected|made|right|just|perfect|personali[sz]ed) for you"

@@ -10,7 +10,7 @@ SPANISH = Lexicon(
     language="es",
     function_words=frozenset(
         "el los las y es tu tus con este esta esto para ha has una por su lo del ti más muy se también quien quienes como "
-        "han te juntos menudo producto son al".split()
+        "han te juntos menudo producto son al ya donde hasta veces hace comprado marca cada está encontrarás echaste nuestro".split()
     ),
     numbers={
         "un": 1, "una": 1, "uno": 1, "dos": 2, "doble": 2, "duplica": 2, "tres": 3, "triple": 3, "triplica": 3,
@@ -38,12 +38,12 @@ SPANISH = Lexicon(
     claims={
         Claim.BOUGHT: (
             rf"{_YOU_HAVE} (?:comprado|pedido|adquirido|elegido)\b|\b(?:compraste|pediste|adquiriste)\b"
-            r"|\b(?:usted|tú) compr\w+|\bcompras (?:sobre|a menudo|mucho|siempre)\b"
+            r"|\b(?:usted|tú) compr\w+|\bcompras (?:sobre|a menudo|mucho|siempre)\b|\blo (?:compras|conoces)\b|\bque conoces\b|\bcomprarlo\b"
             r"|\b(?:tus|sus) (?:\w+ )?(?:compras|pedidos)\b|\btu (?:\w+ )?(?:compra|pedido)\b"
             r"|\ben tu (?:cesta|carrito)\b"
         ),
         Claim.VIEWED: (
-            rf"\b(?:miraste|viste|visitaste|consultaste|ojeaste)\b|{_YOU_HAVE} (?:visto|mirado|visitado|consultado)\b"
+            rf"\b(?:miraste|viste|visitaste|consultaste|ojeaste|estuviste mirándolo|echaste un vistazo)\b|{_YOU_HAVE} (?:visto|mirado|visitado|consultado)\b"
         ),
         Claim.LIKED: r"\bte (?:gustó|gustaron|encantó|encantaron|ha[n]? gustado|ha[n]? encantado)\b|\bdisfrutaste\b",
         Claim.ACTED: (
@@ -51,10 +51,11 @@ SPANISH = Lexicon(
             r"|\btus (?:favoritos|reseñas|búsquedas|valoraciones)\b|\blista de deseos\b"
         ),
         Claim.STATED: rf"\b(?:dijiste|indicaste|mencionaste|declaraste)\b|{_YOU_HAVE} (?:dicho|indicado|mencionado)\b",
-        Claim.TREND: r"\b(?:tendencias?|en auge|en alza|de moda)\b",
+        Claim.TREND: r"\b(?:tendencias?|en auge|en alza|de moda|que de costumbre)\b",
         Claim.POPULAR: r"\b(?:popular\w*|favorit\w+|mucha demanda|muy demandad\w+)\b",
+        Claim.OFTEN: r"\b(?:a menudo|con frecuencia|frecuentemente|con regularidad|muchas veces)\b",
         Claim.LIKE_YOU: (
-            r"\bcomo (?:tú|usted)\b|\bcomo l[ao]s tuy[ao]s\b|\bparecen? a l[ao]s? tuy[ao]s?\b"
+            r"\bcomo (?:tú|usted)\b|\bcomo (?:el|l[ao]s?) tuy[ao]s?\b|\bparecen? a l[ao]s? tuy[ao]s?\b"
             r"|\b(?:clientes|compradores|personas) (?:similares|parecid\w+)|\bhábitos (?:parecidos|similares)\b"
         ),
         Claim.OTHERS: (
@@ -63,7 +64,7 @@ SPANISH = Lexicon(
         ),
         Claim.SHOP_CHOICE: (
             r"\b(?:tienda|comercio)\b(?: \S+){0,2} (?:eligió|elegido|escogió|escogido|puso|puesto|seleccionó|seleccionado|colocó)\b"
-            r"|\belección de la (?:propia )?tienda\b|\b(?:elegid|seleccionad|puest|escogid)\w+ por la (?:propia )?tienda\b"
+            r"|\belección de (?:la|nuestra) (?:propia )?tienda\b|\b(?:elegid|seleccionad|puest|escogid|recomendad)\w+ por la (?:propia )?tienda\b"
         ),
         Claim.PERSONAL: (
             r"\b(?:elegid|seleccionad|hech|pensad|ideal|perfect)\w* para (?:ti|usted)\b|\btu (?:gusto|estilo|perfil)\b"

@@ -32,21 +32,22 @@ FRENCH = Lexicon(
     },
     claims={
         Claim.BOUGHT: (
-            rf"{_YOU_HAVE} ?(?:acheté|commandé|choisi|pris)\w*|\bvous (?:achetez|commandez)\b|\btu achètes\b"
+            rf"{_YOU_HAVE} ?(?:acheté|commandé|choisi|pris)\w*|\bvous (?:l['’])?(?:achetez|commandez)\b|\bvous (?:le )?connaissez\b|\bvous est familier\b|(?:^|[.!] )déjà acheté\b|\btu achètes\b"
             r"|\b(?:vos|tes) (?:\w+ )?(?:achats|commandes)\b"
             r"|\b(?:votre|ton|ta) (?:\w+ )?(?:achat|commande)\b|\bdans (?:votre|ton) panier\b"
         ),
-        Claim.VIEWED: rf"{_YOU_HAVE} ?(?:consulté|regardé|vu|visité|parcouru|examiné)\w*",
+        Claim.VIEWED: rf"{_YOU_HAVE} ?(?:consulté|regardé|vu|visité|parcouru|examiné)\w*|\bvous (?:le )?regardiez\b",
         Claim.LIKED: rf"{_YOU_HAVE} ?(?:aimé|adoré|apprécié)\w*",
         Claim.ACTED: (
             rf"{_YOU_HAVE} ?(?:cliqué|recherché|cherché|noté|évalué|enregistré|ajouté)\w*"
             r"|\b(?:vos|tes) (?:favoris|recherches|évaluations)\b|\bliste d['’]envies\b"
         ),
         Claim.STATED: rf"{_YOU_HAVE} ?(?:dit|indiqué|déclaré|précisé|mentionné)\w*",
-        Claim.TREND: r"\b(?:en vogue|tendances?|en plein essor|en hausse|à la mode)\b",
+        Claim.TREND: r"\b(?:en vogue|tendances?|en plein essor|en hausse|à la mode|que d['’]habitude)\b",
         Claim.POPULAR: r"\b(?:populaires?|plébiscité\w*|très demandé\w*|apprécié\w* (?:ici|par|de)|favoris?|coup de cœur)\b",
+        Claim.OFTEN: r"\b(?:souvent|fréquemment|régulièrement|très régulier\w*)\b",
         Claim.LIKE_YOU: (
-            r"\bcomme (?:vous|toi)\b|\bproches des vôtres\b|\bressemblent? aux? vôtres?\b"
+            r"\bcomme (?:vous|toi)\b|\bproches? d(?:es|u) vôtres?\b|\bressemblent? aux? vôtres?\b"
             r"|\b(?:clients|acheteurs|personnes) similaires\b|\bqui vous ressemblent\b"
         ),
         Claim.OTHERS: (
@@ -55,7 +56,7 @@ FRENCH = Lexicon(
         ),
         Claim.SHOP_CHOICE: (
             r"\b(?:boutique|magasin|enseigne)\b(?: \S+){0,2} (?:choisi|sélectionné|mis|placé)\w*\b|\bboutique l['’]a\b"
-            r"|\bchoix d(?:e la boutique|u magasin)\b|\b(?:choisi|sélectionné|placé|mis)\w* (?:ici )?par (?:la boutique|le magasin)\b"
+            r"|\bchoix d(?:e (?:la|notre) boutique|u magasin)\b|\b(?:choisi|sélectionné|placé|mis|recommandé)\w* (?:ici )?par (?:(?:la|notre) boutique|le magasin)\b"
         ),
         Claim.PERSONAL: (
             r"\b(?:choisi|sélectionné|fait|idéal|parfait|conçu|pensé)\w* pour (?:vous|toi)\b|\b(?:votre|ton) (?:goût|style|profil)\b"

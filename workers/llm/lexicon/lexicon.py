@@ -25,6 +25,7 @@ class Claim(StrEnum):
     PERSONAL = "PERSONAL"  # it fits this shopper
     TREND = "TREND"
     POPULAR = "POPULAR"
+    OFTEN = "OFTEN"
     LIKE_YOU = "LIKE_YOU"  # shoppers like this one
     OTHERS = "OTHERS"  # other shoppers
     SHOP_CHOICE = "SHOP_CHOICE"

@@ -28,7 +28,7 @@ TURKISH = Lexicon(
     },
     claims={
         Claim.BOUGHT: (
-            r"\b(?:aldınız|aldığınız|aldın|almıştınız|alıyorsunuz|sipariş (?:ettiniz|verdiniz)|alışveriş yaptınız"
+            r"\b(?:aldınız|aldığınız|aldın|almıştınız|alıyorsunuz|sipariş (?:ettiniz|verdiniz)|alışveriş yapt(?:ınız|ığınız)|tanıyorsunuz|tanıdığınız"
             r"|seçim yaptınız)\b|\bsepetiniz\w*|\b(?:son|önceki|geçmiş) (?:alışveriş|sipariş)\w*n[ıi]z\w*"
             r"|\balışverişleriniz\w*"
         ),
@@ -40,15 +40,16 @@ TURKISH = Lexicon(
         Claim.ACTED: (
             r"\b(?:tıkladınız|aradınız|aradığınız|puanladınız|puan verdiniz|kaydettiniz|eklediniz|favorileriniz\w*)\b"
         ),
-        Claim.STATED: r"\b(?:söylediniz|belirttiniz|belirttiğiniz|bildirdiniz)\b",
-        Claim.TREND: r"\b(?:yükselişte|yükselen|trend\w*|moda)\b",
+        Claim.STATED: r"\b(?:söylediniz|söylediğiniz|belirttiniz|belirttiğiniz|bildirdiniz)\b",
+        Claim.TREND: r"\b(?:yükselişte|yükselen|trend\w*|moda|her zamankinden)\b",
         Claim.POPULAR: r"\b(?:popüler\w*|sevilen|seviliyor|rağbet\w*|talep görüyor|gözde\w*|favori\w*|beğenilen)\b",
+        Claim.OFTEN: r"\b(?:sık sık|sıkça|sıklıkla|düzenli olarak|çoğu zaman)\b",
         Claim.LIKE_YOU: r"\b(?:sizin gibi|sizinkine benze\w+|size benze\w+|benzer müşteri\w*)",
         Claim.OTHERS: (
             r"\b(?:müşteriler\w*|alışveriş yapanlar\w*|insanlar\w*|başkaları\w*|diğerleri\w*|herkes\w*|kişi\w*|komşular\w*|arkadaşlar\w*|aileler\w*|alanlar)\b"
         ),
         Claim.SHOP_CHOICE: (
-            r"\bmağaza(?:mız)?(?: \S+){0,3} (?:seçti|koydu|yerleştirdi|belirledi)\b|\bmağazanın (?:kendi )?seçimi\b"
+            r"\bmağaza(?:mız)?(?: \S+){0,3} (?:seçti|koydu|yerleştirdi|belirledi)\b|\bmağaza(?:mız|n)ın (?:kendi )?(?:seçimi|önerisi)\b"
             r"|\bmağaza tarafından\b"
         ),
         Claim.PERSONAL: (

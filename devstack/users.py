@@ -1,0 +1,97 @@
+"""The commands `whybuy users …`."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from devstack.errors import StackError
+from devstack.stack.databases import open_databases
+from shop.entities.users import Role, User
+from shop.errors import NotFoundError
+from shop.store.database import connect
+from shop.values import RefusedValueError, clean_id
+from shop.values import locale as checked_locale
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from shop.services.users import UserService
+    from shop.settings import Settings
+
+
+@contextlib.asynccontextmanager
+async def _service(settings: Settings) -> AsyncIterator[UserService]:
+    """In a database that is ready for users, also a new one."""
+    from mongo_seed.migrate import migrate
+    from shop.resources.texts import open_texts
+
+    async with open_databases(settings) as found, open_texts(found) as resources:
+        await migrate(resources.stores.database)
+        yield resources.users
+
+
+async def create(settings: Settings, user: str, name: str | None, role: str, locale: str | None) -> str:
+    """What was done. Raises StackError for an id or a locale that is none, BadInputError for an id that is taken."""
+    try:
+        stated = checked_locale(locale) if locale else None
+        new = User(clean_id(user), None, name, stated, Role(role), created_at=datetime.now(UTC))
+    except RefusedValueError as error:
+        raise StackError(error.message) from error
+    async with _service(settings) as users:
+        await users.create(new)
+    return f"{new.id} is made, as {new.role}. `whybuy token {shlex.quote(new.id)}` prints a token."
+
+
+async def set_role(settings: Settings, user: str, role: str) -> str:
+    """What was done. Raises StackError when there is no such user."""
+    async with _service(settings) as users:
+        try:
+            await users.set_role(user, Role(role))
+        except NotFoundError as error:
+            raise StackError(f"There is no user {user!r}. `whybuy users list` shows who is there.") from error
+    return f"{user} is {role} now."
+
+
+async def import_file(settings: Settings, file: Path) -> int:
+    """Makes or changes the users of a file; the exit status. Running API processes know of it within a minute."""
+    from mongo_seed.cli import describe_table
+    from mongo_seed.files.users import import_users
+
+    async with open_databases(settings) as found:
+        client, database = connect(found.mongo)
+        try:
+            report = await import_users(database, file)
+        finally:
+            client.close()
+    click.echo("\n".join(describe_table(report)))
+    return 1 if report.is_useless else 0
+
+
+async def show(settings: Settings, role: str | None, first: int) -> None:
+    """Prints users, the newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    async with _service(settings) as users:
+        found = await users.newest(first, Role(role) if role else None)
+        total = await users.count()
+    if not found:
+        click.echo(f"There are no users{f' with the role {role}' if role else ''}. `whybuy users create` makes one.")
+        return
+    table = Table()
+    for heading in ("id", "role", "name", "locale", "since"):
+        table.add_column(heading, overflow="fold")
+    for user in found:
+        since = f"{user.created_at:%Y-%m-%d}" if user.created_at else ""
+        table.add_row(user.id, user.role, user.display_name or "", user.locale or "", since)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # a pipe gets each id in one line
+    console.print(table)
+    click.echo(f"{len(found):,} of {total:,} users")

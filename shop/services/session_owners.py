@@ -1,0 +1,78 @@
+"""A shopper who signs in and names the session of the visit before goes on with what was done in it.
+
+A session belongs to the first user who names it. Nobody else gets its events by naming it, nor does anybody while it
+has events of another signed-in user.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shop.bounded import BoundedDict
+from shop.entities.users import Actor
+from shop.errors import UnavailableError
+from shop.store.database import AWAY_SECONDS
+
+if TYPE_CHECKING:
+    from shop.services.freshness import FreshnessService
+    from shop.store.session_owners import SessionOwnerStore
+
+_log = structlog.get_logger(__name__)
+_CAPACITY = 50_000
+
+
+class SessionOwnerService:
+    """Owners are kept in memory once they are known: they never change."""
+
+    def __init__(self, store: SessionOwnerStore, freshness: FreshnessService) -> None:
+        self._store = store
+        self._freshness = freshness
+        self._known: BoundedDict[str, str] = BoundedDict(_CAPACITY)
+        self._away_until = float("-inf")
+
+    async def owner_of(self, session_id: str) -> str | None:
+        """The id of the user whom the session belongs to. Raises UnavailableError."""
+        owner = self._known.get(session_id)
+        if owner is None:
+            owner = (await self._store.owners_of([session_id])).get(session_id)
+            if owner is not None:
+                self._known.put(session_id, owner)
+        return owner
+
+    async def named(self, actor: Actor) -> None:
+        """For every request of a signed-in shopper that names a session: makes it theirs if it is nobody's.
+
+        Raises UnavailableError.
+        """
+        user_id, session_id = actor.user_id, actor.session_id
+        if user_id is None or session_id is None or await self.owner_of(session_id) is not None:
+            return
+        owner = await self._store.claim(session_id, user_id)
+        if owner is None:
+            _log.debug("session_not_merged", reason="it has events of another user")
+            return
+        self._known.put(session_id, owner)
+        if owner == user_id:
+            await self._freshness.change_past(actor)
+
+    async def try_named(self, actor: Actor) -> None:
+        """The same for a list, which comes also while MongoDB is away: a later request makes the session theirs."""
+        if time.monotonic() >= self._away_until:
+            try:
+                await self.named(actor)
+            except UnavailableError:
+                self._away_until = time.monotonic() + AWAY_SECONDS
+
+    async def acted(self, actor: Actor) -> None:
+        """For somebody who has acted: what is done in a session without signing in counts for its owner too."""
+        if actor.user_id is not None or actor.session_id is None:
+            return
+        try:
+            owner = await self.owner_of(actor.session_id)
+        except UnavailableError:
+            return  # the owner's past is read anew within minutes all the same
+        if owner is not None:
+            await self._freshness.change_past(Actor(user_id=owner))

@@ -1,0 +1,64 @@
+"""The product export of WooCommerce: variations find their parent, whichever comes first."""
+
+from __future__ import annotations
+
+from mongo_seed.files.presets.woocommerce import WOOCOMMERCE
+from tests.mongo_seed.files.presets.records import csv_records, outcomes, products_of
+
+EXPORT = r"""
+ID,Type,SKU,Name,Published,Visibility in catalog,Short description,Description,Date sale price starts,Date sale price ends,In stock?,Regular price,Sale price,Categories,Tags,Images,Parent,Brands
+44,variable,HOODIE,Hoodie,1,visible,Warm.,<p>Thick\ncotton</p>,,,1,,,"Clothing, Clothing > Hoodies, Sale","warm, cotton","https://shop.example/a.jpg, https://shop.example/b.jpg",,"Nord, Sud"
+45,simple,CAP,Cap,1,visible,,,,,1,16.00,12.50,Clothing,,,,
+46,"simple, virtual",GIFT,Gift,-1,visible,,,,,1,20,,,,,,
+47,simple,OLD,Old cap,1,visible,,,2020-01-01,2020-02-01,1,16.00,12.50,"Hats\, caps",,,,
+48,simple,SECRET,Secret,1,hidden,,,,,1,5,,,,,,
+60,variation,HOODIE-S,Hoodie - S,1,visible,,,,,0,45.00,,,,,HOODIE,
+61,variation,,Hoodie - M,1,visible,,,,,backorder,47.00,,,,,id:44,
+70,variation,TIE-R,Tie - Red,1,visible,,,,,1,9.00,,,,,TIE,
+71,variable,TIE,Tie,1,visible,,,,,1,,,,,,,
+"""  # noqa: E501  records are lines
+
+
+def test_a_parent_has_the_price_stock_and_skus_of_its_variations() -> None:
+    products = products_of(WOOCOMMERCE, csv_records(EXPORT))
+
+    assert products["44"] == {
+        "id": "44",
+        "sku": "HOODIE",
+        "name": "Hoodie",
+        "description": "Warm.\n<p>Thick\ncotton</p>",
+        "category": ["Clothing", "Hoodies"],
+        "tags": ["warm", "cotton"],
+        "image_url": "https://shop.example/a.jpg",
+        "brand": "Nord",
+        "price": "45.00",
+        "in_stock": True,
+        "variant_skus": ["HOODIE", "HOODIE-S", "61"],
+    }
+    assert products["71"]["price"] == "9.00", "its variation came first"
+    assert "60" not in products
+
+
+def test_a_sale_price_counts_while_the_sale_lasts() -> None:
+    products = products_of(WOOCOMMERCE, csv_records(EXPORT))
+
+    assert (products["45"]["price"], products["47"]["price"]) == ("12.50", "16.00")
+    assert products["47"]["category"] == ["Hats, caps"]
+
+
+def test_drafts_and_hidden_products_are_not_in_stock() -> None:
+    products = products_of(WOOCOMMERCE, csv_records(EXPORT))
+
+    assert {id_ for id_, row in products.items() if not row["in_stock"]} == {"46", "48"}
+
+
+def test_what_is_malformed_is_refused_with_the_reason() -> None:
+    header = "ID,Type,SKU,Name,Published,Regular price,Parent\n"
+
+    no_id, no_name, orphan = outcomes(
+        WOOCOMMERCE, csv_records(f"{header},simple,A,A,1,1,\n2,simple,B,,1,1,\n3,variation,C,C,1,1,")
+    )
+
+    assert "ID is empty" in no_id
+    assert "Name is empty" in no_name
+    assert "Parent is empty" in orphan

@@ -1,0 +1,77 @@
+"""What texts call categories and brands: a name that says nothing alone comes with its path, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from shop.entities.catalog import Category
+from shop.texts.labels import CategoryLabels, brand_label
+from shop.texts.sanitize import LONGEST_LABEL
+
+
+def tree(*paths: str) -> CategoryLabels:
+    """Categories whose ids are their paths, such as "Produce/Bananas"."""
+    ids = {"/".join(path.split("/")[:depth]) for path in paths for depth in range(1, len(path.split("/")) + 1)}
+    return CategoryLabels(
+        Category(
+            id_,
+            id_.split("/")[-1],
+            None,
+            tuple("/".join(id_.split("/")[:depth]) for depth in range(1, len(id_.split("/")) + 1)),
+        )
+        for id_ in sorted(ids)
+    )
+
+
+SHOP = tree(
+    "Food/Produce/Bananas",
+    "Food/Bakery/Other",
+    "Food/Bakery/Rye Bread",
+    "Home/Phones/Accessories",
+    "Home/Other/Misc",
+    "Garden/Tools/Accessories",
+    "Dairy/Milk",
+    "Plants/Milk",
+)
+
+
+@pytest.mark.parametrize(
+    ("id_", "label"),
+    [
+        ("Food/Bakery/Rye Bread", "Rye Bread"),
+        ("Food/Bakery/Other", "Bakery › Other"),
+        ("Home/Phones/Accessories", "Phones › Accessories"),
+        ("Garden/Tools/Accessories", "Tools › Accessories"),
+        ("Dairy/Milk", "Dairy › Milk"),
+        ("Plants/Milk", "Plants › Milk"),
+        ("Home/Other/Misc", "Home › Other › Misc"),
+        ("nowhere", None),
+    ],
+)
+def test_a_name_that_others_share_or_that_is_true_of_anything_comes_with_its_path(id_: str, label: str | None) -> None:
+    assert SHOP.label(id_) == label
+
+
+def test_a_name_that_the_product_says_already_comes_with_its_path() -> None:
+    assert SHOP.label("Food/Produce/Bananas") == "Bananas"
+    assert SHOP.label("Food/Produce/Bananas", beside="Yellow Banana, 1 lb") == "Produce › Bananas"
+    assert SHOP.label("Food/Bakery/Rye Bread", beside="Bread Rolls") == "Rye Bread"
+
+
+def test_a_path_that_is_too_long_to_be_shown_whole_is_left_out() -> None:
+    parent = "x" * LONGEST_LABEL
+
+    assert tree(f"{parent}/Other").label(f"{parent}/Other") == "Other"
+
+
+@pytest.mark.parametrize(
+    "brand",
+    ["Private brand", "Private", "House Brand", "Maker 2", "maker no. 69", "own label", "Eigenmarke", "N/A", "-"],
+)
+def test_a_brand_that_names_nobody_is_not_told(brand: str) -> None:
+    assert brand_label(brand) == ""
+
+
+@pytest.mark.parametrize("brand", ["Kroger", "Oatly", "Private Selection", "Maker's Mark", "7 Up", "Brandless"])
+def test_every_other_brand_is(brand: str) -> None:
+    assert brand_label(brand) == brand
