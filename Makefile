@@ -12,7 +12,7 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
+.PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
 	bench-jobs bench-texts lock clean
 
 help:  ## List these commands
@@ -27,6 +27,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+install: $(INSTALLED)  ## Install everything into .venv
 
 # The official clients of docs/clients.md, for those of the tests that run them. Without npm these are left out.
 $(CLIENTS): tests/clients/package-lock.json

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -272,6 +273,18 @@ def set_role(user: str, role: str) -> None:
     from devstack.users import set_role as run
 
     click.echo(_run(run(_settings(), user, role)))
+
+
+@users.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def import_users(file: Path) -> None:
+    """Make or change the users of FILE (.csv or .jsonl): id, name, email, role, locale.
+
+    Refused rows are shown, and land beside it. Exits with 1 when nothing could be used.
+    """
+    from devstack.users import import_file
+
+    sys.exit(_run(import_file(_settings(), file)))
 
 
 def _forwarded(name: str, summary: str) -> click.Command:

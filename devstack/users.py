@@ -13,11 +13,13 @@ from devstack.errors import StackError
 from devstack.stack.databases import open_databases
 from shop.entities.users import Role, User
 from shop.errors import NotFoundError
+from shop.store.database import connect
 from shop.values import RefusedValueError, clean_id
 from shop.values import locale as checked_locale
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from shop.services.users import UserService
     from shop.settings import Settings
@@ -56,6 +58,21 @@ async def set_role(settings: Settings, user: str, role: str) -> str:
     return f"{user} is {role} now."
 
 
+async def import_file(settings: Settings, file: Path) -> int:
+    """Makes or changes the users of a file; the exit status. Running API processes know of it within a minute."""
+    from mongo_seed.cli import describe_table
+    from mongo_seed.files.users import import_users
+
+    async with open_databases(settings) as found:
+        client, database = connect(found.mongo)
+        try:
+            report = await import_users(database, file)
+        finally:
+            client.close()
+    click.echo("\n".join(describe_table(report)))
+    return 1 if report.is_useless else 0
+
+
 async def show(settings: Settings, role: str | None, first: int) -> None:
     """Prints users, the newest first."""
     from rich.console import Console
@@ -73,5 +90,8 @@ async def show(settings: Settings, role: str | None, first: int) -> None:
     for user in found:
         since = f"{user.created_at:%Y-%m-%d}" if user.created_at else ""
         table.add_row(user.id, user.role, user.display_name or "", user.locale or "", since)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # a pipe gets each id in one line
+    console.print(table)
     click.echo(f"{len(found):,} of {total:,} users")

@@ -20,7 +20,7 @@ class UserError:
 
 @strawberry.type(description="Something that was stored all the same, and may not be what was meant.")
 class InputWarning:
-    field: str | None = strawberry.field(description="Path of the input field, such as `brands.0`.")
+    field: str | None = strawberry.field(description="Path of the input field, such as `target.brands`.")
     code: str = strawberry.field(description="For programs, such as NOT_FOUND.")
     message: str = strawberry.field(description="For people: what comes of it, and what to do if it was not meant.")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mongo_seed.files.options import parsed_options, reading_options
+from mongo_seed.files.refusals import describe_refusals
 from shop.errors import ShopError
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _NO_URI = "MONGODB_URI is not set. Set it to your database, or run `whybuy seed`, which starts a local one."
+
+_BESIDE_DEMO = (
+    "This database holds the demo shop too, so both are one catalogue. To have your own alone, `whybuy reset` "
+    "deletes what the local stack holds; then import again."
+)
 
 
 @asynccontextmanager
@@ -87,27 +94,35 @@ def seed(sample: int | None, *, keep_dates: bool, mix: bool) -> None:
 @main.command("import")
 @click.option("--products", type=_FILE, help="CSV or JSON lines (.csv, .jsonl, either with .gz).")
 @click.option("--interactions", type=_FILE, help="CSV or JSON lines (.csv, .jsonl, either with .gz).")
+@reading_options
 @click.option("--strict", is_flag=True, help="Exit with 1 when a row was refused (the good rows are in all the same).")
-def import_(products: Path | None, interactions: Path | None, *, strict: bool) -> None:
+def import_(products: Path | None, interactions: Path | None, *, strict: bool, **reading: Any) -> None:
     """Load your own products and interactions; docs/data.md lists the columns.
 
-    A bad row does not stop the rest: it lands in FILE.rejects with its line number and the reason. Importing a file
-    again changes nothing.
+    Separator, encoding and the program that made a file are found out, and said. A bad row does not stop the rest: it
+    lands in FILE.rejects with its line number and the reason. A file of which no row could be used is an error.
+    Importing a file again changes nothing.
     """
     from mongo_seed.announce import announce_import
     from mongo_seed.console import progress_display
     from mongo_seed.files.importer import import_files
+    from mongo_seed.seed import is_begun
     from shop.settings import Settings
 
     if not products and not interactions:
         raise click.UsageError("Name a file: --products, --interactions, or both.")
+    options = parsed_options(reading)
     with progress_display(in_bytes=True) as progress:
         report = _run(
-            lambda database: import_files(database, products=products, interactions=interactions, progress=progress)
+            lambda database: import_files(
+                database, products=products, interactions=interactions, options=options, progress=progress
+            )
         )
     click.echo(describe_import(report))
+    if _run(is_begun):
+        click.echo(_BESIDE_DEMO)
     asyncio.run(announce_import(Settings(), report.changed_products))
-    if strict and report.rejected:
+    if any(table.is_useless for table in report.tables) or (strict and report.rejected):
         raise SystemExit(1)
 
 
@@ -130,21 +145,26 @@ def export(products: Path | None, interactions: Path | None) -> None:
 
 def describe_import(report: ImportReport) -> str:
     """The summary that a person reads after an import."""
-    lines = [_describe_table(table) for table in (report.products, report.interactions) if table]
+    lines = [line for table in report.tables for line in describe_table(table)]
     if report.users_added:
         lines.append(f"{report.users_added:,} users were named for the first time and created.")
     return "\n".join([*lines, f"Done in {report.seconds:.1f} s."])
 
 
-def _describe_table(table: TableReport) -> str:
+def describe_table(table: TableReport) -> list[str]:
     counts = (("new", table.added), ("changed", table.changed), ("unchanged", table.unchanged))
     outcome = ", ".join(f"{count:,} {word}" for word, count in counts)
-    if not table.rejected:
-        return f"{table.file}: {outcome}."
-    refused = [f"  line {line}: {reason}" for line, reason in table.first_rejects]
-    more = table.rejected - len(refused)
-    head = f"{table.file}: {outcome}; {table.rejected:,} refused, see {table.rejects_file}:"
-    return "\n".join([head, *refused, *([f"  and {more:,} more"] if more else [])])
+    if table.rejected:
+        outcome += f"; {table.rejected:,} refused, see {table.rejects_file}:"
+    elif table.is_useless:
+        outcome += "; it has no rows."
+    else:
+        outcome += "."
+    lines = [f"{table.file} ({table.description}): {outcome}"]
+    lines += [f"  {line}" for line in describe_refusals(table.refusals)]
+    if table.rejected and table.is_useless:
+        lines.append("  Nothing of it could be used: every row was refused.")
+    return [*lines, *([f"  {table.ignored}"] if table.ignored else [])]
 
 
 def describe_export(report: ExportReport) -> str:

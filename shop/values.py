@@ -12,7 +12,6 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import get_currency_precision
 
 from shop.entities.catalog import Money
 from shop.entities.interactions import CLOCK_SLACK
@@ -27,6 +26,14 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _WITHOUT_MEANING = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))  # joiners stay: Persian and emoji need them
 _MARKUP = re.compile(r"<[a-zA-Z/!?]|&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_GROUPED = re.compile(r"[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+_NO_TAG = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|<\?[^<>]*>"  # comments, and instructions such as <?xml ...?>
+    r"|<(?=[^<>]*(?:<|$))",  # what no > ends: the parser's time would grow with the square of their number
+    re.DOTALL,
+)
+_OF_MARKUP = re.compile("[<>&]")
 _ESCAPED_AT_MOST = 4  # times that markup is found escaped within itself
 
 
@@ -41,12 +48,14 @@ class RefusedValueError(ValueError):
 
 def clean_id(value: str) -> str:
     """An id without the spaces around it, no-break and invisible ones included. Raises RefusedValueError."""
-    cleaned = unicodedata.normalize("NFC", value).translate(_INVISIBLE).strip()
+    cleaned = value.strip()
+    if not (cleaned.isascii() and cleaned.isprintable()):
+        cleaned = unicodedata.normalize("NFC", cleaned.translate(_INVISIBLE)).strip()
     if not cleaned:
         raise RefusedValueError("REQUIRED", "An id must not be empty.")
     if len(cleaned) > LONGEST_ID:
         raise RefusedValueError("TOO_LONG", f"An id has {LONGEST_ID} characters at most.")
-    if any(unicodedata.category(letter) == "Cc" for letter in cleaned):
+    if _CONTROL.search(cleaned):
         raise RefusedValueError("INVALID", "An id must not hold line breaks or other control characters.")
     return cleaned
 
@@ -56,7 +65,10 @@ def number(value: object) -> float:
     if (isinstance(value, (int, float)) and not isinstance(value, bool)) or (
         isinstance(value, str) and _NUMBER.fullmatch(value.strip())
     ):
-        parsed = float(value)
+        try:
+            parsed = float(value)
+        except OverflowError:  # of a whole number with hundreds of digits
+            parsed = math.inf
     else:
         parsed = math.nan
     if not math.isfinite(parsed):
@@ -94,11 +106,16 @@ def money(amount: object, currency: str) -> Money:
         raise RefusedValueError("OUT_OF_RANGE", "A price is 0 or more, and below a billion.")
     stored = Money.from_minor(Money(exact, currency).minor, currency)
     if stored.amount != exact:
-        digits = get_currency_precision(currency)
-        raise RefusedValueError(
-            "OUT_OF_RANGE", f"{currency} has {digits} digits after the point, and {exact} has more: round it first."
-        )
+        raise RefusedValueError("OUT_OF_RANGE", _too_exact(exact, stored))
     return stored
+
+
+def _too_exact(exact: Decimal, stored: Money) -> str:
+    digits = max(-int(stored.amount.as_tuple().exponent), 0)
+    message = f"{stored.currency} has {digits} digits after the point, and {exact} has more: round it first"
+    if _GROUPED.fullmatch(str(exact)):
+        return f"{message}, or write {str(exact).replace('.', '')} if its point separates thousands."
+    return f"{message}."
 
 
 @cache
@@ -140,28 +157,34 @@ def web_address(value: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
+    if parts.scheme.lower() not in {"http", "https"} or not parts.netloc or _CONTROL.search(address):
         raise RefusedValueError("INVALID", "An address begins with https:// or http:// and a host.")
     return address
 
 
 def plain_text(value: str) -> str:
     """Text as shoppers read it: without tags, scripts, entities and control characters, spaces in a row made one."""
-    text = value
+    text = _visible(value)
     for _ in range(_ESCAPED_AT_MOST):
         if not _MARKUP.search(text):
-            break
-        text = _without_markup(text)
-    else:
-        text = html.unescape(text).replace("<", " ").replace(">", " ")
-    visible = "".join(letter if unicodedata.category(letter) != "Cc" else " " for letter in text)
-    return " ".join(unicodedata.normalize("NFC", visible).translate(_WITHOUT_MEANING).split())
+            return text
+        text = _visible(_without_markup(text))
+    return _visible(_OF_MARKUP.sub(" ", text)) if _MARKUP.search(text) else text
+
+
+def _visible(text: str) -> str:
+    text = _CONTROL.sub(" ", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_WITHOUT_MEANING))
+    return " ".join(text.split())
 
 
 def _without_markup(text: str) -> str:
+    if "<" not in text:
+        return html.unescape(text)
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(text, "html.parser")
+    soup = BeautifulSoup(_NO_TAG.sub(" ", text), "html.parser")
     for hidden in soup(["script", "style", "template", "noscript"]):
         hidden.decompose()
     return soup.get_text(" ")

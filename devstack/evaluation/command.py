@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devstack.errors import StackError
+from mongo_seed.files.options import parsed_options, reading_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ Examples:
 @click.command(help=_EVALUATE_HELP)
 @click.option("--interactions", type=_FILE, help="Interactions (.csv, .jsonl, either with .gz).")
 @click.option("--products", type=_FILE, help="Products; without it they have an id and nothing else.")
+@reading_options
 @click.option("--demo", is_flag=True, help="The demo shop's data instead of files (needs whybuy[demo]).")
 @click.option("--protocol", type=click.Choice(PROTOCOLS), required=True, help="What is hidden and to be found.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Trainings, pooled.")
@@ -82,6 +84,7 @@ def _evaluate(  # noqa: PLR0913
     dump_all: bool,
     as_json: bool,
     full: bool,
+    **reading: Any,
 ) -> None:
     if demo == (interactions is not None) or (demo and products):
         raise click.UsageError("Name a file with --interactions (and --products), or say --demo.")
@@ -99,7 +102,7 @@ def _evaluate(  # noqa: PLR0913
     )
     folder = _folder(out or Path("evaluation") / protocol)
     with threadpool_limits(limits=threads):
-        data = _read(interactions, products, err=as_json)
+        data = _read(interactions, products, reading)
         results = _results(data, config, dump, dump_all=dump_all, err=as_json)
         report = _report(results, data, folder)
     _print(report, folder, as_json=as_json, full=full)
@@ -124,20 +127,20 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
-def _read(interactions: Path | None, products: Path | None, *, err: bool) -> FileData:
-    from devstack.progress import progress
+def _read(interactions: Path | None, products: Path | None, reading: dict[str, Any]) -> FileData:
+    from mongo_seed.console import progress_display
     from mongo_seed.files.dataset import read_demo, read_files
 
     if interactions is None:
         return read_demo()
-    with progress(err=err) as report:
-        return read_files(interactions, products, lambda stage, *bytes_: report(f"{stage}, bytes", *bytes_))
+    with progress_display(in_bytes=True) as report:
+        return read_files(interactions, products, report, parsed_options(reading))
 
 
 def _results(data: FileData, config: EvaluationConfig, dump: Path | None, *, dump_all: bool, err: bool) -> Results:
     from devstack.evaluation.dump import Dump
     from devstack.evaluation.product import Product
-    from devstack.evaluation.report import refused_rows
+    from devstack.evaluation.report import how_read
     from devstack.evaluation.run import evaluate as run
     from devstack.progress import progress
     from shop.errors import BadInputError
@@ -157,7 +160,7 @@ def _results(data: FileData, config: EvaluationConfig, dump: Path | None, *, dum
         try:
             return run(data.dataset, config, show, keep)
         except BadInputError as error:
-            raise StackError("\n".join([error.message, *refused_rows(data.tables)])) from error
+            raise StackError("\n".join([error.message, *how_read(data.tables)])) from error
 
 
 def _report(results: Results, data: FileData, folder: Path) -> Report:

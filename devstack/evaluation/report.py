@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import orjson
 
 from devstack.evaluation.measures import METRICS, RESAMPLES, Bootstrap, interval, ratio
 from devstack.evaluation.product import Product
+from mongo_seed.files.refusals import describe_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +81,16 @@ def _data(results: Results, data: FileData) -> Report:
         "held_products": results.held_out,
         "candidates": results.candidates,
         "files": [
-            {"file": str(table.file), "rows": table.rows, "refused": table.refused, "first": table.first_refused}
+            {
+                "file": str(table.file),
+                "read_as": table.description,
+                "rows": table.rows,
+                "refused": table.refused,
+                "reasons": [asdict(reason) for reason in table.refusals.reasons],
+            }
             for table in data.tables
         ],
-        "refused_rows": refused_rows(data.tables),
+        "how_read": how_read(data.tables),
     }
 
 
@@ -298,18 +306,18 @@ def summary(report: Report) -> str:
     if data["products_without_a_row"]:
         text += f"; {data['products_without_a_row']:,} products are known from interactions alone"
     skipped = [f"{name} was left out: {why}." for name, why in report["skipped"].items()]
-    return "\n\n".join([f"{text}.", *data["refused_rows"], *skipped])
+    return "\n\n".join([f"{text}.", *data["how_read"], *skipped])
 
 
-def refused_rows(tables: Sequence[TableSummary]) -> list[str]:
-    """A sentence for each file with refused rows: how many, and why the first of them were."""
-    return [
-        f"{table.file}: {table.refused:,} of {_counted(table.rows, 'row')} refused; "
-        + "; ".join(f"line {line}: {reason}" for line, reason in table.first_refused)
-        + "."
-        for table in tables
-        if table.refused
-    ]
+def how_read(tables: Sequence[TableSummary]) -> list[str]:
+    """A paragraph for each file: as what it was read, what of it means nothing here, and what was refused and why."""
+    return [" ".join(_how_read(table)) for table in tables]
+
+
+def _how_read(table: TableSummary) -> list[str]:
+    said = [f"{table.file} ({table.description}): {table.refused:,} of {_counted(table.rows, 'row')} refused."]
+    said += [f"{reason}." for reason in describe_refusals(table.refusals)]
+    return [*said, *([table.ignored] if table.ignored else [])]
 
 
 def _counted(number: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,16 +14,9 @@ from mongo_seed.complete_journey import reader as complete_journey
 from mongo_seed.complete_journey.demo import household_id
 from mongo_seed.files import fields
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.rows import (
-    INTERACTION_COLUMNS,
-    INTERACTION_REQUIRED,
-    PRODUCT_COLUMNS,
-    PRODUCT_REQUIRED,
-    InteractionParser,
-    event_type,
-    parse_product,
-)
-from mongo_seed.files.tables import SHOWN_REFUSALS, TableReader
+from mongo_seed.files.refusals import Refusals
+from mongo_seed.files.rows import INTERACTIONS, PRODUCTS, InteractionParser, event_type, parse_product
+from mongo_seed.files.tables import open_tables
 from scoring.data.dataset import Catalogue, Dataset
 from scoring.types import EVENT_CODES, EventType
 from shop.entities.catalog import Money
@@ -32,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from mongo_seed.files.options import ReadOptions
+    from mongo_seed.files.tables import TableReader
     from mongo_seed.loading import Progress
     from scoring.data.dataset import Interactions
 
@@ -43,17 +39,17 @@ _REPORT_EVERY = 20_000
 
 @dataclass(slots=True)
 class TableSummary:
-    """How many rows of a file were read and refused."""
+    """How a file was read, and how many of its rows were read and refused."""
 
     file: Path
+    description: str = ""  # such as `semicolons, Latin-1`
+    ignored: str = ""  # which of its columns mean nothing here, as a sentence
     rows: int = 0
-    refused: int = 0
-    first_refused: list[tuple[int, str]] = field(default_factory=list)  # up to 5 of (line, reason)
+    refusals: Refusals = field(default_factory=Refusals)
 
-    def refuse(self, line: int, reason: str) -> None:
-        self.refused += 1
-        if len(self.first_refused) < SHOWN_REFUSALS:
-            self.first_refused.append((line, reason))
+    @property
+    def refused(self) -> int:
+        return self.refusals.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,12 @@ class FileData:
     products_without_row: int  # named by interactions alone
 
 
-def read_files(interactions: Path, products: Path | None = None, progress: Progress | None = None) -> FileData:
+def read_files(
+    interactions: Path,
+    products: Path | None = None,
+    progress: Progress | None = None,
+    options: ReadOptions | None = None,
+) -> FileData:
     """Reads CSV or JSON lines, as in docs/data.md. Products that only interactions name have an id and nothing else.
 
     A bad row is counted and left out. `progress` is told (stage, bytes read, bytes in all). Raises BadInputError when a
@@ -75,12 +76,13 @@ def read_files(interactions: Path, products: Path | None = None, progress: Progr
     report_progress = progress or (lambda _stage, _done, _total: None)
     tables = []
     known: dict[str, Values] = {}
-    with TableReader(interactions, INTERACTION_COLUMNS, INTERACTION_REQUIRED) as events_file:
-        if products is not None:
-            with TableReader(products, PRODUCT_COLUMNS, PRODUCT_REQUIRED) as file:
-                tables.append(_read(file, _Products(known).add, report_progress, "reading products"))
-        events = _Events()
-        tables.append(_read(events_file, events.add, report_progress, "reading interactions"))
+    with ExitStack() as files:
+        product_file, event_file = open_tables(files, [(products, PRODUCTS), (interactions, INTERACTIONS)], options)
+        if product_file is not None:
+            tables.append(_read(product_file, _Products(known).add, report_progress, "reading products"))
+        events = _Events(known)
+        if event_file is not None:
+            tables.append(_read(event_file, events.add, report_progress, "reading interactions"))
     ids = sorted(known.keys() | events.products.keys())
     dataset = Dataset(events.columns(ids), _catalogue(ids, known))
     return FileData(dataset, [id_ for _, id_ in events.users], tables, len(ids) - len(known))
@@ -114,18 +116,19 @@ def _read(
     report_progress: Callable[[str, int, int], None],
     stage: str,
 ) -> TableSummary:
-    summary = TableSummary(file.path)
+    summary = TableSummary(file.path, file.description)
     for row in file:
         summary.rows += 1
         if summary.rows % _REPORT_EVERY == 0:
             report_progress(stage, file.position, file.size)
         if row.values is None:
-            summary.refuse(row.line, row.reason)
+            summary.refusals.add(row, row.error or RowError("no row"))
             continue
         try:
             add(row.values)
         except RowError as error:
-            summary.refuse(row.line, str(error))
+            summary.refusals.add(row, error)
+    summary.ignored = file.columns.ignored_text()
     report_progress(stage, file.size, file.size)
     return summary
 
@@ -157,6 +160,12 @@ def _catalogue(ids: Sequence[str], known: Mapping[str, Values]) -> Catalogue:
         prices=np.array([_amount(price) if price else np.nan for price in prices], dtype=np.float32),
         ratings=np.array([row.get("rating") for row in rows], dtype=np.float32),
     )
+
+
+def _ids_by_sku(known: Mapping[str, Values]) -> dict[str, str]:
+    """As `CatalogStore.by_skus` finds them: an own SKU goes before a variant's, and then the first by id."""
+    variants = {sku: id_ for id_ in sorted(known, reverse=True) for sku in known[id_].get("variantSkus", ())}
+    return variants | {row["sku"]: id_ for id_, row in known.items() if "sku" in row}
 
 
 def _amount(price: Values) -> float:
@@ -194,14 +203,12 @@ def _event_code(values: Mapping[str, Any], name: str) -> int:
     return EVENT_CODES[event_type(fields.text(values, name))]
 
 
-def _rating(values: Mapping[str, Any], name: str) -> float | None:
-    return fields.number(values, name, most=5)
-
-
 class _Events:
-    """Interactions as columns of a few bytes per event."""
+    """Interactions as columns of a few bytes per event. `known` are the products that have a row."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, Values]) -> None:
+        self._known_products = known
+        self._by_sku = _ids_by_sku(known)
         self.users: dict[tuple[bool, str], int] = {}  # (signed in, id)
         self.products: dict[str, int] = {}
         self._orders: dict[str, int] = {}
@@ -212,11 +219,21 @@ class _Events:
         readers: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
             "timestamp": _seconds,
             "type": _event_code,
-            "quantity": fields.number,
-            "rating": _rating,
-            "product_id": fields.required_identifier,
+            "quantity": fields.quantity,
+            "rating": fields.rating,
+            "product_id": self._product_by_id,
+            "product_sku": self._product_by_sku,
         }
-        self._cells = {name: _CachedColumn(name, readers.get(name, fields.identifier)) for name in INTERACTION_COLUMNS}
+        columns = INTERACTIONS.readable
+        self._cells = {name: _CachedColumn(name, readers.get(name, fields.identifier)) for name in columns}
+
+    def _product_by_id(self, values: Mapping[str, Any], name: str) -> str:
+        id_ = fields.required_identifier(values, name)
+        return id_ if id_ in self._known_products else self._by_sku.get(id_, id_)
+
+    def _product_by_sku(self, values: Mapping[str, Any], name: str) -> str:
+        sku = fields.required_identifier(values, name)
+        return self._by_sku.get(sku, sku)
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Raises RowError, as the parser of an import does."""
@@ -230,7 +247,8 @@ class _Events:
         # Price, currency and recommendation are checked as in an import, though nothing here needs them.
         cells = {name: self._cells[name].of(values) for name in values if name not in ("price", "currency")}
         self._check_price(values)
-        user, at, product = cells.get("user_id"), cells.get("timestamp"), cells.get("product_id")
+        user, at = cells.get("user_id"), cells.get("timestamp")
+        product = cells.get("product_id") or cells.get("product_sku")
         actor_id = cells.get("session_id") if user is None else user
         event, quantity = cells.get("type"), cells.get("quantity")
         event = EVENT_CODES[EventType.PURCHASE] if event is None else event

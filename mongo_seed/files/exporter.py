@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mongo_seed.files.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS, interaction_row, product_row
-from mongo_seed.files.tables import TableWriter, file_format
+from mongo_seed.files.rows import INTERACTIONS, PRODUCTS, interaction_row, product_row
+from mongo_seed.files.tables import file_format
+from mongo_seed.files.writer import TableWriter
 from shop.store.admin import count_documents
 from shop.store.database import iterate
 
@@ -52,9 +53,11 @@ async def export_files(
         def product(document: Mapping[str, Any]) -> dict[str, Any]:
             return product_row(document, names)
 
-        counts[0] = await _write(database, "products", products, PRODUCT_COLUMNS, product, progress)
+        counts[0] = await _write(database, "products", products, PRODUCTS.columns, product, progress)
     if interactions:
-        counts[1] = await _write(database, "interactions", interactions, INTERACTION_COLUMNS, interaction_row, progress)
+        counts[1] = await _write(
+            database, "interactions", interactions, INTERACTIONS.columns, interaction_row, progress
+        )
     return ExportReport(*counts)
 
 

@@ -1,33 +1,61 @@
-"""Reads single fields of an imported row. A RowError names what is wrong with the value and what would be right."""
+"""Reads single fields of an imported row, by the rules of `shop.values`. A RowError names the column and the reason."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+import contextlib
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shop.entities.catalog import Money
+from shop import values
+from shop.values import RefusedValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    from shop.entities.catalog import Money
 
     Values = Mapping[str, Any]
+    T = TypeVar("T")
+    V = TypeVar("V")
 
-_LONGEST_ID = 200
-_LARGEST_PRICE = 10**12
-_SECONDS = (0, 10**11)  # above: somebody's milliseconds
+_CACHED = 100_000  # most values repeat
+_MILLISECONDS = 10**11  # seconds above are somebody's milliseconds
 _TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
+_ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+\d+", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", re.ASCII)
+_COMPACT_DATE = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{6})?", re.ASCII)
+_YEAR = re.compile(r"(19|20)\d{2}", re.ASCII)
+_DAY_NUMBERS = (20_000, 80_000)  # of spreadsheets: 1954 to 2119
+_DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 
 
 class RowError(Exception):
-    """Why a row is refused."""
+    """Why a row is refused. `kind` is the same for all refusals that one remedy would mend."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind or message
+
+
+def _refused(name: str, code: str, message: str) -> RowError:
+    return RowError(f"{name}: {message}", f"{name} {code}")
+
+
+def _checked(name: str, check: Callable[[V], T], value: V) -> T:
+    """Raises RowError where the rule raises RefusedValueError."""
+    try:
+        return check(value)
+    except RefusedValueError as error:
+        raise _refused(name, error.code, error.message) from error
 
 
 def text(row: Values, name: str) -> str | None:
-    """The text of a field, None if it is absent or empty. Numbers are taken as their text."""
+    """The text of a field as it is, None if it is absent or empty. Numbers are taken as their text."""
     value = row.get(name)
     if value is None or value == "":
         return None
@@ -35,99 +63,175 @@ def text(row: Values, name: str) -> str | None:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    raise RowError(f"{name} must be a text, not {_shown(value)}")
+    raise _refused(name, "TYPE", f"A text is wanted, not {values.shown(value)}.")
+
+
+def plain(row: Values, name: str) -> str | None:
+    """Text without markup; None where nothing is left."""
+    value = text(row, name)
+    return None if value is None else _plain(name, value) or None
+
+
+def _plain(name: str, value: str) -> str:
+    found = values.plain_text(value)
+    if len(found) > values.LONGEST_TEXT:
+        raise _refused(name, "TOO_LONG", f"A text has {values.LONGEST_TEXT:,} characters at most.")
+    return found
 
 
 def identifier(row: Values, name: str) -> str | None:
-    value = text(row, name)
-    if value is not None and (not value.strip() or len(value) > _LONGEST_ID):
-        raise RowError(f"{name} must have 1 to {_LONGEST_ID} characters")
-    return value
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, float):
+        message = f"An id is a text or a whole number, not {value!r}: a program took it for a measure."
+        raise _refused(name, "FLOAT", f"{message} Write it in quotes, as it is in your shop.")
+    try:
+        return _identifier(value if type(value) is str else text(row, name) or "")
+    except RefusedValueError as error:
+        raise _refused(name, error.code, error.message) from error
+
+
+@lru_cache(_CACHED)
+def _identifier(value: str) -> str:
+    id_ = values.clean_id(value)
+    if _ROUNDED.fullmatch(id_):
+        message = f"{values.shown(id_)} was rounded by a spreadsheet: export it again, and do not open it in one."
+        raise RefusedValueError("ROUNDED", message)
+    return id_
 
 
 def required_identifier(row: Values, name: str) -> str:
     value = identifier(row, name)
     if value is None:
-        raise RowError(f"{name} is missing")
+        raise missing(name)
     return value
+
+
+def missing(name: str) -> RowError:
+    return RowError(f"{name} is missing")
 
 
 def identifiers(row: Values, name: str, separator: str) -> list[str]:
     return [required_identifier({name: item}, name) for item in texts(row, name, separator)]
 
 
-def number(row: Values, name: str, *, most: float = math.inf) -> float | None:
-    """A finite number of at least 0 and at most `most`."""
+def number(row: Values, name: str, check: Callable[[float], float]) -> float | None:
+    """A number that passes the check."""
     value = row.get(name)
     if value is None or value == "":
         return None
     try:
-        parsed = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        parsed = math.nan
-    if not math.isfinite(parsed) or not 0 <= parsed <= most:
-        span = "at least 0" if most == math.inf else f"from 0 to {most:g}"
-        raise RowError(f"{name} must be a number {span}, not {_shown(value)}")
-    return parsed
+        return check(_number(value) if type(value) is str else values.number(value))
+    except RefusedValueError as error:
+        raise _refused(name, error.code, f"{error.message}{_comma_hint(value)}") from error
+
+
+@lru_cache(_CACHED)
+def _number(value: str) -> float:
+    return values.number(value)
+
+
+def quantity(row: Values, name: str) -> float | None:
+    return number(row, name, values.quantity)
+
+
+def rating(row: Values, name: str) -> float | None:
+    return number(row, name, values.rating)
 
 
 def money(row: Values) -> Money | None:
-    """`price` and `currency` together (USD without one), rounded to the currency's smallest unit."""
+    """`price` and `currency` together (USD without one)."""
     price = row.get("price")
     if price is None or price == "":
         return None
     currency = (text(row, "currency") or "USD").strip()
-    if len(currency) != 3 or not currency.isascii() or not currency.isalpha() or not currency.isupper():
-        raise RowError(f"currency must be three capital letters (ISO 4217) such as EUR, not {currency!r}")
+    if not values.is_currency(currency):
+        raise _refused("currency", "INVALID", f"{currency!r} is no currency of ISO 4217, such as EUR (in capitals).")
     try:
-        amount = Decimal("NaN") if isinstance(price, (bool, list, dict)) else Decimal(str(price).strip())
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= _LARGEST_PRICE:
-        raise RowError(f"price must be a decimal number of at least 0 such as 12.50, not {_shown(price)}")
-    return Money.from_minor(Money(amount, currency).minor, currency)
+        return _money(price, currency) if type(price) is str else values.money(price, currency)
+    except RefusedValueError as error:
+        raise _refused("price", error.code, f"{error.message}{_comma_hint(price)}") from error
+
+
+@lru_cache(_CACHED)
+def _money(price: str, currency: str) -> Money:
+    return values.money(price, currency)
+
+
+def _comma_hint(value: Any) -> str:
+    has_comma = isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip())
+    return " Is that a decimal comma? Say --decimal-comma." if has_comma else ""
+
+
+def with_decimal_point(value: Any) -> Any:
+    """`1.299,50` as `1299.50`: a number whose points group thousands. Whatever else comes back as it is."""
+    if not isinstance(value, str):
+        return value
+    whole, comma, rest = value.strip().partition(",")
+    groups = whole.split(".")
+    if len(groups) > 1 and not (len(groups[0]) in range(1, 5) and all(len(group) == 3 for group in groups[1:])):
+        message = (
+            f"With --decimal-comma a point groups thousands, as in 1.299,50; that of {values.shown(value)} does not."
+        )
+        raise RowError(message, "decimal comma")
+    return "".join(groups) + ("." + rest if comma else "")
 
 
 def timestamp(row: Values, name: str) -> datetime | None:
-    """Unix seconds or RFC 3339 with a time zone, as UTC to the millisecond."""
+    """Unix seconds or RFC 3339 with a time zone, as UTC to the millisecond; between the year 2000 and now."""
     value = row.get(name)
     if value is None or value == "":
         return None
-    seconds = _seconds(value)
-    if seconds is None:
-        return _rfc3339(value, name)
-    if not _SECONDS[0] <= seconds < _SECONDS[1]:
-        hint = " (milliseconds? divide by 1000)" if seconds >= _SECONDS[1] else ""
-        raise RowError(f"{name} is not a time in unix seconds: {_shown(value)}{hint}")
-    return _to_millisecond(datetime.fromtimestamp(seconds, UTC))
-
-
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        return None
-    return seconds if math.isfinite(seconds) else None
+        seconds = _number(value) if type(value) is str else values.number(value)
+    except RefusedValueError:
+        moment = _rfc3339(value, name)
+    else:
+        if seconds >= _MILLISECONDS or seconds < values.EARLIEST.timestamp():
+            raise _refused(name, *_no_seconds(str(value).strip()[:60], seconds))
+        moment = datetime.fromtimestamp(seconds, UTC)
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return _checked(name, values.event_time, moment)
+
+
+def _no_seconds(value: str, seconds: float) -> tuple[str, str]:
+    """Code and message: what a number seems to be that cannot be the unix seconds of an event."""
+    if _COMPACT_DATE.fullmatch(value):
+        digits, layout = (value, "%Y%m%d%H%M%S") if len(value) > 8 else (value, "%Y%m%d")
+        with contextlib.suppress(ValueError):
+            moment = _moment(datetime.strptime(digits, layout))  # noqa: DTZ007
+            return "DATE", f"{value} looks like a date: write {moment}."
+    if _YEAR.fullmatch(value):
+        return "YEAR", f"{value} looks like a year: write a time such as {value}-05-14T09:30:00Z."
+    if _DAY_NUMBERS[0] <= seconds < _DAY_NUMBERS[1]:
+        moment = _moment(_DAY_ZERO + timedelta(days=seconds))
+        return (
+            "DAY_NUMBER",
+            f"{value} looks like a spreadsheet's day number: write {moment}.",
+        )
+    if seconds >= _MILLISECONDS:
+        return "MILLISECONDS", f"{value} is no time in unix seconds. Milliseconds? Divide them by 1000."
+    return "OUT_OF_RANGE", f"{value} is no time in unix seconds between the year 2000 and now."
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _rfc3339(value: Any, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value).strip())
     except ValueError as error:
-        message = f"{name} must be unix seconds or RFC 3339 such as 2026-05-14T09:30:00Z, not {_shown(value)}"
-        raise RowError(message) from error
+        message = f"Unix seconds or RFC 3339 such as 2026-05-14T09:30:00Z are wanted, not {values.shown(value)}."
+        raise _refused(name, "INVALID", message) from error
     if moment.tzinfo is None:
-        raise RowError(f"{name} has no time zone: {_shown(value)}; write 2026-05-14T09:30:00Z or +02:00 at the end")
+        message = f"{values.shown(value)} has no time zone: write 2026-05-14T09:30:00Z, or +02:00 at the end."
+        raise _refused(name, "ZONE", message)
     try:
-        return _to_millisecond(moment.astimezone(UTC))
+        return moment.astimezone(UTC)
     except OverflowError as error:
-        raise RowError(f"{name} is out of range: {_shown(value)}") from error
-
-
-def _to_millisecond(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        raise _refused(name, "OUT_OF_RANGE", f"{values.shown(value)} is no time of an event.") from error
 
 
 def boolean(row: Values, name: str) -> bool | None:
@@ -136,12 +240,17 @@ def boolean(row: Values, name: str) -> bool | None:
         return None
     word = str(value).strip().lower()
     if word not in _TRUE | _FALSE:
-        raise RowError(f"{name} must be true or false, not {_shown(value)}")
+        raise _refused(name, "INVALID", f"true or false is wanted, not {values.shown(value)}.")
     return word in _TRUE
 
 
+def web_address(row: Values, name: str) -> str | None:
+    value = text(row, name)
+    return None if value is None or not value.strip() else _checked(name, values.web_address, value)
+
+
 def texts(row: Values, name: str, separator: str) -> list[str]:
-    """A list of texts: a JSON list, or one text with separators; empty when absent."""
+    """A list of texts without markup: a JSON list, or one text with separators; empty when absent."""
     value = row.get(name)
     if value is None or value == "":
         return []
@@ -149,10 +258,9 @@ def texts(row: Values, name: str, separator: str) -> list[str]:
         value = _json_list(value)
     items = value.split(separator) if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise RowError(f"{name} must be texts with {separator.strip()!r} between them, or a JSON list of texts")
-    if isinstance(value, str):
-        items = [item.strip() for item in items]
-    return [item for item in items if item]
+        message = f"Texts with {separator.strip()!r} between them are wanted, or a JSON list of texts."
+        raise _refused(name, "TYPE", message)
+    return [found for item in items if (found := _plain(name, item))]
 
 
 def _json_list(value: str) -> Any:
@@ -175,8 +283,3 @@ def timestamp_text(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.rows import (
-    INTERACTION_COLUMNS,
-    INTERACTION_REQUIRED,
-    PRODUCT_COLUMNS,
-    PRODUCT_REQUIRED,
-    InteractionParser,
-    ProductRow,
-    parse_product,
-)
-from mongo_seed.files.tables import RejectsFile, Row, TableReader
+from mongo_seed.files.refusals import Refusals, RejectsFile
+from mongo_seed.files.rows import INTERACTIONS, PRODUCTS, InteractionParser, InteractionRow, ProductRow, parse_product
+from mongo_seed.files.tables import Row, TableReader, open_tables
 from mongo_seed.loading import chunks, store_batches
 from mongo_seed.migrate import migrate
 from mongo_seed.popularity import recompute_popularity
 from shop.entities.users import User
 from shop.store.bulk import BulkError, bulk_insert, bulk_replace
+from shop.store.catalog import CatalogStore
 from shop.store.database import iterate
 from shop.store.documents import category_to_document, interaction_to_document, user_to_document
 
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Set
     from pathlib import Path
 
+    from mongo_seed.files.options import ReadOptions
     from mongo_seed.loading import Progress
     from shop.entities.catalog import Category
     from shop.entities.interactions import Interaction
@@ -40,7 +35,7 @@ _PRODUCT_BATCH = 2000
 _INTERACTION_BATCH = 4000
 _CHANGED_KEPT = 10_000
 Document = dict[str, Any]
-Refused = list[tuple[Row, str]]
+Refused = list[tuple[Row, RowError]]
 T = TypeVar("T")
 
 
@@ -49,12 +44,22 @@ class TableReport:
     """What became of one file's rows: added + changed + unchanged + rejected = all of them."""
 
     file: Path
+    description: str = ""  # how it was read: `semicolons, Latin-1`
+    ignored: str = ""  # which of its columns mean nothing here, as a sentence
     added: int = 0
     changed: int = 0
     unchanged: int = 0
-    rejected: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
     rejects_file: Path | None = None
-    first_rejects: list[tuple[int, str]] = field(default_factory=list)  # up to 5 of (line, reason)
+
+    @property
+    def rejected(self) -> int:
+        return self.refusals.count
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether no row of it could be used."""
+        return self.added + self.changed + self.unchanged == 0
 
 
 @dataclass(slots=True)
@@ -68,8 +73,12 @@ class ImportReport:
     seconds: float = 0.0
 
     @property
+    def tables(self) -> list[TableReport]:
+        return [table for table in (self.products, self.interactions) if table]
+
+    @property
     def rejected(self) -> int:
-        return sum(table.rejected for table in (self.products, self.interactions) if table)
+        return sum(table.rejected for table in self.tables)
 
 
 async def import_files(
@@ -77,6 +86,7 @@ async def import_files(
     *,
     products: Path | None = None,
     interactions: Path | None = None,
+    options: ReadOptions | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Imports the files, products first, then recomputes what depends on them. Runs the migrations first.
@@ -89,19 +99,20 @@ async def import_files(
     report = ImportReport()
     with ExitStack() as files:
         # Both are opened before anything is written: a wrong path costs nothing.
-        product_file = _opened(files, products, PRODUCT_COLUMNS, PRODUCT_REQUIRED)
-        interaction_file = _opened(files, interactions, INTERACTION_COLUMNS, INTERACTION_REQUIRED)
+        product_file, interaction_file = open_tables(
+            files, [(products, PRODUCTS), (interactions, INTERACTIONS)], options
+        )
         await migrate(database)
         if product_file:
             store = _ProductImport(database, report.changed_products).store
             # One writer: two rows about one product must not overtake each other.
-            report.products = await _run(
+            report.products = await run_table(
                 product_file, parse_product, store, progress, stage="products", size=_PRODUCT_BATCH, writers=1
             )
         if interaction_file:
             events = _InteractionImport(database)
             parse = InteractionParser().parse
-            report.interactions = await _run(
+            report.interactions = await run_table(
                 interaction_file,
                 parse,
                 events.store,
@@ -116,25 +127,19 @@ async def import_files(
     return report
 
 
-def _opened(
-    files: ExitStack, path: Path | None, columns: tuple[str, ...], required: tuple[str, ...]
-) -> TableReader | None:
-    return None if path is None else files.enter_context(TableReader(path, columns, required))
-
-
-def _parse_rows(reader: TableReader, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[tuple[Row, T | str]]:
+def _parse_rows(reader: TableReader, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[tuple[Row, T | RowError]]:
     """Each row with its parsed value, or with the reason why it is refused."""
     for row in reader:
         if row.values is None:
-            yield row, row.reason
+            yield row, row.error or RowError("no row")
             continue
         try:
             yield row, parse(row.values)
         except RowError as error:
-            yield row, str(error)
+            yield row, error
 
 
-async def _run(
+async def run_table(
     reader: TableReader,
     parse: Callable[[Mapping[str, Any]], T],
     store: Callable[[list[tuple[Row, T]], TableReport], Awaitable[Refused]],
@@ -145,22 +150,22 @@ async def _run(
     writers: int,
 ) -> TableReport:
     """Parses a file in batches; `store` puts one into the database, counts it, and returns what it refused."""
-    report = TableReport(reader.path)
+    report = TableReport(reader.path, reader.description)
     with RejectsFile(reader) as rejects:
 
-        async def store_batch(batch: list[tuple[Row, T | str]]) -> int:
-            good = [(row, parsed) for row, parsed in batch if not isinstance(parsed, str)]
-            refused = [(row, parsed) for row, parsed in batch if isinstance(parsed, str)]
+        async def store_batch(batch: list[tuple[Row, T | RowError]]) -> int:
+            good = [(row, parsed) for row, parsed in batch if not isinstance(parsed, RowError)]
+            refused = [(row, parsed) for row, parsed in batch if isinstance(parsed, RowError)]
             refused += await store(good, report)
-            for row, reason in sorted(refused, key=lambda pair: pair[0].line):
-                rejects.add(row, reason)
+            for row, error in sorted(refused, key=lambda pair: pair[0].line):
+                rejects.add(row, error)
             if progress is not None:
                 progress(stage, reader.position, reader.size)
             return len(batch)
 
         await store_batches(chunks(_parse_rows(reader, parse), size), store_batch, writers=writers)
-    report.rejected, report.first_rejects = rejects.count, rejects.first
-    report.rejects_file = rejects.path if rejects.count else None
+    report.ignored, report.refusals = reader.columns.ignored_text(), rejects.refusals
+    report.rejects_file = rejects.path if report.rejected else None
     return report
 
 
@@ -189,7 +194,7 @@ class _ProductImport:
             changing.append((row, parsed.id))
         failed = await self._write(list(documents.values()))
         self._count(report, documents.keys() - failed.keys(), existing.keys(), len(changing))
-        refused = [(row, failed[id_]) for row, id_ in changing if id_ in failed]
+        refused = [(row, _not_stored(failed[id_])) for row, id_ in changing if id_ in failed]
         report.changed -= len(refused)
         return refused
 
@@ -216,32 +221,46 @@ class _ProductImport:
 class _InteractionImport:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._products: set[str] = set()
+        self._catalog = CatalogStore(database)
+        self._products: dict[tuple[bool, str], str] = {}  # the id of a product by (named by its SKU, the name)
         self._users: set[str] = set()
         self.users_added = 0
 
-    async def store(self, batch: list[tuple[Row, Interaction]], report: TableReport) -> Refused:
-        await self._find_products({event.product_id for _, event in batch} - self._products)
-        good = [(row, event) for row, event in batch if event.product_id in self._products]
-        refused = [
-            (row, f"no product has the id {event.product_id!r}; import it first")
-            for row, event in batch
-            if event.product_id not in self._products
-        ]
+    async def store(self, batch: list[tuple[Row, InteractionRow]], report: TableReport) -> Refused:
+        await self._find_products({(parsed.by_sku, parsed.event.product_id) for _, parsed in batch})
+        good, refused = self._with_products(batch)
         await self._add_users(event for _, event in good)
         documents = [interaction_to_document(event) for _, event in good]
         try:
             added = await bulk_insert(self._database, "interactions", documents)
         except BulkError as error:
-            refused += [(good[position][0], reason) for position, reason in error.failures]
+            refused += [(good[position][0], _not_stored(reason)) for position, reason in error.failures]
             added = error.stored
         report.added += added
         report.unchanged += len(batch) - len(refused) - added
         return refused
 
-    async def _find_products(self, unknown: set[str]) -> None:
-        async for product in iterate(self._database, "products", by_id(sorted(unknown)), fields=[]):
-            self._products.add(product["_id"])
+    async def _find_products(self, named: set[tuple[bool, str]]) -> None:
+        """A name that is no product's id may be a SKU."""
+        ids = sorted(name for by_sku, name in named - self._products.keys() if not by_sku)
+        async for product in iterate(self._database, "products", by_id(ids), fields=[]):
+            self._products[False, product["_id"]] = product["_id"]
+        left = named - self._products.keys()
+        found = await self._catalog.by_skus({name for _, name in left}) if left else {}
+        self._products.update({(by_sku, name): found[name].id for by_sku, name in left if name in found})
+
+    def _with_products(self, batch: list[tuple[Row, InteractionRow]]) -> tuple[list[tuple[Row, Interaction]], Refused]:
+        good: list[tuple[Row, Interaction]] = []
+        refused: Refused = []
+        for row, (event, by_sku) in batch:
+            id_ = self._products.get((by_sku, event.product_id))
+            if id_ is None:
+                named = f"SKU {event.product_id!r}" if by_sku else f"id {event.product_id!r} (nor that SKU)"
+                message = f"no product has the {named}; import it first"
+                refused.append((row, RowError(message, f"no product, {by_sku}")))
+            else:
+                good.append((row, event if id_ == event.product_id else replace(event, product_id=id_)))
+        return good, refused
 
     async def _add_users(self, events: Iterable[Interaction]) -> None:
         """Users who are named for the first time; a user is as old as the first event here."""
@@ -254,6 +273,11 @@ class _InteractionImport:
         added = await bulk_insert(self._database, "users", [user_to_document(user) for user in new.values()])
         self.users_added += added
         self._users.update(new)
+
+
+def _not_stored(reason: str) -> RowError:
+    """What the database refused: the reason, without the values in it, is the kind."""
+    return RowError(reason, reason.split("'", 1)[0])
 
 
 def by_id(ids: Iterable[str]) -> Document:

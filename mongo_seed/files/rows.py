@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from mongo_seed.category_ids import category_chain
 from mongo_seed.files import fields
 from mongo_seed.files.fields import RowError
+from mongo_seed.files.options import Table
 from scoring.types import EventType
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
@@ -22,6 +23,7 @@ from shop.store.documents import (
     product_to_document,
     searchable,
 )
+from shop.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,39 +32,46 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-PRODUCT_COLUMNS = (
-    "id",
-    "sku",
-    "name",
-    "description",
-    "category",
-    "brand",
-    "tags",
-    "variant_skus",
-    "price",
-    "currency",
-    "package_size",
-    "image_url",
-    "in_stock",
-    "rating",
-    "created_at",
+PRODUCTS = Table(
+    "products",
+    (
+        "id",
+        "sku",
+        "name",
+        "description",
+        "category",
+        "brand",
+        "tags",
+        "variant_skus",
+        "price",
+        "currency",
+        "package_size",
+        "image_url",
+        "in_stock",
+        "rating",
+        "created_at",
+    ),
+    (("id",),),
 )
-PRODUCT_REQUIRED = ("id",)
-INTERACTION_COLUMNS = (
-    "user_id",
-    "session_id",
-    "product_id",
-    "type",
-    "timestamp",
-    "quantity",
-    "price",
-    "currency",
-    "order_id",
-    "recommendation_id",
-    "rating",
-    "key",
+INTERACTIONS = Table(
+    "interactions",
+    (
+        "user_id",
+        "session_id",
+        "product_id",
+        "type",
+        "timestamp",
+        "quantity",
+        "price",
+        "currency",
+        "order_id",
+        "recommendation_id",
+        "rating",
+        "key",
+    ),
+    (("user_id", "session_id"), ("product_id", "product_sku"), ("timestamp",)),
+    ("product_sku",),
 )
-INTERACTION_REQUIRED = ("product_id", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +95,17 @@ def parse_product(row: Mapping[str, Any]) -> ProductRow:
     stocked = fields.boolean(row, "in_stock")
     values = {
         "sku": ("sku", fields.identifier(row, "sku") or id_),
-        "name": ("name", fields.text(row, "name") or id_),
-        "description": ("description", fields.text(row, "description") or ""),
+        "name": ("name", fields.plain(row, "name") or id_),
+        "description": ("description", fields.plain(row, "description") or ""),
         "category": ("categoryPath", [category.id for category in categories]),
-        "brand": ("brand", fields.text(row, "brand") or ""),
-        "tags": ("tags", fields.texts(row, "tags", "|")),
+        "brand": ("brand", fields.plain(row, "brand") or ""),
+        "tags": ("tags", list(dict.fromkeys(fields.texts(row, "tags", "|")))),
         "variant_skus": ("variantSkus", fields.identifiers(row, "variant_skus", "|")),
         "price": ("price", money_to_document(fields.money(row))),
-        "package_size": ("packageSize", fields.text(row, "package_size") or ""),
-        "image_url": ("imageUrl", fields.text(row, "image_url")),
+        "package_size": ("packageSize", fields.plain(row, "package_size") or ""),
+        "image_url": ("imageUrl", fields.web_address(row, "image_url")),
         "in_stock": ("inStock", True if stocked is None else stocked),
-        "rating": ("rating", fields.number(row, "rating", most=5)),
+        "rating": ("rating", fields.rating(row, "rating")),
         "created_at": ("createdAt", fields.timestamp(row, "created_at")),
     }
     return ProductRow(id_, dict(values[column] for column in row if column in values), categories)
@@ -125,6 +134,13 @@ def product_row(document: Mapping[str, Any], category_names: Mapping[str, str]) 
     }
 
 
+class InteractionRow(NamedTuple):
+    """An event whose product is named by its id, or by a SKU."""
+
+    event: Interaction
+    by_sku: bool
+
+
 class InteractionParser:
     """Parses the rows of one file, in order: a row without a key gets one from its content.
 
@@ -135,24 +151,24 @@ class InteractionParser:
     def __init__(self) -> None:
         self._seen: dict[bytes, int] = {}
 
-    def parse(self, row: Mapping[str, Any]) -> Interaction:
+    def parse(self, row: Mapping[str, Any]) -> InteractionRow:
         """Raises RowError."""
         actor = Actor(fields.identifier(row, "user_id"), fields.identifier(row, "session_id"))
         if actor.user_id is None and actor.session_id is None:
             raise RowError("user_id and session_id are both missing; one of them must say whose event it is")
         at = fields.timestamp(row, "timestamp")
         if at is None:
-            raise RowError("timestamp is missing")
+            raise fields.missing("timestamp")
         type_ = event_type(fields.text(row, "type"))
-        rating = fields.number(row, "rating", most=5)
+        rating = fields.rating(row, "rating")
         if type_ is EventType.RATING and rating is None:
             raise RowError("rating is missing; an event of type 'rating' needs one from 0 to 5")
-        quantity = fields.number(row, "quantity")
-        product_id = fields.required_identifier(row, "product_id")
-        return Interaction(
+        quantity = fields.quantity(row, "quantity")
+        product, by_sku = named_product(row)
+        event = Interaction(
             key=fields.identifier(row, "key") or self._key(row),
             actor=actor,
-            product_id=product_id,
+            product_id=product,
             type=type_,
             at=at,
             quantity=1.0 if quantity is None else quantity,
@@ -161,13 +177,26 @@ class InteractionParser:
             recommendation_id=fields.identifier(row, "recommendation_id"),
             rating=rating,
         )
+        return InteractionRow(event, by_sku)
 
     def _key(self, row: Mapping[str, Any]) -> str:
-        content = [str(row.get(column) or "") for column in INTERACTION_COLUMNS]
+        content = [str(row.get(column) or "") for column in INTERACTIONS.columns]
+        content += [str(row[column]) for column in INTERACTIONS.read_only if row.get(column)]
         digest = blake2b(orjson.dumps(content), digest_size=12).digest()
         earlier = self._seen.get(digest, 0)
         self._seen[digest] = earlier + 1
         return f"row-{digest.hex()}{f'-{earlier}' if earlier else ''}"
+
+
+def named_product(row: Mapping[str, Any]) -> tuple[str, bool]:
+    """The product's id, or its SKU and True. Raises RowError."""
+    id_ = fields.identifier(row, "product_id")
+    if id_ is not None:
+        return id_, False
+    sku = fields.identifier(row, "product_sku")
+    if sku is None:
+        raise fields.missing("product_id")
+    return sku, True
 
 
 def event_type(name: str | None) -> EventType:
@@ -175,7 +204,7 @@ def event_type(name: str | None) -> EventType:
         return EventType((name or EventType.PURCHASE.value).strip().lower())
     except ValueError as error:
         known = ", ".join(event.value for event in EventType)
-        raise RowError(f"type must be one of {known}, not {name!r}") from error
+        raise RowError(f"type: One of {known} is wanted, not {shown(name)}.", "type") from error
 
 
 def interaction_row(document: Mapping[str, Any]) -> dict[str, Any]:

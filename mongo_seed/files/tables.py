@@ -1,40 +1,45 @@
-"""Tables as CSV or JSON lines, plain or gzipped: read row by row with line numbers, written row by row."""
+"""Tables as CSV or JSON lines, plain or gzipped: read record by record, with line numbers."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import difflib
 import gzip
 import io
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-import orjson
-
+from mongo_seed.files import dialect
+from mongo_seed.files.columns import Columns, check_renamed
+from mongo_seed.files.csv_records import CsvRecords, swallowed
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.json_records import NotAnObjectError, parsed_object
+from mongo_seed.files.options import ReadOptions, Table
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mongo_seed.files.csv_records import Record
 
 Values = dict[str, Any]
 
-# Written into a rejects file beside the row; ignored when a mended rejects file is imported.
-_REJECT_COLUMNS = ("line", "reason")
 _FORMATS = (".csv", ".jsonl")
-SHOWN_REFUSALS = 5  # reported with line and reason; the others are counted
+_HEAD = 1 << 16
+_BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a file: its values, or why it has none. `line` is where it starts, from 1; `raw` is as it was read."""
+class Row(NamedTuple):
+    """One row of a file: its values, or why it has none.
+
+    The record that it comes from is in the lines `line` to `last`, from 1; `raw` is the record as it was read.
+    """
 
     line: int
     values: Values | None
     raw: list[str] | bytes
-    reason: str = ""
+    error: RowError | None = None
+    last: int = 0
 
 
 def file_format(path: Path) -> str:
@@ -51,12 +56,14 @@ class TableReader:
     Raises BadInputError when the file cannot be opened or its header is wrong, and while iterating when it is damaged.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], required: Sequence[str]) -> None:
+    def __init__(self, path: Path, table: Table, options: ReadOptions | None = None) -> None:
         self.path = path
         self.format = file_format(path)
         self.header: list[str] = []
-        self._columns = columns
-        self._required = required
+        self.encoding = "utf-8"
+        self.separator = ","
+        self._table = table
+        self._options = options or ReadOptions()
         try:
             self.size = path.stat().st_size
             self._file = path.open("rb")
@@ -64,21 +71,68 @@ class TableReader:
             raise BadInputError(f"{path} cannot be read: {error.strerror or error}.") from error
         self._source = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file)) if path.suffix == ".gz" else self._file
         try:
-            if self.format == "csv":
-                with self._damage_as_bad_input():
-                    self._open_csv()
+            with self._damage_as_bad_input():
+                names = self._open_csv() if self.format == "csv" else self._first_keys()
+                self.columns = self._columns(names)
         except BadInputError:
             self._file.close()
             raise
 
-    def _open_csv(self) -> None:
+    def _open_csv(self) -> list[str]:
+        self.encoding = self._options.encoding or dialect.encoding_of(self._source)
+        head = self._source.read(_HEAD).decode(self.encoding, "replace")
+        self._source.seek(0)
+        self.separator = self._options.separator or dialect.separator_of(head)
+        errors = "replace" if self.encoding.startswith("utf-16") else "surrogateescape"
         # Kept as an attribute: its finalizer would close the file.
-        self._text = text = io.TextIOWrapper(self._source, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        self._reader = csv.reader(text)
+        self._text = io.TextIOWrapper(self._source, encoding=self.encoding, errors=errors, newline="")
+        self._records = iter(CsvRecords(self._text, self.separator))
+        record = next(self._records, None)
+        if record is None or not any(map(str.strip, record.cells)):
+            wanted = ", ".join(self._table.readable)
+            raise BadInputError(f"{self.path} is empty; its first line must name the columns: {wanted}.")
+        if record.problem:
+            raise BadInputError(f"{self.path}, line {record.first}: {record.problem}.")
+        self.header = [cell.strip() for cell in record.cells]
+        if not _is_readable(self.header):
+            raise BadInputError(f"{self.path} is not {dialect.encoding_name(self.encoding)} text; save it as UTF-8.")
+        return self.header
+
+    def _first_keys(self) -> list[str]:
+        """The keys of the first JSON record, if it is one."""
+        line = next((line for line in self._source if line.strip()), b"").removeprefix(_BOM).strip()
+        self._source.seek(0)
+        if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise BadInputError(f"{self.path} is UTF-16; JSON lines are UTF-8. Save it as UTF-8.")
         try:
-            self.header = self._checked_header(next(self._reader, []))
-        except csv.Error as error:
-            raise BadInputError(f"{self.path}, line 1: not readable as CSV: {error}.") from error
+            return list(parsed_object(line))
+        except NotAnObjectError as error:
+            if line.startswith(b"[") or line == b"{":
+                message = "holds one JSON document; JSON lines have one object in each line (jq -c '.[]' makes them)"
+                raise BadInputError(f"{self.path} {message}.") from error
+            return []
+
+    def _columns(self, names: Sequence[str]) -> Columns:
+        columns = Columns(names, self._table, self._options)
+        if self.format == "csv":
+            try:
+                columns.check_header(names)
+            except BadInputError as error:
+                raise BadInputError(f"{self.path}, line 1: {error.message}{self._separator_hint()}") from error
+        return columns
+
+    def _separator_hint(self) -> str:
+        found = dialect.separator_of(self.header[0]) if len(self.header) == 1 else self.separator
+        if found == self.separator or found not in self.header[0]:
+            return ""
+        return f" It seems to be separated by {dialect.described(found, self.encoding).split(',')[0]}."
+
+    @property
+    def description(self) -> str:
+        """How the file is read, for people: `semicolons, Latin-1, Shopify products export`."""
+        is_csv = self.format == "csv"
+        parts = [dialect.described(self.separator, self.encoding) if is_csv else "JSON lines"]
+        return ", ".join([*parts, *([self.columns.preset.title] if self.columns.preset else [])])
 
     @contextlib.contextmanager
     def _damage_as_bad_input(self) -> Iterator[None]:
@@ -99,182 +153,93 @@ class TableReader:
 
     def __iter__(self) -> Iterator[Row]:
         with self._damage_as_bad_input():
-            yield from self._csv_rows() if self.format == "csv" else self._json_rows()
+            rows = self._csv_rows() if self.format == "csv" else self._json_rows()
+            in_parts = self.columns.preset is not None and self._table.name == "products"
+            yield from put_together(rows) if in_parts else rows
 
     def _csv_rows(self) -> Iterator[Row]:
-        while True:
-            line = self._reader.line_num + 1
-            try:
-                cells = next(self._reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(line, None, [], f"not readable as CSV: {error}")
-                continue
-            if cells:
-                yield self._csv_row(line, cells)
+        header, width = self.header, len(self.header)
+        ready = self.columns.leave_as_they_are(header)
+        for record in self._records:
+            first, last, cells, problem = record
+            if problem or len(cells) != width or not _is_readable(cells):
+                yield self._refused(record)
+            elif ready:
+                yield Row(first, dict(zip(header, cells, strict=True)), cells, None, last)
+            else:
+                yield from self._rows(first, dict(zip(header, cells, strict=True)), cells, last)
 
-    def _csv_row(self, line: int, cells: list[str]) -> Row:
-        if len(cells) != len(self.header):
-            return Row(line, None, cells, f"{len(cells)} fields where the header has {len(self.header)}")
-        if not _is_utf8(cells):
-            return Row(line, None, cells, "not valid UTF-8; save the file as UTF-8")
-        values = dict(zip(self.header, cells, strict=True))
-        for column in _REJECT_COLUMNS:
-            values.pop(column, None)
-        return Row(line, values, cells)
-
-    def _checked_header(self, cells: list[str]) -> list[str]:
-        header = [cell.strip() for cell in cells]
-        if not _is_utf8(header):
-            raise BadInputError(f"{self.path} is not UTF-8 text; save it as UTF-8.")
-        if not any(header):
-            raise BadInputError(f"{self.path} is empty; its first line must name the columns: {self._known}.")
-        for name in header:
-            if reason := self._column_problem(name, header):
-                raise BadInputError(f"{self.path}, line 1: {reason}")
-        if missing := [name for name in self._required if name not in header]:
-            raise BadInputError(f"{self.path}, line 1: the column {missing[0]!r} is missing. Columns: {self._known}.")
-        return header
-
-    @property
-    def _known(self) -> str:
-        return ", ".join(self._columns)
-
-    def _column_problem(self, name: str, header: Sequence[str] = ()) -> str:
-        if name not in self._columns and name not in _REJECT_COLUMNS:
-            close = difflib.get_close_matches(name, self._columns, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            return f"the column {name!r} is not known.{hint} Columns: {self._known}."
-        return f"the column {name!r} is there twice." if header and list(header).count(name) > 1 else ""
+    def _refused(self, record: Record) -> Row:
+        if record.problem:
+            error = RowError(record.problem, "not CSV")
+        elif len(record.cells) != len(self.header):
+            lines = swallowed(record.first, record.last) + ": a quote is probably open"
+            more = f"; {lines}" if record.last > record.first else ""
+            error = RowError(f"{len(record.cells)} fields where the header has {len(self.header)}{more}", "fields")
+        else:
+            error = RowError(f"not valid {dialect.encoding_name(self.encoding)}; save the file as UTF-8", "encoding")
+        return Row(record.first, None, record.cells, error, record.last)
 
     def _json_rows(self) -> Iterator[Row]:
-        for line, raw in enumerate(self._source, start=1):
-            if raw.strip():
-                yield self._json_row(line, raw.rstrip(b"\r\n"))
+        for line, ended in enumerate(self._source, start=1):
+            raw = (ended.removeprefix(_BOM) if line == 1 else ended).strip()
+            if not raw:
+                continue
+            try:
+                values = parsed_object(raw)
+            except NotAnObjectError as error:
+                yield Row(line, None, raw, RowError(str(error), "not JSON"), line)
+            else:
+                yield from self._rows(line, values, raw, line)
 
-    def _json_row(self, line: int, raw: bytes) -> Row:
+    def _rows(self, line: int, record: Values, raw: list[str] | bytes, last: int) -> Iterable[Row]:
         try:
-            values = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw)
-        except orjson.JSONDecodeError as error:
-            return Row(line, None, raw, f"not valid JSON: {error}")
-        if not isinstance(values, dict):
-            return Row(line, None, raw, "not a JSON object")
-        for name in values:
-            if reason := self._column_problem(name):
-                return Row(line, None, raw, reason)
-        for column in _REJECT_COLUMNS:
-            values.pop(column, None)
-        return Row(line, values, raw)
+            return [Row(line, values, raw, None, last) for values in self.columns.rows(record)]
+        except RowError as error:
+            return [Row(line, None, raw, error, last)]
 
 
-def _is_utf8(cells: Sequence[str]) -> bool:
-    """Bytes that could not be decoded came through as lone surrogates, which cannot be encoded."""
+def put_together(rows: Iterable[Row]) -> Iterator[Row]:
+    """A product that came as several records as one row: its place is that of the first, its values are the last's.
+
+    All of the file is in memory before the first product comes. Refused rows come as they are met.
+    """
+    products: dict[str, Row] = {}
+    for row in rows:
+        if row.values is None:
+            yield row
+        else:
+            products[row.values["id"]] = products.get(row.values["id"], row)._replace(values=row.values)
+    yield from products.values()
+
+
+def _is_readable(cells: Sequence[str]) -> bool:
+    """Bytes that could not be decoded came through as lone surrogates, which cannot be encoded, or as U+FFFD."""
+    whole = "".join(cells)
+    if whole.isascii():
+        return True
     try:
-        "".join(cells).encode()
+        whole.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\ufffd" not in whole
 
 
-class RejectsFile:
-    """The refused rows: `p.csv` has them in `p.rejects.csv`, with line and reason in front.
-
-    Created with the first refused row; one of an earlier run is removed.
-    """
-
-    def __init__(self, source: TableReader) -> None:
-        name = source.path.name.removesuffix(".gz").removesuffix(f".{source.format}")
-        self.path = source.path.with_name(f"{name}.rejects.{source.format}")
-        self._source = source
-        self._file: IO[str] | None = None
-        self.count = 0
-        self.first: list[tuple[int, str]] = []  # a few (line, reason) to show
-        self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> RejectsFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, row: Row, reason: str) -> None:
-        self.count += 1
-        if len(self.first) < SHOWN_REFUSALS:
-            self.first.append((row.line, reason))
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-            if self._source.format == "csv":
-                csv.writer(self._file).writerow([*_REJECT_COLUMNS, *self._kept(self._source.header)])
-        if isinstance(row.raw, bytes):
-            self._file.write(_rejected_json(row.line, row.raw, reason))
-        else:
-            csv.writer(self._file).writerow([row.line, reason, *self._kept(row.raw)])
-
-    def _kept(self, cells: list[str]) -> list[str]:
-        """The cells without line and reason of an earlier rejects file."""
-        old = {index for index, name in enumerate(self._source.header) if name in _REJECT_COLUMNS}
-        return [cell for index, cell in enumerate(cells) if index not in old]
+def open_tables(
+    files: contextlib.ExitStack, named: Sequence[tuple[Path | None, Table]], options: ReadOptions | None
+) -> list[TableReader | None]:
+    """All of a command's files, None for those that are not named. Raises BadInputError before anything is read."""
+    options = options or ReadOptions()
+    check_renamed(options.renamed, [table for _, table in named])
+    readers = [files.enter_context(TableReader(path, table, options)) if path else None for path, table in named]
+    opened = [reader for reader in readers if reader]
+    if opened and all(reader.format == "csv" for reader in opened):
+        _check_all_met(opened, options)
+    return readers
 
 
-def _rejected_json(line: int, raw: bytes, reason: str) -> str:
-    values: Any = None
-    with contextlib.suppress(orjson.JSONDecodeError):
-        values = orjson.loads(raw)
-    fields = values if isinstance(values, dict) else {"row": raw.decode(errors="replace")}
-    fields = {name: value for name, value in fields.items() if name not in _REJECT_COLUMNS}
-    return orjson.dumps({"line": line, "reason": reason, **fields}).decode() + "\n"
-
-
-class TableWriter:
-    """Writes rows in the format of the path's extension.
-
-    The file takes its name when the `with` block is left without an error; until then an old one stays as it is.
-    Raises BadInputError when the file cannot be written.
-    """
-
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        is_csv = file_format(path) == "csv"
-        self._path = path
-        self._part = path.with_name(f".{path.name}.part")
-        try:
-            raw = self._part.open("wb")
-        except OSError as error:
-            raise BadInputError(f"{path} cannot be written: {error.strerror or error}.") from error
-        self._raw = raw
-        target: IO[bytes] = raw
-        if path.suffix == ".gz":  # without name and time: equal content gives equal files
-            target = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0))
-        self._text = io.TextIOWrapper(target, encoding="utf-8", newline="")
-        self._csv = csv.DictWriter(self._text, columns) if is_csv else None
-        if self._csv is not None:
-            self._csv.writeheader()
-
-    def write(self, values: Values) -> None:
-        if self._csv is not None:
-            self._csv.writerow({name: _cell(value) for name, value in values.items()})
-        else:
-            filled = {name: value for name, value in values.items() if value is not None}
-            self._text.write(orjson.dumps(filled).decode() + "\n")
-
-    def __enter__(self) -> TableWriter:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._text.close()
-        self._raw.close()
-        if kind is None:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink(missing_ok=True)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return orjson.dumps(value).decode()
-    return str(value)
+def _check_all_met(readers: Sequence[TableReader], options: ReadOptions) -> None:
+    for ours, theirs in options.renamed.items():
+        if all(theirs not in reader.header for reader in readers):
+            headers = "; ".join(f"{reader.path} has {', '.join(reader.header)}" for reader in readers)
+            raise BadInputError(f"--map {ours}={theirs}: no file has a column {theirs!r}. {headers}.")

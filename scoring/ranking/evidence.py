@@ -204,6 +204,9 @@ def popular(facts: SnapshotFacts, item: int) -> Reason:
 
 
 def trending(facts: SnapshotFacts, item: int) -> Reason:
+    """That it sells better than usual; of what hardly anybody bought, however many looked at it, no more than that."""
+    if facts.demand.buyers[item] < facts.fewest_shoppers:
+        return popular(facts, item)
     return Reason(ReasonKind.TRENDING, value=float(facts.demand.growth[item]))
 
 

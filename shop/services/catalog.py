@@ -217,12 +217,12 @@ class CatalogService:
         used = await asyncio.gather(self._store.brands_in_use(brands), self._store.tags_in_use(tags))
         return [
             Problem(
-                f"{field}.{index}",
+                field,
                 "NOT_FOUND",
                 f"No product has the {kind} {label!r} today, spelled like this. It counts once one has.",
             )
             for field, kind, labels, known in (("brands", "brand", brands, used[0]), ("tags", "tag", tags, used[1]))
-            for index, label in enumerate(labels)
+            for label in labels
             if label not in known
         ]
 

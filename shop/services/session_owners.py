@@ -52,7 +52,7 @@ class SessionOwnerService:
             return
         owner = await self._store.claim(session_id, user_id)
         if owner is None:
-            _log.info("session_not_merged", reason="it has events of another user")
+            _log.debug("session_not_merged", reason="it has events of another user")
             return
         self._known.put(session_id, owner)
         if owner == user_id:

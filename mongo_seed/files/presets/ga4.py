@@ -68,7 +68,7 @@ def _bought(item: dict[str, Any], event: EventType, currency: str) -> Values:
 def _time(microseconds: object) -> float:
     text = text_of(microseconds)
     if not text.isdecimal():
-        raise RowError(f"event_timestamp must be microseconds since 1970, not {text!r}")
+        raise RowError(f"event_timestamp must be microseconds since 1970, not {text!r}", "event_timestamp")
     return int(text) / _MICROSECONDS
 
 

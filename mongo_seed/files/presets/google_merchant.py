@@ -69,7 +69,7 @@ def _money(text: str, name: str) -> Values:
         return {"price": ""}
     found = _MONEY.fullmatch(text)
     if found is None:
-        raise RowError(f"{name} must be an amount with its currency such as 12.50 EUR, not {text!r}")
+        raise RowError(f"{name} must be an amount with its currency such as 12.50 EUR, not {text!r}", "money")
     return {
         "price": found["amount"] or found["after"],
         "currency": found["currency"] or found["before"],

@@ -74,7 +74,8 @@ def _purchase(order: _Order, cells: Cells, quantity: str) -> Values:
         item = cells.text("Lineitem name")
         raise RowError(
             f"Lineitem sku is empty, so nothing says which product {item!r} is; "
-            "give the variants SKUs in Shopify, and export products and orders again"
+            "give the variants SKUs in Shopify, and export products and orders again",
+            "no Lineitem sku",
         )
     row: Values = {
         "product_sku": sku,
@@ -100,7 +101,7 @@ def _time(text: str) -> str:
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").isoformat()
     except ValueError as error:
-        raise RowError(f"Created at must be like 2024-03-15 10:20:30 +0100, not {text!r}") from error
+        raise RowError(f"Created at must be like 2024-03-15 10:20:30 +0100, not {text!r}", "Created at") from error
 
 
 SHOPIFY_ORDERS = Preset("shopify", "Shopify orders export", "interactions", _recognises, _Translator)

@@ -51,7 +51,7 @@ class _Translator:
         if not handle:
             raise RowError("Handle is empty: it says which product the record belongs to")
         if not cells.text("Title") and handle not in self._products:
-            raise RowError(f"Title is empty, and no record before this one describes {handle!r}")
+            raise RowError(f"Title is empty, and no record before this one describes {handle!r}", "no Title")
         product = self._products.of(handle)
         before = self._products.row(product)
         if cells.text("Title"):
@@ -99,7 +99,7 @@ def _is_available(cells: Cells) -> bool:
     try:
         return not quantity or float(quantity) > 0
     except ValueError as error:
-        raise RowError(f"{_QUANTITY[0]} must be a number, not {quantity!r}") from error
+        raise RowError(f"{_QUANTITY[0]} must be a number, not {quantity!r}", "quantity") from error
 
 
 def _says_no(text: str) -> bool:

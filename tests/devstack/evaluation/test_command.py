@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import re
 import sys
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -178,10 +179,10 @@ def test_refused_rows_are_counted_and_the_first_are_shown(purchases: Path, tmp_p
     options = ("--protocol", "temporal", "--seeds", "1", "--only", "popularity", "--out", tmp_path)
     result = whybuy("evaluate", "--interactions", spoilt, *options)
     said = " ".join(result.output.split())
-    assert "2 of 3,002 rows refused;" in said
+    assert "2 of 3,002 rows refused." in said
     assert "under 1 seed," in said
-    assert "reading interactions, bytes: " in said
-    assert "line 3002: timestamp must be unix seconds" in said
+    assert re.search(r"reading interactions.* bytes", said)
+    assert "line 3002: timestamp: Unix seconds or RFC 3339" in said
 
 
 def test_what_is_refused_is_said_where_it_leaves_nobody_to_test(tmp_path: Path) -> None:
@@ -194,7 +195,25 @@ def test_what_is_refused_is_said_where_it_leaves_nobody_to_test(tmp_path: Path) 
     said = " ".join(result.output.split())
     assert result.exit_code == 1
     assert "Nobody can be tested" in said
-    assert "80 of 80 rows refused; line 2: " in said
+    assert "80 of 80 rows refused. line 2 and 79 more: " in said
+
+
+def test_a_file_of_another_program_is_read_as_an_import_reads_it(purchases: Path, tmp_path: Path) -> None:
+    """Semicolons are found out, another name is told, a column that means nothing is ignored and named."""
+    lines = (purchases / "interactions.csv").read_text(encoding="utf-8").splitlines()
+    header = lines[0].replace("user_id", "customer").replace(",", ";")
+    rows = [f"{line.replace(',', ';')};north" for line in lines[1:]]
+    foreign = tmp_path / "orders.csv"
+    foreign.write_text("\n".join([f"{header};warehouse", *rows]), "utf-8")
+
+    options = ("--protocol", "temporal", "--seeds", "1", "--only", "popularity", "--out", tmp_path)
+    result = whybuy("evaluate", "--interactions", foreign, "--map", "user_id=customer", *options)
+
+    said = " ".join(result.output.split())
+    assert result.exit_code == 0, said
+    assert "3,000 interactions" in said
+    assert "0 of 3,000 rows refused." in said
+    assert "warehouse" in said
 
 
 def test_a_run_that_measures_nothing_fails_and_says_why(purchases: Path, tmp_path: Path) -> None:

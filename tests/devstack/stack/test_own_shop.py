@@ -68,10 +68,34 @@ async def test_users_are_made_listed_and_given_a_role(
     assert await database["users"].count_documents({}) == 1
 
 
+async def test_users_come_from_a_file(
+    command: Callable[..., subprocess.CompletedProcess[str]], database: Database, tmp_path: Path
+) -> None:
+    await UserStore(database).create(User("anna", display_name="Anna"))
+    file = tmp_path / "users.csv"
+    file.write_text("id,role,locale\nanna,Staff,de_AT\nben,,\ncleo,king,\ndora,,klingon!\n")
+
+    first = command("users", "import", str(file))
+    again = command("users", "import", str(file))
+    file.write_text("id,role\ncleo,king\n")
+    useless = command("users", "import", str(file))
+
+    assert "1 new, 1 changed, 0 unchanged; 2 refused" in first.stdout
+    assert "role must be one of shopper, staff, service, not 'king'" in first.stdout
+    assert "names no language" in first.stdout
+    assert first.returncode == 0
+    assert "0 new, 0 changed, 2 unchanged; 2 refused" in again.stdout
+    assert useless.returncode == 1
+    users = {user.id: user for user in (await UserStore(database).get_many(["anna", "ben", "cleo"])).values()}
+    assert (users["anna"].role, users["anna"].locale, users["anna"].display_name) == (Role.STAFF, "de-AT", "Anna")
+    assert (users["ben"].role, users["ben"].locale) == (Role.SHOPPER, None)
+    assert "cleo" not in users
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("anna", "--locale", "klingon!"), "no locale"),
+        (("anna", "--locale", "klingon!"), "names no language"),
         ((" ",), "must not be empty"),
         (("a", "--role", "king"), "staff"),
     ],
@@ -114,6 +138,22 @@ async def test_the_demo_shop_stays_out_of_a_shop_of_ones_own(
         assert "--mix" in refused.stderr
     assert await database["products"].count_documents({}) == 1
     assert await database["users"].count_documents({}) == 0
+
+
+async def test_an_import_into_the_demo_shop_says_that_both_are_one_catalogue(
+    command: Callable[..., subprocess.CompletedProcess[str]], database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "products.csv"
+    file.write_text("id,name\nmug,Mug\n")
+    alone = command("import", "--products", str(file))
+    await database["schema_migrations"].insert_one({"_id": "seed-complete-journey", "completedAt": None})
+
+    beside = command("import", "--products", str(file))
+
+    assert "demo shop" not in alone.stdout
+    assert "1 unchanged" in beside.stdout
+    assert "holds the demo shop too" in beside.stdout
+    assert "whybuy reset" in beside.stdout
 
 
 def test_empty_and_a_sample_exclude_each_other(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mongo_seed.files.dataset import read_files
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.rows import INTERACTION_COLUMNS, InteractionParser
+from mongo_seed.files.rows import INTERACTIONS, InteractionParser
 from scoring.types import EVENT_CODES
 from shop.errors import BadInputError
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from shop.entities.interactions import Interaction
 
 CELLS = {
-    "user_id": ["anna", "ben", "", " ", "x" * 201],
+    "user_id": ["anna", " ben\u00a0", "ben", "", " ", "x" * 201],
     "session_id": ["", "s1", "anna"],
     "product_id": ["tea", "cup", "", "  "],
     "type": ["", "purchase", " Click ", "rating", "bought"],
-    "timestamp": ["1700000000", "1700000000.9", "2026-05-14T09:30:00Z", "2026-05-14T09:30:00", "-1", "1e12", ""],
-    "quantity": ["", "2", "0.5", "-1", "many"],
+    "timestamp": ["1700000000", "1700000000.9", "2026-05-14T09:30:00Z", "2026-05-14T09:30:00", "20240315", "1e12", ""],
+    "quantity": ["", "2", "0.5", "0", "1_0", "many"],
     "price": ["", "1.50", "-2", "nan", "1,5"],
     "currency": ["", "EUR", "eur"],
     "order_id": ["", "o1", "o2"],
@@ -42,7 +42,7 @@ ROWS = st.lists(st.fixed_dictionaries({name: st.sampled_from(cells) for name, ce
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(INTERACTION_COLUMNS))
+        writer = csv.DictWriter(file, INTERACTIONS.columns)
         writer.writeheader()
         writer.writerows(rows)
     return path
@@ -59,14 +59,14 @@ def test_rows_are_taken_and_refused_as_by_an_import(
     refused = []
     for line, row in enumerate(rows, start=2):
         try:
-            event = parser.parse(row)
+            event = parser.parse(row).event
         except RowError as error:
             refused.append((line, str(error)))
         else:
             events.setdefault((event.actor.key, event.key), event)
     table, columns = data.tables[0], data.dataset.interactions
     assert (table.rows, table.refused) == (len(rows), len(refused))
-    assert table.first_refused == refused[:5]
+    assert table.refusals.first == refused[:5]
     read = zip(
         [data.users[user] for user in columns.users.tolist()],
         [data.dataset.catalogue.ids[item] for item in columns.items.tolist()],
@@ -113,7 +113,7 @@ def test_products_meet_their_interactions(tmp_path: Path) -> None:
     assert np.isnan(catalogue.prices[0])
     assert catalogue.prices[1] == pytest.approx(3.5)
     assert data.products_without_row == 1
-    assert data.tables[0].first_refused[0][0] == 2
+    assert data.tables[0].refusals.first[0][0] == 2
     # A session and a user of one name are two people.
     assert data.dataset.interactions.n_users == 2
     assert data.dataset.interactions.times.tolist() == [1700000000, 1700000000]

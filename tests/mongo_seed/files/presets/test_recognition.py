@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mongo_seed.files.presets import PRESETS
-from mongo_seed.files.rows import INTERACTION_COLUMNS, PRODUCT_COLUMNS
+from mongo_seed.files.rows import INTERACTIONS, PRODUCTS
 
 HEADERS = {
     "Shopify products export": "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,"
@@ -35,7 +35,7 @@ def test_a_header_belongs_to_one_program(title: str, header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [PRODUCT_COLUMNS, INTERACTION_COLUMNS, ("user_id", "item_id", "timestamp"), ("id", "title", "price")]
+    "names", [PRODUCTS.columns, INTERACTIONS.columns, ("user_id", "item_id", "timestamp"), ("id", "title", "price")]
 )
 def test_plain_files_belong_to_none(names: tuple[str, ...]) -> None:
     assert [preset.title for preset in PRESETS if preset.recognises(frozenset(names))] == []

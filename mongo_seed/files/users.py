@@ -1,0 +1,114 @@
+"""Imports users from a file: their names, roles and languages. Shoppers who did something are there without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mongo_seed.files import fields
+from mongo_seed.files.fields import RowError
+from mongo_seed.files.importer import by_id, run_table
+from mongo_seed.files.options import Table
+from mongo_seed.files.tables import TableReader
+from mongo_seed.migrate import migrate
+from shop.entities.users import Role, User
+from shop.store.bulk import BulkError, bulk_replace
+from shop.store.database import iterate
+from shop.store.documents import user_to_document
+from shop.values import RefusedValueError, locale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mongo_seed.files.importer import Refused, TableReport
+    from mongo_seed.files.options import ReadOptions
+    from mongo_seed.files.tables import Row
+    from mongo_seed.loading import Progress
+    from shop.store.database import Database
+
+Document = dict[str, Any]
+
+USERS = Table("users", ("id", "name", "email", "role", "locale"), (("id",),))
+_BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user's id and those fields (in database form) that the row has."""
+
+    id: str
+    given: Document
+
+
+def parse_user(row: Mapping[str, Any]) -> UserRow:
+    """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
+    id_ = fields.required_identifier(row, "id")
+    values: Document = {
+        "name": ("displayName", fields.text(row, "name")),
+        "email": ("email", fields.text(row, "email")),
+        "role": ("role", _role(row)),
+        "locale": ("locale", _locale(row)),
+    }
+    return UserRow(id_, dict(values[column] for column in row if column in values))
+
+
+def _role(row: Mapping[str, Any]) -> str:
+    role = (fields.text(row, "role") or Role.SHOPPER).strip().lower()
+    if role not in set(Role):
+        raise RowError(f"role must be one of {', '.join(Role)}, not {role!r}")
+    return role
+
+
+def _locale(row: Mapping[str, Any]) -> str | None:
+    text = fields.text(row, "locale")
+    try:
+        return locale(text) if text else None
+    except RefusedValueError as error:
+        raise RowError(f"locale: {error.message}") from error
+
+
+async def import_users(
+    database: Database, path: Path, options: ReadOptions | None = None, progress: Progress | None = None
+) -> TableReport:
+    """Makes the users of a file, and changes those who are there already. Runs the migrations first.
+
+    Refused rows land in a rejects file beside it. Raises BadInputError when the file as a whole is unusable.
+    """
+    with TableReader(path, USERS, options) as reader:
+        await migrate(database)
+        # One writer: two rows about one user must not overtake each other.
+        store = _UserImport(database).store
+        return await run_table(reader, parse_user, store, progress, stage="users", size=_BATCH, writers=1)
+
+
+class _UserImport:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def store(self, batch: list[tuple[Row, UserRow]], report: TableReport) -> Refused:
+        ids = [parsed.id for _, parsed in batch]
+        stored = {document["_id"]: document async for document in iterate(self._database, "users", by_id(ids))}
+        users = dict(stored)
+        changing: list[tuple[Row, str]] = []
+        for row, parsed in batch:  # a later row about the same user wins
+            before = users.get(parsed.id) or user_to_document(User(parsed.id, created_at=datetime.now(UTC)))
+            users[parsed.id] = {**before, **parsed.given}
+            changing.append((row, parsed.id))
+        changed = {id_: user for id_, user in users.items() if user != stored.get(id_)}
+        failed = await self._write(list(changed.values()))
+        written = changed.keys() - failed.keys()
+        report.added += len(written - stored.keys())
+        report.changed += len(written & stored.keys())
+        refused = [(row, failed[id_]) for row, id_ in changing if id_ in failed]
+        report.unchanged += len(batch) - len(refused) - len(written)
+        return refused
+
+    async def _write(self, documents: list[Document]) -> dict[str, RowError]:
+        """Returns which ids were refused, and why."""
+        try:
+            await bulk_replace(self._database, "users", documents)
+        except BulkError as error:
+            return {documents[position]["_id"]: RowError(reason) for position, reason in error.failures}
+        return {}
