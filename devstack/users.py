@@ -90,5 +90,8 @@ async def show(settings: Settings, role: str | None, first: int) -> None:
     for user in found:
         since = f"{user.created_at:%Y-%m-%d}" if user.created_at else ""
         table.add_row(user.id, user.role, user.display_name or "", user.locale or "", since)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # a pipe gets each id in one line
+    console.print(table)
     click.echo(f"{len(found):,} of {total:,} users")
