@@ -123,7 +123,7 @@ async def test_a_correction_while_it_is_written_voids_the_text(resources: Servin
     async def correct() -> None:
         await resources.corrections.edit(ANNA, Correction(exclude_products=("cup",)), "en")
 
-    await did(resources, "tea", "1")
+    await did(resources, "tea", "1", "4")
     await did(resources, "cup", "2", "3")
     await resources.insights.get(ANNA, "en")
 
