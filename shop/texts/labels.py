@@ -1,4 +1,5 @@
-"""Categories and brands as a sentence may name them: what says nothing alone comes with its path, or not at all."""
+"""Categories, brands and products as a sentence may name them: what says nothing alone comes with its path, or not at
+all."""
 
 from __future__ import annotations
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from shop.entities.catalog import Category
 
-_BELOW = " › "
 _WORD = re.compile(r"\w+")
 # Names that are true of anything, in the languages that texts are written in.
 _GENERIC = frozenset({
@@ -59,20 +59,15 @@ class CategoryLabels:
             return None
         if self._bearers[category.name.casefold()] == 1 and self._speaks(category.name, beside):
             return category.name
-        path = _BELOW.join(self._path(category))
+        above = self._above(category, beside)
+        path = f"{above} › {category.name}" if above else category.name
         return path if len(path) <= LONGEST_LABEL else category.name
 
-    def _path(self, category: Category) -> list[str]:
-        """From the nearest category above that has a name of its own down to this one."""
-        names = [category.name]
-        for id_ in reversed(category.path[:-1]):
-            above = self._categories.get(id_)
-            if above is None or above.name.casefold() == names[0].casefold():
-                continue
-            names.insert(0, above.name)
-            if self._speaks(above.name, ""):
-                break
-        return names
+    def _above(self, category: Category, beside: str) -> str | None:
+        """The name of the nearest category above that adds something, else of the nearest that is called otherwise."""
+        above = [self._categories[id_].name for id_ in reversed(category.path[:-1]) if id_ in self._categories]
+        others = [name for name in above if name.casefold() != category.name.casefold()]
+        return next((name for name in others if self._speaks(name, beside)), others[0] if others else None)
 
     @staticmethod
     def _speaks(name: str, beside: str) -> bool:
@@ -83,6 +78,13 @@ class CategoryLabels:
 def brand_label(brand: str) -> str:
     """The brand; empty for one that names nobody, such as "Private brand" or "Maker 12"."""
     return "" if _NO_MAKER.fullmatch(brand.strip()) else brand
+
+
+def product_label(name: str) -> str:
+    """The name without a brand in brackets that names nobody: "Gala Apples (Maker 2, no. 6)" is "Gala Apples"."""
+    plain, opened, aside = name.rstrip(" )").rpartition(" (")
+    named = aside.split(",")[0]
+    return plain if opened and name.endswith(")") and not brand_label(named) else name
 
 
 def _words(text: str) -> list[str]:

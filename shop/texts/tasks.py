@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
 from shop.texts.facts import Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
-from shop.texts.labels import brand_label
+from shop.texts.labels import brand_label, product_label
 from shop.texts.wording import wording_for
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def item_task(
     """What may be said of a product. `products` are its `named_products`, as far as they exist; itself it must."""
     product = products[item.product_id]
     facts = ProductFacts(
-        name=product.name,
+        name=product_label(product.name),
         brand=brand_label(product.brand),
         category=categories.label(product.category_id or "", beside=product.name) or "",
         price=_price_text(product.price, language),
@@ -64,11 +64,14 @@ def insight_task(user: User, profile: UserProfile, categories: CategoryLabels, l
 
 def _fact(evidence: Evidence, beside: str, products: Mapping[str, Product], categories: CategoryLabels) -> Fact:
     """Evidence with the names of its product and its category, beside the name of the product that it is for."""
-    named = products.get(evidence.product_id or "")
+    partner = products.get(evidence.product_id or "")
+    name = product_label(partner.name) if partner else None
+    if partner and name == product_label(beside):
+        name = partner.name
     label = evidence.label
     if label is not None:
         label = brand_label(label) if evidence.kind is ReasonKind.SAME_BRAND else _category(label, categories, beside)
-    return Fact(evidence.kind, named.name if named else None, label, evidence.count, evidence.value)
+    return Fact(evidence.kind, name, label, evidence.count, evidence.value)
 
 
 def _category(label: str, categories: CategoryLabels, beside: str = "") -> str:

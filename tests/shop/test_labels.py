@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shop.entities.catalog import Category
-from shop.texts.labels import CategoryLabels, brand_label
+from scoring.types import ReasonKind
+from shop.entities.catalog import Category, Product
+from shop.entities.evidence import Evidence
+from shop.entities.explanations import WantedExplanation
+from shop.texts.labels import CategoryLabels, brand_label, product_label
 from shop.texts.sanitize import LONGEST_LABEL
+from shop.texts.tasks import item_task
 
 
 def tree(*paths: str) -> CategoryLabels:
@@ -44,7 +48,7 @@ SHOP = tree(
         ("Garden/Tools/Accessories", "Tools › Accessories"),
         ("Dairy/Milk", "Dairy › Milk"),
         ("Plants/Milk", "Plants › Milk"),
-        ("Home/Other/Misc", "Home › Other › Misc"),
+        ("Home/Other/Misc", "Home › Misc"),
         ("nowhere", None),
     ],
 )
@@ -55,6 +59,7 @@ def test_a_name_that_others_share_or_that_is_true_of_anything_comes_with_its_pat
 def test_a_name_that_the_product_says_already_comes_with_its_path() -> None:
     assert SHOP.label("Food/Produce/Bananas") == "Bananas"
     assert SHOP.label("Food/Produce/Bananas", beside="Yellow Banana, 1 lb") == "Produce › Bananas"
+    assert SHOP.label("Food/Produce/Bananas", beside="Banana Produce") == "Food › Bananas"
     assert SHOP.label("Food/Bakery/Rye Bread", beside="Bread Rolls") == "Rye Bread"
 
 
@@ -75,3 +80,29 @@ def test_a_brand_that_names_nobody_is_not_told(brand: str) -> None:
 @pytest.mark.parametrize("brand", ["Kroger", "Oatly", "Private Selection", "Maker's Mark", "7 Up", "Brandless"])
 def test_every_other_brand_is(brand: str) -> None:
     assert brand_label(brand) == brand
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Gala Apples (Maker 2, no. 6)", "Gala Apples"),
+        ("Tuna, 6 oz (House Brand)", "Tuna, 6 oz"),
+        ("Tide (64 oz)", "Tide (64 oz)"),
+        ("Oat Milk (Oatly)", "Oat Milk (Oatly)"),
+        ("(Maker 2)", "(Maker 2)"),
+        ("Tuna", "Tuna"),
+    ],
+)
+def test_a_product_is_told_without_a_brand_that_names_nobody(name: str, label: str) -> None:
+    assert product_label(name) == label
+
+
+def test_two_products_of_one_name_are_told_apart() -> None:
+    apples, others = (
+        Product(id_, id_, f"Gala Apples ({brand})") for id_, brand in (("a", "Maker 2"), ("b", "House Brand"))
+    )
+    item = WantedExplanation("key", "a", (Evidence(ReasonKind.SIMILAR_TO, "b", None, None, 0.9),))
+
+    task = item_task(item, {"a": apples, "b": others}, SHOP, "en")
+
+    assert (task.product.name, task.facts[0].product_name) == ("Gala Apples", "Gala Apples (House Brand)")

@@ -39,10 +39,10 @@ ENGLISH = Wording(
             "Close in kind to “{partner}”.",
         ),
         ReasonKind.SAME_CATEGORY: (
-            "You have bought from {label} {times}.",
+            "You have bought {times} from {label}.",
             "From {label}, where you have bought {times} before.",
             "More from {label}: you have bought there {times}.",
-            "So far, you have bought from {label} {times}.",
+            "So far, you have bought {times} from {label}.",
             "Another one from {label}, where you have bought {times}.",
             "You have bought from {label} before.",
             "From {label}, where you have bought before.",

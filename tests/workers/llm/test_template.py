@@ -60,8 +60,8 @@ def test_tells_the_numbers_and_products_of_its_evidence() -> None:
     text = explain_item(ItemTask(MILK, (TOGETHER, CATEGORY)), "en")
 
     assert text == (
-        "Goes with “Whole Milk, 1 gal”: 312 shoppers have bought the two together. So far, you have bought from Cereal "
-        "9 times."
+        "Goes with “Whole Milk, 1 gal”: 312 shoppers have bought the two together. So far, you have bought 9 "
+        "times from Cereal."
     )
 
 
