@@ -16,7 +16,7 @@ DECISIONS = sorted(ROOT.glob("docs/adr/*.md"))
 
 QUOTED = re.compile(r"`([^`\s]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-MODULE = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.[a-z_]+)+\b(?!\()")
+MODULE = re.compile(rf"(?<!-)\b(?:{'|'.join(PACKAGES)})(?:\.[a-z_]+)+\b(?!\()")
 STATUS = re.compile(
     r"\n\nStatus: (?:Accepted|Superseded by \[\d{4}\]\(\d{4}-[a-z0-9-]+\.md\)), \d{4}-\d{2}-\d{2}\n\n## Context\n"
 )

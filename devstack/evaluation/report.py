@@ -316,7 +316,7 @@ def how_read(tables: Sequence[TableSummary]) -> list[str]:
 
 def _how_read(table: TableSummary) -> list[str]:
     said = [f"{table.file} ({table.description}): {table.refused:,} of {_counted(table.rows, 'row')} refused."]
-    said += [f"{reason}." for reason in describe_refusals(table.refusals)]
+    said += [f"{reason.rstrip('.')}." for reason in describe_refusals(table.refusals)]
     return [*said, *([table.ignored] if table.ignored else [])]
 
 

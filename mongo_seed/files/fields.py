@@ -256,7 +256,8 @@ def texts(row: Values, name: str, separator: str) -> list[str]:
         return []
     if isinstance(value, str) and value.startswith("["):
         value = _json_list(value)
-    items = value.split(separator) if isinstance(value, str) else value
+    # Before it is split: a tag has a > of its own.
+    items = _plain(name, value).split(separator) if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         message = f"Texts with {separator.strip()!r} between them are wanted, or a JSON list of texts."
         raise _refused(name, "TYPE", message)

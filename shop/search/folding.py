@@ -65,11 +65,14 @@ def tokens(text: str) -> list[Token]:
 
 def words(text: str) -> list[str]:
     """Every form under which a word of this text is to be found, none twice."""
-    return list(dict.fromkeys(form for token in tokens(text) for form in _stored_forms(token)))
+    return list(dict.fromkeys(chain.from_iterable(map(_stored_forms, _COMPOUND.findall(fold(text))))))
 
 
-def _stored_forms(token: Token) -> tuple[str, ...]:
-    return (token.word, *token.word) if token.unspaced else (token.word, *token.also)
+@lru_cache(maxsize=50_000)
+def _stored_forms(compound: str) -> tuple[str, ...]:
+    """Of scripts without spaces also the single characters: a search may have just one."""
+    forms = ((token.word, *(token.word if token.unspaced else token.also)) for token in _tokens_of(compound))
+    return tuple(chain.from_iterable(forms))
 
 
 def key(text: str) -> str:
@@ -77,7 +80,6 @@ def key(text: str) -> str:
     return "".join(_PART.findall(fold(text)))
 
 
-@lru_cache(maxsize=20_000)
 def _tokens_of(compound: str) -> tuple[Token, ...]:
     pieces = [piece for part in _PART.findall(compound) for piece in _RUN.findall(part)]
     if not any(unspaced for unspaced, _ in pieces):

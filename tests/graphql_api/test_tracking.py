@@ -11,7 +11,7 @@ import pytest
 from graphql_api.relay import encode_id
 from shop.entities.catalog import Product
 from shop.entities.events import Topic
-from tests.fixtures.queries import TRACK, TRACK_SEVERAL, UPSERT, new_user, product_ids, products_in_stock
+from tests.fixtures.queries import DELETE_RULE, TRACK, TRACK_SEVERAL, UPSERT, new_user, product_ids, products_in_stock
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
@@ -283,7 +283,7 @@ async def test_a_list_that_cannot_be_credited_gets_a_warning(shop: Shop) -> None
     (product,) = product_ids(own["items"])
 
     credited = await track(shop, user, productId=product, type="CLICK", recommendationId=own["id"])
-    unknown = await track(shop, user, productId=product, type="CLICK", recommendationId="no-such-list")
+    unknown = await track(shop, user, productId=product, type="VIEW", recommendationId="no-such-list")
     others = await track(shop, user, productId=product, type="CLICK", recommendationId=foreign["id"])
 
     assert credited["warnings"] == []
@@ -307,7 +307,7 @@ async def test_brands_and_tags_that_no_product_has_get_a_warning(shop: Shop) -> 
     save = """
     mutation ($input: SaveMerchandisingRuleInput!) {
       saveMerchandisingRule(input: $input) {
-        rule { enabled target { brands tags } } userErrors { field } warnings { field code }
+        rule { id target { brands tags } } userErrors { field } warnings { field code }
       }
     }
     """
@@ -315,6 +315,7 @@ async def test_brands_and_tags_that_no_product_has_get_a_warning(shop: Shop) -> 
 
     preferences = (await shop.data(update, {"input": stated}, user))["updatePreferences"]
     ruled = (await shop.data(save, {"input": rule}, "demo-staff"))["saveMerchandisingRule"]
+    await shop.data(DELETE_RULE, {"id": ruled["rule"]["id"]}, "demo-staff")
 
     kept = {"brands": ["Known & Co", "Unheard Of"], "tags": ["known tag", "unheard of"]}
     assert preferences["user"]["preferences"] == kept, "they are stored all the same, as products have them"

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mongo_seed.cli import main
+from mongo_seed.migrate import MIGRATIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,8 @@ async def test_from_migration_to_export(database: Database, settings: Settings, 
     exported = await run("export", "--products", str(tmp_path / "out.jsonl"), settings=settings)
     missing = await run("import", "--products", str(tmp_path / "nope.csv"), settings=settings)
 
-    assert "Applied migrations: 1, 2, 3, 4." in migrated.output
+    versions = ", ".join(str(migration.version) for migration in MIGRATIONS)
+    assert f"Applied migrations: {versions}." in migrated.output
     assert imported.exit_code == 0
     assert "1 new, 0 changed, 0 unchanged; 1 refused" in imported.output
     assert "line 3: price: A price is a decimal number" in imported.output

@@ -60,7 +60,7 @@ async def test_every_collection_of_the_architecture_is_created_once(database: Da
         "bandit_states",
         "explanations", "insights", "llm_usage", "explanation_lookups",
         "experiments", "experiment_rollups", "merchandising_rules", "model_snapshots", "jobs", "schedules", "audit_log",
-        "schema_migrations", "exclusions", "explanation_ratings",
+        "schema_migrations", "exclusions", "explanation_ratings", "session_owners",
     }  # fmt: skip
     for spec in COLLECTIONS:
         names = set(await database[spec.name].index_information())

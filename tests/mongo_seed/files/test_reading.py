@@ -286,7 +286,8 @@ def test_a_file_of_another_program(
     _, lines = read(tmp_path, json.dumps({"Artikel": "a+b"}), "p.jsonl", **options)
 
     assert reader.description == f"semicolons, UTF-8{title}"
-    assert values(rows) == [{"id": "a", "name": "a 1"}, {"id": "b", "name": "b 1"}, None, {"id": "c", "name": "c 2"}]
+    good = [row.values for row in rows if row.values]
+    assert good == [{"id": "a", "name": "a 1"}, {"id": "b", "name": "b 1"}, {"id": "c", "name": "c 2"}]
     assert [row.raw for row in rows if row.error] == [["?", "blau"]]
     assert values(lines) == [{"id": "a", "name": "a 1"}, {"id": "b", "name": "b 1"}]
 
