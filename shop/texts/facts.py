@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from scoring.types import ReasonKind
 
 OFTEN = 5  # times from which on something is done often
+USUAL = 3  # purchases from which on an interval is usual
 CROWD = 20  # buyers from which on a product is popular
 SOON_DAYS = 3  # until a purchase is due again, from which on it may be time for it
 # Kinds whose value is a number of days.
@@ -80,6 +81,11 @@ class InsightTask:
     average_price: str = ""  # as shown to the shopper, "$3.49"
     tastes: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()  # why the sentence that was written before was not shown
+
+
+def rhythm(days: int) -> tuple[str, int]:
+    """An interval as texts state it: days up to two weeks, then in the units of `elapsed`."""
+    return ("days", days) if days < 2 * _WEEK else elapsed(days)
 
 
 def elapsed(days: float) -> tuple[str, int]:

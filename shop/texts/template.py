@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
-from shop.texts.facts import CROWD, DATED, OFTEN, SOON_DAYS, elapsed
+from shop.texts.facts import CROWD, DATED, OFTEN, SOON_DAYS, USUAL, elapsed, rhythm
 from shop.texts.sanitize import LONGEST_LABEL, safe_name
 from shop.texts.wording import wording_for
 
@@ -21,7 +21,8 @@ _SENTENCES = 3
 _FEWEST_TIMES = 2  # from which on a number says something: "once" is what "before" says
 _STRIDE = 3  # between the wordings of one text's facts, so that the next item's first one has another
 _OF_THE_PRODUCT = frozenset({ReasonKind.BUY_AGAIN, ReasonKind.DUE_AGAIN})
-_IMPLIED = frozenset({ReasonKind.SAME_CATEGORY, ReasonKind.SAME_BRAND})  # by a purchase of the product
+# What a purchase of the product implies, and what it rules out.
+_IMPLIED = frozenset({ReasonKind.SAME_CATEGORY, ReasonKind.SAME_BRAND, ReasonKind.EXPLORATION})
 
 
 def explain_item(item: ItemTask, language: str) -> str:
@@ -59,14 +60,18 @@ def _chosen(facts: Sequence[Fact]) -> list[Fact]:
     """One fact of each kind first, in their order, then the rest: variety says more than three pairs.
 
     What another fact has said in other words is left out: a product that is named already, the category and the brand
-    of a product that was bought.
+    of a product that was bought. What was bought before is no discovery, and what was bought twice has no rhythm.
     """
     bought = any(fact.kind in _OF_THE_PRODUCT for fact in facts)
+    times = {fact.kind: fact.count or 0 for fact in facts}
+    left_out = set(_IMPLIED) if bought else set()
+    if times.get(ReasonKind.BUY_AGAIN, USUAL) < USUAL:
+        left_out.add(ReasonKind.DUE_AGAIN)
     first: dict[ReasonKind, Fact] = {}
     rest: list[Fact] = []
     named: set[str] = set()
     for fact in facts:
-        if (bought and fact.kind in _IMPLIED) or fact.product_name in named:
+        if fact.kind in left_out or fact.product_name in named:
             continue
         named |= {fact.product_name} if fact.product_name else set()
         if fact.kind in first:
@@ -83,9 +88,12 @@ def _fact_fields(fact: Fact, wording: Wording) -> dict[str, str]:
     if fact.count is not None and fact.count > 0:
         wanted = frozenset[str]().union(*map(_names, wording.reasons[fact.kind]))
         counted = wanted & wording.units.keys() - {"times", "soon"}
-        fields |= {name: wording.unit(name, fact.count) for name in counted if not name.endswith("_ago")}
+        fields |= {name: wording.unit(name, fact.count) for name in counted}
         if fact.count >= _FEWEST_TIMES:
             fields["times"] = wording.unit("times", fact.count)
+        if fact.kind is ReasonKind.DUE_AGAIN:
+            unit, count = rhythm(fact.count)
+            fields["rhythm"] = wording.unit(f"{unit}_rhythm", count)
         if fact.count >= CROWD:
             fields["crowd_have"] = wording.unit("shoppers_have", fact.count)
     if fact.value is not None and fact.value >= 0 and fact.kind in DATED:

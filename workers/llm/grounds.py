@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
-from shop.texts.facts import CROWD, DATED, OFTEN, elapsed
+from shop.texts.facts import CROWD, DATED, OFTEN, elapsed, rhythm
 from shop.texts.sanitize import LONGEST_LABEL, LONGEST_NAME, safe_name, sanitize, visible
 from shop.texts.wording import text_language
 from workers.llm.lexicon import LEXICONS, QUALITIES, Lexicon, Unit
@@ -148,6 +148,8 @@ def _measures(fact: Fact) -> Iterator[tuple[Unit, float]]:
         yield Unit.PEOPLE, float(fact.count)
     if fact.count is not None and fact.kind is _K.DUE_AGAIN:
         yield Unit.DAYS, float(fact.count)
+        unit, count = rhythm(fact.count)
+        yield Unit(unit), float(count)
     if fact.value is not None and fact.kind in DATED:
         unit, count = elapsed(fact.value)
         yield Unit(unit), float(count)

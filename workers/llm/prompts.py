@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.types import ReasonKind
 from shop.entities.explanations import PROMPT_VERSION
-from shop.texts.facts import elapsed
+from shop.texts.facts import elapsed, rhythm
 from shop.texts.sanitize import visible
 from shop.texts.wording import text_language
 
@@ -84,7 +84,6 @@ _COUNTS: dict[ReasonKind, str] = {
     ReasonKind.SHOPPERS_LIKE_YOU: "shoppers_who_bought_it",
     ReasonKind.POPULAR: "shoppers_who_bought_it",
     ReasonKind.BUY_AGAIN: "times_you_bought_it",
-    ReasonKind.DUE_AGAIN: "usual_days_between_your_purchases_of_it",
 }
 _AGES: dict[ReasonKind, str] = {
     ReasonKind.BUY_AGAIN: "since_you_bought_it",
@@ -168,7 +167,10 @@ def _evidence(fact: Fact) -> dict[str, Any]:
         evidence["product"] = _clip(fact.product_name)
     if fact.label:
         evidence["about"] = _clip(fact.label)
-    if count_name and fact.count is not None:
+    if fact.kind is ReasonKind.DUE_AGAIN and fact.count is not None:
+        unit, count = rhythm(fact.count)
+        evidence[f"usual_{unit}_between_your_purchases_of_it"] = count
+    elif count_name and fact.count is not None:
         evidence[count_name] = fact.count
     if fact.value is not None and fact.kind in _AGES:
         # In the unit in which it is to be written, so that the model need not round.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SCENARIOS = ("FOR_YOU", "SIMILAR", "BOUGHT_TOGETHER", "CART", "TRENDING", "BUY_AGAIN", "NEXT_IN_SESSION", "POPULAR")
 _SEEDED = frozenset({"SIMILAR", "BOUGHT_TOGETHER", "CART"})
-_ITEMS = 5
+_ITEMS = 8
 
 
 async def show(texts: int, seed: int, households: int) -> None:
@@ -40,22 +40,27 @@ async def show(texts: int, seed: int, households: int) -> None:
                 for language, user, product in zip(WORDINGS, users, seeds, strict=True)
             }
     click.echo(f"{machine()}; {households} households, seed {seed}")
+    products: set[str] = set()
     for language, items in told.items():
         click.echo(f"\n**{language}**\n")
-        for scenario, item in _varied(items, texts):
+        for scenario, item in _varied(items, texts, products):
             click.echo(f"- *{item.product}* ({scenario}; {', '.join(item.kinds)}): {item.text}")
 
 
-def _varied(told: Iterable[tuple[str, Told]], count: int) -> list[tuple[str, Told]]:
-    """One after the other, each with the scenario and the reasons that were shown least so far."""
+def _varied(told: Iterable[tuple[str, Told]], count: int, products: set[str]) -> list[tuple[str, Told]]:
+    """One after the other, each of another product, with the scenario and the reasons that were shown least so far."""
     left = list(told)
     chosen: list[tuple[str, Told]] = []
     shown: Counter[str] = Counter()
     while left and len(chosen) < count:
-        best = min(
-            left, key=lambda pair: (sum(shown[kind] for kind in pair[1].kinds) / len(pair[1].kinds), shown[pair[0]])
-        )
+        best = min(left, key=lambda pair: (pair[1].product in products, _familiarity(pair, shown)))
         left.remove(best)
+        products.add(best[1].product)
         chosen.append(best)
         shown.update({best[0], *best[1].kinds})
     return chosen
+
+
+def _familiarity(told: tuple[str, Told], shown: Counter[str]) -> float:
+    scenario, item = told
+    return shown[scenario] + sum(shown[kind] for kind in item.kinds) / len(item.kinds)

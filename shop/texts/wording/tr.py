@@ -10,7 +10,10 @@ TURKISH = Wording(
     units={
         "times": {"=2": "iki kez", "other": "{n} kez"},
         "shoppers_have": {"other": "{n} kişi"},
-        "rhythm": {"=1": "her gün", "other": "yaklaşık {n} günde bir"},
+        "days_rhythm": {"=1": "her gün", "other": "yaklaşık {n} günde bir"},
+        "weeks_rhythm": {"other": "yaklaşık {n} haftada bir"},
+        "months_rhythm": {"other": "yaklaşık {n} ayda bir"},
+        "years_rhythm": {"other": "yaklaşık {n} yılda bir"},
         "days_ago": {"=0": "kısa süre önce", "=1": "bir gün önce", "other": "{n} gün önce"},
         "weeks_ago": {"=1": "yaklaşık bir hafta önce", "other": "yaklaşık {n} hafta önce"},
         "months_ago": {"=1": "yaklaşık bir ay önce", "other": "yaklaşık {n} ay önce"},
@@ -55,6 +58,8 @@ TURKISH = Wording(
             "Markası {label}; bu markayı daha önce aldınız.",
             "Daha önce aldığınız {label} markasından.",
             "Tanıdığınız bir marka: {label}, daha önce aldınız.",
+            "Bugüne dek {times} aldığınız bir markadan.",
+            "Daha önce aldığınız bir markadan.",
         ),
         ReasonKind.SHOPPERS_LIKE_YOU: (
             "Sepetleri sizinkine benzeyen müşteriler bunu alıyor; toplam {shoppers_have} bu ürünü aldı.",
@@ -101,7 +106,7 @@ TURKISH = Wording(
             "{soon}, çünkü bu ürünü {rhythm} alıyorsunuz.",
             "{soon}: genelde {rhythm} alıyorsunuz.",
             "Bu ürünü genelde {rhythm} alıyorsunuz.",
-            "Bu ürünü {rhythm} alıyorsunuz.",
+            "Genelde {rhythm} alıyorsunuz.",
             "Bu ürünü düzenli olarak alıyorsunuz.",
         ),
         ReasonKind.RECENTLY_VIEWED: (

@@ -259,6 +259,29 @@ def test_what_one_reason_has_said_is_not_said_again() -> None:
     assert explain_item(ItemTask(named, (bought,)), "en").count("64 oz") == 0
 
 
+def test_what_was_bought_twice_is_not_called_usual_and_what_was_bought_is_no_discovery() -> None:
+    twice = Fact(ReasonKind.BUY_AGAIN, count=2, value=180.0)
+    due, explored = EVERY_KIND[ReasonKind.DUE_AGAIN], EVERY_KIND[ReasonKind.EXPLORATION]
+
+    assert "every" not in explain_item(ItemTask(CEREAL, (twice, due)), "en")
+    assert "every 9 days" in explain_item(ItemTask(CEREAL, (replace(twice, count=3), due)), "en")
+    assert "discover" not in explain_item(ItemTask(CEREAL, (explored, twice)), "en")
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(1, "every day"), (9, "about every 9 days"), (30, "about every 4 weeks"), (84, "about every 3 months")],
+)
+def test_a_rhythm_is_told_in_the_unit_that_fits(days: int, said: str) -> None:
+    assert said in explain_item(ItemTask(CEREAL, (replace(EVERY_KIND[ReasonKind.DUE_AGAIN], count=days),)), "en")
+
+
+def test_a_brand_that_is_not_named_may_still_be_one_that_was_bought() -> None:
+    fact = replace(EVERY_KIND[ReasonKind.SAME_BRAND], label="")
+
+    assert explain_item(ItemTask(ProductFacts("Bread"), (fact,)), "en") == "From a brand that you have bought 25 times."
+
+
 def test_a_name_in_quotation_marks_has_other_ones_inside() -> None:
     fact = replace(TOGETHER, product_name='Bob\'s "Best" Bread')
 
@@ -329,4 +352,4 @@ def test_every_kind_of_reason_has_a_sentence_of_its_own_in_every_language() -> N
         assert wording.reasons.keys() == set(ReasonKind)
         messages = [message for choices in wording.reasons.values() for message in choices]
         fields = {name for message in messages for _, name, _, _ in string.Formatter().parse(message) if name}
-        assert fields <= wording.units.keys() | {"partner", "label", "ago", "crowd_have"}
+        assert fields <= wording.units.keys() | {"partner", "label", "ago", "rhythm", "crowd_have"}

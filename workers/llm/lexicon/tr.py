@@ -23,7 +23,7 @@ TURKISH = Lexicon(
         Unit.PEOPLE: r"kişi\w*|müşteri\w*",
         Unit.DAYS: r"gün\w*",
         Unit.WEEKS: r"hafta\w*",
-        Unit.MONTHS: r"ay(?:dan|lar)?",
+        Unit.MONTHS: r"ay(?:da|dan|lar)?",
         Unit.YEARS: r"yıl\w*",
     },
     claims={
