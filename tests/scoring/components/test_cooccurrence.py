@@ -61,9 +61,9 @@ def test_a_shopper_counts_once_however_many_baskets() -> None:
 
 
 def test_nobody_pushes_a_pair_by_repeating_it() -> None:
-    """Two pairs with three shoppers each: that of one who repeats it a thousand times weighs little more."""
-    calm = [(user, (BREAD, BUTTER)) for user in (1, 2, 3) for _ in range(5)]
-    pushed = [(4, (FORMULA, PASTA))] * 1_000 + [(user, (FORMULA, PASTA)) for user in (5, 6) for _ in range(5)]
+    """Two pairs with three shoppers each: that of one who repeats it a thousand times weighs as a weekly habit."""
+    calm = [(user, (BREAD, BUTTER)) for user in (1, 2, 3) for _ in range(50)]
+    pushed = [(4, (FORMULA, PASTA))] * 1_000 + [(user, (FORMULA, PASTA)) for user in (5, 6) for _ in range(50)]
 
     lists = counted(*calm, *pushed, *OTHERS)
 
