@@ -191,9 +191,9 @@ def test_numbers_of_reasons_are_true(recommender: Recommender, dataset: Dataset)
     owners = [int(columns.users[columns.orders == order][0]) for order in orders]
 
     def counted(*items: int) -> Counter[int]:
-        """Baskets with all of these by shopper, five of one at most."""
+        """Baskets with all of these by shopper, fifty of one at most."""
         found = Counter(owner for owner, basket in zip(owners, baskets, strict=True) if {*items} <= basket)
-        return Counter({owner: min(count, 5) for owner, count in found.items()})
+        return Counter({owner: min(count, 50) for owner, count in found.items()})
 
     assert reasons_of(ranked, ReasonKind.BOUGHT_TOGETHER)
     assert reasons_of(ranked, ReasonKind.SAME_CATEGORY)
