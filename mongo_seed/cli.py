@@ -162,6 +162,9 @@ def describe_table(table: TableReport) -> list[str]:
         outcome += "."
     lines = [f"{table.file} ({table.description}): {outcome}"]
     lines += [f"  {line}" for line in describe_refusals(table.refusals)]
+    if table.left_out.count:
+        lines.append(f"  Taken all the same, without a field: {table.left_out.count:,}:")
+        lines += [f"    {line}" for line in describe_refusals(table.left_out)]
     if table.rejected and table.is_useless:
         lines.append("  Nothing of it could be used: every row was refused.")
     return [*lines, *([f"  {table.ignored}"] if table.ignored else [])]

@@ -50,6 +50,7 @@ class TableReport:
     changed: int = 0
     unchanged: int = 0
     refusals: Refusals = field(default_factory=Refusals)
+    left_out: Refusals = field(default_factory=Refusals)  # single fields of rows that were taken without them
     rejects_file: Path | None = None
 
     @property
@@ -183,6 +184,8 @@ class _ProductImport:
         changing: list[tuple[Row, str]] = []
         now = datetime.now(UTC)
         for row, parsed in batch:  # a later row about the same product wins
+            if parsed.left_out:
+                report.left_out.add(row, parsed.left_out)
             before = documents.get(parsed.id) or existing.get(parsed.id)
             after = parsed.onto(before)
             if after == before:

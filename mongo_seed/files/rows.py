@@ -27,6 +27,7 @@ from shop.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from shop.entities.catalog import Category
 
@@ -81,6 +82,7 @@ class ProductRow:
     id: str
     given: Document
     categories: tuple[Category, ...]
+    left_out: RowError | None = None  # why a field was: no product is missed for the day on which it was made
 
     def onto(self, existing: Document | None) -> Document:
         """The whole document: what is stored, or the defaults, overwritten by the row's fields."""
@@ -89,10 +91,14 @@ class ProductRow:
 
 
 def parse_product(row: Mapping[str, Any]) -> ProductRow:
-    """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
+    """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default.
+
+    A `created_at` that is no time is left out; any other bad value refuses the row.
+    """
     id_ = fields.required_identifier(row, "id")
     categories = category_chain(tuple(fields.texts(row, "category", ">")))
     stocked = fields.boolean(row, "in_stock")
+    created, left_out = _created_at(row)
     values = {
         "sku": ("sku", fields.identifier(row, "sku") or id_),
         "name": ("name", fields.plain(row, "name") or id_),
@@ -106,9 +112,17 @@ def parse_product(row: Mapping[str, Any]) -> ProductRow:
         "image_url": ("imageUrl", fields.web_address(row, "image_url")),
         "in_stock": ("inStock", True if stocked is None else stocked),
         "rating": ("rating", fields.rating(row, "rating")),
-        "created_at": ("createdAt", fields.timestamp(row, "created_at")),
+        "created_at": ("createdAt", created),
     }
-    return ProductRow(id_, dict(values[column] for column in row if column in values), categories)
+    given = dict(values[column] for column in row if column in values and not (left_out and column == "created_at"))
+    return ProductRow(id_, given, categories, left_out)
+
+
+def _created_at(row: Mapping[str, Any]) -> tuple[datetime | None, RowError | None]:
+    try:
+        return fields.timestamp(row, "created_at"), None
+    except RowError as error:
+        return None, error
 
 
 def product_row(document: Mapping[str, Any], category_names: Mapping[str, str]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mongo_seed.files.importer import import_files
+from mongo_seed.files.refusals import describe_refusals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,13 +73,17 @@ async def test_dates_are_no_unix_seconds(database: Database, tmp_path: Path) -> 
         "3687888089": "between the year 2000 and now",
         "1_780_000_000": "RFC 3339",
     }
-    products = "id,name,created_at\nD0,Cup,\nD1,Tea,20240315\nD2,Mug,2024\n"
-    events = "user_id,product_id,timestamp\n" + "".join(f"u{n},D0,{at}\n" for n, at in enumerate(times, 1))
+    products = "id,name,created_at\nD1,Tea,20240315\nD2,Mug,2024\n"
+    events = "user_id,product_id,timestamp\n" + "".join(f"u{n},D1,{at}\n" for n, at in enumerate(times, 1))
 
     stock, orders = await load(database, tmp_path, products, events)
 
-    assert await stored(database, "products") == ["D0"]
-    assert said(stock).keys() == {3, 4}
+    assert await stored(database, "products") == ["D1", "D2"]
+    assert all(at > datetime(2026, 1, 1, tzinfo=UTC) for at in await stored(database, "products", "createdAt"))
+    assert describe_refusals(stock.left_out) == [
+        "line 2: created_at: 20240315 looks like a date: write 2024-03-15T00:00:00Z.",
+        "line 3: created_at: 2024 looks like a year: write a time such as 2024-05-14T09:30:00Z.",
+    ]
     assert await stored(database, "interactions", "userId") == ["u10", "u8"]
     reasons = said(orders)
     assert reasons.keys() == {line for line, reason in enumerate(times.values(), 2) if reason}

@@ -146,17 +146,13 @@ BAD_PRODUCTS = {
     "currency,ZZZ": "currency: 'ZZZ' is no currency of ISO 4217",
     "in_stock,maybe": "in_stock: true or false is wanted",
     "rating,7": "rating: A rating is between 0 and 5.",
-    "created_at,2026-05-14T09:30:00": "has no time zone",
-    "created_at,1778745000000": "Divide them by 1000.",
-    "created_at,20240315": "looks like a date: write 2024-03-15T00:00:00Z.",
-    "created_at,soon": "RFC 3339",
     "image_url,javascript:alert(1)": "image_url: An address begins with https://",
 }
 
 
 async def test_bad_products_are_refused_with_line_and_reason(database: Database, tmp_path: Path) -> None:
-    columns = ("price", "currency", "in_stock", "rating", "created_at", "image_url")
-    lines = [f"id,{','.join(columns)}", "good,1,EUR,,,,"]
+    columns = ("price", "currency", "in_stock", "rating", "image_url")
+    lines = [f"id,{','.join(columns)}", "good,1,EUR,,,"]
     for number, fault in enumerate(BAD_PRODUCTS):
         column, value = fault.split(",", 1)
         row = {"price": "1", "currency": "EUR", column: value}
