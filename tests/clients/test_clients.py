@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fixtures.cable import cable
-from tests.fixtures.queries import TRACK, products_in_stock
+from tests.fixtures.queries import TRACK, new_user, products_in_stock
+from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -30,16 +31,27 @@ with_node = pytest.mark.skipif(
     NODE is None or not (HERE / "node_modules").is_dir(),
     reason="Node is not there, or `make test` has not installed it",
 )
-# Demo shoppers that the documents do not name: what happens here is seen by no other test.
-DOCUMENTED, OWN = "household-250", "demo-newcomer"
+DOCUMENTED = "household-250"
 
 
-def snippet(heading: str, shop_url: str) -> str:
+@pytest.fixture
+async def user(shop: Shop) -> AsyncIterator[str]:
+    """A shopper whom no other test sees; the shop goes on when it has noticed that the clients have left."""
+    before = shop.resources.hub.subscribers
+    yield await new_user(shop)
+
+    async def left() -> bool:
+        return shop.resources.hub.subscribers <= before
+
+    await until(left, "the end of the clients' subscriptions")
+
+
+def snippet(heading: str, shop_url: str, user: str = "") -> str:
     """The only block of code under this heading, for another server and another shopper."""
     text = DOCUMENT.read_text(encoding="utf-8")
     section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     (code,) = re.findall(r"```(?:js|python|ts)\n(.*?)```", section, re.DOTALL)
-    return str(code).replace("http://127.0.0.1:8000", shop_url).replace(DOCUMENTED, OWN)
+    return str(code).replace("http://127.0.0.1:8000", shop_url).replace(DOCUMENTED, user)
 
 
 @contextlib.asynccontextmanager
@@ -86,24 +98,25 @@ def node(folder: Path, code: str) -> tuple[str, ...]:
 
 @with_node
 @pytest.mark.parametrize("heading", ["urql", "Apollo Client"])
-async def test_lists_clicks_and_live_updates(shop: Shop, folder: Path, heading: str) -> None:
-    async with running(folder, *node(folder, snippet(heading, shop.url))) as program:
+async def test_lists_clicks_and_live_updates(shop: Shop, folder: Path, user: str, heading: str) -> None:
+    async with running(folder, *node(folder, snippet(heading, shop.url, user))) as program:
         await lines_until(program, "list 5", "tracked 0", "live 5", "live 5")
 
 
 @with_node
-async def test_graphql_request(shop: Shop, folder: Path) -> None:
-    async with running(folder, *node(folder, snippet("graphql-request", shop.url))) as program:
+async def test_graphql_request(shop: Shop, folder: Path, user: str) -> None:
+    async with running(folder, *node(folder, snippet("graphql-request", shop.url, user))) as program:
         assert await lines_until(program, "list 5", "refused FORBIDDEN") == ["list 5", "refused FORBIDDEN"]
 
 
 @with_node
-async def test_graphql_sse(shop: Shop, folder: Path) -> None:
-    async with running(folder, *node(folder, snippet("graphql-sse", shop.url))) as program:
+async def test_graphql_sse(shop: Shop, folder: Path, user: str) -> None:
+    async with running(folder, *node(folder, snippet("graphql-sse", shop.url, user))) as program:
         assert await lines_until(program, "list 5", "live 5") == ["list 5", "live 5"]
 
 
 @with_node
+@pytest.mark.usefixtures("user")
 async def test_an_event_source_goes_on_after_a_lost_connection(shop: Shop, folder: Path) -> None:
     (product,) = await products_in_stock(shop)
     async with cable(shop.settings.api.port) as wire:
@@ -121,8 +134,8 @@ async def test_an_event_source_goes_on_after_a_lost_connection(shop: Shop, folde
     assert [int(part) for part in first.split("-")] < [int(part) for part in second.split("-")]
 
 
-async def test_python_gql(shop: Shop, tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(snippet("Python: gql", shop.url), encoding="utf-8")
+async def test_python_gql(shop: Shop, tmp_path: Path, user: str) -> None:
+    (tmp_path / "snippet.py").write_text(snippet("Python: gql", shop.url, user), encoding="utf-8")
     async with running(tmp_path, sys.executable, "snippet.py") as program:
         assert await lines_until(program, "list 5", "live 5") == ["list 5", "live 5"]
 

@@ -15,6 +15,7 @@ from graphql_api.relay import decode_id
 from shop.entities.users import Actor
 from shop.jobs import ExplainItem, ExplainList, to_json
 from shop.settings import LlmSettings
+from shop.texts.labels import product_label
 from tests.fixtures import llm_server
 from tests.fixtures.llm_server import pieces_of, truthful_text
 from tests.fixtures.queries import EXPLANATION_READY
@@ -110,7 +111,7 @@ async def test_the_text_grows_on_the_page_and_stays(api: Shop, server: LlmServer
         assert item["explanation"]["status"] == "PENDING", "no query waits for a model"
         await asked(server, 1)
         variables = {"product": item["product"]["id"], "session": session}
-        text = truthful_text(item["product"]["name"])
+        text = truthful_text(product_label(item["product"]["name"]))
 
         # When a page asks for one of them, and the model writes half of it
         async with api.subscribe(STREAM, variables) as stream:
@@ -279,4 +280,4 @@ async def test_the_client_of_the_docs_reads_along(api: Shop, server: LlmServer) 
 
     assert len(read) >= 3
     assert [chunk["final"] for chunk in read].index(True) == len(read) - 1
-    assert read[-1]["explanation"]["text"] == truthful_text(item["product"]["name"])
+    assert read[-1]["explanation"]["text"] == truthful_text(product_label(item["product"]["name"]))
