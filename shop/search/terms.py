@@ -8,7 +8,7 @@ from shop.errors import BadInputError
 from shop.search.folding import key, tokens
 
 LONGEST_SEARCH = 200  # characters
-MOST_TERMS = 24
+MOST_TERMS = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from shop.entities.catalog import Money
-from shop.entities.facets import PriceRange, ValueCount
+from shop.entities.facets import ValueCount
 from shop.entities.paging import Cursor, Page, PageRequest, ProductFilter, ProductSort
 from shop.store.database import Database, Document, store_errors
 from shop.store.documents import product_from_document
 from shop.store.paging import SortKey, find_page, page_of
+from shop.store.price_ranges import price_ranges, step_of
 from shop.store.relevance import conditions, having, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from shop.entities.catalog import Product
+    from shop.entities.facets import PriceRange
     from shop.search.terms import Search, Wanted
 
 _SORTS = {
@@ -74,51 +76,48 @@ class ListingStore:
 
     async def categories(self, filter_: ProductFilter, search: Search | None, most: int) -> list[ValueCount]:
         """Ids of categories; a product counts in its own and in those above."""
-        return await self._counted(filter_, search, "categoryPath", most, [{"$unwind": "$categoryPath"}])
+        # Paths are counted before they are taken apart: there are far fewer of them than products.
+        each: list[Document] = [{"$unwind": "$_id"}, {"$group": {"_id": "$_id", "count": {"$sum": "$count"}}}]
+        return await self._counted(_query(filter_, search), "categoryPath", each, most)
 
     async def brands(self, filter_: ProductFilter, search: Search | None, most: int) -> list[ValueCount]:
-        return await self._counted(filter_, search, "brand", most, [])
+        return await self._counted(_query(filter_, search), "brand", [], most)
+
+    async def _counted(self, query: Document, field: str, then: list[Document], most: int) -> list[ValueCount]:
+        pipeline: list[Document] = [
+            {"$match": {"$and": [query, {field: {"$gt": ""}}]}},
+            {"$group": {"_id": f"${field}", "count": {"$sum": 1}}},
+            *then,
+            {"$sort": {"count": -1, "_id": 1}},
+            {"$limit": most},
+        ]
+        return [ValueCount(row["_id"], row["count"]) for row in await self._facet(pipeline)]
 
     async def prices(self, filter_: ProductFilter, search: Search | None, most: int) -> list[PriceRange]:
         """Ranges with round ends, of about as many products each, in the currency that most of the products have."""
-        priced = {"$and": [_query(filter_, search), {"price.minor": {"$gte": 0}}]}
-        currencies: list[Document] = [
-            {"$match": priced},
-            {"$sortByCount": "$price.currency"},
-            {"$limit": 1},
-        ]
-        with store_errors():
-            for row in await self._facet(currencies, 1):
-                return await self._ranges(priced, row["_id"], most)
-        return []
-
-    async def _ranges(self, priced: Document, currency: str, most: int) -> list[PriceRange]:
+        step = step_of("$_id.minor")
         pipeline: list[Document] = [
-            {"$match": {"$and": [priced, {"price.currency": currency}]}},
-            {"$bucketAuto": {"groupBy": "$price.minor", "buckets": most, "granularity": "1-2-5"}},
+            {"$match": {"$and": [_query(filter_, search), {"price.minor": {"$gte": 0}}]}},
+            {"$group": {"_id": {"minor": "$price.minor", "currency": "$price.currency"}, "count": {"$sum": 1}}},
+            {
+                "$group": {
+                    "_id": {"step": step_of("$_id.minor"), "currency": "$_id.currency"},
+                    "count": {"$sum": "$count"},
+                }
+            },
         ]
-        rows = await self._facet(pipeline, most)
-        return [
-            PriceRange(
-                Money.from_minor(int(row["_id"]["min"]), currency),
-                Money.from_minor(int(row["_id"]["max"]) - 1, currency),
-                row["count"],
-            )
-            for row in rows
-        ]
+        rows = await self._facet(pipeline)
+        counts: dict[str, Counter[int]] = defaultdict(Counter)
+        for row in rows:
+            counts[row["_id"]["currency"]][row["_id"]["step"]] = row["count"]
+        if not counts:
+            return []
+        currency = max(counts, key=lambda code: (counts[code].total(), code))
+        return price_ranges(counts[currency], currency, most)
 
-    async def _counted(
-        self, filter_: ProductFilter, search: Search | None, field: str, most: int, unwind: list[Document]
-    ) -> list[ValueCount]:
-        query = {"$and": [_query(filter_, search), {field: {"$gt": ""}}]}
-        count: Document = {"$group": {"_id": f"${field}", "count": {"$sum": 1}}}
-        order: list[Document] = [{"$sort": {"count": -1, "_id": 1}}, {"$limit": most}]
+    async def _facet(self, pipeline: list[Document]) -> list[Document]:
         with store_errors():
-            rows = await self._facet([{"$match": query}, *unwind, count, *order], most)
-        return [ValueCount(row["_id"], row["count"]) for row in rows]
-
-    async def _facet(self, pipeline: list[Document], most: int) -> list[Document]:
-        return await self._products.aggregate(pipeline, maxTimeMS=_FACET_MILLISECONDS).to_list(most)
+            return await self._products.aggregate(pipeline, maxTimeMS=_FACET_MILLISECONDS).to_list(None)
 
     async def count_having(self, wanted: Wanted, most: int) -> int:
         """How many products have it; counting ends at `most`."""
