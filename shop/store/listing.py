@@ -95,7 +95,6 @@ class ListingStore:
 
     async def prices(self, filter_: ProductFilter, search: Search | None, most: int) -> list[PriceRange]:
         """Ranges with round ends, of about as many products each, in the currency that most of the products have."""
-        step_of("$_id.minor")
         pipeline: list[Document] = [
             {"$match": {"$and": [_query(filter_, search), {"price.minor": {"$gte": 0}}]}},
             {"$group": {"_id": {"minor": "$price.minor", "currency": "$price.currency"}, "count": {"$sum": 1}}},
