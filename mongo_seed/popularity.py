@@ -18,8 +18,8 @@ Change = tuple[str, dict[str, Any]]
 async def recompute_popularity(database: Database) -> int:
     """Sets `buyerCount` and `popularity` of products and `productCount` of categories; returns how many changed.
 
-    A buyer is a user or an anonymous session with at least one purchase; popularity is the share of the best seller's
-    buyers. Documents that are right already are not written.
+    A buyer is a user, or an anonymous session that is nobody's, with at least one purchase; popularity is the share of
+    the best seller's buyers. Documents that are right already are not written.
     """
     return await _products(database) + await _categories(database)
 
@@ -40,9 +40,18 @@ async def _products(database: Database) -> int:
 
 
 async def _buyers(database: Database) -> dict[str, int]:
+    purchases = {"type": EventType.PURCHASE.value}
+    owner = {"from": "session_owners", "localField": "sessionId", "foreignField": "_id", "as": "owners"}
+    anonymous: list[dict[str, Any]] = [
+        {"$match": {**purchases, "userId": None}},
+        {"$lookup": owner},
+        {"$project": {"p": "$productId", "a": {"$ifNull": [{"$first": "$owners.userId"}, "$sessionId"]}}},
+    ]
     pipeline: list[dict[str, Any]] = [
-        {"$match": {"type": EventType.PURCHASE.value}},
-        {"$group": {"_id": {"p": "$productId", "a": {"$ifNull": ["$userId", "$sessionId"]}}}},
+        {"$match": {**purchases, "userId": {"$ne": None}}},
+        {"$project": {"p": "$productId", "a": "$userId"}},
+        {"$unionWith": {"coll": "interactions", "pipeline": anonymous}},
+        {"$group": {"_id": {"p": "$p", "a": "$a"}}},
         {"$group": {"_id": "$_id.p", "buyers": {"$sum": 1}}},
     ]
     return {row["_id"]: row["buyers"] async for row in aggregate(database, "interactions", pipeline)}

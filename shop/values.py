@@ -60,10 +60,15 @@ def clean_id(value: str) -> str:
     return cleaned
 
 
+def is_numeral(value: str) -> bool:
+    """Whether a text is a number as JSON writes it, with or without spaces around it."""
+    return _NUMBER.fullmatch(value.strip()) is not None
+
+
 def number(value: object) -> float:
     """A finite number, written as in JSON. Python's own forms (`1_000`, `nan`) are none. Raises RefusedValueError."""
     if (isinstance(value, (int, float)) and not isinstance(value, bool)) or (
-        isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+        isinstance(value, str) and is_numeral(value)
     ):
         try:
             parsed = float(value)
@@ -130,7 +135,7 @@ def is_currency(code: str) -> bool:
 def _decimal(amount: object) -> Decimal:
     if isinstance(amount, Decimal):
         return amount
-    if isinstance(amount, bool) or not _NUMBER.fullmatch(str(amount).strip()):
+    if isinstance(amount, bool) or not is_numeral(str(amount)):
         raise RefusedValueError("INVALID", f"A price is a decimal number such as 12.50, not {shown(amount)}.")
     try:
         return Decimal(str(amount).strip())

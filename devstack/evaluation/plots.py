@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ def missing() -> str | None:
     if importlib.util.find_spec("matplotlib") is None:
         return "matplotlib is not installed. Install it with: pip install 'whybuy[evaluate]'"
     try:
-        import matplotlib as mpl  # noqa: F401
+        importlib.import_module("matplotlib")
     except ImportError as error:
         return f"matplotlib is installed, but cannot be loaded: {error}"
     return None

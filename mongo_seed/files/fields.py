@@ -31,6 +31,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", re.ASCII)
 _COMPACT_DATE = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{6})?", re.ASCII)
 _YEAR = re.compile(r"(19|20)\d{2}", re.ASCII)
 _DAY_NUMBERS = (20_000, 80_000)  # of spreadsheets: 1954 to 2119
+_EARLIEST_SECONDS = values.EARLIEST.timestamp()
 _DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 
 
@@ -183,16 +184,18 @@ def timestamp(row: Values, name: str) -> datetime | None:
     value = row.get(name)
     if value is None or value == "":
         return None
-    try:
-        seconds = _number(value) if type(value) is str else values.number(value)
-    except RefusedValueError:
-        moment = _rfc3339(value, name)
-    else:
-        if seconds >= _MILLISECONDS or seconds < values.EARLIEST.timestamp():
-            raise _refused(name, *_no_seconds(str(value).strip()[:60], seconds))
-        moment = datetime.fromtimestamp(seconds, UTC)
+    # Asked first: most times are texts, and an exception for each would cost more than all the rest.
+    in_seconds = values.is_numeral(value) if isinstance(value, str) else type(value) in (int, float)
+    moment = _unix(value, name) if in_seconds else _rfc3339(value, name)
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     return _checked(name, values.event_time, moment)
+
+
+def _unix(value: Any, name: str) -> datetime:
+    seconds = _checked(name, values.number, value)
+    if seconds >= _MILLISECONDS or seconds < _EARLIEST_SECONDS:
+        raise _refused(name, *_no_seconds(str(value).strip()[:60], seconds))
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _no_seconds(value: str, seconds: float) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.data.interactions import DAY, PURCHASE
+from scoring.data.interactions import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,9 +184,7 @@ def baskets_of(data: TrainingSet) -> Baskets:
     """
     from scipy import sparse
 
-    columns = data.interactions
-    bought = columns.events == PURCHASE
-    chosen = bought if bought.any() else np.ones(len(columns.users), dtype=bool)
+    columns, chosen = data.interactions, data.sales
     users, items, times = columns.users[chosen].astype(np.int64), columns.items[chosen], columns.times[chosen]
     orders, days = columns.orders[chosen], times // DAY
     days = days - days.min(initial=0)

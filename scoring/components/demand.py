@@ -25,9 +25,9 @@ class Demand:
 
     buyers: NDArray[np.int32]  # distinct shoppers who bought it
     popularity: NDArray[np.float32]  # standardised log of distinct shoppers with any event, weighted towards now
-    growth: NDArray[np.float32]  # recent demand over its usual level, shrunk to 1
+    growth: NDArray[np.float32]  # buyers of late over their usual number, shrunk to 1
     surprise: NDArray[np.float32]  # (recent - usual) / sqrt(usual + prior)
-    recent: NDArray[np.int32]  # distinct shoppers with any event in the last window, of four weeks at most
+    recent: NDArray[np.int32]  # distinct buyers in the last window, of four weeks at most
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in _NAMES}
@@ -39,10 +39,11 @@ class Demand:
 
 
 def measure_demand(data: TrainingSet) -> Demand:
+    """The trend counts `data.sales`: what many look at and nobody buys does not sell better."""
     window = min(_LONGEST_WINDOW, data.span / 8)
-    columns = data.interactions
-    recent = _shoppers(data, columns.times > data.now - window)
-    before = _shoppers_per_window(data, columns.times <= data.now - window, window)
+    late = data.interactions.times > data.now - window
+    recent = _shoppers(data, data.sales & late)
+    before = _shoppers_per_window(data, data.sales & ~late, window)
     # A shop that grows as a whole has no trend in each product.
     usual = before * (recent.sum() / max(float(before.sum()), 1.0)) if before.sum() else recent
     return Demand(

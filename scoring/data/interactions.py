@@ -135,6 +135,12 @@ class TrainingSet:
         return shared
 
     @cached_property
+    def sales(self) -> NDArray[np.bool_]:
+        """Which events are purchases; in a shop that has none, every event stands for one. Shape (events,)."""
+        bought: NDArray[np.bool_] = self.interactions.events == PURCHASE
+        return bought if bought.any() else np.ones_like(bought)
+
+    @cached_property
     def visits(self) -> Visits:
         return visits_of(self.interactions, self.n_items)
 

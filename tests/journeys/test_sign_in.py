@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,7 +12,6 @@ from graphql_api.relay import decode_id, encode_id
 from scoring.types import EventType
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor
-from shop.store.documents import stored_time
 from tests.fixtures.queries import TRACK, new_user, product_ids, products_in_stock
 from tests.fixtures.shop import open_shop, variant
 
@@ -110,8 +110,7 @@ async def test_a_session_with_events_of_another_user_is_not_merged(shop: Shop) -
     session, bought = await visit(shop)
     other, user = await new_user(shop), await new_user(shop)
     (product,) = await products_in_stock(shop)
-    at = stored_time((await shop.resources.stores.interactions.newest())[0])  # type: ignore[arg-type]
-    event = Interaction("k", Actor(other, session), decode_id("Product", product), EventType.VIEW, at)
+    event = Interaction("k", Actor(other, session), decode_id("Product", product), EventType.VIEW, datetime.now(UTC))
     await shop.resources.stores.interactions.append([event])
 
     assert bought in await listed(shop, user, sessionId=session)

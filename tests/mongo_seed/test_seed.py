@@ -18,7 +18,10 @@ from mongo_seed.complete_journey.reader import interaction_batches, select
 from mongo_seed.migrate import migrate
 from mongo_seed.popularity import recompute_popularity
 from mongo_seed.seed import is_seeded, seed
+from scoring.types import EventType
 from shop.entities.catalog import Product
+from shop.entities.interactions import Interaction
+from shop.entities.users import Actor
 from shop.errors import BadInputError
 from shop.store.documents import (
     interaction_from_document,
@@ -26,6 +29,8 @@ from shop.store.documents import (
     product_to_document,
     user_from_document,
 )
+from shop.store.interactions import InteractionStore
+from shop.store.session_owners import SessionOwnerStore
 
 if TYPE_CHECKING:
     from mongo_seed.complete_journey.reader import Journey
@@ -215,6 +220,26 @@ async def test_popularity_from_the_database_is_that_of_the_data_set(database: Da
     await database["products"].update_one({"_id": product["_id"]}, {"$set": {"buyerCount": 0, "popularity": 0.0}})
     assert await recompute_popularity(database) == 1
     assert await database["products"].find_one({"_id": product["_id"]}) == product
+
+
+async def test_a_visitor_who_signed_in_is_one_buyer(database: Database) -> None:
+    await migrate(database)
+    await database["products"].insert_one(product_to_document(Product("tea", sku="tea", name="Tea")))
+    actors = [Actor("anna"), Actor(session_id="visit-1"), Actor(session_id="visit-2"), Actor(session_id="visit-2")]
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    bought = [Interaction(str(n), actor, "tea", EventType.PURCHASE, at) for n, actor in enumerate(actors)]
+    await InteractionStore(database).append(bought)
+
+    # when one of the two visits turns out to be Anna's
+    await recompute_popularity(database)
+    before = await database["products"].find_one({"_id": "tea"})
+    await SessionOwnerStore(database).claim("visit-1", "anna")
+    await recompute_popularity(database)
+    after = await database["products"].find_one({"_id": "tea"})
+
+    assert before is not None
+    assert after is not None
+    assert (before["buyerCount"], after["buyerCount"]) == (3, 2)
 
 
 async def test_a_sample_of_nobody_is_refused(database: Database) -> None:
