@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -43,6 +43,7 @@ class _Click:
     actor_key: str
     product_id: str
     at: float  # monotonic
+    due: float  # monotonic: not looked up before
 
 
 class BanditService:
@@ -88,7 +89,7 @@ class BanditService:
         """
         now = time.monotonic()
         self._clicks.extend(
-            _Click(event.recommendation_id, event.actor.key, event.product_id, now)
+            _Click(event.recommendation_id, event.actor.key, event.product_id, now, now)
             for event in interactions
             if event.recommendation_id and event.type in REWARDED
         )
@@ -110,7 +111,7 @@ class BanditService:
         """Settles, sends, reads and saves all at once. Raises UnavailableError when a database is away."""
         async with self._turning:
             self._fold()
-            await self._settle(len(self._clicks))
+            await self._settle_all()
             await self._send()
             await self._read()
             await self._save()
@@ -123,7 +124,7 @@ class BanditService:
                 await asyncio.wait_for(self._worker, patience_seconds)
         async with self._turning:
             self._fold()
-            await self._attempt([lambda: self._settle(len(self._clicks)), self._send, self._read, self._save])
+            await self._attempt([self._settle_all, self._send, self._read, self._save])
             await self._park()
 
     async def _run(self) -> None:
@@ -156,11 +157,18 @@ class BanditService:
             rows = unpack_rows(data)
             self._pending = update(self._pending, rows, np.zeros(len(rows)))
 
+    async def _settle_all(self) -> None:
+        self._clicks = deque(replace(click, due=click.at) for click in self._clicks)
+        await self._settle(len(self._clicks))
+
     async def _settle(self, most: int = _CLICKS_PER_TURN) -> None:
-        """Clicks become rewards. One whose list is not in the log yet waits."""
+        """Clicks become rewards. One whose list is not in the log yet waits, each time as long as it has waited."""
         early: list[_Click] = []
         for _ in range(min(len(self._clicks), most)):
             click = self._clicks.popleft()
+            if time.monotonic() < click.due:
+                early.append(click)
+                continue
             try:
                 features = await self._recommendation_log.mark_rewarded(
                     click.list_id, click.actor_key, click.product_id
@@ -168,8 +176,9 @@ class BanditService:
             except UnavailableError:
                 self._clicks.extendleft([click, *early])
                 raise
-            if features is None and time.monotonic() - click.at < _LOGGED_WITHIN_SECONDS:
-                early.append(click)
+            waited = time.monotonic() - click.at
+            if features is None and waited < _LOGGED_WITHIN_SECONDS:
+                early.append(replace(click, due=click.at + 2 * waited))
             elif features:
                 rows = unpack_rows(features)
                 self._pending = credit(self._pending, rows, np.ones(len(rows)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ from shop.entities.recommendations import Freshness, Recommendation, Recommendat
 from shop.entities.users import Actor
 from shop.errors import UnavailableError
 from shop.resources.serving import open_serving
+from shop.services import bandit
 from shop.store.bandit import BanditStore, StoredBandit
+from shop.store.recommendation_log import RecommendationLog
 from tests.fixtures.cable import cable
 from tests.fixtures.waiting import until
 
@@ -152,6 +155,31 @@ async def test_a_click_that_is_faster_than_the_log_waits_for_it(settings: Settin
         show(resources, shown)
 
         assert (await settled(resources)).squares == pytest.approx(1.0)
+
+
+async def test_a_click_on_a_list_that_nobody_knows_costs_a_few_lookups(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookups: list[float] = []
+    looked_up = RecommendationLog.mark_rewarded
+
+    async def noted(self: RecommendationLog, *named: str) -> bytes | None:
+        lookups.append(time.monotonic())
+        return await looked_up(self, *named)
+
+    monkeypatch.setattr(RecommendationLog, "mark_rewarded", noted)
+    monkeypatch.setattr(bandit, "_TURN_SECONDS", 0.01)
+
+    async def some() -> bool:
+        return len(lookups) >= 5
+
+    async with process(settings, database) as resources:
+        resources.bandit.acted([click(a_list())])
+        clicked = time.monotonic()
+        await until(some, "look-ups")
+
+    waited = np.array(lookups[:4]) - clicked
+    assert (np.diff(lookups)[:4] >= waited).all(), "it waits each time as long as it has waited"
 
 
 async def test_processes_add_at_the_same_time_and_nothing_is_lost(settings: Settings, database: Database) -> None:
