@@ -100,8 +100,8 @@ def import_(products: Path | None, interactions: Path | None, *, strict: bool, *
     """Load your own products and interactions; docs/data.md lists the columns.
 
     Separator, encoding and the program that made a file are found out, and said. A bad row does not stop the rest: it
-    lands in FILE.rejects with its line number and the reason. A file of which no row could be used is an error.
-    Importing a file again changes nothing.
+    lands in p.rejects.csv beside p.csv, with its line number and the reason. A file of which no row could be used is an
+    error. Importing a file again changes nothing.
     """
     from mongo_seed.announce import announce_import
     from mongo_seed.console import progress_display
@@ -155,13 +155,17 @@ def describe_table(table: TableReport) -> list[str]:
     counts = (("new", table.added), ("changed", table.changed), ("unchanged", table.unchanged))
     outcome = ", ".join(f"{count:,} {word}" for word, count in counts)
     if table.rejected:
-        outcome += f"; {table.rejected:,} refused, see {table.rejects_file}:"
-    elif table.is_useless:
+        outcome += f"; {table.rejected:,} refused{f', see {table.rejects_file}' if table.rejects_file else ''}:"
+    elif table.is_useless and not table.skipped:
         outcome += "; it has no rows."
     else:
         outcome += "."
     lines = [f"{table.file} ({table.description}): {outcome}"]
+    lines += [f"  {table.guess}"] if table.guess else []
     lines += [f"  {line}" for line in describe_refusals(table.refusals)]
+    lines += [f"  {table.rejects_problem}."] if table.rejects_problem else []
+    if table.skipped:
+        lines.append(f"  {table.skipped:,} records mean nothing here, such as refunds or events of another kind.")
     if table.left_out.count:
         lines.append(f"  Taken all the same, without a field: {table.left_out.count:,}:")
         lines += [f"    {line}" for line in describe_refusals(table.left_out)]

@@ -13,27 +13,28 @@ from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
 
-from shop.entities.catalog import Money
+from shop.entities.catalog import Money, is_price
 from shop.entities.interactions import CLOCK_SLACK
 
 LONGEST_ID = 200  # characters
 LONGEST_TEXT = 20_000
 MOST_UNITS = 1_000_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_DEAREST = Decimal(1_000_000_000)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 # Characters that nobody sees: they would make two ids of one.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad" + _DIRECTIONS))
 _WITHOUT_MEANING = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))  # joiners stay: Persian and emoji need them
 _MARKUP = re.compile(r"<[a-zA-Z/!?]|&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+_CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
 _NO_TAG = re.compile(
-    r"<!--(?:(?!<!--).)*?-->|<\?[^<>]*>"  # comments, and instructions such as <?xml ...?>
+    r"<!--(?:(?!<!--).)*?-->|<[?!][^<>]*>"  # comments, and what the parser takes no rest of: <?xml ...?>, <![if ...]>
     r"|<(?=[^<>]*(?:<|$))",  # what no > ends: the parser's time would grow with the square of their number
     re.DOTALL,
 )
-_OF_MARKUP = re.compile("[<>&]")
+_SHOWN = 60  # characters of a value that an error repeats
 _ESCAPED_AT_MOST = 4  # times that markup is found escaped within itself
 
 
@@ -104,10 +105,9 @@ def event_time(at: datetime, now: datetime | None = None) -> datetime:
 
 def money(amount: object, currency: str) -> Money:
     """An exact amount, as it is stored. Raises RefusedValueError for one that rounding would change."""
-    if not is_currency(currency):
-        raise RefusedValueError("INVALID", f"{currency!r} is no currency of ISO 4217, such as USD.")
     exact = _decimal(amount)
-    if not exact.is_finite() or not 0 <= exact < _DEAREST:
+    checked_currency(currency)
+    if not is_price(exact):
         raise RefusedValueError("OUT_OF_RANGE", "A price is 0 or more, and below a billion.")
     stored = Money.from_minor(Money(exact, currency).minor, currency)
     if stored.amount != exact:
@@ -117,9 +117,11 @@ def money(amount: object, currency: str) -> Money:
 
 def _too_exact(exact: Decimal, stored: Money) -> str:
     digits = max(-int(stored.amount.as_tuple().exponent), 0)
-    message = f"{stored.currency} has {digits} digits after the point, and {exact} has more: round it first"
-    if _GROUPED.fullmatch(str(exact)):
-        return f"{message}, or write {str(exact).replace('.', '')} if its point separates thousands."
+    text = str(exact)
+    written = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    message = f"{stored.currency} has {digits} digits after the point, and {written} has more: round it first"
+    if _GROUPED.fullmatch(text):
+        return f"{message}, or write {text.replace('.', '')} if its point separates thousands."
     return f"{message}."
 
 
@@ -130,6 +132,13 @@ def _currencies() -> frozenset[str]:
 
 def is_currency(code: str) -> bool:
     return code in _currencies()
+
+
+def checked_currency(code: str) -> str:
+    """Raises RefusedValueError."""
+    if not is_currency(code):
+        raise RefusedValueError("INVALID", f"{shown(code)} is no currency of ISO 4217, such as USD (in capitals).")
+    return code
 
 
 def _decimal(amount: object) -> Decimal:
@@ -174,7 +183,7 @@ def plain_text(value: str) -> str:
         if not _MARKUP.search(text):
             return text
         text = _visible(_without_markup(text))
-    return _visible(_OF_MARKUP.sub(" ", text)) if _MARKUP.search(text) else text
+    return _visible(_MARKUP.sub(lambda found: f" {found[0][1:]}", text))
 
 
 def _visible(text: str) -> str:
@@ -189,7 +198,7 @@ def _without_markup(text: str) -> str:
         return html.unescape(text)
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(_NO_TAG.sub(" ", text), "html.parser")
+    soup = BeautifulSoup(_NO_TAG.sub(" ", _CDATA.sub(r"\1", text)), "html.parser")
     for hidden in soup(["script", "style", "template", "noscript"]):
         hidden.decompose()
     return soup.get_text(" ")
@@ -198,4 +207,4 @@ def _without_markup(text: str) -> str:
 def shown(value: object) -> str:
     """A value as an error may repeat it."""
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mongo_seed.files import presets
 from mongo_seed.files.fields import with_decimal_point
 from mongo_seed.files.options import did_you_mean, format_names
+from mongo_seed.files.presets.cells import rounded
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ Values = dict[str, Any]
 
 # Written into a rejects file beside the row; ignored when a mended rejects file is imported.
 REJECT_COLUMNS = ("line", "reason")
+AS_READ = "as read"  # of a row: what an option has changed, as it was; no column of ours has a space
 _NUMBERS = ("price", "quantity", "rating")
 _SHOWN = 12
 
@@ -41,7 +43,9 @@ class Columns:
         self._decimal_comma = options.decimal_comma
         self._currency = options.currency
         self.preset = self._preset(names, options.format)
-        self._translate = self.preset.translator() if self.preset else None
+        reader = self.preset.reader() if self.preset else None
+        self._translate = reader if callable(reader) else None
+        self.gatherer = None if callable(reader) else reader
 
     def _preset(self, names: Collection[str], wanted: str) -> Preset | None:
         if wanted not in format_names():
@@ -50,10 +54,10 @@ class Columns:
         named = [preset for preset in candidates if preset.name == wanted]
         if named or wanted == "native":
             return named[0] if named else None
-        if self._renamed and not self.missing(names):
-            return None
-        # Before our own names: a feed of another program may have an `id` too, and says more by its other columns.
-        return next((preset for preset in candidates if preset.recognises(frozenset(names))), None)
+        # Before our own names: a feed of another program may have an `id` too, and says more by its other columns. What
+        # `--map` gives a name of ours tells nothing.
+        telling = frozenset(names) - frozenset(self._renamed.values())
+        return next((preset for preset in candidates if preset.recognises(telling)), None)
 
     def missing(self, names: Collection[str]) -> tuple[str, ...]:
         """The first group of our columns of which one should be there, and none is."""
@@ -64,7 +68,7 @@ class Columns:
 
     def check_header(self, names: Sequence[str]) -> None:
         """Raises BadInputError for a header without what is needed. Notes the columns that will be ignored."""
-        if self._translate:
+        if self.preset:
             return
         for name in names:
             if name in self._known and names.count(name) > 1:
@@ -110,25 +114,37 @@ class Columns:
         if self._translate is None:
             rows = [self._own(record)]
         else:
-            for name in REJECT_COLUMNS:
-                record.pop(name, None)
-            more = {ours: record[theirs] for ours, theirs in self._renamed.items() if theirs in record}
-            rows = [{**row, **more} for row in self._translate(record)]
-        if self._currency:
-            rows = [self._in_currency(row) for row in rows]
+            rows = [{**row, **self._more(record)} for row in self._translate(record)]
+        return [self._with_options(row) for row in rows]
+
+    def product(self, id_: str, records: Sequence[Values]) -> Values:
+        """The row of a product that came as these records, from `gatherer`. Raises RowError."""
+        row = self.gatherer.row(id_, records) if self.gatherer else {}
+        for record in reversed(records):
+            row.update(self._more(record))
+        return self._with_options(row)
+
+    def _more(self, record: Values) -> Values:
+        return {ours: record[theirs] for ours, theirs in self._renamed.items() if record.get(theirs)}
+
+    def _with_options(self, row: Values) -> Values:
+        """What options change is kept as it was: no option may make another event of a row."""
+        changed: Values = {}
+        if self._currency and "price" in row and not row.get("currency"):
+            changed["currency"] = self._currency
         if self._decimal_comma:
-            for row in rows:
-                row.update({name: with_decimal_point(row[name]) for name in _NUMBERS if name in row})
-        return rows
+            changed |= {name: with_decimal_point(row[name]) for name in _NUMBERS if name in row}
+        if self.preset and self.preset.rounds and row.get("price"):
+            currency = changed.get("currency") or row.get("currency") or "USD"
+            changed["price"] = rounded(changed.get("price", row["price"]), currency)
+        if not changed:
+            return row
+        return {**row, **changed, AS_READ: {name: row.get(name) for name in changed}}
 
     def leave_as_they_are(self, names: Sequence[str]) -> bool:
         """Whether `rows` gives back records of these columns as they are: most files, at half the cost."""
-        changed = self._translate or self._decimal_comma or self._currency
+        changed = self.preset or self._decimal_comma or self._currency
         return self._plain and not changed and self._known.issuperset(names)
-
-    def _in_currency(self, row: Values) -> Values:
-        named = row.get("currency") or "price" not in row
-        return row if named else {**row, "currency": self._currency}
 
     def _own(self, record: Values) -> Values:
         if self._plain and record.keys() <= self._known:

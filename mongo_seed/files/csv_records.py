@@ -29,7 +29,9 @@ class CsvRecords:
 
     def __init__(self, lines: Iterable[str], separator: str) -> None:
         self._lines = iter(lines)
-        self._ahead: deque[str] = deque()  # lines that were looked at, and are still to come
+        # Lines that were looked at, and are still to come: each has an even number of quotes.
+        self._ahead: deque[str] = deque()
+        self._ahead_length = 0
         self._line = 0
         self._taken: list[str] = []
         self._reader = csv.reader(self._feed(), delimiter=separator, strict=True)
@@ -37,7 +39,14 @@ class CsvRecords:
         self._sound_cells = re.compile(rf'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^"{mark}\r\n][^{mark}\r\n]*+)?{mark})*+')
 
     def _feed(self) -> Iterator[str]:
-        while (line := self._ahead.popleft() if self._ahead else next(self._lines, None)) is not None:
+        while True:
+            if self._ahead:
+                line = self._ahead.popleft()
+                self._ahead_length -= len(line)
+            elif (read := next(self._lines, None)) is not None:
+                line = read
+            else:
+                return
             self._line += 1
             self._taken.append(line)
             yield line
@@ -61,8 +70,7 @@ class CsvRecords:
         end = ""
         if "field limit" in error:
             text = text[:_LOOKED_AHEAD]
-            self._line += len(self._ahead) + sum(1 for _ in self._lines)
-            self._ahead.clear()
+            self._line += len(self._taken_ahead()) + sum(1 for _ in self._lines)
         else:
             text += "".join(self._rest_of_bad_cell(text))
         if "unexpected end" in error or "field limit" in error:
@@ -78,21 +86,23 @@ class CsvRecords:
         None when they never are: then the bad quote is the one that opened the cell, and lines behind it are sound.
         """
         match = self._sound_cells.match(text)
-        quotes = text.count('"', match.end() if match else 0)
-        taken: list[str] = []
-        length = 0
-        while quotes % 2 and length < _LOOKED_AHEAD:
-            line = self._ahead.popleft() if self._ahead else next(self._lines, None)
-            if line is None:
-                break
-            taken.append(line)
-            length += len(line)
-            quotes += line.count('"')
-        if quotes % 2:
-            self._ahead.extendleft(reversed(taken))
+        if text.count('"', match.end() if match else 0) % 2 == 0:
             return []
-        self._line += len(taken)
-        return taken
+        # Only a line with an odd number of quotes pairs them, and none that was looked at before has one.
+        while self._ahead_length < _LOOKED_AHEAD and (line := next(self._lines, None)) is not None:
+            self._ahead.append(line)
+            self._ahead_length += len(line)
+            if line.count('"') % 2:
+                taken = self._taken_ahead()
+                self._line += len(taken)
+                return taken
+        return []
+
+    def _taken_ahead(self) -> list[str]:
+        lines = list(self._ahead)
+        self._ahead.clear()
+        self._ahead_length = 0
+        return lines
 
 
 def swallowed(first: int, last: int) -> str:

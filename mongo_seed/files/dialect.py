@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ _ENCODING_NAMES = {
     "iso8859-1": "Latin-1",
     "cp1252": "Windows-1252",
 }
+GUESSED = ("iso8859-1", "cp1252")  # when the bytes are no UTF-8
+_BETWEEN_WORDS = re.compile(r"[\s,;|\"]+")
+_JUDGED = 8  # letters
 _C1 = bytes(range(0x80, 0xA0))  # letters and signs in Windows-1252, nothing in Latin-1
 
 
@@ -62,6 +66,21 @@ def _decoded(source: IO[bytes]) -> Iterator[tuple[bytes, str]]:
     while chunk := source.read(_CHUNK):
         yield chunk, decoder.decode(chunk)
     yield b"", decoder.decode(b"", final=True)
+
+
+def words_beyond_ascii(head: str) -> list[str]:
+    """Those that have a letter beyond ASCII."""
+    return [word for word in _BETWEEN_WORDS.split(head) if not word.isascii()]
+
+
+def are_western(words: list[str]) -> bool:
+    """Whether words with letters beyond ASCII have others too, as in Western languages; few letters are not judged.
+
+    Text of another code page that is read as a Western one has words of such letters alone.
+    """
+    letters = "".join(words)
+    beyond = sum(letter > "\x7f" for letter in letters)
+    return beyond < _JUDGED or beyond <= len(letters) / 2
 
 
 def separator_of(head: str) -> str:

@@ -28,6 +28,7 @@ _MILLISECONDS = 10**11  # seconds above are somebody's milliseconds
 _TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 _ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+\d+", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", re.ASCII)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _COMPACT_DATE = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{6})?", re.ASCII)
 _YEAR = re.compile(r"(19|20)\d{2}", re.ASCII)
 _DAY_NUMBERS = (20_000, 80_000)  # of spreadsheets: 1954 to 2119
@@ -114,7 +115,8 @@ def missing(name: str) -> RowError:
 
 
 def identifiers(row: Values, name: str, separator: str) -> list[str]:
-    return [required_identifier({name: item}, name) for item in texts(row, name, separator)]
+    """Ids as `identifier` takes them: a JSON list, or one text with separators; empty when absent."""
+    return [id_ for item in _items(row, name, separator, str) if (id_ := identifier({name: item.strip()}, name))]
 
 
 def number(row: Values, name: str, check: Callable[[float], float]) -> float | None:
@@ -146,9 +148,7 @@ def money(row: Values) -> Money | None:
     price = row.get("price")
     if price is None or price == "":
         return None
-    currency = (text(row, "currency") or "USD").strip()
-    if not values.is_currency(currency):
-        raise _refused("currency", "INVALID", f"{currency!r} is no currency of ISO 4217, such as EUR (in capitals).")
+    currency = _checked("currency", values.checked_currency, (text(row, "currency") or "USD").strip())
     try:
         return _money(price, currency) if type(price) is str else values.money(price, currency)
     except RefusedValueError as error:
@@ -170,13 +170,12 @@ def with_decimal_point(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     whole, comma, rest = value.strip().partition(",")
-    groups = whole.split(".")
-    if len(groups) > 1 and not (len(groups[0]) in range(1, 5) and all(len(group) == 3 for group in groups[1:])):
+    if "." in whole and not _GROUPED.fullmatch(whole):
         message = (
             f"With --decimal-comma a point groups thousands, as in 1.299,50; that of {values.shown(value)} does not."
         )
         raise RowError(message, "decimal comma")
-    return "".join(groups) + ("." + rest if comma else "")
+    return whole.replace(".", "") + ("." + rest if comma else "")
 
 
 def timestamp(row: Values, name: str) -> datetime | None:
@@ -203,7 +202,7 @@ def _no_seconds(value: str, seconds: float) -> tuple[str, str]:
     if _COMPACT_DATE.fullmatch(value):
         digits, layout = (value, "%Y%m%d%H%M%S") if len(value) > 8 else (value, "%Y%m%d")
         with contextlib.suppress(ValueError):
-            moment = _moment(datetime.strptime(digits, layout))  # noqa: DTZ007
+            moment = _moment(datetime.strptime(digits, layout).replace(tzinfo=UTC))
             return "DATE", f"{value} looks like a date: write {moment}."
     if _YEAR.fullmatch(value):
         return "YEAR", f"{value} looks like a year: write a time such as {value}-05-14T09:30:00Z."
@@ -254,17 +253,22 @@ def web_address(row: Values, name: str) -> str | None:
 
 def texts(row: Values, name: str, separator: str) -> list[str]:
     """A list of texts without markup: a JSON list, or one text with separators; empty when absent."""
+    # Cleaned before it is split as well: a tag has a > of its own.
+    items = _items(row, name, separator, lambda whole: _plain(name, whole))
+    return [found for item in items if (found := _plain(name, item))]
+
+
+def _items(row: Values, name: str, separator: str, cleaned: Callable[[str], str]) -> list[str]:
     value = row.get(name)
     if value is None or value == "":
         return []
     if isinstance(value, str) and value.startswith("["):
         value = _json_list(value)
-    # Before it is split: a tag has a > of its own.
-    items = _plain(name, value).split(separator) if isinstance(value, str) else value
+    items = cleaned(value).split(separator) if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         message = f"Texts with {separator.strip()!r} between them are wanted, or a JSON list of texts."
         raise _refused(name, "TYPE", message)
-    return [found for item in items if (found := _plain(name, item))]
+    return items
 
 
 def _json_list(value: str) -> Any:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mongo_seed.files.fields import RowError
+from mongo_seed.files.gathering import Row
 from mongo_seed.files.refusals import Refusals, RejectsFile
 from mongo_seed.files.rows import INTERACTIONS, PRODUCTS, InteractionParser, InteractionRow, ProductRow, parse_product
-from mongo_seed.files.tables import Row, TableReader, open_tables
+from mongo_seed.files.tables import TableReader, open_tables
 from mongo_seed.loading import chunks, store_batches
 from mongo_seed.migrate import migrate
 from mongo_seed.popularity import recompute_popularity
@@ -41,10 +42,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class TableReport:
-    """What became of one file's rows: added + changed + unchanged + rejected = all of them."""
+    """What became of one file's rows: added + changed + unchanged + rejected = all of them.
+
+    A product of several records is one row.
+    """
 
     file: Path
     description: str = ""  # how it was read: `semicolons, Latin-1`
+    guess: str = ""  # what may be wrong with that, as a sentence
     ignored: str = ""  # which of its columns mean nothing here, as a sentence
     added: int = 0
     changed: int = 0
@@ -52,6 +57,8 @@ class TableReport:
     refusals: Refusals = field(default_factory=Refusals)
     left_out: Refusals = field(default_factory=Refusals)  # single fields of rows that were taken without them
     rejects_file: Path | None = None
+    rejects_problem: str = ""  # why there is none
+    skipped: int = 0  # records that mean nothing here, such as a refund
 
     @property
     def rejected(self) -> int:
@@ -151,7 +158,7 @@ async def run_table(
     writers: int,
 ) -> TableReport:
     """Parses a file in batches; `store` puts one into the database, counts it, and returns what it refused."""
-    report = TableReport(reader.path, reader.description)
+    report = TableReport(reader.path, reader.description, reader.guess)
     with RejectsFile(reader) as rejects:
 
         async def store_batch(batch: list[tuple[Row, T | RowError]]) -> int:
@@ -166,7 +173,9 @@ async def run_table(
 
         await store_batches(chunks(_parse_rows(reader, parse), size), store_batch, writers=writers)
     report.ignored, report.refusals = reader.columns.ignored_text(), rejects.refusals
-    report.rejects_file = rejects.path if report.rejected else None
+    report.rejects_problem = rejects.problem
+    report.rejects_file = rejects.path if report.rejected and not rejects.problem else None
+    report.skipped = reader.skipped
     return report
 
 

@@ -81,9 +81,10 @@ def _encoding(name: str | None) -> str | None:
         return None
     try:
         "x".encode(name)  # looks it up, and refuses codecs that are none of texts
-        return codecs.lookup(name).name
+        known = codecs.lookup(name).name
     except LookupError as error:
         raise click.UsageError(f"--encoding {name!r} is not known; utf-8, latin-1, cp1252 and utf-16 are.") from error
+    return "utf-8-sig" if known == "utf-8" else known  # a mark at the beginning is no part of the first name
 
 
 def format_names() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -14,12 +15,14 @@ import orjson
 from mongo_seed.files.columns import REJECT_COLUMNS
 from mongo_seed.files.csv_records import swallowed
 from mongo_seed.files.json_records import NotAnObjectError, parsed_object
+from shop.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mongo_seed.files.fields import RowError
-    from mongo_seed.files.tables import Row, TableReader
+    from mongo_seed.files.gathering import Row
+    from mongo_seed.files.tables import TableReader
 
 _FIRST = 5
 # What this module writes before the fields of a refused JSON object.
@@ -82,8 +85,11 @@ def describe_refusals(refusals: Refusals, most: int = 8) -> list[str]:
 class RejectsFile:
     """The refused rows: `p.csv` has them in `p.rejects.csv`, with line and reason in front.
 
-    Written with the separator and encoding of its source. Created with the first refused row; one of an earlier run is
-    removed. A record is there once, however many of its rows were refused.
+    Written with the separator and encoding of its source. Created with the first refused row; one of an earlier run
+    becomes `p.rejects.old.csv`. A record is there once, however many of its rows were refused, and a product with all
+    of its records. Where it cannot be written, `problem` says why, and the rows are counted all the same.
+
+    Raises BadInputError when one of an earlier run cannot be moved away.
     """
 
     def __init__(self, source: TableReader) -> None:
@@ -94,34 +100,48 @@ class RejectsFile:
         self._file: IO[bytes] | None = None
         self._encoder = codecs.getincrementalencoder(source.encoding.removesuffix("-sig"))("surrogateescape")
         self._last_line = 0
-        self.path.unlink(missing_ok=True)
+        self.problem = ""
+        old = self.path.with_name(f"{name}.rejects.old.{source.format}")
+        try:
+            if self.path.exists():
+                self.path.replace(old)
+        except OSError as error:
+            message = f"{self.path} is where refused rows go, and cannot be moved away: {error.strerror or error}."
+            raise BadInputError(message) from error
 
     def __enter__(self) -> RejectsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk; the rows are counted
+                self._file.close()
 
     def add(self, row: Row, error: RowError) -> None:
         reason = self.refusals.add(row, error)
         if row.line == self._last_line:
             return
         self._last_line = row.line
-        if self._file is None:
-            self._file = self.path.open("wb")
-            if self._source.format == "csv":
-                self._write_cells([*REJECT_COLUMNS, *self._kept(self._source.header)])
-        if isinstance(row.raw, bytes):
-            self._file.write(_rejected_json(row.line, row.raw, reason))
-        else:
-            self._write_cells([str(row.line), reason, *self._kept(row.raw)])
+        if self.problem:
+            return
+        try:
+            if self._file is None:
+                self._file = self.path.open("wb")
+                if self._source.format == "csv":
+                    self._file.write(self._cells([*REJECT_COLUMNS, *self._kept(self._source.header)]))
+            self._file.writelines(self._rejected(record, reason) for record in (row, *row.others))
+        except OSError as failure:
+            self.problem = f"{self.path} could not be written: {failure.strerror or failure}"
 
-    def _write_cells(self, cells: Sequence[str]) -> None:
+    def _rejected(self, record: Row, reason: str) -> bytes:
+        if isinstance(record.raw, bytes):
+            return _rejected_json(record.line, record.raw, reason)
+        return self._cells([str(record.line), reason, *self._kept(record.raw)])
+
+    def _cells(self, cells: Sequence[str]) -> bytes:
         line = io.StringIO()
         csv.writer(line, delimiter=self._source.separator).writerow(cells)
-        if self._file is not None:
-            self._file.write(self._encoded(line.getvalue()))
+        return self._encoded(line.getvalue())
 
     def _encoded(self, text: str) -> bytes:
         try:

@@ -10,6 +10,7 @@ import orjson
 
 from mongo_seed.category_ids import category_chain
 from mongo_seed.files import fields
+from mongo_seed.files.columns import AS_READ
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.options import Table
 from scoring.types import EventType
@@ -194,7 +195,8 @@ class InteractionParser:
         return InteractionRow(event, by_sku)
 
     def _key(self, row: Mapping[str, Any]) -> str:
-        content = [str(row.get(column) or "") for column in INTERACTIONS.columns]
+        as_read = row.get(AS_READ, {})
+        content = [str(as_read.get(column, row.get(column)) or "") for column in INTERACTIONS.columns]
         content += [str(row[column]) for column in INTERACTIONS.read_only if row.get(column)]
         digest = blake2b(orjson.dumps(content), digest_size=12).digest()
         earlier = self._seen.get(digest, 0)

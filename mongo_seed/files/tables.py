@@ -7,12 +7,13 @@ import gzip
 import io
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from mongo_seed.files import dialect
-from mongo_seed.files.columns import Columns, check_renamed
+from mongo_seed.files.columns import REJECT_COLUMNS, Columns, check_renamed
 from mongo_seed.files.csv_records import CsvRecords, swallowed
 from mongo_seed.files.fields import RowError
+from mongo_seed.files.gathering import Row, gathered
 from mongo_seed.files.json_records import NotAnObjectError, parsed_object
 from mongo_seed.files.options import ReadOptions, Table
 from shop.errors import BadInputError
@@ -27,19 +28,6 @@ Values = dict[str, Any]
 _FORMATS = (".csv", ".jsonl")
 _HEAD = 1 << 16
 _BOM = b"\xef\xbb\xbf"
-
-
-class Row(NamedTuple):
-    """One row of a file: its values, or why it has none.
-
-    The record that it comes from is in the lines `line` to `last`, from 1; `raw` is the record as it was read.
-    """
-
-    line: int
-    values: Values | None
-    raw: list[str] | bytes
-    error: RowError | None = None
-    last: int = 0
 
 
 def file_format(path: Path) -> str:
@@ -62,6 +50,8 @@ class TableReader:
         self.header: list[str] = []
         self.encoding = "utf-8"
         self.separator = ","
+        self.guess = ""  # what may be wrong with how it is read, as a sentence
+        self.skipped = 0  # records that mean nothing here, such as a refund
         self._table = table
         self._options = options or ReadOptions()
         try:
@@ -71,7 +61,7 @@ class TableReader:
             raise BadInputError(f"{path} cannot be read: {error.strerror or error}.") from error
         self._source = cast("IO[bytes]", gzip.GzipFile(fileobj=self._file)) if path.suffix == ".gz" else self._file
         try:
-            with self._damage_as_bad_input():
+            with self._damage_as_bad_input("nothing of it is in"):
                 names = self._open_csv() if self.format == "csv" else self._first_keys()
                 self.columns = self._columns(names)
         except BadInputError:
@@ -82,10 +72,13 @@ class TableReader:
         self.encoding = self._options.encoding or dialect.encoding_of(self._source)
         head = self._source.read(_HEAD).decode(self.encoding, "replace")
         self._source.seek(0)
+        if self._options.encoding is None and self.encoding in dialect.GUESSED:
+            self.guess = self._guessed(head)
         self.separator = self._options.separator or dialect.separator_of(head)
         errors = "replace" if self.encoding.startswith("utf-16") else "surrogateescape"
         # Kept as an attribute: its finalizer would close the file.
         self._text = io.TextIOWrapper(self._source, encoding=self.encoding, errors=errors, newline="")
+        self._replaces = errors == "replace"
         self._records = iter(CsvRecords(self._text, self.separator))
         record = next(self._records, None)
         if record is None or not any(map(str.strip, record.cells)):
@@ -94,9 +87,22 @@ class TableReader:
         if record.problem:
             raise BadInputError(f"{self.path}, line {record.first}: {record.problem}.")
         self.header = [cell.strip() for cell in record.cells]
-        if not _is_readable(self.header):
+        if not self._is_readable(self.header):
             raise BadInputError(f"{self.path} is not {dialect.encoding_name(self.encoding)} text; save it as UTF-8.")
         return self.header
+
+    def _guessed(self, head: str) -> str:
+        """Says what was guessed. Raises BadInputError when it cannot be right."""
+        words = dialect.words_beyond_ascii(head)
+        if not dialect.are_western(words):
+            name = dialect.encoding_name(self.encoding)
+            raise BadInputError(
+                f"{self.path} is neither UTF-8 nor {name}, which would make it {words[0]!r}. Save it as UTF-8, or say "
+                "what it is, as in --encoding cp1251 (Cyrillic), cp1250 (Central European), shift_jis or gb18030."
+            )
+        if not words:
+            return ""
+        return f"Its encoding is a guess: does {words[0]!r} read well? If not, say it, as in --encoding cp1250."
 
     def _first_keys(self) -> list[str]:
         """The keys of the first JSON record, if it is one."""
@@ -135,11 +141,15 @@ class TableReader:
         return ", ".join([*parts, *([self.columns.preset.title] if self.columns.preset else [])])
 
     @contextlib.contextmanager
-    def _damage_as_bad_input(self) -> Iterator[None]:
+    def _damage_as_bad_input(self, outcome: str) -> Iterator[None]:
         try:
             yield
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise BadInputError(f"{self.path} is damaged ({error}); what was before that is in.") from error
+            raise BadInputError(f"{self.path} is damaged ({error}); {outcome}.") from error
+        except UnicodeError as error:
+            raise BadInputError(
+                f"{self.path} is not {dialect.encoding_name(self.encoding)} text ({error}); {outcome}."
+            ) from error
 
     def __enter__(self) -> TableReader:
         return self
@@ -152,22 +162,23 @@ class TableReader:
         return 0 if self._file.closed else self._file.tell()
 
     def __iter__(self) -> Iterator[Row]:
-        with self._damage_as_bad_input():
+        gatherer = self.columns.gatherer
+        outcome = "nothing of it is in" if gatherer else "what was before that is in"
+        with self._damage_as_bad_input(outcome):
             rows = self._csv_rows() if self.format == "csv" else self._json_rows()
-            in_parts = self.columns.preset is not None and self._table.name == "products"
-            yield from put_together(rows) if in_parts else rows
+            yield from gathered(rows, gatherer, self._product) if gatherer else rows
 
     def _csv_rows(self) -> Iterator[Row]:
         header, width = self.header, len(self.header)
         ready = self.columns.leave_as_they_are(header)
         for record in self._records:
             first, last, cells, problem = record
-            if problem or len(cells) != width or not _is_readable(cells):
+            if problem or len(cells) != width or not self._is_readable(cells):
                 yield self._refused(record)
             elif ready:
                 yield Row(first, dict(zip(header, cells, strict=True)), cells, None, last)
             else:
-                yield from self._rows(first, dict(zip(header, cells, strict=True)), cells, last)
+                yield from self._rows(first, cells, last)
 
     def _refused(self, record: Record) -> Row:
         if record.problem:
@@ -183,46 +194,56 @@ class TableReader:
     def _json_rows(self) -> Iterator[Row]:
         for line, ended in enumerate(self._source, start=1):
             raw = (ended.removeprefix(_BOM) if line == 1 else ended).strip()
-            if not raw:
-                continue
-            try:
-                values = parsed_object(raw)
-            except NotAnObjectError as error:
-                yield Row(line, None, raw, RowError(str(error), "not JSON"), line)
-            else:
-                yield from self._rows(line, values, raw, line)
+            if raw:
+                yield from self._rows(line, raw, line)
 
-    def _rows(self, line: int, record: Values, raw: list[str] | bytes, last: int) -> Iterable[Row]:
+    def _rows(self, line: int, raw: list[str] | bytes, last: int) -> Iterable[Row]:
         try:
-            return [Row(line, values, raw, None, last) for values in self.columns.rows(record)]
+            record = self._record(raw)
+        except NotAnObjectError as error:
+            return [Row(line, None, raw, RowError(str(error), "not JSON"), last)]
+        if self.columns.gatherer:
+            return [Row(line, record, raw, None, last)]
+        try:
+            rows = self.columns.rows(record)
         except RowError as error:
-            return [Row(line, None, raw, error, last)]
+            return [Row(line, None, self._completed(raw, record), error, last)]
+        self.skipped += not rows
+        completed = self._completed(raw, record)
+        return [Row(line, values, completed, None, last) for values in rows]
 
+    def _completed(self, raw: list[str] | bytes, record: Values) -> list[str] | bytes:
+        """A record with what a preset has filled in from earlier ones: it can be mended by itself."""
+        if isinstance(raw, bytes) or not self.columns.preset:
+            return raw
+        return [cell or record.get(name, "") for name, cell in zip(self.header, raw, strict=True)]
 
-def put_together(rows: Iterable[Row]) -> Iterator[Row]:
-    """A product that came as several records as one row: its place is that of the first, its values are the last's.
-
-    All of the file is in memory before the first product comes. Refused rows come as they are met.
-    """
-    products: dict[str, Row] = {}
-    for row in rows:
-        if row.values is None:
-            yield row
+    def _record(self, raw: list[str] | bytes) -> Values:
+        """Without the columns of a rejects file. Of columns of one name the first that is filled counts."""
+        if isinstance(raw, bytes):
+            record = parsed_object(raw)
         else:
-            products[row.values["id"]] = products.get(row.values["id"], row)._replace(values=row.values)
-    yield from products.values()
+            record = dict(zip(reversed(self.header), reversed(raw), strict=True))
+            if len(record) < len(self.header):
+                record.update({name: cell for name, cell in reversed([*zip(self.header, raw, strict=True)]) if cell})
+        if self.columns.preset:
+            for name in REJECT_COLUMNS:
+                record.pop(name, None)
+        return record
 
+    def _product(self, id_: str, raws: Sequence[list[str] | bytes]) -> Values:
+        return self.columns.product(id_, [self._record(raw) for raw in raws])
 
-def _is_readable(cells: Sequence[str]) -> bool:
-    """Bytes that could not be decoded came through as lone surrogates, which cannot be encoded, or as U+FFFD."""
-    whole = "".join(cells)
-    if whole.isascii():
-        return True
-    try:
-        whole.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\ufffd" not in whole
+    def _is_readable(self, cells: Sequence[str]) -> bool:
+        """Bytes that could not be decoded came through as lone surrogates, which cannot be encoded, or as U+FFFD."""
+        whole = "".join(cells)
+        if whole.isascii():
+            return True
+        try:
+            whole.encode()
+        except UnicodeEncodeError:
+            return False
+        return not self._replaces or "\ufffd" not in whole
 
 
 def open_tables(

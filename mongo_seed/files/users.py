@@ -16,15 +16,15 @@ from shop.entities.users import Role, User
 from shop.store.bulk import BulkError, bulk_replace
 from shop.store.database import iterate
 from shop.store.documents import user_to_document
-from shop.values import RefusedValueError, locale
+from shop.values import RefusedValueError, locale, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mongo_seed.files.gathering import Row
     from mongo_seed.files.importer import Refused, TableReport
     from mongo_seed.files.options import ReadOptions
-    from mongo_seed.files.tables import Row
     from mongo_seed.loading import Progress
     from shop.store.database import Database
 
@@ -32,6 +32,7 @@ Document = dict[str, Any]
 
 USERS = Table("users", ("id", "name", "email", "role", "locale"), (("id",),))
 _BATCH = 2000
+_LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,25 @@ def parse_user(row: Mapping[str, Any]) -> UserRow:
     """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
     id_ = fields.required_identifier(row, "id")
     values: Document = {
-        "name": ("displayName", fields.text(row, "name")),
-        "email": ("email", fields.text(row, "email")),
+        "name": ("displayName", fields.plain(row, "name")),
+        "email": ("email", _email(row)),
         "role": ("role", _role(row)),
         "locale": ("locale", _locale(row)),
     }
     return UserRow(id_, dict(values[column] for column in row if column in values))
 
 
+def _email(row: Mapping[str, Any]) -> str | None:
+    email = (fields.text(row, "email") or "").strip()
+    if len(email) > _LONGEST_EMAIL:
+        raise RowError(f"email: An address has {_LONGEST_EMAIL} characters at most.")
+    return email or None
+
+
 def _role(row: Mapping[str, Any]) -> str:
     role = (fields.text(row, "role") or Role.SHOPPER).strip().lower()
     if role not in set(Role):
-        raise RowError(f"role must be one of {', '.join(Role)}, not {role!r}")
+        raise RowError(f"role must be one of {', '.join(Role)}, not {shown(role)}", "role")
     return role
 
 
@@ -66,7 +74,7 @@ def _locale(row: Mapping[str, Any]) -> str | None:
     try:
         return locale(text) if text else None
     except RefusedValueError as error:
-        raise RowError(f"locale: {error.message}") from error
+        raise RowError(f"locale: {error.message}", "locale") from error
 
 
 async def import_users(

@@ -43,14 +43,15 @@ class FieldChecks:
 
     def money(self, amount: Decimal | None, currency: str) -> Money | None:
         """The fields are `price` and `currencyCode`; the currency is checked without an amount too."""
-        if not values.is_currency(currency):
-            self.refuse("currencyCode", "INVALID", f"{values.shown(currency)} is no currency of ISO 4217, such as USD.")
-        elif amount is not None:
-            try:
-                return values.money(amount, currency)
-            except values.RefusedValueError as error:
-                self.refuse("price", error.code, error.message)
-        return None
+        known = len(self.problems)
+        self.take("currencyCode", values.checked_currency, currency)
+        if amount is None or len(self.problems) > known:
+            return None
+        try:
+            return values.money(amount, currency)
+        except values.RefusedValueError as error:
+            self.refuse("price", error.code, error.message)
+            return None
 
 
 def in_utc(at: datetime) -> datetime:

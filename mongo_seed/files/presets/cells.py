@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from mongo_seed.files import fields
+from shop.entities.catalog import Money, is_price
+from shop.values import is_currency, is_numeral
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -37,6 +42,10 @@ class Cells:
         """The first of these cells that is filled, without the spaces around it; empty when none is."""
         return next(filter(None, (text_of(self._cells.get(folded(name))) for name in names)), "")
 
+    def identifier(self, name: str) -> str:
+        """Raises RowError for what is no id, such as a measure in JSON. Empty for none."""
+        return fields.identifier({name: self._cells.get(folded(name))}, name) or ""
+
     def texts(self, columns: Mapping[str, tuple[str, ...]]) -> Values:
         """Our columns, each from the columns of the file that may hold it; what the file does not have is left out."""
         return {ours: self.text(*theirs) for ours, theirs in columns.items() if self.has(*theirs)}
@@ -49,6 +58,18 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value).strip()
+
+
+def is_given(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def rounded(amount: Any, currency: str) -> Any:
+    """An amount in the digits of its currency. What is none comes back as it is."""
+    text = text_of(amount)
+    if not (is_numeral(text) and is_currency(currency) and is_price(exact := Decimal(text))):
+        return amount
+    return str(Money.from_minor(Money(exact, currency).minor, currency).amount)
 
 
 def part(values: Any, name: str) -> Values:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.presets.cells import part, text_of
+from mongo_seed.files.presets.cells import is_given, part, text_of
 from mongo_seed.files.presets.events import event_named
 from mongo_seed.files.presets.preset import Preset
 from scoring.types import EventType
+from shop.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mongo_seed.files.presets.preset import Values
 
 _MICROSECONDS = 1_000_000
+_MOST_DIGITS = 17
 _NOTHING = {"", "(not set)"}
 
 
@@ -36,7 +38,7 @@ def _translate(record: Values) -> list[Values]:
     common = _common(record, event)
     currency = _parameter(record, "currency")
     return [
-        {**common, "product_id": text_of(item["item_id"]), **_bought(item, event, currency)}
+        {**common, "product_id": item["item_id"], **_bought(item, event, currency)}
         for item in items
         if text_of(item.get("item_id")) not in _NOTHING
     ]
@@ -45,13 +47,12 @@ def _translate(record: Values) -> list[Values]:
 def _common(record: Values, event: EventType) -> Values:
     row: Values = {"type": event.value, "timestamp": _time(record.get("event_timestamp"))}
     # Without a sign-in the visitor is the device, as long as it keeps Google's cookie.
-    if user := text_of(record.get("user_id")):
-        row["user_id"] = user
-    if visitor := text_of(record.get("user_pseudo_id")):
-        row["session_id"] = visitor
+    for ours, theirs in (("user_id", "user_id"), ("session_id", "user_pseudo_id")):
+        if is_given(record.get(theirs)):
+            row[ours] = record[theirs]
     order = part(record, "ecommerce").get("transaction_id")
     if event is EventType.PURCHASE and text_of(order) not in _NOTHING:
-        row["order_id"] = text_of(order)
+        row["order_id"] = order
     return row
 
 
@@ -67,8 +68,8 @@ def _bought(item: dict[str, Any], event: EventType, currency: str) -> Values:
 
 def _time(microseconds: object) -> float:
     text = text_of(microseconds)
-    if not text.isdecimal():
-        raise RowError(f"event_timestamp must be microseconds since 1970, not {text!r}", "event_timestamp")
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise RowError(f"event_timestamp must be microseconds since 1970, not {shown(text)}", "event_timestamp")
     return int(text) / _MICROSECONDS
 
 
@@ -80,4 +81,4 @@ def _parameter(record: Values, key: str) -> str:
     return ""
 
 
-GA4 = Preset("ga4", "Google Analytics 4 events", "interactions", _recognises, lambda: _translate)
+GA4 = Preset("ga4", "Google Analytics 4 events", "interactions", _recognises, lambda: _translate, rounds=True)

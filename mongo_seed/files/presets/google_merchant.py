@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.presets.cells import Cells, has_columns, is_now, path
 from mongo_seed.files.presets.preset import Preset
-from mongo_seed.files.presets.variants import Products
+from mongo_seed.files.presets.variants import SkuOwners, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Sequence, Set
 
     from mongo_seed.files.presets.preset import Values
 
@@ -31,28 +31,36 @@ def _recognises(names: Set[str]) -> bool:
     )
 
 
-class _Translator:
+class _Gatherer:
     def __init__(self) -> None:
-        self._products = Products()
+        self._skus = SkuOwners()
 
-    def __call__(self, record: Values) -> list[Values]:
+    def part_of(self, record: Values) -> str:
         cells = Cells(record)
-        id_ = cells.text("id")
+        id_ = cells.identifier("id")
         if not id_:
             raise RowError("id is empty")
-        product = self._products.of(cells.text("item group id") or id_)
-        first = not product.row
-        row = cells.texts(_TEXTS)
-        if cells.has("product type", "google product category"):
-            # The shop's own words first; several of them are separated by commas.
-            row["category"] = path(cells.text("product type").split(",")[0]) or path(
-                cells.text("google product category")
-            )
-        if first:
-            product.describe(row)
-        availability = cells.text("availability").replace("_", " ").casefold()
-        product.add_variant(id_, _price(cells), in_stock=availability in _BUYABLE if availability else None)
-        return [self._products.row(product)]
+        return cells.identifier("item group id") or id_
+
+    def product(self, part_of: str) -> str:
+        return part_of
+
+    def row(self, id_: str, records: Sequence[Values]) -> Values:
+        variants = Variants()
+        for cells in map(Cells, records):
+            availability = cells.text("availability").replace("_", " ").casefold()
+            in_stock = availability in _BUYABLE if availability else None
+            variants.add(cells.identifier("id"), _price(cells), in_stock=in_stock)
+        return self._skus.row(id_, _described(Cells(records[0])), variants)
+
+
+def _described(cells: Cells) -> Values:
+    row = cells.texts(_TEXTS)
+    if cells.has("product type", "google product category"):
+        # The shop's own words first; several of them are separated by commas.
+        own = path(cells.text("product type").split(",")[0])
+        row["category"] = own or path(cells.text("google product category"))
+    return row
 
 
 def _price(cells: Cells) -> Values:
@@ -76,4 +84,4 @@ def _money(text: str, name: str) -> Values:
     }
 
 
-GOOGLE_MERCHANT = Preset("google-merchant", "Google Merchant feed", "products", _recognises, _Translator)
+GOOGLE_MERCHANT = Preset("google-merchant", "Google Merchant feed", "products", _recognises, _Gatherer)

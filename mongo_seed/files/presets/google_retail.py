@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.presets.cells import part, text_of
+from mongo_seed.files.presets.cells import is_given, part, text_of
 from mongo_seed.files.presets.events import event_named
 from mongo_seed.files.presets.preset import Preset
 from scoring.types import EventType
@@ -36,20 +36,19 @@ def _translate(record: Values) -> list[Values]:
 
 def _common(record: Values, event: EventType) -> Values:
     row: Values = {"type": event.value, "timestamp": text_of(record.get("eventTime"))}
-    if user := text_of(part(record, "userInfo").get("userId")):
-        row["user_id"] = user
-    if visitor := text_of(record.get("visitorId")):
-        row["session_id"] = visitor
+    for ours, value in (("user_id", part(record, "userInfo").get("userId")), ("session_id", record.get("visitorId"))):
+        if is_given(value):
+            row[ours] = value
     transaction = part(record, "purchaseTransaction")
-    if event is EventType.PURCHASE and (order := text_of(transaction.get("id"))):
+    if event is EventType.PURCHASE and is_given(order := transaction.get("id")):
         row["order_id"] = order
     return row
 
 
 def _product(detail: Any, event: EventType) -> Values:
     product = part(detail, "product")
-    id_ = text_of(product.get("id"))
-    if not id_:
+    id_ = product.get("id")
+    if not is_given(id_):
         raise RowError("productDetails has no product.id")
     row: Values = {"product_id": id_}
     if event is EventType.PURCHASE and (quantity := text_of(detail.get("quantity"))):
@@ -59,4 +58,6 @@ def _product(detail: Any, event: EventType) -> Values:
     return {**row, "price": amount, "currency": currency} if amount and currency else row
 
 
-GOOGLE_RETAIL = Preset("google-retail", "Google Retail user events", "interactions", _recognises, lambda: _translate)
+GOOGLE_RETAIL = Preset(
+    "google-retail", "Google Retail user events", "interactions", _recognises, lambda: _translate, rounds=True
+)

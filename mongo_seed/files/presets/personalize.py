@@ -42,8 +42,8 @@ def _event(record: Values) -> list[Values]:
     if event is None:
         return []
     row: Values = {
-        "user_id": cells.text("USER_ID"),
-        "product_id": cells.text("ITEM_ID"),
+        "user_id": cells.identifier("USER_ID"),
+        "product_id": cells.identifier("ITEM_ID"),
         "type": event.value,
         "timestamp": cells.text("TIMESTAMP"),
     }
@@ -52,9 +52,10 @@ def _event(record: Values) -> list[Values]:
 
 def _item(record: Values) -> list[Values]:
     cells = Cells(record)
-    if not cells.text("ITEM_ID"):
+    id_ = cells.identifier("ITEM_ID")
+    if not id_:
         raise RowError("ITEM_ID is empty")
-    row: Values = {"id": cells.text("ITEM_ID"), **cells.texts(_TEXTS)}
+    row: Values = {"id": id_, **cells.texts(_TEXTS)}
     if cells.has(*_LEVELS):
         # A level may hold several categories with `|` between them; a product has one here.
         levels = [parts(cells.text(level), "|")[:1] for level in _LEVELS]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from mongo_seed.files.fields import RowError
-from mongo_seed.files.presets.cells import Cells, has_columns
+from mongo_seed.files.presets.cells import Cells, folded, has_columns
 from mongo_seed.files.presets.preset import Preset
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from mongo_seed.files.presets.preset import Values
 
 _CUSTOMER = ("Customer ID", "Customer: ID")
+_IN_FIRST = ("Financial Status", "Currency")  # of an order's first line alone
+_OF_ORDER = {folded(name) for name in (*_CUSTOMER, *_IN_FIRST, "Email", "Created at", "Cancelled at")}
 _TAKEN_BACK = {"refunded", "voided"}  # what was paid is not
 _HEX_DIGITS = 32
 
@@ -32,43 +33,36 @@ def _recognises(names: Set[str]) -> bool:
     return has_columns(names, "Name", "Created at", "Lineitem sku", "Lineitem quantity")
 
 
-@dataclass(slots=True)
-class _Order:
-    name: str
-    user: str = ""
-    currency: str = ""
-    created: str = ""
-    taken_back: bool = False
-
-    def read(self, cells: Cells) -> None:
-        self.user = self.user or _user(cells)
-        self.currency = self.currency or cells.text("Currency")
-        self.created = self.created or cells.text("Created at")
-        status = cells.text("Financial Status").casefold()
-        self.taken_back = self.taken_back or status in _TAKEN_BACK or bool(cells.text("Cancelled at"))
-
-
 class _Translator:
-    """Knows the order of the record before."""
+    """Fills the fields of an order into its further lines, so that each line can be understood without the first."""
 
     def __init__(self) -> None:
-        self._order = _Order("")
+        self._first: Values = {}
+        self._name = ""
 
     def __call__(self, record: Values) -> list[Values]:
-        cells = Cells(record)
-        name = cells.text("Name")
+        name = Cells(record).text("Name")
         if not name:
             raise RowError("Name is empty: it says which order the line belongs to")
-        if name != self._order.name:
-            self._order = _Order(name)
-        self._order.read(cells)
+        if name != self._name:
+            self._name, self._first = name, dict(record)
+        for column, value in self._first.items():
+            if folded(column) in _OF_ORDER and not record[column]:
+                record[column] = value
+        cells = Cells(record)
+        if cells.has(*_IN_FIRST) and not cells.text(*_IN_FIRST):
+            raise RowError(
+                f"The first line of order {name!r}, with its currency and status, was not read: import both",
+                "no first line",
+            )
         quantity = cells.text("Lineitem quantity")
-        if self._order.taken_back or quantity == "0":  # 0: taken out of the order
+        taken_back = cells.text("Financial Status").casefold() in _TAKEN_BACK or cells.text("Cancelled at")
+        if taken_back or quantity == "0":  # 0: taken out of the order
             return []
-        return [_purchase(self._order, cells, quantity)]
+        return [_purchase(name, cells, quantity)]
 
 
-def _purchase(order: _Order, cells: Cells, quantity: str) -> Values:
+def _purchase(order: str, cells: Cells, quantity: str) -> Values:
     sku = cells.text("Lineitem sku")
     if not sku:
         item = cells.text("Lineitem name")
@@ -80,14 +74,15 @@ def _purchase(order: _Order, cells: Cells, quantity: str) -> Values:
     row: Values = {
         "product_sku": sku,
         "type": "purchase",
-        "timestamp": _time(order.created),
+        "timestamp": _time(cells.text("Created at")),
         "quantity": quantity,
-        "order_id": order.name,
+        "order_id": order,
     }
     # Bought without an account or address, such as at a counter: an anonymous visit.
-    row |= {"user_id": order.user} if order.user else {"session_id": f"order-{order.name}"}
-    price = cells.text("Lineitem price")
-    return {**row, "price": price, "currency": order.currency} if price and order.currency else row
+    user = _user(cells)
+    row |= {"user_id": user} if user else {"session_id": f"order-{order}"}
+    price, currency = cells.text("Lineitem price"), cells.text("Currency")
+    return {**row, "price": price, "currency": currency} if price and currency else row
 
 
 def _user(cells: Cells) -> str:

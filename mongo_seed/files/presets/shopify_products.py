@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mongo_seed.files import fields
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.presets.cells import Cells, has_columns, parts, path
 from mongo_seed.files.presets.preset import Preset
-from mongo_seed.files.presets.variants import Products
+from mongo_seed.files.presets.variants import SkuOwners, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Sequence, Set
 
     from mongo_seed.files.presets.preset import Values
 
@@ -40,31 +41,34 @@ def _recognises(names: Set[str]) -> bool:
     return older or has_columns(names, "URL handle", "Title")
 
 
-class _Translator:
+class _Gatherer:
     def __init__(self) -> None:
-        self._products = Products()
-        self._offered: dict[str, bool] = {}
+        self._skus = SkuOwners()
 
-    def __call__(self, record: Values) -> list[Values]:
-        cells = Cells(record)
-        handle = cells.text(*_HANDLE)
+    def part_of(self, record: Values) -> str:
+        handle = Cells(record).text(*_HANDLE)
         if not handle:
             raise RowError("Handle is empty: it says which product the record belongs to")
-        if not cells.text("Title") and handle not in self._products:
-            raise RowError(f"Title is empty, and no record before this one describes {handle!r}", "no Title")
-        product = self._products.of(handle)
-        before = self._products.row(product)
-        if cells.text("Title"):
-            product.describe(_described(cells))
-            self._offered[handle] = _is_offered(cells)
-        elif cells.has(*_IMAGE):
-            product.describe({"image_url": product.row.get("image_url") or _image(cells)})
-        if cells.text(*_OF_VARIANT):
-            price = {"price": cells.text(*_PRICE)} if cells.has(*_PRICE) else {}
-            available = self._offered[handle] and _is_available(cells)
-            product.add_variant(cells.text(*_SKU), price, in_stock=available)
-        after = self._products.row(product)
-        return [after] if after != before else []
+        return handle
+
+    def product(self, part_of: str) -> str:
+        return part_of
+
+    def row(self, id_: str, records: Sequence[Values]) -> Values:
+        all_cells = [Cells(record) for record in records]
+        titled = next((cells for cells in all_cells if cells.text("Title")), None)
+        if titled is None:
+            raise RowError(f"No record of {id_!r} has a Title: import them with the one that has it", "no Title")
+        described = _described(titled)
+        if titled.has(*_IMAGE):
+            described["image_url"] = next(filter(None, map(_image, all_cells)), "")
+        variants = Variants()
+        offered = _is_offered(titled)
+        for cells in all_cells:
+            if cells.text(*_OF_VARIANT):
+                price = {"price": cells.text(*_PRICE)} if cells.has(*_PRICE) else {}
+                variants.add(cells.text(*_SKU), price, in_stock=_is_available(cells) and offered)
+        return self._skus.row(id_, described, variants)
 
 
 def _described(cells: Cells) -> Values:
@@ -74,8 +78,6 @@ def _described(cells: Cells) -> Values:
         row["category"] = path(cells.text(*_TYPE)) if category in ([], ["Uncategorized"]) else category
     if cells.has("Tags"):
         row["tags"] = parts(cells.text("Tags"), ",")
-    if cells.has(*_IMAGE):
-        row["image_url"] = _image(cells)
     return row
 
 
@@ -95,15 +97,12 @@ def _is_available(cells: Cells) -> bool:
         cells.has(*_TRACKER) and not cells.text(*_TRACKER)
     ):
         return True
-    quantity = cells.text(*_QUANTITY)
-    try:
-        return not quantity or float(quantity) > 0
-    except ValueError as error:
-        raise RowError(f"{_QUANTITY[0]} must be a number, not {quantity!r}", "quantity") from error
+    quantity = fields.number({_QUANTITY[0]: cells.text(*_QUANTITY)}, _QUANTITY[0], float)
+    return quantity is None or quantity > 0
 
 
 def _says_no(text: str) -> bool:
     return text.casefold() in {"false", "no", "0"}
 
 
-SHOPIFY_PRODUCTS = Preset("shopify", "Shopify products export", "products", _recognises, _Translator)
+SHOPIFY_PRODUCTS = Preset("shopify", "Shopify products export", "products", _recognises, _Gatherer)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.presets.cells import Cells, has_columns, is_now, path
 from mongo_seed.files.presets.preset import Preset
-from mongo_seed.files.presets.variants import Product, Products
+from mongo_seed.files.presets.variants import SkuOwners, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Sequence, Set
 
     from mongo_seed.files.presets.preset import Values
 
+_BY_ID = "id:"
 _COMMA = re.compile(r"(?<!\\),")  # WooCommerce writes the comma of a name as `\,`
 
 
@@ -22,57 +23,51 @@ def _recognises(names: Set[str]) -> bool:
     return has_columns(names, "ID", "Type", "SKU", "Name", "Published", "Regular price")
 
 
-class _Translator:
-    """Remembers parents by id and by SKU, and the variations that came before their parent."""
+class _Gatherer:
+    """Variations name their parent by its id or its SKU, and may come before it."""
 
     def __init__(self) -> None:
-        self._products = Products()
+        self._skus = SkuOwners()
         self._ids: dict[str, str] = {}  # SKU of a parent: its id
-        self._early: dict[str, list[Cells]] = {}  # parent as its variations name it: they
-        self._offered: dict[str, bool] = {}
 
-    def __call__(self, record: Values) -> list[Values]:
+    def part_of(self, record: Values) -> str:
         cells = Cells(record)
-        if not cells.text("ID"):
+        id_ = cells.text("ID")
+        if not id_:
             raise RowError("ID is empty")
-        if "variation" in _list(cells.text("Type")):
-            return self._variation(cells)
-        return self._product(cells)
+        if _is_variation(cells):
+            if not cells.text("Parent"):
+                raise RowError("Parent is empty, so nothing says which product the variation belongs to")
+            return cells.text("Parent")
+        if sku := cells.text("SKU"):
+            self._ids.setdefault(sku, id_)
+        return f"{_BY_ID}{id_}"
 
-    def _product(self, cells: Cells) -> list[Values]:
-        id_, sku = cells.text("ID"), cells.text("SKU")
-        if not cells.text("Name"):
+    def product(self, part_of: str) -> str:
+        return part_of.removeprefix(_BY_ID) if part_of.startswith(_BY_ID) else self._ids.get(part_of, part_of)
+
+    def row(self, id_: str, records: Sequence[Values]) -> Values:
+        all_cells = [Cells(record) for record in records]
+        product = next((cells for cells in all_cells if not _is_variation(cells)), None)
+        if product is None:
+            raise RowError(f"The parent {id_!r} is not in the file: import its variations with it", "no parent")
+        if not product.text("Name"):
             raise RowError("Name is empty")
-        self._offered[id_] = _is_offered(cells)
-        product = self._products.of(id_)
-        product.describe(_described(cells))
-        parent = "variable" in _list(cells.text("Type"))
-        in_stock = self._offered[id_] and _is_in_stock(cells)
-        product.add_variant(sku, _price(cells), in_stock=None if parent else in_stock)
-        if sku:
-            self._ids[sku] = id_
-        for name in filter(None, (f"id:{id_}", sku)):
-            for variation in self._early.pop(name, []):
-                self._add(product, variation)
-        if product.in_stock is None:  # as long as there is no variation
-            return [{**self._products.row(product), "in_stock": in_stock}]
-        return [self._products.row(product)]
+        variants = Variants()
+        offered, in_stock = _is_offered(product), _is_in_stock(product)
+        is_parent = any(type_.startswith("variable") for type_ in _list(product.text("Type")))
+        variants.add(product.text("SKU"), _price(product), in_stock=None if is_parent else offered and in_stock)
+        for cells in filter(_is_variation, all_cells):
+            available = offered and _is_offered(cells) and _is_in_stock(cells)
+            variants.add(cells.text("SKU", "ID"), _price(cells), in_stock=available)
+        if variants.in_stock is None:  # a parent without variations
+            variants.in_stock = offered and in_stock
+        return self._skus.row(id_, _described(product), variants)
 
-    def _variation(self, cells: Cells) -> list[Values]:
-        parent = cells.text("Parent")
-        if not parent:
-            raise RowError("Parent is empty, so nothing says which product the variation belongs to")
-        id_ = parent.removeprefix("id:") if parent.startswith("id:") else self._ids.get(parent, "")
-        if id_ not in self._products:
-            self._early.setdefault(parent, []).append(cells)
-            return []
-        product = self._products.of(id_)
-        self._add(product, cells)
-        return [self._products.row(product)]
 
-    def _add(self, product: Product, variation: Cells) -> None:
-        available = self._offered[product.id] and _is_offered(variation) and _is_in_stock(variation)
-        product.add_variant(variation.text("SKU", "ID"), _price(variation), in_stock=available)
+def _is_variation(cells: Cells) -> bool:
+    """Also one of a subscription."""
+    return any(type_.endswith("variation") for type_ in _list(cells.text("Type")))
 
 
 def _described(cells: Cells) -> Values:
@@ -112,4 +107,4 @@ def _list(text: str) -> list[str]:
     return [name for part in _COMMA.split(text) if (name := part.replace("\\,", ",").strip())]
 
 
-WOOCOMMERCE = Preset("woocommerce", "WooCommerce product export", "products", _recognises, _Translator)
+WOOCOMMERCE = Preset("woocommerce", "WooCommerce product export", "products", _recognises, _Gatherer, rounds=True)

@@ -181,6 +181,13 @@ async def test_markup_is_not_stored(database: Database, tmp_path: Path) -> None:
     assert await stored(database, "categories", "name") == ["Drinks", "Tea"]
 
 
+async def test_skus_of_variants_are_ids_like_others(database: Database, tmp_path: Path) -> None:
+    await load(database, tmp_path, "id,sku,name,variant_skus\n1,AB  12,Tea,AB  12|a&amp;b\n")
+
+    (document,) = [document async for document in database["products"].find()]
+    assert (document["sku"], document["variantSkus"]) == ("AB  12", ["AB  12", "a&amp;b"])
+
+
 async def test_events_may_name_products_by_sku(database: Database, tmp_path: Path) -> None:
     products = "id,sku,variant_skus\n1,SHIRT,SHIRT-S| SHIRT-M \n2,2,\n3,4,\n4,CUP,\n"
     events = "user_id,product_id,product_sku,timestamp\n"

@@ -17,14 +17,14 @@ from mongo_seed.files.fields import RowError
 from mongo_seed.files.options import ReadOptions, Table
 from mongo_seed.files.presets.preset import Preset
 from mongo_seed.files.refusals import RejectsFile, describe_refusals
-from mongo_seed.files.rows import INTERACTIONS, PRODUCTS
+from mongo_seed.files.rows import INTERACTIONS, PRODUCTS, InteractionParser, parse_product
 from mongo_seed.files.tables import TableReader
 from shop.errors import BadInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mongo_seed.files.tables import Row
+    from mongo_seed.files.gathering import Row
 
 
 def read(
@@ -81,6 +81,47 @@ def test_a_bad_byte_spoils_no_letters(tmp_path: Path) -> None:
     assert reasons(rows) == ["not valid UTF-8; save the file as UTF-8"]
 
 
+def test_a_guessed_encoding_is_said(tmp_path: Path) -> None:
+    utf8, _ = read(tmp_path, TEXT)
+    guessed, _ = read(tmp_path, TEXT.encode("latin-1"))
+    told, _ = read(tmp_path, TEXT.encode("latin-1"), encoding="latin-1")
+
+    assert (utf8.guess, told.guess) == ("", "")
+    assert guessed.guess == "Its encoding is a guess: does 'Thé' read well? If not, say it, as in --encoding cp1250."
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Чай зелёный листовой", "cp1251"), ("Ελληνικά προϊόντα", "iso8859-7"), ("绿茶测试产品", "gb18030")],
+)
+def test_letters_of_another_code_page_are_not_stored_as_western_ones(tmp_path: Path, text: str, encoding: str) -> None:
+    content = f"id,name\n1,{text}\n".encode(encoding)
+
+    with pytest.raises(BadInputError, match=r"neither UTF-8 nor .* as in --encoding cp1251"):
+        read(tmp_path, content)
+    assert values(read(tmp_path, content, encoding=encoding)[1]) == [{"id": "1", "name": text}]
+
+
+def test_a_mark_that_says_replaced_is_text(tmp_path: Path) -> None:
+    _, rows = read(tmp_path, "id,name\n1,caf\ufffd\n")
+
+    assert values(rows) == [{"id": "1", "name": "caf\ufffd"}]
+
+
+def test_a_text_that_ends_too_early_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="is not utf-32 text"):
+        read(tmp_path, "id,name\n1,Tea\n".encode("utf-32")[:-2], encoding="utf-32")
+
+
+def test_inch_signs_are_read_in_one_go(tmp_path: Path) -> None:
+    """Each record is broken, and no quote ever pairs: looking ahead from each of them would never end."""
+    content = "id,name\n" + 'TV 27" black,"Screen 27" wide"\n' * 30_000
+
+    _, rows = read(tmp_path, content)
+
+    assert len(reasons(rows)) == 30_000
+
+
 def test_options_go_before_what_is_found_out(tmp_path: Path) -> None:
     reader, rows = read(
         tmp_path, "id;a,name\n1;b,Şeker\n".encode("cp1254"), separator=",", encoding="cp1254", renamed={"id": "id;a"}
@@ -90,12 +131,15 @@ def test_options_go_before_what_is_found_out(tmp_path: Path) -> None:
 
 
 def test_decimal_commas_by_option(tmp_path: Path) -> None:
-    content = 'id,price,name\n1,"1.299,50","a,b"\n2,"3,20",c\n3,12.50,d\n4,,e\n5,1.299,f\n'
+    content = 'id,price,name\n1,"1.299,50","a,b"\n2,"3,20",c\n3,12.50,d\n4,,e\n5,1.299,f\n6,0.500,g\n7,1299.500,h\n'
 
     _, rows = read(tmp_path, content, decimal_comma=True)
 
-    assert [row.values and row.values["price"] for row in rows] == ["1299.50", "3.20", None, "", "1299"]
-    assert reasons(rows) == ["With --decimal-comma a point groups thousands, as in 1.299,50; that of '12.50' does not."]
+    assert [row.values and row.values["price"] for row in rows] == ["1299.50", "3.20", None, "", "1299", None, None]
+    assert reasons(rows) == [
+        f"With --decimal-comma a point groups thousands, as in 1.299,50; that of {number!r} does not."
+        for number in ("12.50", "0.500", "1299.500")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -223,6 +267,56 @@ def test_a_reject_keeps_what_was_read(tmp_path: Path) -> None:
     assert lines[3] == "4;3 fields where the header has 2;3;x;y"
 
 
+def test_a_refused_product_keeps_all_its_records(tmp_path: Path) -> None:
+    content = "Handle,Title,Variant SKU,Variant Price\nmug,Mug,M1,1_299.50\ncap,Cap,C1,5\nmug,,M2,5\n"
+
+    reader, rows = read(tmp_path, content)
+    with RejectsFile(reader) as rejects:
+        for row in rows:
+            try:
+                parse_product(row.values or {})
+            except RowError as error:
+                rejects.add(row, error)
+    mended = rejects.path.read_text("utf-8").replace("1_299.50", "1299.50")
+    _, again = read(tmp_path, mended, "mended.csv")
+
+    assert rejects.refusals.count == 1
+    assert [row["variant_skus"] for row in values(again) if row] == [["M1", "M2"]]
+
+
+def test_a_refused_line_of_an_order_can_be_mended_by_itself(tmp_path: Path) -> None:
+    content = (
+        "Name,Financial Status,Currency,Created at,Lineitem quantity,Lineitem price,Lineitem sku\n"
+        "#1,paid,EUR,2024-03-15 10:20:30 +0100,1,5.00,A\n"
+        "#1,,,2024-03-15 10:20:30 +0100,1_0,7.00,B\n"
+    )
+
+    _, (_, row) = read(tmp_path, content, table=INTERACTIONS)
+
+    assert row.raw == ["#1", "paid", "EUR", "2024-03-15 10:20:30 +0100", "1_0", "7.00", "B"]
+
+
+def test_where_no_rejects_file_can_be_written_rows_are_counted_all_the_same(tmp_path: Path) -> None:
+    reader, (row,) = read(tmp_path, "id,name\n1,2,3\n")
+    rejects = RejectsFile(reader)
+    rejects.path.mkdir()
+    with rejects:
+        rejects.add(row, RowError("bad"))
+
+    assert rejects.refusals.count == 1
+    assert "p.rejects.csv could not be written" in rejects.problem
+
+
+def test_rejects_of_an_earlier_run_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "p.rejects.csv").write_text("half mended")
+    reader, _ = read(tmp_path, "id,name\n1,Tea\n")
+    with RejectsFile(reader):
+        pass
+
+    assert (tmp_path / "p.rejects.old.csv").read_text() == "half mended"
+    assert not (tmp_path / "p.rejects.csv").exists()
+
+
 def test_a_reject_keeps_the_digits_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text(
@@ -271,6 +365,88 @@ def _fake_translator() -> Any:
         return [{"id": part, "name": f"{part} {len(seen)}"} for part in record["Artikel"].split("+")]
 
     return translate
+
+
+FEED = "id\ttitle\tlink\timage_link\tprice\tsize\titem_group_id\tproduct_type\tproduct_type\n"
+
+
+def test_a_map_adds_to_what_a_preset_knows(tmp_path: Path) -> None:
+    reader, rows = read(
+        tmp_path, f"{FEED}1\tTea\thttps://a\t\t5 EUR\tL\t\tDrinks > Tea\t\n", renamed={"package_size": "size"}
+    )
+
+    assert reader.description.endswith("Google Merchant feed")
+    (row,) = values(rows)
+    assert row is not None
+    assert (row["name"], row["package_size"]) == ("Tea", "L")
+    assert row["category"] == ["Drinks", "Tea"], "of two columns of one name the one that is filled counts"
+
+
+def test_a_feed_of_one_group_is_read_in_one_go(tmp_path: Path) -> None:
+    lines = (f"{number}\tTea\thttps://a\t\t5 EUR\tL\tall\t\t\n" for number in range(20_000))
+
+    _, (row,) = read(tmp_path, FEED + "".join(lines))
+
+    assert row.values is not None
+    assert len(row.values["variant_skus"]) == 20_000
+
+
+def test_ids_of_other_programs_pass_the_same_rules(tmp_path: Path) -> None:
+    event = {"event_name": "purchase", "event_timestamp": "1710494430123456", "items": [{"item_id": 12.0}]}
+    strange = {**event, "event_timestamp": "1" * 5_000, "user_id": "u"}
+
+    _, (float_id, long_time) = read(
+        tmp_path, f"{json.dumps(event)}\n{json.dumps(strange)}\n", "i.jsonl", table=INTERACTIONS
+    )
+    _, (list_id,) = read(
+        tmp_path,
+        json.dumps({"id": "1", "title": "Tea", "link": "", "price": "5 EUR", "image_link": "", "ids": ["a"]}),
+        "p.jsonl",
+        renamed={"id": "ids"},
+    )
+
+    with pytest.raises(RowError, match="An id is a text or a whole number"):
+        InteractionParser().parse({**(float_id.values or {}), "user_id": "u"})
+    assert "event_timestamp must be microseconds" in str(long_time.error)
+    with pytest.raises(RowError, match="id: A text is wanted"):
+        parse_product(list_id.values or {})
+
+
+def test_computed_amounts_are_rounded_to_their_currency(tmp_path: Path) -> None:
+    event = {
+        "event_name": "purchase",
+        "event_timestamp": "1710494430123456",
+        "items": [{"item_id": "a", "price_in_usd": 20.479999542236328}],
+    }
+    woo = "ID,Type,SKU,Name,Published,Regular price\n1,simple,A,Tea,1,16.8067\n"
+
+    _, (bought,) = read(tmp_path, json.dumps(event), "i.jsonl", table=INTERACTIONS)
+    _, (yen,) = read(tmp_path, woo, currency="JPY")
+    _, (native,) = read(tmp_path, "id,price,currency\n1,1.299,EUR\n")
+
+    assert bought.values is not None
+    assert yen.values is not None
+    assert native.values is not None
+    assert (bought.values["price"], yen.values["price"], native.values["price"]) == ("20.48", "17", "1.299")
+
+
+def test_no_option_makes_another_event_of_a_row(tmp_path: Path) -> None:
+    content = "user_id,product_id,timestamp,price,quantity\nu1,p1,1780000000,5.00,1\nu1,p1,1780000000,,1\n"
+
+    def keys(**options: Any) -> list[str]:
+        parse = InteractionParser().parse
+        return [parse(row.values or {}).event.key for row in read(tmp_path, content, table=INTERACTIONS, **options)[1]]
+
+    assert keys() == keys(currency="EUR")
+    assert len(set(keys())) == 2
+
+
+def test_records_without_meaning_are_counted(tmp_path: Path) -> None:
+    events = [{"event_name": name, "event_timestamp": "1"} for name in ("scroll", "page_view")]
+
+    reader, rows = read(tmp_path, "\n".join(map(json.dumps, events)), "i.jsonl", table=INTERACTIONS)
+
+    assert (rows, reader.skipped) == ([], 2)
 
 
 FAKE = Preset("kasse", "Kasse export", "products", lambda names: "Artikel" in names, _fake_translator)

@@ -7,7 +7,7 @@ from typing import Any
 from mongo_seed.files.presets.ga4 import GA4
 from mongo_seed.files.presets.google_merchant import GOOGLE_MERCHANT
 from mongo_seed.files.presets.google_retail import GOOGLE_RETAIL
-from tests.mongo_seed.files.presets.records import csv_records, outcomes, products_of, translated
+from tests.mongo_seed.files.presets.records import csv_records, outcomes, products_of, reasons_of, translated
 
 FEED = """
 id|title|description|link|image link|availability|price|sale price|sale price effective date|brand|google product category|product type|item group id
@@ -60,7 +60,7 @@ def test_a_feed_gives_one_product_for_each_group_at_the_price_of_today() -> None
 
 
 def test_a_price_without_a_currency_is_refused() -> None:
-    (*_, told) = outcomes(GOOGLE_MERCHANT, csv_records(FEED, "|"))
+    (told,) = reasons_of(GOOGLE_MERCHANT, csv_records(FEED, "|")).values()
 
     assert told == "price must be an amount with its currency such as 12.50 EUR, not '20.00'"
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from mongo_seed.files.presets.shopify_orders import SHOPIFY_ORDERS
 from mongo_seed.files.presets.shopify_products import SHOPIFY_PRODUCTS
-from tests.mongo_seed.files.presets.records import csv_records, outcomes, products_of, translated
+from tests.mongo_seed.files.presets.records import csv_records, outcomes, products_of, reasons_of, translated
 
 OLDER = """
 Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price,Image Src,Status
@@ -83,7 +83,7 @@ def test_a_sku_that_two_products_have_belongs_to_the_first() -> None:
     products = products_of(SHOPIFY_PRODUCTS, csv_records(OLDER))
 
     assert products["mug"]["sku"] == "MUG"
-    assert "sku" not in products["vase"], "the id stands in"
+    assert products["vase"]["sku"] == "", "the id stands in"
     assert products["vase"]["variant_skus"] == ["MUG"]
 
 
@@ -92,11 +92,45 @@ def test_a_record_without_its_product_is_refused_with_the_reason() -> None:
         "Handle,Title,Variant SKU,Variant Price,Variant Inventory Qty\n,A,1,1,1\nb,,2,1,1\nc,C,3,1,many"
     )
 
-    no_handle, no_title, no_number = outcomes(SHOPIFY_PRODUCTS, records)
+    reasons = reasons_of(SHOPIFY_PRODUCTS, records)
 
-    assert "Handle is empty" in no_handle
-    assert "Title is empty, and no record before this one describes 'b'" in no_title
-    assert "must be a number, not 'many'" in no_number
+    assert "Handle is empty" in reasons[1]
+    assert "No record of 'b' has a Title" in reasons[2]
+    assert "A number such as 12.5 is wanted, not 'many'." in reasons[3]
+
+
+def test_a_product_is_refused_with_all_its_records() -> None:
+    header = "Handle,Title,Variant SKU,Variant Price,Variant Inventory Qty\n"
+    records = csv_records(f"{header}mug,Mug,M1,5,1\ncap,Cap,C1,5,1\nmug,,M2,5,1_0\nmug,,M3,5,inf")
+
+    assert reasons_of(SHOPIFY_PRODUCTS, records).keys() == {1, 3, 4}
+    assert products_of(SHOPIFY_PRODUCTS, records).keys() == {"cap"}
+
+
+def test_a_product_loses_the_skus_that_it_has_no_longer() -> None:
+    records = csv_records("Handle,Title,Variant SKU,Variant Price\nmug,Mug,M1,5")
+
+    mug = products_of(SHOPIFY_PRODUCTS, records)["mug"]
+
+    assert (mug["sku"], mug["variant_skus"]) == ("M1", [])
+
+
+def test_a_line_of_an_order_says_what_its_first_line_says() -> None:
+    translate = SHOPIFY_ORDERS.reader()
+    assert callable(translate)
+    first, second = csv_records(ORDERS)[:2]
+    translate(first)
+    translate(second)
+
+    assert (second["Currency"], second["Financial Status"]) == ("EUR", "paid")
+    (row,) = translated(SHOPIFY_ORDERS, [second])
+    assert row["currency"] == "EUR", "it can be imported by itself"
+
+
+def test_a_line_whose_first_line_is_missing_is_no_purchase() -> None:
+    orders = csv_records(ORDERS)
+
+    assert "The first line of order '#1003'" in outcomes(SHOPIFY_ORDERS, [*orders[:3], orders[4]])[3]
 
 
 def test_each_line_of_an_order_is_a_purchase() -> None:

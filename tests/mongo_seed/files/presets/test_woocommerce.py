@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mongo_seed.files.presets.woocommerce import WOOCOMMERCE
-from tests.mongo_seed.files.presets.records import csv_records, outcomes, products_of
+from tests.mongo_seed.files.presets.records import csv_records, products_of, reasons_of
 
 EXPORT = r"""
 ID,Type,SKU,Name,Published,Visibility in catalog,Short description,Description,Date sale price starts,Date sale price ends,In stock?,Regular price,Sale price,Categories,Tags,Images,Parent,Brands
@@ -55,10 +55,17 @@ def test_drafts_and_hidden_products_are_not_in_stock() -> None:
 def test_what_is_malformed_is_refused_with_the_reason() -> None:
     header = "ID,Type,SKU,Name,Published,Regular price,Parent\n"
 
-    no_id, no_name, orphan = outcomes(
-        WOOCOMMERCE, csv_records(f"{header},simple,A,A,1,1,\n2,simple,B,,1,1,\n3,variation,C,C,1,1,")
-    )
+    lines = [
+        ",simple,A,A,1,1,",
+        "2,simple,B,,1,1,",
+        "3,variation,C,C,1,1,",
+        "4,variation,D,D,1,1,id:99",
+        "5,subscription_variation,E,E,1,1,B",
+        "6,variation,F,F,1,1,id:99",
+    ]
+    reasons = reasons_of(WOOCOMMERCE, csv_records(header + "\n".join(lines)))
 
-    assert "ID is empty" in no_id
-    assert "Name is empty" in no_name
-    assert "Parent is empty" in orphan
+    assert "ID is empty" in reasons[1]
+    assert reasons[2] == reasons[5] == "Name is empty", "a variation shares the fate of its parent"
+    assert "Parent is empty" in reasons[3]
+    assert reasons[4] == reasons[6] == "The parent '99' is not in the file: import its variations with it"
