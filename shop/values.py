@@ -111,7 +111,7 @@ def money(amount: object, currency: str) -> Money:
         raise RefusedValueError("OUT_OF_RANGE", "A price is 0 or more, and below a billion.")
     stored = Money.from_minor(Money(exact, currency).minor, currency)
     if stored.amount != exact:
-        raise RefusedValueError("OUT_OF_RANGE", _too_exact(exact, stored))
+        raise RefusedValueError("TOO_PRECISE", _too_exact(exact, stored))
     return stored
 
 
