@@ -40,8 +40,9 @@ def _asking(info: Info, session_id: str | None) -> Actor:
     viewer = info.context.viewer
     if viewer is None:
         return Actor(session_id=session_id)
-    # Staff and services look after the sessions of others: none becomes theirs.
-    return Actor(user_id=viewer.user_id, session_id=None if viewer.is_staff else session_id)
+    if viewer.is_staff and session_id is not None:  # they look after the sessions of others: none becomes theirs
+        return Actor(session_id=session_id)
+    return Actor(user_id=viewer.user_id, session_id=session_id)
 
 
 def _session(session_id: str | None) -> str | None:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from graphql_api.errors import RequestError, extensions_of, refusal, unexpected
 from graphql_api.health import live, ready
-from graphql_api.http_requests import body_type
+from graphql_api.http_requests import NOT_CACHED, body_type
 from graphql_api.metrics import Metrics, MetricsMiddleware
 from graphql_api.origins import Origins
 from graphql_api.request_ids import HEADER, RequestIdMiddleware
@@ -59,17 +59,10 @@ def create_app(settings: Settings) -> Starlette:
 
     middleware = [
         Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS),
-        Middleware(
-            CORSMiddleware,
-            allow_origins=origins.listed,
-            allow_origin_regex=origins.pattern,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=[HEADER],
-        ),
         Middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED_BYTES, compresslevel=_COMPRESSION_LEVEL),
     ]
     return _Application(
+        origins,
         lifespan=lifespan,
         routes=[
             Route("/", lambda _request: RedirectResponse("/graphql")),
@@ -86,9 +79,21 @@ def create_app(settings: Settings) -> Starlette:
 
 
 class _Application(Starlette):
+    def __init__(self, origins: Origins, **options: Any) -> None:
+        super().__init__(**options)
+        self._origins = origins
+
     def build_middleware_stack(self) -> ASGIApp:
-        """The id goes around all others, also around what answers 500."""
-        return RequestIdMiddleware(super().build_middleware_stack())
+        """The id and what other origins may read go around all others, also around what answers 500."""
+        answering_others = CORSMiddleware(
+            super().build_middleware_stack(),
+            allow_origins=self._origins.listed,
+            allow_origin_regex=self._origins.pattern,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=[HEADER],
+        )
+        return RequestIdMiddleware(answering_others)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -121,4 +126,6 @@ def _answer(
     request: Request, message: str, extensions: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
 ) -> Response:
     body = {"errors": [{"message": message, "extensions": extensions}]}
-    return JSONResponse(body, status, headers, media_type=body_type(request.headers.get("accept")))
+    return JSONResponse(
+        body, status, {**NOT_CACHED, **(headers or {})}, media_type=body_type(request.headers.get("accept"))
+    )

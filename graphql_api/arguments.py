@@ -28,6 +28,7 @@ AfterEvent = Annotated[
     str | None, strawberry.argument(description="The `eventId` seen last: what came after it is delivered first.")
 ]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` as it came in an answer.")]
+_LONGEST_LABEL = 500
 LOCALE = (
     "Language of the text, as a BCP 47 tag such as de or fr-CA. Left out: the shopper's (`User.locale`), else the one "
     "of `Accept-Language`, else the shop's own."
@@ -48,8 +49,10 @@ SessionId = Annotated[str | None, strawberry.argument(description="Names a visit
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="Of which product.")]
 
 
-def labels(texts: list[str] | None) -> tuple[str, ...]:
-    """Brands or tags as products have them: plain text, each once."""
+def labels(texts: list[str] | None, field: str) -> tuple[str, ...]:
+    """Brands or tags as products have them: plain text, each once. Raises BadInputError for one that is too long."""
+    if any(len(text) > _LONGEST_LABEL for text in texts or ()):
+        raise BadInputError(f"{field}: {_LONGEST_LABEL} characters each at most.", field=field)
     return tuple(dict.fromkeys(label for text in texts or () if (label := plain_text(text))))
 
 

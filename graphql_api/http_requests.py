@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# An answer depends on who asks, in which language, for which form; a cache between must not give it to somebody else.
+NOT_CACHED = {"Cache-Control": "private, no-store", "Vary": "Accept, Accept-Language, Authorization, X-User"}
 _BODIES = (JSON, GRAPHQL_RESPONSE)
 _LONGEST_KEPT = 4_000  # characters of a document whose kind is remembered
 _EXAMPLE = '{"query": "{ model { version } }"}'

@@ -44,12 +44,16 @@ def preferred_language(accept_language: str | None) -> str | None:
 
     None for a header that names none.
     """
-    named = parse_accept_header(accept_language or "", LanguageAccept)
-    # Without regions: werkzeug would take `en;q=0.5` before `de-AT`, which it knows in no exact form.
-    languages = LanguageAccept(
-        [(tag.split("-")[0], quality) for tag, quality in named if tag.strip("* ") and quality > 0]
+    header = accept_language or ""
+    places = [part.partition(";")[0].strip().lower() for part in header.split(",")]
+    # Regions do not count: there is one wording for each language.
+    ranked = sorted(
+        (-quality, places.index(tag.lower()), tag.split("-")[0].lower())
+        for tag, quality in parse_accept_header(header, LanguageAccept)
+        if tag.strip("* ") and quality > 0
     )
-    return languages.best_match(list(WORDINGS)) or languages.best
+    languages = [language for _, _, language in ranked]
+    return next((language for language in languages if language in WORDINGS), next(iter(languages), None))
 
 
 def _ranges(accept: str) -> MIMEAccept:

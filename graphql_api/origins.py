@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from strawberry.http.websocket_origin import normalize_allowed_origins, normalize_origin
 
+from shop.errors import BadInputError
+
 if TYPE_CHECKING:
     from shop.settings import Settings
 
@@ -24,11 +26,15 @@ class Origins:
 
     @classmethod
     def of(cls, settings: Settings) -> Origins:
-        """Those of the settings; in development also this machine's."""
+        """Those of the settings, as browsers write them; in development also this machine's. Raises BadInputError."""
         pattern = _LOCAL if settings.stack.env == "development" else None
-        return cls(tuple(settings.api.cors_origins), pattern)
+        try:
+            listed = normalize_allowed_origins(settings.api.cors_origins)
+        except ValueError as error:
+            raise BadInputError(f"API_CORS_ORIGINS: {error}") from error
+        return cls(tuple(sorted(listed)), pattern)
 
     def allow(self, origin: str) -> bool:
         if "*" in self.listed or (self.pattern is not None and re.fullmatch(self.pattern, origin)):
             return True
-        return normalize_origin(origin) in normalize_allowed_origins(self.listed)
+        return normalize_origin(origin) in self.listed

@@ -23,7 +23,15 @@ from strawberry.types.unset import UNSET, UnsetType
 from graphql_api.context import Context
 from graphql_api.errors import RequestError
 from graphql_api.event_streams import EventStream, with_event_id
-from graphql_api.http_requests import as_object, body_type, optional, require_json, required_query, transport
+from graphql_api.http_requests import (
+    NOT_CACHED,
+    as_object,
+    body_type,
+    optional,
+    require_json,
+    required_query,
+    transport,
+)
 from graphql_api.negotiation import GRAPHQL_RESPONSE, names
 from graphql_api.origins import Origins
 from graphql_api.request_ids import begin_operation
@@ -59,7 +67,8 @@ class ShopView(GraphQL[Context, None]):
         try:
             return await super().run(request, context, root_value)
         except HTTPException as error:
-            raise RequestError(error.reason, status=error.status_code) from error
+            allowed = {"Allow": "GET, POST"} if error.status_code == 405 else None
+            raise RequestError(error.reason, status=error.status_code, headers=allowed) from error
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         """For a browser that opens the address; a program gets JSON."""
@@ -109,6 +118,7 @@ class ShopView(GraphQL[Context, None]):
         response = super().create_response(response_data, sub_response)
         media_type = str(sub_response.media_type)
         response.headers["content-type"] = f"{media_type}; charset=utf-8"
+        response.headers.update(NOT_CACHED)
         if media_type == GRAPHQL_RESPONSE and "data" not in response_data:
             response.status_code = 400
         return response

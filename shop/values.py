@@ -9,15 +9,21 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
+from babel.core import get_global
 
 from shop.entities.catalog import Money, is_price
 from shop.entities.interactions import CLOCK_SLACK
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 LONGEST_ID = 200  # characters
 LONGEST_TEXT = 20_000
+LONGEST_MARKUP = 200_000  # of a text with its markup: taking that away takes time
 MOST_UNITS = 1_000_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -34,6 +40,11 @@ _NO_TAG = re.compile(
     r"|<(?=[^<>]*(?:<|$))",  # what no > ends: the parser's time would grow with the square of their number
     re.DOTALL,
 )
+_LOCALE = re.compile(
+    r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?(?:-[a-z\d]{5,8}|-\d[a-z\d]{3})*(?:-[a-wyz\d](?:-[a-z\d]{2,8})+)*",
+    re.IGNORECASE | re.ASCII,
+)
+_NO_LANGUAGE = {"und", "mul", "zxx", "mis", "root"}
 _SHOWN = 60  # characters of a value that an error repeats
 _ESCAPED_AT_MOST = 4  # times that markup is found escaped within itself
 
@@ -155,13 +166,25 @@ def _decimal(amount: object) -> Decimal:
 
 
 def locale(value: str) -> str:
-    """A BCP 47 tag of a language that there is, as its standard writes it: "DE_at" is "de-AT". Raises
-    RefusedValueError."""
-    try:
-        return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
-    except (UnknownLocaleError, ValueError) as error:
+    """A BCP 47 tag of a language that there is, as its standard writes it: "DE_at" is "de-AT". What a tag says beyond
+    language, script and region is left out. Raises RefusedValueError."""
+    names = Locale("en")
+    found = _LOCALE.fullmatch(value.strip().replace("_", "-"))
+    language, script, region = found.groups(default="") if found else ("", "", "")
+    language = _languages_of_old_codes().get(language.lower(), language.lower())
+    script, region = script.title(), region.upper()
+    known = language in names.languages and language not in _NO_LANGUAGE
+    if not known or (script and script not in names.scripts) or (region and region not in names.territories):
         message = f"{shown(value)} names no language. Write a BCP 47 tag, such as de or fr-CA."
-        raise RefusedValueError("INVALID", message) from error
+        raise RefusedValueError("INVALID", message)
+    return "-".join(filter(None, (language, script, region)))
+
+
+@cache
+def _languages_of_old_codes() -> dict[str, str]:
+    """`iw`, which old programs send, is `he`."""
+    aliases: Mapping[str, str] = get_global("language_aliases")
+    return {old: new for old, new in aliases.items() if "_" not in new}
 
 
 def web_address(value: str) -> str:

@@ -35,7 +35,10 @@ class BrandFacet:
 
 @strawberry.type(description="A range of prices and how many of the products lie in it.")
 class PriceFacet:
-    min: Money = strawberry.field(description="The lowest price of the range; pass its amount as `filter.minPrice`.")
+    min: Money = strawberry.field(
+        description="The lowest price of the range; pass its amount as `filter.minPrice` "
+        "and its currency as `filter.currencyCode`."
+    )
     max: Money = strawberry.field(description="The highest price of the range; pass its amount as `filter.maxPrice`.")
     count: int = strawberry.field(description="Products of the listing with a price in it, both ends included.")
 

@@ -18,6 +18,7 @@ from shop.entities import catalog as entities
 from shop.entities.paging import ProductFilter
 from shop.errors import BadInputError, CostExceededError
 from shop.services.catalog import CatalogService
+from shop.values import is_currency, shown
 
 
 @strawberry.type(description="An exact amount of money.")
@@ -145,6 +146,11 @@ class ProductFilterInput:
     tags: list[str] | None = strawberry.field(default=None, description="With any of these tags.")
     min_price: Decimal | None = strawberry.field(default=None, description="At least this price.")
     max_price: Decimal | None = strawberry.field(default=None, description="At most this price.")
+    currency_code: str | None = strawberry.field(
+        default=None,
+        description="In listings: with a price in this currency (ISO 4217). Left out: amounts are compared whatever "
+        "their currency, as in recommendations.",
+    )
     in_stock: bool | None = strawberry.field(
         default=None,
         description="True: what can be bought now. False: what cannot. Left out: both in listings, and in "
@@ -158,6 +164,9 @@ class ProductFilterInput:
         for field, price in (("filter.minPrice", self.min_price), ("filter.maxPrice", self.max_price)):
             if price is not None and not entities.is_price(price):
                 raise BadInputError(f"{field} must be a price: 0 or more, and below a billion.", field=field)
+        if self.currency_code is not None and not is_currency(self.currency_code):
+            field = "filter.currencyCode"
+            raise BadInputError(f"{field}: {shown(self.currency_code)} is no currency of ISO 4217.", field=field)
         if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
             raise BadInputError("filter.minPrice is above filter.maxPrice.", field="filter.minPrice")
         return self
@@ -168,8 +177,9 @@ class ProductFilterInput:
             categories=decode_ids("Category", self.categories, "filter.categories"),
             brands=tuple(self.brands or ()),
             tags=tuple(self.tags or ()),
-            min_price_minor=entities.Money(self.min_price).minor if self.min_price is not None else None,
-            max_price_minor=entities.Money(self.max_price).minor if self.max_price is not None else None,
+            min_price=self.min_price,
+            max_price=self.max_price,
+            currency=self.currency_code,
             in_stock=self.in_stock,
         )
 

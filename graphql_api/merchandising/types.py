@@ -140,8 +140,8 @@ class RuleTargetInput:
         return Target(
             products=tuple(dict.fromkeys(decode_ids("Product", self.product_ids, "target.productIds"))),
             categories=decode_ids("Category", self.category_ids, "target.categoryIds"),
-            brands=labels(self.brands),
-            tags=labels(self.tags),
+            brands=labels(self.brands, "target.brands"),
+            tags=labels(self.tags, "target.tags"),
         )
 
 

@@ -38,8 +38,8 @@ class UpdatePreferencesInput:
         require_few(self.tags, "tags")
         return Preferences(
             categories=decode_ids("Category", self.categories, "categories"),
-            brands=labels(self.brands),
-            tags=labels(self.tags),
+            brands=labels(self.brands, "brands"),
+            tags=labels(self.tags, "tags"),
         )
 
 
@@ -69,11 +69,9 @@ class UserMutation:
         except values.RefusedValueError as error:
             problem = UserError(field="locale", code=error.code, message=error.message)
             return UpdatePreferencesPayload(user=None, user_errors=[problem], warnings=[])
-        users = info.context.resources.users
-        user = await users.update_preferences(viewer.user_id, preferences)
-        if input.locale is not strawberry.UNSET:
-            user = await users.set_locale(viewer.user_id, stated)
         unknown = await catalog.unknown_labels(preferences.brands, preferences.tags)
+        more = {} if input.locale is strawberry.UNSET else {"locale": stated}
+        user = await info.context.resources.users.update_preferences(viewer.user_id, preferences, **more)
         return UpdatePreferencesPayload(
             user=User.of(user), user_errors=[], warnings=[InputWarning.of(problem) for problem in unknown]
         )

@@ -75,7 +75,7 @@ def plain(row: Values, name: str) -> str | None:
 
 
 def _plain(name: str, value: str) -> str:
-    found = values.plain_text(value)
+    found = values.plain_text(value) if len(value) <= values.LONGEST_MARKUP else value
     if len(found) > values.LONGEST_TEXT:
         raise _refused(name, "TOO_LONG", f"A text has {values.LONGEST_TEXT:,} characters at most.")
     return found

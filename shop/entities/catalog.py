@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
 _DEAREST = Decimal(1_000_000_000)
-_EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "JOD": 3, "OMR": 3, "TND": 3}
+USUAL_DIGITS = 2  # of a currency, after the point
+UNUSUAL_DIGITS = {0: ("JPY", "KRW", "VND", "CLP", "ISK"), 3: ("BHD", "KWD", "JOD", "OMR", "TND")}
+_DIGITS = {code: digits for digits, codes in UNUSUAL_DIGITS.items() for code in codes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,15 @@ class Money:
 
     @classmethod
     def from_minor(cls, minor: int, currency: str) -> Money:
-        return cls(Decimal(minor).scaleb(-_EXPONENTS.get(currency, 2)), currency)
+        return cls(Decimal(minor).scaleb(-_DIGITS.get(currency, USUAL_DIGITS)), currency)
 
     @property
     def minor(self) -> int:
-        return int(self.amount.scaleb(_EXPONENTS.get(self.currency, 2)).to_integral_value())
+        return in_minor_units(self.amount, _DIGITS.get(self.currency, USUAL_DIGITS))
+
+
+def in_minor_units(amount: Decimal, digits: int) -> int:
+    return int(amount.scaleb(digits).to_integral_value())
 
 
 def is_price(amount: Decimal) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 T = TypeVar("T")
 
@@ -54,7 +57,8 @@ class ProductFilter:
     categories: tuple[str, ...] = ()  # a parent admits its children
     brands: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()  # any of them
-    min_price_minor: int | None = None
-    max_price_minor: int | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    currency: str | None = None  # of the prices; None compares the amounts of all currencies
     in_stock: bool | None = None
     ids: tuple[str, ...] = ()

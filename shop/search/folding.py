@@ -65,14 +65,22 @@ def tokens(text: str) -> list[Token]:
 
 def words(text: str) -> list[str]:
     """Every form under which a word of this text is to be found, none twice."""
-    return list(dict.fromkeys(chain.from_iterable(map(_stored_forms, _COMPOUND.findall(fold(text))))))
+    return list(dict.fromkeys(chain.from_iterable(map(_forms, _COMPOUND.findall(fold(text))))))
 
 
-@lru_cache(maxsize=50_000)
+def _forms(compound: str) -> tuple[str, ...]:
+    """Words repeat and are kept; what is written without spaces hardly ever does, and has many forms."""
+    short = compound.isascii() and len(compound) <= LONGEST_WORD
+    return _kept_forms(compound) if short else _stored_forms(compound)
+
+
 def _stored_forms(compound: str) -> tuple[str, ...]:
     """Of scripts without spaces also the single characters: a search may have just one."""
     forms = ((token.word, *(token.word if token.unspaced else token.also)) for token in _tokens_of(compound))
     return tuple(chain.from_iterable(forms))
+
+
+_kept_forms = lru_cache(maxsize=50_000)(_stored_forms)
 
 
 def key(text: str) -> str:

@@ -9,7 +9,7 @@ from shop.entities.users import Actor
 from shop.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from shop.entities.interactions import Interaction
     from shop.services.bandit import BanditService
@@ -46,14 +46,16 @@ class AttributionService:
         """Raises UnavailableError."""
         named = {id_ for interaction in interactions if (id_ := interaction.recommendation_id) is not None}
         shown_to = await self._recommendation_log.shown_to(named)
-        return NamedLists(shown_to, frozenset([id_ for id_, key in shown_to.items() if await self._is_of(actor, key)]))
+        keys = {actor.key, *await self._of_visits(actor, set(shown_to.values()))}
+        return NamedLists(shown_to, frozenset(id_ for id_, key in shown_to.items() if key in keys))
 
-    async def _is_of(self, actor: Actor, actor_key: str) -> bool:
-        """What was shown before signing in is the shopper's too."""
-        session_id = Actor.from_key(actor_key).session_id
-        if actor_key == actor.key or actor.user_id is None or session_id is None:
-            return actor_key == actor.key
-        return await self._owners.owner_of(session_id) == actor.user_id
+    async def _of_visits(self, actor: Actor, actor_keys: Collection[str]) -> list[str]:
+        """Those of the actors that are the shopper before signing in."""
+        if actor.user_id is None:
+            return []
+        sessions = {session: key for key in actor_keys if (session := Actor.from_key(key).session_id) is not None}
+        owners = await self._owners.owners_of(sessions)
+        return [key for session, key in sessions.items() if owners.get(session) == actor.user_id]
 
     def credit(self, interactions: Sequence[Interaction], lists: NamedLists) -> None:
         """Never waits. A list that is known is credited as whomever it was shown to."""

@@ -36,6 +36,9 @@ class FieldChecks:
 
     def text(self, field: str, value: str, *, most: int = values.LONGEST_TEXT) -> str:
         """Plain text, of no more than so many characters."""
+        if len(value) > values.LONGEST_MARKUP:
+            self.refuse(field, "TOO_LONG", f"At most {values.LONGEST_MARKUP:,} characters, with its markup.")
+            return ""
         text = values.plain_text(value)
         if len(text) > most:
             self.refuse(field, "TOO_LONG", f"At most {most:,} characters.")

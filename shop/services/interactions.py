@@ -82,7 +82,7 @@ class InteractionService:
             self._attribution.credit(fresh, lists)
             await self._freshness.add(actor, fresh)
             await self._owners.acted(actor)
-        elif known:
+        if len(fresh) < len(accepted):  # whoever stored the others may have died before it told of them
             self._freshness.read_again(actor)
         return recorded
 

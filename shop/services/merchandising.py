@@ -128,10 +128,10 @@ class MerchandisingService:
             updated_at=now,
             updated_by=by,
         )
-        await self._store.save(saved)
-        await self._announce(saved.id, "SAVED")
         target = saved.rule.target
         unknown = await self._catalog.unknown_labels(target.brands, target.tags)
+        await self._store.save(saved)
+        await self._announce(saved.id, "SAVED")
         return SavedRule(saved, [replace(one, field=f"target.{one.field}") for one in unknown])
 
     async def delete(self, rule_id: str, by: str) -> bool:

@@ -17,6 +17,8 @@ from shop.errors import UnavailableError
 from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from shop.services.freshness import FreshnessService
     from shop.store.session_owners import SessionOwnerStore
 
@@ -35,12 +37,18 @@ class SessionOwnerService:
 
     async def owner_of(self, session_id: str) -> str | None:
         """The id of the user whom the session belongs to. Raises UnavailableError."""
-        owner = self._known.get(session_id)
-        if owner is None:
-            owner = (await self._store.owners_of([session_id])).get(session_id)
-            if owner is not None:
+        return (await self.owners_of([session_id])).get(session_id)
+
+    async def owners_of(self, session_ids: Collection[str]) -> dict[str, str]:
+        """The id of the user whom each of the sessions belongs to, of those that are somebody's. Raises
+        UnavailableError."""
+        owners = {id_: owner for id_ in session_ids if (owner := self._known.get(id_)) is not None}
+        if missing := [id_ for id_ in session_ids if id_ not in owners]:
+            found = await self._store.owners_of(missing)
+            for session_id, owner in found.items():
                 self._known.put(session_id, owner)
-        return owner
+            owners |= found
+        return owners
 
     async def named(self, actor: Actor) -> None:
         """For every request of a signed-in shopper that names a session: makes it theirs if it is nobody's.

@@ -54,17 +54,17 @@ class SpellingService:
         self._changed.clear()
         try:
             counts = await self._store.word_counts(LARGEST)
-        except UnavailableError:
+            self._vocabulary = await asyncio.to_thread(Vocabulary, counts)
+        except BaseException:  # also of a client that has left
             self._stale = True
             raise
-        self._vocabulary = await asyncio.to_thread(Vocabulary, counts)
 
     async def _read_changed(self) -> None:
         ids = frozenset(self._changed)
         self._changed.clear()
         try:
             words = await self._store.words_of(ids)
-        except UnavailableError:
+        except BaseException:
             self._changed |= ids
             raise
         self._vocabulary.add(words)

@@ -103,13 +103,9 @@ class UserService:
         """Raises NotFoundError."""
         return await self._changed(user_id, found=await self._users.set_role(user_id, role))
 
-    async def set_locale(self, user_id: str, locale: str | None) -> User:
-        """States the language that the user wants texts in, or with None that they state none. Raises NotFoundError."""
-        return await self._changed(user_id, found=await self._users.set_locale(user_id, locale))
-
-    async def update_preferences(self, user_id: str, preferences: Preferences) -> User:
-        """Raises NotFoundError."""
-        return await self._changed(user_id, found=await self._users.set_preferences(user_id, preferences))
+    async def update_preferences(self, user_id: str, preferences: Preferences, **more: str | None) -> User:
+        """With `locale` also the language that texts are wanted in, None for no stated one. Raises NotFoundError."""
+        return await self._changed(user_id, found=await self._users.set_preferences(user_id, preferences, **more))
 
     async def _changed(self, user_id: str, *, found: bool) -> User:
         """The user as stored now; every process reads it anew."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from shop.entities.catalog import UNUSUAL_DIGITS, USUAL_DIGITS, in_minor_units
 from shop.entities.facets import ValueCount
 from shop.entities.paging import Cursor, Page, PageRequest, ProductFilter, ProductSort
 from shop.store.database import Database, Document, store_errors
@@ -150,6 +151,18 @@ def _score_bound(cursor: Cursor, *, after: bool) -> Document:
     return {"$or": [{"score": {worse: cursor.value}}, {"score": cursor.value, "_id": {further: cursor.id}}]}
 
 
+def _in_price_range(filter_: ProductFilter) -> list[Document]:
+    """A condition for each number of digits that currencies have: amounts are stored in their smallest unit."""
+    conditions: list[Document] = []
+    unusual = [code for codes in UNUSUAL_DIGITS.values() for code in codes]
+    for digits in (USUAL_DIGITS, *UNUSUAL_DIGITS):
+        ends = {"$gte": filter_.min_price, "$lte": filter_.max_price}
+        minor = {operator: in_minor_units(end, digits) for operator, end in ends.items() if end is not None}
+        codes = {"$in": list(UNUSUAL_DIGITS[digits])} if digits in UNUSUAL_DIGITS else {"$nin": unusual}
+        conditions.append({"price.minor": minor, "price.currency": codes})
+    return conditions
+
+
 def _query(filter_: ProductFilter, search: Search | None) -> Document:
     query: Document = {}
     if search:
@@ -159,10 +172,10 @@ def _query(filter_: ProductFilter, search: Search | None) -> Document:
             query[field] = {"$in": list(values)}
     if filter_.ids:
         query["_id"] = {"$in": list(filter_.ids)}
-    bounds = {"$gte": filter_.min_price_minor, "$lte": filter_.max_price_minor}
-    price: dict[str, Any] = {operator: bound for operator, bound in bounds.items() if bound is not None}
-    if price:
-        query["price.minor"] = price
+    if filter_.currency:
+        query["price.currency"] = filter_.currency
+    if filter_.min_price is not None or filter_.max_price is not None:
+        query["$or"] = _in_price_range(filter_)
     if filter_.in_stock is not None:
         query["inStock"] = filter_.in_stock
     return query

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as _Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
@@ -52,7 +54,24 @@ def connect(settings: RedisSettings, *, patience_seconds: float = 0) -> Redis:
         max_connections=200,
         timeout=settings.timeout_seconds,
     )
+    pool.connection_class = type("Connection", (_Cancellable, pool.connection_class), {})
     return _Redis.from_pool(pool)
+
+
+class _Cancellable(AbstractConnection):
+    """A connection whose commands can be cancelled at any moment.
+
+    The driver sends within `asyncio.wait_for`, which in Python 3.11 swallows a cancellation that comes when the command
+    has just been sent (https://github.com/python/cpython/issues/86296): the task would go on for ever.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # its answer would be taken for that of the next command
+            raise asyncio.CancelledError
 
 
 async def ping(client: Redis) -> None:

@@ -12,7 +12,7 @@ from shop.store.database import Database, Document, store_errors
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-MOST_SESSIONS = 200  # of one user, the ones named last: what was done in others counts no longer
+MOST_SESSIONS = 200  # of one user, the ones claimed last: what was done in others counts in training alone
 
 
 class SessionOwnerStore:
@@ -31,7 +31,7 @@ class SessionOwnerStore:
         return {document["_id"]: document["userId"] for document in found}
 
     async def sessions_of(self, user_id: str) -> list[str]:
-        """The user's sessions, the one named last first."""
+        """The user's sessions, the one claimed last first."""
         with store_errors():
             found = self._owners.find({"userId": user_id}, {"_id": 1}).sort([("at", -1)]).limit(MOST_SESSIONS)
             return [document["_id"] for document in await found.to_list(MOST_SESSIONS)]

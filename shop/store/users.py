@@ -59,15 +59,10 @@ class UserStore:
         with store_errors():
             return await self._users.estimated_document_count()
 
-    async def set_locale(self, user_id: str, locale: str | None) -> bool:
-        """False if there is no such user."""
-        with store_errors():
-            result = await self._users.update_one({"_id": user_id}, {"$set": {"locale": locale}})
-        return result.matched_count == 1
-
-    async def set_preferences(self, user_id: str, preferences: Preferences) -> bool:
-        """False if there is no such user."""
+    async def set_preferences(self, user_id: str, preferences: Preferences, **more: str | None) -> bool:
+        """With `locale` also the language of texts. False if there is no such user."""
         change = {
+            **more,
             "preferences.categories": list(preferences.categories),
             "preferences.brands": list(preferences.brands),
             "preferences.tags": list(preferences.tags),

@@ -100,7 +100,11 @@ def node(folder: Path, code: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("heading", ["urql", "Apollo Client"])
 async def test_lists_clicks_and_live_updates(shop: Shop, folder: Path, user: str, heading: str) -> None:
     async with running(folder, *node(folder, snippet(heading, shop.url, user))) as program:
-        await lines_until(program, "list 5", "tracked 0", "live 5", "live 5")
+        await lines_until(program, "list 5", "tracked 0", "live 5")
+        # The first live list may know of the click already; the next event makes another one in any case.
+        (product,) = await products_in_stock(shop)
+        await shop.data(TRACK, {"input": {"interaction": {"productId": product, "type": "VIEW"}}}, user)
+        await lines_until(program, "live 5")
 
 
 @with_node
@@ -169,7 +173,7 @@ async def test_generated_types_know_the_scalars(shop: Shop, folder: Path) -> Non
     complaints = said.decode().strip().splitlines()
     assert len(complaints) == 1
     assert "Type 'string' is not assignable to type 'number'" in complaints[0]
-    assert "any" not in re.findall(r"\b(?:any|unknown);", (source / "generated.ts").read_text(encoding="utf-8"))
+    assert re.findall(r"\b(?:any|unknown);", (source / "generated.ts").read_text(encoding="utf-8")) == []
 
 
 @with_node

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from graphql_api.origins import Origins
+from shop.errors import BadInputError
 from shop.settings import StackSettings
 from shop.store.event_log import event_order
 from tests.fixtures.queries import TRACK, products_in_stock
@@ -103,6 +105,8 @@ async def test_a_refusal_before_execution_is_typed(
     assert error["extensions"]["requestId"] == answer.headers["X-Request-Id"]
     assert hint in error["message"]
     assert "data" not in refused
+    if status == 405:
+        assert "POST" in answer.headers["Allow"]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +234,48 @@ async def test_pages_of_this_machine_may_call_in_development_and_listed_ones_in_
         else:
             with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
                 await socket
+
+
+async def test_no_cache_gives_an_answer_to_somebody_else(shop: Shop) -> None:
+    asked: list[dict[str, Any]] = [{"query": MODEL}, {"query": "{"}, {}]
+    for params in asked:
+        async with shop.http.get(f"{shop.url}/graphql", params=params, headers={"Accept": GRAPHQL}) as answer:
+            assert answer.headers["Cache-Control"] == "private, no-store"
+            varies = {name.strip() for value in answer.headers.getall("Vary") for name in value.split(",")}
+            assert {"Accept", "Accept-Language", "Authorization", "X-User"} <= varies
+
+
+async def test_a_page_of_another_origin_can_read_what_went_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(shop.resources.users, "viewer", fail)
+    origin = "http://localhost:5173"
+    async with shop.http.post(
+        f"{shop.url}/graphql", json={"query": MODEL}, headers={"Origin": origin, "X-User": "household-250"}
+    ) as answer:
+        (error,) = (await answer.json())["errors"]
+
+    assert (answer.status, error["extensions"]["code"]) == (500, "INTERNAL")
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert "X-Request-Id" in answer.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("written", ["https://shop.example/", "https://SHOP.example:443"])
+def test_an_origin_may_be_written_in_any_way(stocked: Any, written: str) -> None:
+    api = stocked.api.model_copy(update={"cors_origins": [written]})
+
+    origins = Origins.of(stocked.model_copy(update={"api": api}))
+
+    assert origins.listed == ("https://shop.example",)
+    assert origins.allow("https://shop.example")
+
+
+def test_what_is_no_origin_is_refused_at_the_start(stocked: Any) -> None:
+    api = stocked.api.model_copy(update={"cors_origins": ["shop.example"]})
+
+    with pytest.raises(BadInputError, match="API_CORS_ORIGINS"):
+        Origins.of(stocked.model_copy(update={"api": api}))
 
 
 async def test_long_answers_are_compressed_and_streams_are_not(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shop.services.listing import Listing
+from shop.store.listing import ListingStore
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -197,7 +199,14 @@ async def test_facets_say_what_their_filters_would_find(stocked_shop: Shop) -> N
         narrowed = [
             (brand["count"], {"brands": [brand["value"]]}),
             (category["count"], {"categories": [category["category"]["id"]]}),
-            (price["count"], {"minPrice": price["min"]["amount"], "maxPrice": price["max"]["amount"]}),
+            (
+                price["count"],
+                {
+                    "minPrice": price["min"]["amount"],
+                    "maxPrice": price["max"]["amount"],
+                    "currencyCode": price["min"]["currencyCode"],
+                },
+            ),
         ]
         for count, filter_ in narrowed:
             assert 0 < count <= whole["totalCount"]
@@ -205,6 +214,51 @@ async def test_facets_say_what_their_filters_would_find(stocked_shop: Shop) -> N
             assert (await stocked_shop.data(FACETS, request))["products"]["totalCount"] == count
         bounds = [Decimal(each[end]["amount"]) for each in facets["prices"] for end in ("min", "max")]
         assert bounds == sorted(set(bounds))
+
+
+async def test_prices_of_every_currency_are_compared_by_their_amount(stocked_shop: Shop) -> None:
+    prices = {"sr-yen": ("500", "JPY"), "sr-dinar": ("5.250", "KWD"), "sr-dollar": ("5.00", "USD")}
+    products = [
+        {"sku": sku, "name": "Zumpreis", "price": amount, "currencyCode": code}
+        for sku, (amount, code) in prices.items()
+    ]
+    await stocked_shop.data(UPSERT, {"input": {"products": products}}, "demo-staff")
+
+    async def skus(**filter_: str) -> set[str]:
+        return set(await found(stocked_shop, "zumpreis", filter=filter_))
+
+    try:
+        assert await skus(minPrice="5", maxPrice="6") == {"sr-dinar", "sr-dollar"}
+        assert await skus(minPrice="500") == await skus(currencyCode="JPY") == {"sr-yen"}
+        assert await skus(minPrice="5", maxPrice="6", currencyCode="USD") == {"sr-dollar"}
+    finally:
+        await stocked_shop.resources.stores.database["products"].delete_many({"sku": {"$in": list(prices)}})
+        stocked_shop.resources.catalog.forget_all()
+    answer = await stocked_shop.ask('{ products(filter: { currencyCode: "EURO" }) { totalCount } }')
+    assert answer.code == "BAD_USER_INPUT"
+
+
+async def test_a_search_that_is_given_up_leaves_the_words(stocked_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    spelling = stocked_shop.resources.spelling
+    begun = asyncio.Event()
+
+    async def never(*_: object) -> dict[str, int]:
+        begun.set()
+        return await asyncio.Future()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ListingStore, "word_counts", never)
+        await stocked_shop.resources.catalog.announce_import([])
+
+        async def is_stale() -> bool:
+            reading = asyncio.create_task(spelling.vocabulary())
+            await asyncio.wait({reading}, timeout=0.1)
+            reading.cancel()
+            return begun.is_set()
+
+        await until(is_stale, "the words to be read anew")
+
+    assert "quelmarina" in (await spelling.vocabulary()).beginning("quelma")
 
 
 async def test_facets_of_nothing_are_empty_and_their_size_is_bounded(stocked_shop: Shop) -> None:

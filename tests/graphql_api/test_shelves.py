@@ -41,11 +41,11 @@ async def test_a_shelf_of_history_is_short_for_who_has_little(shop: Shop, scenar
     assert {item["reasons"][0]["kind"] for item in items} == {scenario}
 
 
-@pytest.mark.parametrize("scenario", ["FOR_YOU", "TRENDING", "POPULAR"])
+@pytest.mark.parametrize("scenario", ["FOR_YOU", "POPULAR"])
 async def test_what_is_said_of_others_rests_on_three_of_them_at_least(shop: Shop, scenario: str) -> None:
     shelf = await shop.data(SHELF, {"scenario": scenario, "session": "who-else"})
 
     reasons = [reason for item in shelf["recommendations"]["items"] for reason in item["reasons"]]
     counts = [one["count"] for one in reasons if one["kind"] in {"POPULAR", "SHOPPERS_LIKE_YOU", "BOUGHT_TOGETHER"}]
-    assert reasons
+    assert counts
     assert all(count >= 3 for count in counts)

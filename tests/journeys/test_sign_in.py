@@ -132,7 +132,7 @@ async def test_staff_who_name_a_session_do_not_take_it(shop: Shop, staff: str) -
     session, bought = await visit(shop)
     user = await new_user(shop)
 
-    await listed(shop, staff, sessionId=session)
+    assert await listed(shop, staff, scenario="BUY_AGAIN", sessionId=session) == [bought], "they see the visitor's list"
     await listed(shop, staff, sessionId=session, userId=encode_id("User", user))
 
     assert bought not in await listed(shop, user, sessionId=session)

@@ -97,6 +97,23 @@ def test_ids_lose_what_nobody_sees(given_id: str, id_: str) -> None:
     assert values.clean_id(given_id) == id_
 
 
+@pytest.mark.parametrize(
+    ("given_tag", "tag"),
+    [
+        ("de", "de"),
+        (" DE_at", "de-AT"),
+        ("iw", "he"),
+        ("zh-TW", "zh-TW"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("es-419", "es-419"),
+        ("en-u-hc-h12", "en"),
+        ("de-1996", "de"),
+    ],
+)
+def test_a_language_tag_is_written_as_its_standard_has_it(given_tag: str, tag: str) -> None:
+    assert values.locale(given_tag) == tag
+
+
 @given(id_=st.text())
 def test_an_id_is_clean_once_it_was_cleaned(id_: str) -> None:
     try:
@@ -127,6 +144,7 @@ def test_an_id_is_clean_once_it_was_cleaned(id_: str) -> None:
         (values.rating, 5.5, "OUT_OF_RANGE"),
         (values.event_time, datetime(1999, 12, 31, tzinfo=UTC), "OUT_OF_RANGE"),
         (values.event_time, datetime.now(UTC) + timedelta(days=1), "OUT_OF_RANGE"),
+        *((values.locale, tag, "INVALID") for tag in ("", "und", "root", "xx", "de-XX", "de@euro", "english", "de-")),
         (values.web_address, "javascript:alert(1)", "INVALID"),
         (values.web_address, "data:image/png;base64,AAAA", "INVALID"),
         (values.web_address, "https://", "INVALID"),
