@@ -118,6 +118,7 @@ class Tastes:
     categories: tuple[str, ...] = ()  # category ids
     brands: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    looked_at: tuple[str, ...] = ()  # category ids that a page tells of: they count, and nobody stated them
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ def measure_demand(data: TrainingSet) -> Demand:
     late = data.interactions.times > data.now - window
     recent = _shoppers(data, data.sales & late)
     before = _shoppers_per_window(data, data.sales & ~late, window)
-    # A shop that grows as a whole has no trend in each product.
-    usual = before * (recent.sum() / max(float(before.sum()), 1.0)) if before.sum() else recent
+    # A shop that grows as a whole has no trend in each product; in one that shrinks, to sell as before is none either.
+    usual = before * max(recent.sum() / max(float(before.sum()), 1.0), 1.0) if before.sum() else recent
     return Demand(
         buyers=data.buyers,
         popularity=_standardised(np.log1p(data.shoppers.astype(np.float64))),

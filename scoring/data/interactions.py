@@ -75,6 +75,7 @@ class TrainingSet:
 
     def __init__(self, dataset: Dataset, now: int | None = None, fewest: int = FEWEST_SHOPPERS) -> None:
         self.dataset = dataset
+        self.fewest_wanted = fewest
         self.fewest_shoppers = fewest_shoppers(fewest, dataset.interactions.n_users)
         times = dataset.interactions.times
         self.now = int(now if now is not None else (times.max() if len(times) else 0))

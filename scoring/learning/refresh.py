@@ -113,6 +113,7 @@ def refresh_content(
         "interactions": len(data.interactions.users),
         "now": data.now,
         "fewest_shoppers": data.fewest_shoppers,
+        "fewest_wanted": data.fewest_wanted,  # which holds again once the shop has grown
     }
     refreshed = ModelState(carried | fresh, _manifest(state, "content", seed, counts))
     report("measuring scores", 0.9)
@@ -136,7 +137,7 @@ def _weights(state: ModelState) -> NDArray[np.float32]:
 
 
 def _fewest(state: ModelState) -> int:
-    return int(state.manifest.get("fewest_shoppers", FEWEST_SHOPPERS))
+    return int(state.manifest.get("fewest_wanted", FEWEST_SHOPPERS))
 
 
 def _require_general(carried: dict[str, NDArray[Any]], before: int, after: int) -> None:

@@ -344,6 +344,7 @@ def _manifest(
         "signals": result.signals,
         "notes": result.notes,
         "fewest_shoppers": data.fewest_shoppers,
+        "fewest_wanted": data.fewest_wanted,  # which holds again once the shop has grown
         "repeat_gap": usual_gap(data),
         "repeat_share": repeat_share(data),
         "metrics": result.metrics,

@@ -25,6 +25,7 @@ Ground = int | tuple[ReasonKind, str | None]  # a product of the history, or a r
 MAX_REASONS = 3
 _MAX_SOURCES = 200  # history products that evidence is sought from, those of the greatest weight first
 _MIN_LIFT = 1.2
+_RHYTHM = 3  # days with a purchase that a rhythm is told of
 _MIN_COSINE = 0.3
 _MIN_GROWTH = 1.5
 _MIN_SURPRISE = 2.0
@@ -154,7 +155,8 @@ class EvidenceFinder:
         if source < 0 or cooccurrence.lifts[source, column] < _MIN_LIFT:
             return []
         shoppers, lift = int(cooccurrence.shoppers[source, column]), float(cooccurrence.lifts[source, column])
-        if shoppers < self._facts.fewest_shoppers:
+        # In a shop that sells nothing yet pairs are looked at together, not bought.
+        if min(shoppers, int(self._facts.demand.buyers[source])) < self._facts.fewest_shoppers:
             return []
         return [Reason(ReasonKind.BOUGHT_TOGETHER, item=source, count=shoppers, value=lift)]
 
@@ -182,7 +184,8 @@ class EvidenceFinder:
             return [self._impersonal(item, share)]
         ranked = sorted(personal, key=lambda reason: _strength(reason, share), reverse=True)
         if len(ranked) < MAX_REASONS and share[Component.CONTEXTUAL] > _MIN_CONTEXTUAL_SHARE:
-            ranked.append(in_demand(self._facts, item))
+            crowd = in_demand(self._facts, item)
+            ranked += [] if crowd.kind is ReasonKind.CATALOGUE else [crowd]
         return ranked[:MAX_REASONS]
 
     def _impersonal(self, item: int, share: dict[Component, float]) -> Reason:
@@ -219,11 +222,14 @@ def in_demand(facts: SnapshotFacts, item: int) -> Reason:
 
 
 def due_again(again: Repeats, item: int) -> list[Reason]:
-    """When the shopper's own rhythm has them buy it next; a single purchase gives no rhythm and no reason."""
+    """When the shopper's own rhythm has them buy it next. Two purchases are no rhythm, and neither is a habit that is
+    over; the shop's usual gap, which the order of the list knows, is not this shopper's."""
     row = int(np.searchsorted(again.items, item))
-    if row == len(again.items) or again.items[row] != item or again.counts[row] < 2:
+    if row == len(again.items) or again.items[row] != item or again.counts[row] < _RHYTHM or again.lapsed[row]:
         return []
-    return [Reason(ReasonKind.DUE_AGAIN, count=max(round(again.gaps[row]), 1), value=round(float(again.due[row]), 1))]
+    gap = float(again.own_gaps[row])
+    value = round(gap - float(again.since[row]), 1)
+    return [Reason(ReasonKind.DUE_AGAIN, count=max(round(gap), 1), value=value)]
 
 
 def _strength(reason: Reason, share: dict[Component, float]) -> float:

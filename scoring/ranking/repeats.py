@@ -43,6 +43,9 @@ class Repeats:
     counts: NDArray[np.int64]  # on how many days it was bought
     gaps: NDArray[np.float64]  # days from one purchase to the next, as a rule
     due: NDArray[np.float64]  # days until the next one; below 0 for what is overdue
+    since: NDArray[np.float64]  # days since the last one
+    own_gaps: NDArray[np.float64]  # the mean of this shopper and product alone; 0 without a second purchase
+    lapsed: NDArray[np.bool_]  # habits that are over
 
 
 def repeats(history: History, now: int, gap: float, ties: NDArray[np.uint32]) -> Repeats:
@@ -57,11 +60,12 @@ def repeats(history: History, now: int, gap: float, ties: NDArray[np.uint32]) ->
     items, starts, counts = np.unique(days >> 32, return_index=True, return_counts=True)
     if not len(items):
         none = np.zeros(0)
-        return Repeats(none.astype(np.int32), none.astype(np.int64), counts, none, none)
+        return Repeats(none.astype(np.int32), none.astype(np.int64), counts, none, none, none, none, none.astype(bool))
     ages = np.maximum(now / DAY - (days & 0xFFFFFFFF), 0.0)
     newest, oldest = np.minimum.reduceat(ages, starts), np.maximum.reduceat(ages, starts)
     gaps = (oldest - newest + gap / DAY) / counts
     passed = newest / gaps
     lapsed = passed > _LAPSED
     order = np.lexsort((ties[items], np.where(lapsed, passed, -passed), counts < 2, lapsed))
-    return Repeats(items.astype(np.int32), order, counts, gaps, gaps - newest)
+    own_gaps = (oldest - newest) / np.maximum(counts - 1, 1)
+    return Repeats(items.astype(np.int32), order, counts, gaps, gaps - newest, newest, own_gaps, lapsed)

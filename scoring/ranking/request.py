@@ -76,7 +76,8 @@ def stated_labels(index: ItemIndex, tastes: Tastes) -> tuple[tuple[Labels, tuple
 
 def _profile(query: Query, index: ItemIndex) -> Profile:
     profile = fold_history(query.history, len(index), query.now)
-    stated = [labels.members(names) for labels, names in stated_labels(index, query.tastes) if names]
+    named = (*stated_labels(index, query.tastes), (index.categories, query.tastes.looked_at))
+    stated = [labels.members(names) for labels, names in named if names]
     if stated:
         profile = replace(profile, stated=np.concatenate(stated))
     return replace(profile, local_hour=query.local_hour) if query.local_hour is not None else profile

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -167,7 +166,7 @@ class Ranker:
             caps=Caps(
                 self._caps.per_category if request.max_per_category is None else request.max_per_category,
                 self._caps.per_brand if request.max_per_brand is None else request.max_per_brand,
-                math.ceil(self._seed_share * request.limit) if self._seed_share < 1 else 0,
+                max(1, int(self._seed_share * request.limit + 1e-9)) if self._seed_share < 1 else 0,
             ),
             tastes=_tastes(asked),
             local_hour=request.context.local_hour,
@@ -229,9 +228,10 @@ def _tastes(asked: ResolvedRequest) -> Tastes:
     unknown = [seed for id_, seed in asked.seeds.items() if id_ not in index_of]
     seed_categories = tuple(seed.category_id for seed in unknown if seed.category_id)
     return Tastes(
-        categories=(stated.categories if stated else ()) + asked.request.behavior.recent_views + seed_categories,
+        categories=stated.categories if stated else (),
         brands=stated.brands if stated else (),
         tags=stated.tags if stated else (),
+        looked_at=asked.request.behavior.recent_views + seed_categories,
     )
 
 

@@ -28,7 +28,7 @@ _GENERIC = frozenset({
     "diğer", "diğerleri", "çeşitli", "aksesuar", "aksesuarlar", "tümü", "hepsi", "yeni", "genel",
 })  # fmt: skip
 _NO_MAKER = re.compile(
-    r"(?:(?:maker|manufacturer|brand|vendor|supplier|label)s?\W*(?:no\W*)?\d+"
+    r"(?:(?:maker|manufacturer|vendor|supplier)s?\W*(?:no\W*)?\d+|(?:brand|label)\W*no\W*\d+"
     r"|(?:the )?(?:house|private|own|store|shop)(?:['’]s)?[ -](?:own )?(?:brand|label)s?|private|national(?: brand)?"
     r"|no[ -]?(?:name|brand)|unbranded|generic|n/?a|none|null|unknown|other|various|-+"
     r"|eigenmarke|hausmarke|ohne marke|marque (?:distributeur|maison)|sans marque|marca (?:blanca|propia)|sin marca"

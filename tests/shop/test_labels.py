@@ -77,7 +77,9 @@ def test_a_brand_that_names_nobody_is_not_told(brand: str) -> None:
     assert brand_label(brand) == ""
 
 
-@pytest.mark.parametrize("brand", ["Kroger", "Oatly", "Private Selection", "Maker's Mark", "7 Up", "Brandless"])
+@pytest.mark.parametrize(
+    "brand", ["Kroger", "Oatly", "Private Selection", "Maker's Mark", "7 Up", "Brandless", "Label 5", "Brand 33"]
+)
 def test_every_other_brand_is(brand: str) -> None:
     assert brand_label(brand) == brand
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -75,6 +75,24 @@ def test_clicks_make_no_trend_of_sales(clicked: Dataset) -> None:
     one = measure_demand(TrainingSet(of_one_event(clicked, CLICK)))
     assert one.recent[NEVER_SOLD] == 1, "where nothing is sold a program that clicks is one shopper"
     assert one.growth[NEVER_SOLD] < 1.5
+
+
+def test_what_sells_as_before_in_a_shop_that_shrinks_is_no_trend() -> None:
+    days = [(user, 0, BUY, START + day * DAY, -1) for day in range(0, 120, 10) for user in range(10)]
+    others = [
+        (user, item, BUY, START + day * DAY, -1)
+        for day in range(0, 100, 10)
+        for user in range(10, 40)
+        for item in (1, 2)
+    ]
+
+    columns = {field.name: getattr(SHOP.interactions, field.name) for field in fields(SHOP.interactions)}
+    no_events: dict[str, Any] = {name: 0 if name == "n_users" else column[:0] for name, column in columns.items()}
+    quiet = replace(SHOP, interactions=Interactions(**no_events))
+    demand = measure_demand(TrainingSet(with_rows(quiet, [*days, *others])))
+
+    assert demand.recent[0] == 10
+    assert demand.growth[0] <= 1
 
 
 def households(count: int) -> Dataset:
