@@ -71,15 +71,21 @@ class RecommendationLog:
         recent = {"at": {"$gte": now - ATTRIBUTION}, "featureLayout": LAYOUT}
         wanted = {"_id": list_id, "actorKey": actor_key, **recent}
         lists = self._database[COLLECTION]
-        with store_errors():
+
+        async def mark() -> bytes | None:
             found: Document | None = await lists.find_one_and_update(
                 {**wanted, "items": {"$elemMatch": unrewarded}},
                 {"$set": {"items.$.rewardedAt": now}},
                 projection={"_id": 1, "items": {"$elemMatch": {"productId": product_id}}},
             )
-            if found is not None:
-                return bytes(found["items"][0]["impression"]["features"])
-            return None if await lists.find_one({"_id": list_id}, {"_id": 1}) is None else b""
+            return bytes(found["items"][0]["impression"]["features"]) if found else None
+
+        with store_errors():
+            if (features := await mark()) is not None:
+                return features
+            if await lists.find_one({"_id": list_id}, {"_id": 1}) is None:
+                return None
+            return await mark() or b""  # it may have been written since the first attempt
 
     async def shown_to(self, list_ids: Collection[str]) -> dict[str, str]:
         """The actor keys of those of the lists that are in the log, or wait in this process to be written to it."""

@@ -7,7 +7,7 @@ import contextlib
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -155,6 +155,26 @@ async def test_a_click_that_is_faster_than_the_log_waits_for_it(settings: Settin
         show(resources, shown)
 
         assert (await settled(resources)).squares == pytest.approx(1.0)
+
+
+async def test_a_list_that_is_written_between_two_looks_is_credited(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process(settings, database) as resources:
+        shown, log = a_list(), resources.stores.recommendation_log
+        collection = type(database["recommendations_log"])
+        find_one = collection.find_one
+
+        async def once_written(self: Any, *query: Any) -> Any:
+            log.append(shown, {}, 1.0)
+            await log.flush()
+            return await find_one(self, *query)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(collection, "find_one", once_written)
+            assert await log.mark_rewarded(shown.id, shown.actor.key, "p0")
+
+        assert await log.mark_rewarded(shown.id, shown.actor.key, "p0") == b"", "once"
 
 
 async def test_a_click_on_a_list_that_nobody_knows_costs_a_few_lookups(
