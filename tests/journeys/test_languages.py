@@ -169,6 +169,12 @@ async def test_a_correction_withdraws_the_insight_in_every_language(shop: Shop) 
     (product,) = await products_in_stock(shop, 1)
     events = [{"productId": product, "type": "PURCHASE", "orderId": "a"}] * 2
     await shop.data(TRACK_SEVERAL, {"input": {"interactions": events}}, user)
+
+    async def rolled_up() -> bool:
+        profile = await shop.resources.stores.users.profile(user)
+        return profile is not None and profile.purchase_count == 2
+
+    await until(rolled_up, "the profile that the insight tells of")
     own = "query ($locale: String) { insight(locale: $locale) { status text } }"
 
     async def told(*languages: str) -> list[str | None]:
