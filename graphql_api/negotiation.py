@@ -45,10 +45,12 @@ def preferred_language(accept_language: str | None) -> str | None:
     None for a header that names none.
     """
     header = accept_language or ""
-    places = [part.partition(";")[0].strip().lower() for part in header.split(",")]
-    # Regions do not count: there is one wording for each language.
+    places = {
+        part.partition(";")[0].strip().lower(): place for place, part in reversed([*enumerate(header.split(","))])
+    }
+    # Regions do not count: there is one wording for each language. What is quoted has no place, and comes last.
     ranked = sorted(
-        (-quality, places.index(tag.lower()), tag.split("-")[0].lower())
+        (-quality, places.get(tag.lower(), len(places)), tag.split("-")[0].lower())
         for tag, quality in parse_accept_header(header, LanguageAccept)
         if tag.strip("* ") and quality > 0
     )

@@ -120,18 +120,19 @@ class JobWorker:
         self._workers = workers
         self._burst = burst
 
-    async def async_run(self) -> None:
-        """Runs until it is cancelled, a burst until all queues are empty. Raises what ends any of them."""
+    async def async_run(self) -> int:
+        """Runs until it is cancelled, a burst until all queues are empty; returns how many jobs have succeeded. Raises
+        what ends any of them."""
         while True:
             await asyncio.gather(*(worker.async_run() for worker in self._workers))
             if not self._burst or not await self._waiting():
-                return
+                return sum(worker.jobs_complete for worker in self._workers)
 
     async def _waiting(self) -> bool:
         """Whether a job of one group has put one of another, whose burst was over."""
         return any([await worker.pool.zcard(worker.queue_name) for worker in self._workers])
 
-    async def stop(self, running: asyncio.Task[None], seconds: float) -> None:
+    async def stop(self, running: asyncio.Task[int], seconds: float) -> None:
         """Takes no more jobs, lets those finish that take no longer than `seconds`, and gives the rest to another
         worker. `running`: the task of `async_run`."""
         for worker in self._workers:

@@ -55,17 +55,20 @@ class Events:
         """Distinct shoppers that a reason for a product rests on."""
         if reason.kind is ReasonKind.BOUGHT_TOGETHER and reason.item is not None:
             return self.together(item, reason.item)
-        rows = self._rows[item]
+        rows = self._sales(item)
         if reason.kind is ReasonKind.TRENDING:
             rows = rows[self._columns.times[rows] > self._newest - _WINDOW]
-        else:
-            rows = rows[self._columns.events[rows] == PURCHASE]
         return len(np.unique(self._columns.users[rows]))
 
     def together(self, one: int, other: int) -> int:
-        """Distinct shoppers with both products in one order, or on one day where orders are not known."""
-        baskets = [self._baskets(self._rows[item]) for item in (one, other)]
+        """Distinct buyers of both products in one order, or on one day where orders are not known."""
+        baskets = [self._baskets(self._sales(item)) for item in (one, other)]
         return len({user for user, _ in baskets[0] & baskets[1]})
+
+    def _sales(self, item: int) -> NDArray[np.int64]:
+        rows = self._rows[item]
+        sales: NDArray[np.int64] = rows[self._columns.events[rows] == PURCHASE]
+        return sales
 
     def _baskets(self, rows: NDArray[np.int64]) -> set[tuple[int, int]]:
         columns = self._columns

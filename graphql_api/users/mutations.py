@@ -70,8 +70,8 @@ class UserMutation:
             problem = UserError(field="locale", code=error.code, message=error.message)
             return UpdatePreferencesPayload(user=None, user_errors=[problem], warnings=[])
         unknown = await catalog.unknown_labels(preferences.brands, preferences.tags)
-        more = {} if input.locale is strawberry.UNSET else {"locale": stated}
-        user = await info.context.resources.users.update_preferences(viewer.user_id, preferences, **more)
+        locale = ... if input.locale is strawberry.UNSET else stated
+        user = await info.context.resources.users.update_preferences(viewer.user_id, preferences, locale=locale)
         return UpdatePreferencesPayload(
             user=User.of(user), user_errors=[], warnings=[InputWarning.of(problem) for problem in unknown]
         )

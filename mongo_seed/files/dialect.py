@@ -25,7 +25,8 @@ _ENCODING_NAMES = {
 }
 GUESSED = ("iso8859-1", "cp1252")  # when the bytes are no UTF-8
 _BETWEEN_WORDS = re.compile(r"[\s,;|\"]+")
-_JUDGED = 8  # letters
+_MOST_BEYOND = 0.75  # of the letters: two of three in été
+_SHORTEST_JUDGED, _JUDGED = 3, 8  # letters of a word, and of all words
 _C1 = bytes(range(0x80, 0xA0))  # letters and signs in Windows-1252, nothing in Latin-1
 
 
@@ -76,11 +77,13 @@ def words_beyond_ascii(head: str) -> list[str]:
 def are_western(words: list[str]) -> bool:
     """Whether words with letters beyond ASCII have others too, as in Western languages; few letters are not judged.
 
-    Text of another code page that is read as a Western one has words of such letters alone.
+    Text of another code page that is read as a Western one has words of such letters alone. Signs such as € are no
+    letters, and words as short as à may be one such letter in any language.
     """
-    letters = "".join(words)
-    beyond = sum(letter > "\x7f" for letter in letters)
-    return beyond < _JUDGED or beyond <= len(letters) / 2
+    spelled = ("".join(filter(str.isalpha, word)) for word in words)
+    letters = "".join(word for word in spelled if len(word) >= _SHORTEST_JUDGED)
+    beyond = sum(not letter.isascii() for letter in letters)
+    return beyond < _JUDGED or beyond <= _MOST_BEYOND * len(letters)
 
 
 def separator_of(head: str) -> str:

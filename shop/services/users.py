@@ -18,6 +18,7 @@ from shop.values import RefusedValueError, clean_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences
@@ -103,9 +104,12 @@ class UserService:
         """Raises NotFoundError."""
         return await self._changed(user_id, found=await self._users.set_role(user_id, role))
 
-    async def update_preferences(self, user_id: str, preferences: Preferences, **more: str | None) -> User:
-        """With `locale` also the language that texts are wanted in, None for no stated one. Raises NotFoundError."""
-        return await self._changed(user_id, found=await self._users.set_preferences(user_id, preferences, **more))
+    async def update_preferences(
+        self, user_id: str, preferences: Preferences, *, locale: str | EllipsisType | None = ...
+    ) -> User:
+        """Also the language that texts are wanted in, None for no stated one; `...` leaves it. Raises NotFoundError."""
+        found = await self._users.set_preferences(user_id, preferences, locale=locale)
+        return await self._changed(user_id, found=found)
 
     async def _changed(self, user_id: str, *, found: bool) -> User:
         """The user as stored now; every process reads it anew."""

@@ -11,6 +11,7 @@ from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences, Role, User
@@ -59,10 +60,12 @@ class UserStore:
         with store_errors():
             return await self._users.estimated_document_count()
 
-    async def set_preferences(self, user_id: str, preferences: Preferences, **more: str | None) -> bool:
+    async def set_preferences(
+        self, user_id: str, preferences: Preferences, *, locale: str | EllipsisType | None = ...
+    ) -> bool:
         """With `locale` also the language of texts. False if there is no such user."""
         change = {
-            **more,
+            **({} if locale is ... else {"locale": locale}),
             "preferences.categories": list(preferences.categories),
             "preferences.brands": list(preferences.brands),
             "preferences.tags": list(preferences.tags),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graphql_api.negotiation import preferred_language
 from shop.entities.users import User
@@ -225,6 +227,15 @@ async def test_a_websocket_says_its_language_when_it_opens(shop: Shop) -> None:
 )
 def test_accept_language_prefers_what_is_written(header: str | None, language: str | None) -> None:
     assert preferred_language(header) == language
+
+
+@given(
+    header=st.lists(st.sampled_from([*'"\\,;=* \t', "de", "en-AT", "tr", "q=", "0.5", "é"]), max_size=12).map("".join)
+)
+def test_no_header_is_an_error(header: str) -> None:
+    language = preferred_language(header)
+
+    assert language is None or language in header.lower()
 
 
 def test_the_shops_own_language_is_one_that_texts_are_written_in() -> None:

@@ -18,7 +18,7 @@ from shop.resources.serving import open_serving
 from shop.settings import LlmSettings
 from shop.store.catalog import CatalogStore
 from tests.fixtures.llm_server import llm_server, truthful_text
-from tests.fixtures.worker import run_all, run_and_count
+from tests.fixtures.worker import run_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -86,7 +86,7 @@ async def test_without_a_model_the_text_is_there_at_once_and_is_kept(templates: 
     assert "“Rye Bread”" in shown.text.text
     assert "312" in shown.text.text
 
-    assert await run_and_count(templates) == 1
+    assert await run_all(templates) == 1
     kept = await templates.explanations.latest(ANNA, MILK.id)
     assert kept
     assert kept.text
@@ -130,7 +130,7 @@ async def test_one_buyer_more_is_no_new_text_and_the_text_says_what_it_was_writt
 
     assert shown.status is TextStatus.READY
     assert shown.evidence == POPULAR
-    assert await run_and_count(models) == 0
+    assert await run_all(models) == 0
 
 
 async def test_when_a_number_has_changed_much_the_old_text_is_stale_until_the_new_one_is_there(

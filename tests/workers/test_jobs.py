@@ -19,7 +19,7 @@ from tests.fixtures.cable import cable
 from tests.fixtures.redis import redis_settings
 from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
-from tests.fixtures.worker import run_all, run_and_count
+from tests.fixtures.worker import run_all
 from workers.context import WorkerContext
 from workers.delivery import run_job
 from workers.llm.writer import build_writer
@@ -56,9 +56,9 @@ async def test_a_job_is_put_once_and_can_be_put_again_when_it_is_done(resources:
 
     assert await resources.stores.queue.enqueue(job, job_id="same")
     assert not await resources.stores.queue.enqueue(job, job_id="same")
-    assert await run_and_count(resources) == 1
+    assert await run_all(resources) == 1
     assert await resources.stores.queue.enqueue(job, job_id="same"), "a finished job does not block the next"
-    assert await run_and_count(resources) == 1
+    assert await run_all(resources) == 1
 
 
 async def test_a_text_is_written_once_however_often_it_is_ordered(resources: ServingResources) -> None:

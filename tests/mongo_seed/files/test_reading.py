@@ -102,6 +102,15 @@ def test_letters_of_another_code_page_are_not_stored_as_western_ones(tmp_path: P
     assert values(read(tmp_path, content, encoding=encoding)[1]) == [{"id": "1", "name": text}]
 
 
+@pytest.mark.parametrize("text", ["12 €", "Moule à tarte", "Tee – grün", "Nº 5 ® • °", "été"])
+def test_signs_and_short_words_are_western(tmp_path: Path, text: str) -> None:
+    content = "id,name\n" + "".join(f"{number},{text}\n" for number in range(40))
+
+    _, rows = read(tmp_path, content.encode("cp1252"))
+
+    assert [row["name"] for row in values(rows) if row] == [text] * 40
+
+
 def test_a_mark_that_says_replaced_is_text(tmp_path: Path) -> None:
     _, rows = read(tmp_path, "id,name\n1,caf\ufffd\n")
 
