@@ -47,7 +47,7 @@ class _Translator:
         if name != self._name:
             self._name, self._first = name, dict(record)
         for column, value in self._first.items():
-            if folded(column) in _OF_ORDER and not record[column]:
+            if folded(column) in _OF_ORDER and not record.get(column):
                 record[column] = value
         cells = Cells(record)
         if cells.has(*_IN_FIRST) and not cells.text(*_IN_FIRST):

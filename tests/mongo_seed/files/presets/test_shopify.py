@@ -127,6 +127,15 @@ def test_a_line_of_an_order_says_what_its_first_line_says() -> None:
     assert row["currency"] == "EUR", "it can be imported by itself"
 
 
+def test_lines_of_json_may_leave_out_what_is_empty() -> None:
+    first, second = csv_records(ORDERS)[:2]
+    filled = {name: value for name, value in second.items() if value}
+
+    _, row = translated(SHOPIFY_ORDERS, [first, filled])
+
+    assert (row["order_id"], row["currency"]) == ("#1001", "EUR")
+
+
 def test_a_line_whose_first_line_is_missing_is_no_purchase() -> None:
     orders = csv_records(ORDERS)
 
