@@ -62,6 +62,8 @@ _describe(
     "What kind of evidence a reason is.",
     {
         ReasonKind.BOUGHT_TOGETHER: "Shoppers put it into one basket with `product`; `count` says how many.",
+        ReasonKind.ALSO_BOUGHT: "Shoppers bought it and `product`, at whatever time; `count` says how many. "
+        "For shops whose orders have one product each.",
         ReasonKind.SIMILAR_TO: "It resembles `product`.",
         ReasonKind.SAME_CATEGORY: "The shopper buys from its category, `label`.",
         ReasonKind.SAME_BRAND: "The shopper buys its brand, `label`.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
+LANGUAGE_TAG = re.compile(r"[a-z]{1,8}(-[a-z0-9]{1,8})*", re.IGNORECASE | re.ASCII)
 
 
 def chosen(accept: str | None, offers: Sequence[str]) -> str | None:
@@ -52,7 +54,7 @@ def preferred_language(accept_language: str | None) -> str | None:
     ranked = sorted(
         (-quality, places.get(tag.lower(), len(places)), tag.split("-")[0].lower())
         for tag, quality in parse_accept_header(header, LanguageAccept)
-        if tag.strip("* ") and quality > 0
+        if LANGUAGE_TAG.fullmatch(tag) and quality > 0
     )
     languages = [language for _, _, language in ranked]
     return next((language for language in languages if language in WORDINGS), next(iter(languages), None))

@@ -61,16 +61,21 @@ DEFAULT_WEIGHTS: dict[Component, float] = {
 
 
 class ReasonKind(StrEnum):
-    """Why a product is in the list. Each member gives the meaning of `count` and `value` of its Reason."""
+    """Why a product is in the list. Each member gives the meaning of `count` and `value` of its Reason.
+
+    What was bought twice on one day was bought once: a basket of five yoghurts is one purchase of the category. A value
+    is None where nobody knows when it was.
+    """
 
     BOUGHT_TOGETHER = "BOUGHT_TOGETHER"  # item: the partner; count: shoppers who took both at once; value: lift
+    ALSO_BOUGHT = "ALSO_BOUGHT"  # item: the partner; count: shoppers who bought both, whenever that was; value: lift
     SIMILAR_TO = "SIMILAR_TO"  # item: the product it resembles; value: cosine of their content, 0 to 1
-    SAME_CATEGORY = "SAME_CATEGORY"  # label: category; count: the shopper's purchases in it
-    SAME_BRAND = "SAME_BRAND"  # label: brand; count: the shopper's purchases of it
+    SAME_CATEGORY = "SAME_CATEGORY"  # label: category; count: days on which the shopper bought from it
+    SAME_BRAND = "SAME_BRAND"  # label: brand; count: days on which the shopper bought it
     SHOPPERS_LIKE_YOU = "SHOPPERS_LIKE_YOU"  # count: shoppers who bought it, all told
     TRENDING = "TRENDING"  # value: growth of recent demand over its usual level (2.0 is twice)
     POPULAR = "POPULAR"  # count: shoppers who bought it
-    BUY_AGAIN = "BUY_AGAIN"  # count: times bought; value: days since the last time
+    BUY_AGAIN = "BUY_AGAIN"  # count: days on which it was bought; value: days since the last
     DUE_AGAIN = "DUE_AGAIN"  # count: days from one purchase to the next, as a rule; value: days until the next is due
     RECENTLY_VIEWED = "RECENTLY_VIEWED"  # value: days since the view
     STATED_TASTE = "STATED_TASTE"  # label: the category, brand or tag that the shopper named
@@ -97,6 +102,13 @@ class History:
     items: NDArray[np.int32]  # indexes into the snapshot's catalogue
     events: NDArray[np.int8]  # EVENT_CODES
     times: NDArray[np.int64]  # unix seconds
+    told: int = 0  # how many of the last events a page tells of, without a date: they bear the time of the request
+
+    @property
+    def told_of(self) -> History:
+        """The events that only a page tells of."""
+        first = len(self.items) - self.told
+        return History(self.items[first:], self.events[first:], self.times[first:], self.told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.fixtures.shop"]
 
 
-def pytest_configure() -> None:
-    """The developer's own environment and `.env` say nothing to the tests; nor does the speed of the machine."""
-    hypothesis.settings.register_profile("whybuy", deadline=None)
-    hypothesis.settings.load_profile("whybuy")
+def pytest_configure(config: pytest.Config) -> None:
+    """The developer's own environment and `.env` say nothing to the tests; nor does the speed of the machine.
+
+    Invented examples are the same in every run, so that a commit that was green stays green; `--hypothesis-profile
+    explore` invents new ones, and more of them.
+    """
+    hypothesis.settings.register_profile("whybuy", deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("explore", deadline=None, max_examples=2_000)
+    if config.getoption("hypothesis_profile", None) is None:
+        hypothesis.settings.load_profile("whybuy")
     prefixes = ["ANTHROPIC_", "OPENAI_"]
     for field in Settings.model_fields.values():
         group = field.annotation

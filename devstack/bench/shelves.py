@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 _LIMIT, _PER_SEED = 8, 4
 _WINDOW = 28 * DAY
-_CROWD = (ReasonKind.BOUGHT_TOGETHER, ReasonKind.SHOPPERS_LIKE_YOU, ReasonKind.POPULAR, ReasonKind.TRENDING)
+_CROWD = (
+    ReasonKind.BOUGHT_TOGETHER,
+    ReasonKind.ALSO_BOUGHT,
+    ReasonKind.SHOPPERS_LIKE_YOU,
+    ReasonKind.POPULAR,
+    ReasonKind.TRENDING,
+)
 _OF_SHOPPERS = (
     Scenario.FOR_YOU,
     Scenario.NEXT_IN_SESSION,
@@ -55,6 +61,8 @@ class Events:
         """Distinct shoppers that a reason for a product rests on."""
         if reason.kind is ReasonKind.BOUGHT_TOGETHER and reason.item is not None:
             return self.together(item, reason.item)
+        if reason.kind is ReasonKind.ALSO_BOUGHT and reason.item is not None:
+            return len(self._buyers(item) & self._buyers(reason.item))
         rows = self._sales(item)
         if reason.kind is ReasonKind.TRENDING:
             rows = rows[self._columns.times[rows] > self._newest - _WINDOW]
@@ -64,6 +72,9 @@ class Events:
         """Distinct buyers of both products in one order, or on one day where orders are not known."""
         baskets = [self._baskets(self._sales(item)) for item in (one, other)]
         return len({user for user, _ in baskets[0] & baskets[1]})
+
+    def _buyers(self, item: int) -> set[int]:
+        return set(self._columns.users[self._sales(item)].tolist())
 
     def _sales(self, item: int) -> NDArray[np.int64]:
         rows = self._rows[item]

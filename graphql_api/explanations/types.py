@@ -22,14 +22,15 @@ class Reason:
     kind: ReasonKind = strawberry.field(description="What kind of evidence.")
     label: str | None = strawberry.field(description="The category id, brand or tag it is about.")
     count: int | None = strawberry.field(
-        description="BOUGHT_TOGETHER: shoppers who bought both at once. SAME_CATEGORY, SAME_BRAND: the shopper's "
-        "purchases. SHOPPERS_LIKE_YOU, POPULAR: buyers. BUY_AGAIN: times bought. DUE_AGAIN: usual days between "
-        "purchases."
+        description="BOUGHT_TOGETHER: shoppers who bought both at once. ALSO_BOUGHT: shoppers who bought both. "
+        "SAME_CATEGORY, SAME_BRAND, BUY_AGAIN: on how many days the shopper bought from it, or it. SHOPPERS_LIKE_YOU, "
+        "POPULAR: buyers. DUE_AGAIN: usual days between purchases."
     )
     value: float | None = strawberry.field(
-        description="BUY_AGAIN, RECENTLY_VIEWED: days since. DUE_AGAIN: days until it is due, below 0 when overdue. "
-        "For reports, not for shoppers: BOUGHT_TOGETHER: lift over chance. SIMILAR_TO: similarity, 0 to 1. TRENDING: "
-        "growth over the usual level. EXPLORATION: the probability of being picked."
+        description="BUY_AGAIN, RECENTLY_VIEWED: days since; null for what only the request's `behavior` tells of. "
+        "DUE_AGAIN: days until it is due, below 0 when overdue. For reports, not for shoppers: BOUGHT_TOGETHER, "
+        "ALSO_BOUGHT: lift over chance. SIMILAR_TO: similarity, 0 to 1. TRENDING: growth over the usual level. "
+        "EXPLORATION: the probability of being picked."
     )
     raw: strawberry.Private[Evidence]
 

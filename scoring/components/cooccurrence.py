@@ -34,6 +34,7 @@ _STORED_NAMES = {
     "affinities": "together_affinities",
     "followers": "together_followers",
     "conditional_frequencies": "together_chances",
+    "at_once": "together_at_once",
 }
 
 
@@ -48,6 +49,7 @@ class Cooccurrence:
     followers: NDArray[np.int32]  # another list: what most of a product's buyers take with it, popular or not
     # Of the followers, 0 to 1: baskets with both over the product's baskets, adjusted by `_OWN` in favour of the rarer.
     conditional_frequencies: NDArray[np.float32]
+    at_once: NDArray[np.bool_]  # shape (1,): whether a basket is an order or a day, and not all that a shopper bought
 
     def scores(self, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Summed affinity of every product to weighted products, shape (items,)."""
@@ -63,7 +65,8 @@ class Cooccurrence:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Cooccurrence:
         missing = np.zeros_like(arrays[_STORED_NAMES["items"]])
-        return cls(**{name: arrays.get(stored, missing) for name, stored in _STORED_NAMES.items()})
+        found = {name: arrays.get(stored, missing) for name, stored in _STORED_NAMES.items()}
+        return cls(**found | {"at_once": arrays.get(_STORED_NAMES["at_once"], np.ones(1, np.bool_))})
 
 
 def list_length(n_items: int) -> int:
@@ -94,7 +97,8 @@ def count_cooccurrences(data: TrainingSet) -> Cooccurrence:
     shape = (data.n_items, list_length(data.n_items))
     floats = np.zeros(shape, np.float32)
     none = np.full(shape, -1, np.int32)
-    lists = Cooccurrence(none, np.zeros(shape, np.int32), floats, floats.copy(), none.copy(), floats.copy())
+    shoppers_of, at_once = np.zeros(shape, np.int32), np.array([baskets.at_once])
+    lists = Cooccurrence(none, shoppers_of, floats, floats.copy(), none.copy(), floats.copy(), at_once)
     for start, stop in _blocks(by_item, baskets.matrix):
         rows, columns, counts, shoppers = _together(by_item[start:stop], baskets)
         rows += start
@@ -174,6 +178,7 @@ class Baskets:
     matrix: Any  # CSR (baskets, items) of ones
     users: NDArray[np.int64]  # (baskets,): whose each is
     n_users: int
+    at_once: bool  # whether each is an order or a day
 
 
 def baskets_of(data: TrainingSet) -> Baskets:
@@ -203,7 +208,7 @@ def baskets_of(data: TrainingSet) -> Baskets:
         owners = users[order][opens == 1]
         if (np.diff(matrix.indptr) > 1).any():
             break
-    return Baskets(matrix, owners, data.n_users)
+    return Baskets(matrix, owners, data.n_users, key is keys)
 
 
 def _blocks(by_item: Any, baskets: Any, budget: int = 6_000_000) -> Iterator[tuple[int, int]]:

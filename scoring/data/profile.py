@@ -54,6 +54,9 @@ class Habits:
     items: NDArray[np.int32]
     visits: NDArray[np.int32]  # shopping days since then, with that one: 1 for the last
 
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -69,6 +72,7 @@ class Profile:
     habits: Habits
     now: int
     stated: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # products of stated tastes
+    undated: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # bought, nobody knows when
     local_hour: int | None = None
 
     def __len__(self) -> int:
@@ -95,6 +99,11 @@ class Profile:
             return self.items, weights
         kept = weights > _NEGLIGIBLE * weights.max()
         return self.items[kept], weights[kept]
+
+    @property
+    def bought_habits(self) -> Habits:
+        """The habits, where they are of purchases."""
+        return self.habits if self.purchases.any() else Habits(self.items[:0], self.items[:0])
 
     @property
     def bought(self) -> NDArray[np.int32]:
@@ -124,6 +133,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
     days = np.unique(items[counted].astype(np.int64) * (1 << 32) + times[counted] // DAY % (1 << 32))
     visits = days & 0xFFFFFFFF
     all_visits = np.unique(visits)
+    told = history.told_of
     return Profile(
         items=distinct.astype(np.int32),
         strengths=strengths,
@@ -137,6 +147,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
             (len(all_visits) - np.searchsorted(all_visits, visits)).astype(np.int32),
         ),
         now=now,
+        undated=told.items[told.events == PURCHASE],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ MAX_REASONS = 3
 _MAX_SOURCES = 200  # history products that evidence is sought from, those of the greatest weight first
 _MIN_LIFT = 1.2
 _RHYTHM = 3  # days with a purchase that a rhythm is told of
-_MIN_COSINE = 0.3
+_MIN_COSINE = 0.4  # below, products share a shop more than a kind
+_FEWEST_MET = 3  # products of a history from which on others can be said to be like this shopper
 _MIN_GROWTH = 1.5
 _MIN_SURPRISE = 2.0
 _MIN_BRAND_LIFT = 2.0
@@ -36,6 +38,7 @@ _MIN_CONTEXTUAL_SHARE = 0.25  # from which on demand is named beside personal ev
 # The component whose share of the score is the strength of each kind of evidence.
 _COMPONENT_OF = {
     ReasonKind.BOUGHT_TOGETHER: Component.COLLABORATIVE,
+    ReasonKind.ALSO_BOUGHT: Component.COLLABORATIVE,
     ReasonKind.SHOPPERS_LIKE_YOU: Component.COLLABORATIVE,
     ReasonKind.SIMILAR_TO: Component.CONTENT,
     ReasonKind.SAME_CATEGORY: Component.CONTENT,
@@ -90,9 +93,11 @@ class EvidenceFinder:
             for labels, names in stated_labels(index, tastes)
             for name in names
         ]
-        self._categories = _counts(index.leaf[profile.items], profile.purchases)
-        self._brands = _counts(index.brand[profile.items], profile.purchases)
-        self._purchases = int(profile.purchases.sum())
+        self._bought = profile.bought_habits
+        dated = np.isin(self._bought.items, profile.undated, invert=True)
+        self._categories = _times(index.leaf[self._bought.items], self._bought.visits, dated)
+        self._brands = _times(index.brand[self._bought.items], self._bought.visits, dated)
+        self._of_brand = Counter(index.brand[self._bought.items].tolist())
 
     def evidence(self, items: NDArray[np.int32], shares: NDArray[np.float32]) -> list[list[Reason]]:
         """One to three reasons for each product, the strongest first. shares: (items, 4), of the components."""
@@ -108,12 +113,9 @@ class EvidenceFinder:
 
     def ground(self, reason: Reason) -> Ground | None:
         """What a product with this first reason rests on; None for what the shopper buys anyway, and for what speaks
-        for it with everybody. A category or brand of which one product alone was bought rests on that product, as does
-        all that is said of shoppers with a history of one product."""
+        for it with everybody. A category or brand of which one product alone was bought rests on that product."""
         if reason.item is not None:
             return reason.item
-        if reason.kind is ReasonKind.SHOPPERS_LIKE_YOU:
-            return int(self._profile.items[0]) if len(self._profile) == 1 else None
         if reason.kind in _NAMED:
             sole = self._sole.get((reason.kind, reason.label))
             return (reason.kind, reason.label) if sole is None else sole
@@ -144,8 +146,9 @@ class EvidenceFinder:
         row = int(np.searchsorted(profile.items, item))
         if row == len(profile) or profile.items[row] != item or not profile.purchases[row]:
             return []
-        days = max(0.0, (profile.now - int(profile.bought_at[row])) / DAY)
-        return [Reason(ReasonKind.BUY_AGAIN, count=int(profile.purchases[row]), value=days)]
+        times = int(np.count_nonzero(self._bought.items == item))
+        days = None if item in profile.undated else max(0.0, (profile.now - int(profile.bought_at[row])) / DAY)
+        return [Reason(ReasonKind.BUY_AGAIN, count=times, value=days)]
 
     def _stated_label(self, item: int) -> list[Reason]:
         return [Reason(ReasonKind.STATED_TASTE, label=label) for label, members in self._stated if item in members][:1]
@@ -158,7 +161,8 @@ class EvidenceFinder:
         # In a shop that sells nothing yet pairs are looked at together, not bought.
         if min(shoppers, int(self._facts.demand.buyers[source])) < self._facts.fewest_shoppers:
             return []
-        return [Reason(ReasonKind.BOUGHT_TOGETHER, item=source, count=shoppers, value=lift)]
+        kind = ReasonKind.BOUGHT_TOGETHER if cooccurrence.at_once[0] else ReasonKind.ALSO_BOUGHT
+        return [Reason(kind, item=source, count=shoppers, value=lift)]
 
     def _similar(self, source: int, column: int) -> list[Reason]:
         if source < 0 or self._facts.similar.cosines[source, column] < _MIN_COSINE:
@@ -173,7 +177,7 @@ class EvidenceFinder:
         if in_category:
             reasons.append(Reason(ReasonKind.SAME_CATEGORY, label=index.categories.names[leaf], count=in_category))
         # Purchases of a brand that everybody buys are no evidence on this shopper.
-        if of_brand and of_brand > _MIN_BRAND_LIFT * self._purchases * self._facts.brand_share[brand]:
+        if of_brand and self._of_brand[brand] > _MIN_BRAND_LIFT * len(self._bought) * self._facts.brand_share[brand]:
             reasons.append(Reason(ReasonKind.SAME_BRAND, label=index.brands.names[brand], count=of_brand))
         return reasons
 
@@ -192,7 +196,7 @@ class EvidenceFinder:
         buyers = int(self._facts.demand.buyers[item])
         behaviour = share[Component.COLLABORATIVE] + share[Component.NEURAL]
         enough = buyers >= self._facts.fewest_shoppers
-        if len(self._profile) and enough and behaviour > share[Component.CONTEXTUAL]:
+        if len(self._profile) >= _FEWEST_MET and enough and behaviour > share[Component.CONTEXTUAL]:
             return Reason(ReasonKind.SHOPPERS_LIKE_YOU, count=buyers)
         return in_demand(self._facts, item)
 
@@ -237,11 +241,12 @@ def _strength(reason: Reason, share: dict[Component, float]) -> float:
     return 1.0 if component is None else share[component]
 
 
-def _counts(codes: NDArray[np.int32], amounts: NDArray[np.int32]) -> dict[int, int]:
-    """Purchases per code; -1 (no category, no brand) is left out."""
-    if not len(codes):
-        return {}
-    known = (codes >= 0) & (amounts > 0)
-    distinct, rows = np.unique(codes[known], return_inverse=True)
-    totals = np.bincount(rows, amounts[known], len(distinct)).astype(np.int64)
-    return dict(zip(distinct.tolist(), totals.tolist(), strict=True))
+def _times(codes: NDArray[np.int32], visits: NDArray[np.int32], dated: NDArray[np.bool_]) -> dict[int, int]:
+    """By code, on how many shopping days it was bought, once at least; -1 (no category, no brand) is left out.
+
+    What has no date may belong to any of the days, and adds none.
+    """
+    times = dict.fromkeys(codes[codes >= 0].tolist(), 1)
+    known = dated & (codes >= 0)
+    pairs = np.unique(np.stack([codes[known], visits[known]]), axis=1)
+    return times | dict(zip(*(column.tolist() for column in np.unique(pairs[0], return_counts=True)), strict=True))

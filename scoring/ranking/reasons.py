@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from scoring.data.interactions import DAY
 from scoring.data.profile import View, last_viewed, seeds_profile
 from scoring.ranking.caps import Grounds
@@ -55,8 +57,10 @@ class Reasons:
     def _recently_viewed(self, request: Request, items: list[int]) -> list[list[Reason]]:
         query = request.query
         viewed, times = last_viewed(query.history, len(self._facts.index))
-        days = dict(zip(viewed.tolist(), ((query.now - times) / DAY).tolist(), strict=True))
-        return [[Reason(ReasonKind.RECENTLY_VIEWED, value=max(days[item], 0.0))] for item in items]
+        undated, _ = last_viewed(query.history.told_of, len(self._facts.index))
+        days = dict(zip(viewed.tolist(), np.maximum((query.now - times) / DAY, 0.0).tolist(), strict=True))
+        days |= dict.fromkeys(undated.tolist())
+        return [[Reason(ReasonKind.RECENTLY_VIEWED, value=days[item])] for item in items]
 
     def _buy_again(self, request: Request, items: list[int]) -> list[list[Reason]]:
         query = request.query

@@ -6,12 +6,13 @@ a single purchase does not take over what a long taste, or everybody's, would sh
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scoring.ranking.caps import within_caps, within_share
-from scoring.ranking.slate import POOL
+from scoring.ranking.slate import POOL, unknown
 from scoring.types import Scenario
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Retrieval:
             return slate
         # Too little rests on anything else: what anybody may be shown takes the other places.
         others = self._within_caps(request.of_a_stranger().after(slate.items.tolist()))
+        others = replace(others, probabilities=unknown(len(others)))  # those that it has are a stranger's
         return self._balanced(slate.append_below(others), request)
 
     def _balanced(self, slate: Slate, request: Request) -> Slate:

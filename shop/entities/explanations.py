@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 # Raised with every word that a model reads, or that the template says. Both are part of every text's key: whatever is
 # shown afterwards is written anew, and a template text may stand under a model's key as its fallback.
-PROMPT_VERSION = "prompt-4"
-TEMPLATE_VERSION = "template-3"
+PROMPT_VERSION = "prompt-5"
+TEMPLATE_VERSION = "template-4"
 TEXT_VERSION = f"{PROMPT_VERSION}/{TEMPLATE_VERSION}"
 
 

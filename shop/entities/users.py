@@ -76,7 +76,7 @@ class UserProfile:
     """What a user's behaviour adds up to; rebuilt from interactions, never a source of truth."""
 
     user_id: str
-    categories: tuple[tuple[str, int], ...] = ()  # category id and purchases, most first
+    categories: tuple[tuple[str, int], ...] = ()  # category id and in how many orders it was, most first
     brands: tuple[tuple[str, int], ...] = ()
     purchase_count: int = 0
     order_count: int = 0

@@ -176,9 +176,15 @@ def _to_history(rows: Sequence[_Row], index_of: Mapping[str, int]) -> History:
 def with_behavior(
     history: History, index_of: Mapping[str, int], viewed: Sequence[str], purchased: Sequence[str], now: int
 ) -> History:
-    """The history with what the page knows on top of it, as if it had happened just now."""
+    """The history with what the page tells of on top of it, as if it happened just now. A purchase that the history has
+    already is no other one."""
+    bought = set(history.items[history.events == EVENT_CODES[EventType.PURCHASE]].tolist())
     extra = [(index_of[id_], EVENT_CODES[EventType.VIEW]) for id_ in viewed if id_ in index_of]
-    extra += [(index_of[id_], EVENT_CODES[EventType.PURCHASE]) for id_ in purchased if id_ in index_of]
+    extra += [
+        (index_of[id_], EVENT_CODES[EventType.PURCHASE])
+        for id_ in dict.fromkeys(purchased)
+        if id_ in index_of and index_of[id_] not in bought
+    ]
     if not extra:
         return history
     items, events = zip(*extra, strict=True)
@@ -186,4 +192,5 @@ def with_behavior(
         np.concatenate([history.items, np.array(items, dtype=np.int32)]),
         np.concatenate([history.events, np.array(events, dtype=np.int8)]),
         np.concatenate([history.times, np.full(len(items), now, dtype=np.int64)]),
+        told=len(items),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from shop.entities.catalog import Money
 from shop.entities.users import Actor, UserProfile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shop.services.catalog import CatalogService
     from shop.store.corrections import CorrectionStore
     from shop.store.interactions import InteractionStore
@@ -37,7 +39,8 @@ class ProfileService:
     async def _build(self, user_id: str) -> UserProfile:
         actor = Actor(user_id=user_id)
         excluded = await self._corrections.excluded_of(actor)
-        purchases: Counter[str] = Counter()
+        bought: defaultdict[str, set[str]] = defaultdict(set)  # by product, its orders
+        lines = 0
         orders: set[str] = set()
         prices: list[Money] = []
         events = 0
@@ -48,16 +51,18 @@ class ProfileService:
             events, last = events + 1, interaction.at
             if interaction.type is not EventType.PURCHASE:
                 continue
-            purchases[interaction.product_id] += 1
-            orders.add(interaction.order_id or interaction.at.date().isoformat())
+            lines += 1
+            order = interaction.order_id or interaction.at.date().isoformat()
+            bought[interaction.product_id].add(order)
+            orders.add(order)
             if interaction.price is not None:
                 prices.append(interaction.price)
-        categories, brands = await self._count_attributes(purchases)
+        categories, brands = await self._count_attributes(bought)
         return UserProfile(
             user_id=user_id,
             categories=tuple(categories.most_common(_TOP)),
             brands=tuple(brands.most_common(_TOP)),
-            purchase_count=purchases.total(),
+            purchase_count=lines,
             order_count=len(orders),
             event_count=events,
             average_price=_average(prices),
@@ -65,19 +70,24 @@ class ProfileService:
             updated_at=datetime.now(UTC),
         )
 
-    async def _count_attributes(self, purchases: Counter[str]) -> tuple[Counter[str], Counter[str]]:
-        categories: Counter[str] = Counter()
-        brands: Counter[str] = Counter()
-        products = await self._catalog.get_many(purchases)
-        for product_id, times in purchases.items():
+    async def _count_attributes(self, bought: Mapping[str, set[str]]) -> tuple[Counter[str], Counter[str]]:
+        """In how many orders each category and each brand was: five yoghurts in one basket are one purchase."""
+        categories: defaultdict[str, set[str]] = defaultdict(set)
+        brands: defaultdict[str, set[str]] = defaultdict(set)
+        products = await self._catalog.get_many(bought)
+        for product_id, orders in bought.items():
             product = products.get(product_id)
             if product is None:
                 continue
             if product.category_id:
-                categories[product.category_id] += times
+                categories[product.category_id] |= orders
             if product.brand:
-                brands[product.brand] += times
-        return categories, brands
+                brands[product.brand] |= orders
+        return _lengths(categories), _lengths(brands)
+
+
+def _lengths(orders: Mapping[str, set[str]]) -> Counter[str]:
+    return Counter({name: len(own) for name, own in orders.items()})
 
 
 def _average(prices: list[Money]) -> Money | None:

@@ -72,7 +72,7 @@ class ExplanationTask:
 
 @dataclass(frozen=True, slots=True)
 class InsightTask:
-    """A shopper's profile, to be put in one sentence. Categories and brands are names with purchases, most first."""
+    """A shopper's profile, to be put in one sentence: categories and brands by their number of orders, most first."""
 
     language: str
     categories: tuple[tuple[str, int], ...] = ()

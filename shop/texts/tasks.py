@@ -39,7 +39,7 @@ def item_task(
         description=product.description,
     )
     return ItemTask(
-        facts, tuple(_fact(reason, product.name, products, categories) for reason in item.evidence), turn=item.turn
+        facts, tuple(_fact(reason, product, products, categories) for reason in item.evidence), turn=item.turn
     )
 
 
@@ -62,20 +62,23 @@ def insight_task(user: User, profile: UserProfile, categories: CategoryLabels, l
     )
 
 
-def _fact(evidence: Evidence, beside: str, products: Mapping[str, Product], categories: CategoryLabels) -> Fact:
+def _fact(evidence: Evidence, product: Product, products: Mapping[str, Product], categories: CategoryLabels) -> Fact:
     """Evidence with the names of its product and its category, beside the name of the product that it is for."""
     partner = products.get(evidence.product_id or "")
     name = product_label(partner.name) if partner else None
-    if partner and name == product_label(beside):
+    if partner and name == product_label(product.name):
         name = partner.name
     label = evidence.label
-    if label is not None:
-        label = brand_label(label) if evidence.kind is ReasonKind.SAME_BRAND else _category(label, categories, beside)
+    if label is not None and evidence.kind is ReasonKind.SAME_BRAND:
+        label = brand_label(label)
+    # A stated taste that is no category of this product is a brand or a tag, though a category may have such an id.
+    elif label is not None and (evidence.kind is not ReasonKind.STATED_TASTE or label in product.category_path):
+        label = _category(label, categories, product.name)
     return Fact(evidence.kind, name, label, evidence.count, evidence.value)
 
 
 def _category(label: str, categories: CategoryLabels, beside: str = "") -> str:
-    """A category's label for its id; brands and tags stay as they are."""
+    """A category's label for its id; the id, where the category is gone."""
     return categories.label(label, beside) or label
 
 

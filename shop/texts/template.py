@@ -44,7 +44,9 @@ def explain_item(item: ItemTask, language: str) -> str:
 def describe_shopper(task: InsightTask) -> str:
     """One sentence on a shopper's taste, from the profile's own numbers."""
     wording = wording_for(task.language)
-    fields: dict[str, str] = {"price": task.average_price}
+    fields: dict[str, str] = {}
+    if task.order_count >= _FEWEST_TIMES:
+        fields["price"] = task.average_price
     categories = [label for name, count in task.categories if count >= _FEWEST_TIMES and (label := _label(name))]
     if categories:
         fields["categories"] = wording.listing(categories[:3])

@@ -108,3 +108,13 @@ def test_two_products_of_one_name_are_told_apart() -> None:
     task = item_task(item, {"a": apples, "b": others}, SHOP, "en")
 
     assert (task.product.name, task.facts[0].product_name) == ("Gala Apples", "Gala Apples (House Brand)")
+
+
+def test_a_stated_tag_is_told_as_it_was_stated_though_a_category_has_such_an_id() -> None:
+    shop = CategoryLabels([Category("5", "Garden Hoses", None, ("5",)), Category("7", "Bakery", None, ("7",))])
+    bread = Product("a", "a", "Rye Bread", category_path=("7",), tags=("5",))
+    stated = tuple(Evidence(ReasonKind.STATED_TASTE, label=label) for label in ("5", "7"))
+
+    task = item_task(WantedExplanation("key", "a", stated), {"a": bread}, shop, "en")
+
+    assert [fact.label for fact in task.facts] == ["5", "Bakery"]

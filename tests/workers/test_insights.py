@@ -97,6 +97,19 @@ async def test_it_is_pending_then_ready_and_costs_no_text_while_nothing_is_new(r
     assert writer.texts == 1
 
 
+async def test_an_order_of_many_lines_is_one_purchase_of_their_category(resources: ServingResources) -> None:
+    now = datetime.now(UTC)
+    lines = [Interaction(key, ACTOR, "tea", EventType.PURCHASE, now, order_id="a") for key in "123"]
+    await resources.stores.interactions.append(lines)
+    await did(resources, "cup", "b", "c")
+
+    await roll_up_session(WorkerContext(resources, ObservedWriter()), ROLL_UP)
+    profile = await resources.stores.users.profile("anna")
+
+    assert profile is not None
+    assert (profile.categories, profile.order_count, profile.purchase_count) == ((("cups", 2), ("drinks", 1)), 3, 5)
+
+
 async def test_it_is_ordered_after_enough_events_or_a_material_change(resources: ServingResources) -> None:
     context = WorkerContext(resources, ObservedWriter())
     await did(resources, "tea", "1")

@@ -43,7 +43,7 @@ _ABBREVIATION = re.compile(
 _NAME_MARK = " · "
 
 _K = ReasonKind
-_CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
+_CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.ALSO_BOUGHT, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
 # For each claim, the kinds of evidence of which one must be there; none: no evidence can support it.
 _SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
     Claim.BOUGHT: PURCHASES,
@@ -194,6 +194,8 @@ def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
         match = pattern.search(text)
         if match and not _supports(grounds, claim):
             problems.append(f"claim {match[0]}")
+        elif match and claim is Claim.OFTEN and not grounds.often and _of_the_shopper(text, pattern, grounds):
+            problems.append(f"claim {match[0]} of the shopper")
     problems += [f"claim {match[0]}" for match in NEVER.finditer(text)][:3]
     named = " ".join(grounds.names)
     for quality in QUALITIES:
@@ -204,9 +206,17 @@ def _unsupported_claims(text: str, grounds: Grounds) -> list[str]:
     return problems
 
 
+def _of_the_shopper(text: str, often: re.Pattern[str], grounds: Grounds) -> bool:
+    """Whether a sentence that says "often" is on what the shopper bought."""
+    bought = next(pattern for claim, pattern in grounds.lexicon.patterns if claim is Claim.BOUGHT)
+    return any(often.search(sentence) and bought.search(sentence) for sentence in _SENTENCE_END.split(text))
+
+
 def _supports(grounds: Grounds, claim: Claim) -> bool:
     if claim is Claim.OFTEN:
-        return grounds.often
+        return grounds.often or grounds.others_often
+    if claim is Claim.USUAL:
+        return grounds.often or _K.DUE_AGAIN in grounds.kinds
     if claim is Claim.POPULAR:
         return grounds.popular
     return bool(_SUPPORT[claim] & grounds.kinds)

@@ -28,7 +28,9 @@ _LISTED = re.compile(r"[/,&>›()]| - ")
 
 _K = ReasonKind
 PURCHASES = frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN, _K.DUE_AGAIN})  # rest on what the shopper bought
-_PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.BOUGHT_TOGETHER})  # their count is one of people
+# Their count is one of people.
+_PEOPLE = frozenset({_K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.BOUGHT_TOGETHER, _K.ALSO_BOUGHT})
+_TIMES = frozenset({_K.SAME_CATEGORY, _K.SAME_BRAND, _K.BUY_AGAIN})  # their count is one of times
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Grounds:
     language: str
     names: tuple[str, ...]  # products, brands, categories, tastes, price and size, longest first
     kinds: frozenset[ReasonKind]
-    often: bool = False  # whether something happened often
+    often: bool = False  # whether the shopper bought something often
+    others_often: bool = False  # whether enough others did
     popular: bool = False  # whether many bought it, or more do than usual
     numbers: frozenset[float] = frozenset()
     prices: frozenset[float] = frozenset()
@@ -66,7 +69,7 @@ def insight_grounds(task: InsightTask) -> Grounds:
     return Grounds(
         language=text_language(task.language),
         names=_names([*(name for name, _ in counted), *task.tastes], [task.average_price]),
-        kinds=PURCHASES | {_K.STATED_TASTE},
+        kinds=(PURCHASES | {_K.STATED_TASTE}) - {_K.DUE_AGAIN},  # a profile has no rhythms
         often=any(count >= OFTEN for _, count in counted),
         numbers=frozenset(map(float, counts)),
         prices=_prices(task.average_price),
@@ -88,7 +91,8 @@ def _item_grounds(task: ExplanationTask, item: ItemTask, listed: set[str]) -> Gr
         language=text_language(task.language),
         names=_names([*own, *labels, *details, *interests], [product.price]),
         kinds=frozenset(fact.kind for fact in item.facts),
-        often=any(fact.kind is _K.DUE_AGAIN or (fact.count or 0) >= OFTEN for fact in item.facts),
+        often=any(fact.kind in _TIMES and (fact.count or 0) >= OFTEN for fact in item.facts),
+        others_often=any(fact.kind in _PEOPLE and (fact.count or 0) >= OFTEN for fact in item.facts),
         popular=any(fact.kind is _K.TRENDING or _is_crowd(fact) for fact in item.facts),
         numbers=frozenset(number for fact in item.facts for number in _numbers(fact)),
         prices=_prices(product.price),
@@ -131,9 +135,9 @@ def _names(untrusted: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
 def _numbers(fact: Fact) -> Iterator[float]:
     """The fact's count, and a time ago in the unit that fits; what else a value measures is nothing to tell.
 
-    A number of people is none of times or baskets: it is told with its unit alone.
+    A number of people or of days is none of times or baskets: it is told with its unit alone.
     """
-    if fact.count is not None and fact.kind not in _PEOPLE:
+    if fact.count is not None and fact.kind in _TIMES:
         yield float(fact.count)
     if fact.value is not None and fact.kind in DATED:
         yield float(elapsed(fact.value)[1])

@@ -35,6 +35,7 @@ def writer_of(provider: LlmProvider) -> Writer:
 # One fact of each kind, with all that it can carry.
 EVERY_KIND = {
     ReasonKind.BOUGHT_TOGETHER: TOGETHER,
+    ReasonKind.ALSO_BOUGHT: Fact(ReasonKind.ALSO_BOUGHT, "Whole Milk, 1 gal", None, 312, 2.41),
     ReasonKind.SIMILAR_TO: Fact(ReasonKind.SIMILAR_TO, "Almond Drink Plain", None, None, 0.83),
     ReasonKind.SAME_CATEGORY: CATEGORY,
     ReasonKind.SAME_BRAND: Fact(ReasonKind.SAME_BRAND, None, "Kroger", 25),

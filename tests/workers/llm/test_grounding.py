@@ -138,6 +138,35 @@ def test_three_shoppers_are_neither_often_nor_popular(language: str, often: str,
 
 
 @pytest.mark.parametrize(
+    ("kind", "text", "problem"),
+    [
+        (ReasonKind.POPULAR, "You often buy it, and so do 540 shoppers.", "claim often of the shopper"),
+        (ReasonKind.BUY_AGAIN, "You have bought it 4 times, and often enough.", "claim often"),
+        (ReasonKind.BUY_AGAIN, "You usually buy it, 4 times so far.", "claim usually"),
+        (ReasonKind.DUE_AGAIN, "You have bought it 9 times.", "number 9"),
+        (ReasonKind.DUE_AGAIN, "You often buy it, about every 9 days.", "claim often"),
+    ],
+)
+def test_a_crowd_and_a_rhythm_are_not_how_often_a_shopper_bought(kind: ReasonKind, text: str, problem: str) -> None:
+    assert [found for found in check(text, grounds_of(kind)) if found.startswith(problem)] != []
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "You usually buy it about every 9 days."),
+        ("de", "In der Regel kaufen Sie es etwa alle 9 Tage."),
+        ("fr", "D’habitude, vous l’achetez environ tous les 9 jours."),
+        ("es", "Sueles comprarlo más o menos cada 9 días."),
+        ("tr", "Bu ürünü genelde yaklaşık 9 günde bir alıyorsunuz."),
+    ],
+)
+def test_usual_is_what_has_a_rhythm(language: str, text: str) -> None:
+    assert check(text, grounds_of(ReasonKind.DUE_AGAIN, language)) == []
+    assert [found for found in check(text, grounds_of(ReasonKind.BUY_AGAIN, language)) if "claim" in found] != []
+
+
+@pytest.mark.parametrize(
     ("kind", "text"),
     [
         (ReasonKind.BUY_AGAIN, "You have bought it 4 times already."),

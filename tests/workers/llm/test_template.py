@@ -73,6 +73,7 @@ def test_every_kind_of_reason_is_told_with_what_it_knows(kind: ReasonKind) -> No
 
     shown = {
         ReasonKind.BOUGHT_TOGETHER: ("“Whole Milk, 1 gal”", "312 shoppers"),
+        ReasonKind.ALSO_BOUGHT: ("“Whole Milk, 1 gal”", "312 shoppers"),
         ReasonKind.SIMILAR_TO: ("“Almond Drink Plain”",),
         ReasonKind.SAME_CATEGORY: ("Cereal", "9 times"),
         ReasonKind.SAME_BRAND: ("Kroger", "25 times"),
@@ -104,6 +105,7 @@ def test_ten_items_with_the_same_reason_do_not_read_like_a_form(kind: ReasonKind
 # The reasons that fill whole lists have more.
 WORDINGS_OF_A_LIST = {
     ReasonKind.BOUGHT_TOGETHER: 7,
+    ReasonKind.ALSO_BOUGHT: 4,
     ReasonKind.SIMILAR_TO: 6,
     ReasonKind.SAME_CATEGORY: 5,
     ReasonKind.SAME_BRAND: 5,
@@ -143,7 +145,15 @@ def test_no_sentence_has_jargon_or_begins_small(language: str) -> None:
 @pytest.mark.parametrize("language", list(WORDINGS))
 def test_what_the_template_says_of_a_shopper_or_a_crowd_is_seen_by_the_check(language: str) -> None:
     unclaimed = {ReasonKind.SIMILAR_TO, ReasonKind.CATALOGUE, ReasonKind.EXPLORATION}
-    claimed = set(ReasonKind) - unclaimed - {ReasonKind.BOUGHT_TOGETHER, ReasonKind.POPULAR}  # if there are no numbers
+    claimed = (
+        set(ReasonKind)
+        - unclaimed
+        - {
+            ReasonKind.BOUGHT_TOGETHER,
+            ReasonKind.ALSO_BOUGHT,
+            ReasonKind.POPULAR,
+        }
+    )  # if there are no numbers
     for kind, text in every_message(language):
         fact = replace(EVERY_KIND[kind], kind=ReasonKind.CATALOGUE)
         (grounds,) = explanation_grounds(ExplanationTask(language, (ItemTask(ProductFacts("Bread"), (fact,)),)))
@@ -241,6 +251,22 @@ def test_numbers_take_the_right_form(count: int, days: float, said: tuple[str, s
     text = explain_item(ItemTask(MILK, (Fact(ReasonKind.BUY_AGAIN, count=count, value=days),)), "en")
 
     assert [part for part in said if part not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("brands", "orders", "tastes", "told"),
+    [
+        ((("Kroger", 9),), 12, (), "You often choose Kroger, and pay about $3.20 an item."),
+        ((("Kroger", 9),), 1, (), "You often choose Kroger."),
+        ((("Kroger", 2),), 12, ("vegan",), "You told us about your tastes: vegan."),
+        ((("Kroger", 2),), 12, (), "So far, you pay about $3.20 an item."),
+        ((), 1, (), "We have seen too little of your shopping yet to say what you like."),
+    ],
+)
+def test_a_shop_without_categories_has_something_to_say_too(
+    brands: tuple[tuple[str, int], ...], orders: int, tastes: tuple[str, ...], told: str
+) -> None:
+    assert describe_shopper(InsightTask("en", (), brands, orders, "$3.20", tastes)) == told
 
 
 def test_twice_is_not_called_often() -> None:

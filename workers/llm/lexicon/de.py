@@ -47,7 +47,8 @@ GERMAN = Lexicon(
         Claim.STATED: rf"{_YOU}\b(?:gesagt|genannt|angegeben|mitgeteilt|erwähnt)\b",
         Claim.TREND: r"\b(?:Trend\w*|angesagt\w*|im Kommen|als sonst)\b",
         Claim.POPULAR: r"\b(?:beliebt\w*|gefragt\w*|Liebling\w*|Favorit\w*|Verkaufsschlager\w*)\b",
-        Claim.OFTEN: r"\b(?:oft|öfter|häufig\w*|regelmäßig\w*|immer wieder|ständig)\b",
+        Claim.OFTEN: r"\b(?:oft|öfter|häufig\w*|immer wieder|ständig)\b",
+        Claim.USUAL: r"\b(?:regelmäßig\w*|meist(?:ens)?|in der Regel|üblicherweise|gewöhnlich|(?<!als )normalerweise|gewohnheitsmäßig)\b",
         Claim.LIKE_YOU: (
             r"\b(?:Kund\w+|Personen|Menschen|Leute|Käufer\w*)(?: \S+){0,4} wie (?:Sie|du)\b|\bähnlich einkauf\w+"
             r"|\bähnliche[mnr] (?:Gewohnheiten|Geschmack|Warenk\w+)\b|\bwie Ihre[mnr]?\b|\bIhrem ähneln\b|\bähnliche (?:Kund\w+|Käufer\w*)"

@@ -48,7 +48,8 @@ ENGLISH = Lexicon(
         Claim.STATED: rf"{_YOU} (?:told|said|stated|named|mentioned|indicated)\b",
         Claim.TREND: r"\b(?:trend(?:ing|y|s)?|on the rise|surging|than usual|growing (?:demand|popularity)|all the rage)\b",
         Claim.POPULAR: r"\b(?:popular\w*|favou?rites?|in (?:high |great )?demand|much[- ]loved)\b",
-        Claim.OFTEN: r"\b(?:often|frequently|regularly|again and again|time and again|all the time)\b",
+        Claim.OFTEN: r"\b(?:often|frequently|again and again|time and again|all the time)\b",
+        Claim.USUAL: r"\b(?:(?<!it )usually|your usual|regularly|routinely|as a rule|you (?:always|tend to))\b",
         Claim.LIKE_YOU: (
             r"\b(?:shoppers|customers|people|others|buyers) (?:like|similar to) you\b|\blike yours\b|\bresembles? yours\b"
             r"|\bsimilar (?:shoppers|customers|people)\b|\bshop as you do\b"

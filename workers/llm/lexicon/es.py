@@ -53,7 +53,8 @@ SPANISH = Lexicon(
         Claim.STATED: rf"\b(?:dijiste|indicaste|mencionaste|declaraste)\b|{_YOU_HAVE} (?:dicho|indicado|mencionado)\b",
         Claim.TREND: r"\b(?:tendencias?|en auge|en alza|de moda|que de costumbre)\b",
         Claim.POPULAR: r"\b(?:popular\w*|favorit\w+|mucha demanda|muy demandad\w+)\b",
-        Claim.OFTEN: r"\b(?:a menudo|con frecuencia|frecuentemente|con regularidad|muchas veces)\b",
+        Claim.OFTEN: r"\b(?:a menudo|con frecuencia|frecuentemente|muchas veces)\b",
+        Claim.USUAL: r"\b(?:con regularidad|regularmente|sueles|soléis|normalmente|habitualmente|generalmente|por lo general)\b",
         Claim.LIKE_YOU: (
             r"\bcomo (?:tú|usted)\b|\bcomo (?:el|l[ao]s?) tuy[ao]s?\b|\bparecen? a l[ao]s? tuy[ao]s?\b"
             r"|\b(?:clientes|compradores|personas) (?:similares|parecid\w+)|\bhábitos (?:parecidos|similares)\b"
@@ -69,7 +70,7 @@ SPANISH = Lexicon(
         Claim.PERSONAL: (
             r"\b(?:elegid|seleccionad|hech|pensad|ideal|perfect)\w* para (?:ti|usted)\b|\btu (?:gusto|estilo|perfil)\b"
             r"|\btus (?:gustos|hábitos|preferencias|necesidades|intereses)\b"
-            r"|\bte (?:gusta|gustan|gustará|gustarán|encanta|encantan|encantará|interesa\w*)\b|\b(?:sueles|prefieres)\b"
+            r"|\bte (?:gusta|gustan|gustará|gustarán|encanta|encantan|encantará|interesa\w*)\b|\bprefieres\b"
         ),
     },
 )  # fmt: skip

@@ -45,7 +45,8 @@ FRENCH = Lexicon(
         Claim.STATED: rf"{_YOU_HAVE} ?(?:dit|indiqué|déclaré|précisé|mentionné)\w*",
         Claim.TREND: r"\b(?:en vogue|tendances?|en plein essor|en hausse|à la mode|que d['’]habitude)\b",
         Claim.POPULAR: r"\b(?:populaires?|plébiscité\w*|très demandé\w*|apprécié\w* (?:ici|par|de)|favoris?|coup de cœur)\b",
-        Claim.OFTEN: r"\b(?:souvent|fréquemment|régulièrement|très régulier\w*)\b",
+        Claim.OFTEN: r"\b(?:souvent|fréquemment)\b",
+        Claim.USUAL: r"\b(?:régulièrement|très régulier\w*|(?<!que )d[’']habitude|(?<!que )d[’']ordinaire|habituellement|généralement|en général)\b",
         Claim.LIKE_YOU: (
             r"\bcomme (?:vous|toi)\b|\bproches? d(?:es|u) vôtres?\b|\bressemblent? aux? vôtres?\b"
             r"|\b(?:clients|acheteurs|personnes) similaires\b|\bqui vous ressemblent\b"

@@ -26,6 +26,7 @@ class Claim(StrEnum):
     TREND = "TREND"
     POPULAR = "POPULAR"
     OFTEN = "OFTEN"
+    USUAL = "USUAL"  # the shopper has a rhythm or a habit
     LIKE_YOU = "LIKE_YOU"  # shoppers like this one
     OTHERS = "OTHERS"  # other shoppers
     SHOP_CHOICE = "SHOP_CHOICE"

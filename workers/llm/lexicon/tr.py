@@ -43,7 +43,8 @@ TURKISH = Lexicon(
         Claim.STATED: r"\b(?:söylediniz|söylediğiniz|belirttiniz|belirttiğiniz|bildirdiniz)\b",
         Claim.TREND: r"\b(?:yükselişte|yükselen|trend\w*|moda|her zamankinden)\b",
         Claim.POPULAR: r"\b(?:popüler\w*|sevilen|seviliyor|rağbet\w*|talep görüyor|gözde\w*|favori\w*|beğenilen)\b",
-        Claim.OFTEN: r"\b(?:sık sık|sıkça|sıklıkla|düzenli olarak|çoğu zaman)\b",
+        Claim.OFTEN: r"\b(?:sık sık|sıkça|sıklıkla|çoğu zaman)\b",
+        Claim.USUAL: r"\b(?:düzenli olarak|genelde|genellikle|çoğunlukla|alışkanlıkla)\b",
         Claim.LIKE_YOU: r"\b(?:sizin gibi|sizinkine benze\w+|size benze\w+|benzer müşteri\w*)",
         Claim.OTHERS: (
             r"\b(?:müşteriler\w*|alışveriş yapanlar\w*|insanlar\w*|başkaları\w*|diğerleri\w*|herkes\w*|kişi\w*|komşular\w*|arkadaşlar\w*|aileler\w*|alanlar)\b"
