@@ -82,7 +82,7 @@ class Stack:
 async def whole_stack(folder: Path) -> AsyncIterator[Stack]:
     port = free_port()
     environment = os.environ | {"WHYBUY_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
-    command = (sys.executable, "-m", "devstack", "up", "--sample", "60", "--port", str(port))
+    command = (sys.executable, "-m", "devstack", "up", "--sample", "30", "--port", str(port))
     with (folder / "up.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
     try:

@@ -81,9 +81,12 @@ async def shopper(shop: Shop, locale: str | None = "en") -> str:
     return user_id
 
 
-async def buy(shop: Shop, user: str, *products: str, **more: Any) -> list[str]:
-    """The ids of the events."""
-    events = [{"productId": product, "type": "PURCHASE", **more} for product in products]
+async def buy(shop: Shop, user: str, *products: str, order: str = "order") -> list[str]:
+    """The ids of the events, each an order of its own."""
+    events = [
+        {"productId": product, "type": "PURCHASE", "orderId": f"{order}-{number}"}
+        for number, product in enumerate(products)
+    ]
     tracked = (await shop.data(TRACK_SEVERAL, {"input": {"interactions": events}}, user))["trackInteractions"]
     assert tracked["userErrors"] == []
     return [event["id"] for event in tracked["interactions"]]
@@ -126,14 +129,14 @@ async def test_a_gift_changes_the_next_list_and_the_insight_and_is_on_record(sho
     # given somebody whose list is full of what goes with one purchase
     user = await shopper(shop)
     gift, own = await products_in_stock(shop, 2)
-    await buy(shop, user, gift, gift, orderId="a")
-    kept, _ = await buy(shop, user, own, own, orderId="b")
+    await buy(shop, user, gift, gift, order="a")
+    kept, _ = await buy(shop, user, own, own, order="b")
     before = await listed(shop, user)
     assert subjects(before).count(gift) >= 2
     told = await ready(shop, user)
     assert " and " in told
     twin = await shopper(shop)  # who never bought the other
-    await buy(shop, twin, own, own, orderId="b")
+    await buy(shop, twin, own, own, order="b")
 
     # when it was a gift
     async with shop.subscribe(UPDATED, user=user, listening=True) as updates, shop.subscribe(LIVE, user=user) as page:
@@ -255,7 +258,7 @@ async def test_an_insight_is_renewed_after_enough_new_behaviour(shop: Shop, monk
     assert "come back" not in await ready(shop, user)
 
     async with shop.subscribe(UPDATED, user=user, listening=True) as updates:
-        await buy(shop, user, *products[:5], orderId="second")
+        await buy(shop, user, *products[:5], order="second")
         renewed = await pushed(updates)
 
     assert renewed["status"] == "READY"
@@ -274,7 +277,7 @@ async def test_a_refreshed_insight_keeps_its_text_until_the_new_one_is_there(
     assert (soon["insight"]["status"], soon["insight"]["text"], soon["userErrors"]) == ("READY", told, [])
 
     monkeypatch.setattr(insights, "_REFRESH_INTERVAL", timedelta(0))
-    await buy(shop, user, second, second, orderId="another")
+    await buy(shop, user, second, second, order="another")
     async with shop.subscribe(UPDATED, user=user, listening=True) as updates:
         ordered = (await shop.data(REFRESH, user=user))["refreshInsight"]
         renewed = await pushed(updates)

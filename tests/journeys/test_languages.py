@@ -169,7 +169,7 @@ async def test_an_explanation_is_asked_for_in_the_lists_language_or_in_another(s
 async def test_a_correction_withdraws_the_insight_in_every_language(shop: Shop) -> None:
     user = await shopper(shop)
     (product,) = await products_in_stock(shop, 1)
-    events = [{"productId": product, "type": "PURCHASE", "orderId": "a"}] * 2
+    events = [{"productId": product, "type": "PURCHASE", "orderId": order} for order in "ab"]
     await shop.data(TRACK_SEVERAL, {"input": {"interactions": events}}, user)
 
     async def rolled_up() -> bool:

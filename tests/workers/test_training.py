@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
     from shop.store.database import Database
 
-SLOW_SHAPE = Shape(users=400, items=4_000, orders_per_user=12)  # several seconds: time to be interrupted
+SLOW_SHAPE = Shape(users=150, items=1_200)  # some seconds: time to be interrupted
 
 
 @pytest.fixture
