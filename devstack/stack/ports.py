@@ -5,21 +5,32 @@ from __future__ import annotations
 import contextlib
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 HOST = "127.0.0.1"
 _LISTENING = "0A"
 
 
-def free_port(*preferred: int) -> int:
-    """The first preferred port that nothing listens on, else one that the system chooses."""
-    for port in preferred:
-        if port and port_is_free(port):
-            return port
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+_promised: set[int] = set()  # the ports that this process has found: a server may not listen on its own yet
+
+
+def free_port(*preferred: int, besides: Container[int] = ()) -> int:
+    """The first preferred port that nothing listens on, else one that the system chooses, and no other server of this
+    process was promised. besides: ports that other servers get."""
+    chosen = next((port for port in preferred if port and port not in besides and port_is_free(port)), None)
+    while chosen is None:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in _promised and port not in besides:
+            chosen = port
+    _promised.add(chosen)
+    return chosen
 
 
 def port_is_free(port: int, host: str = HOST) -> bool:

@@ -12,8 +12,10 @@ import pytest
 from devstack.errors import StackError
 from devstack.stack.binaries import find_mongod, find_valkey
 from devstack.stack.data_dir import DataDir
+from devstack.stack.databases import find_databases
 from devstack.stack.ports import free_port, require_free
 from devstack.stack.supervisor import RestartPolicy, exit_description
+from shop.settings import Settings
 from tests.devstack.stack.test_up import whybuy
 
 if TYPE_CHECKING:
@@ -43,6 +45,21 @@ def test_a_taken_port_is_reported_with_its_owner() -> None:
         with pytest.raises(StackError, match=rf"Port {port} is already used by process {os.getpid()} .*API_PORT"):
             require_free(port, "127.0.0.1")
         assert free_port(port) != port
+
+
+def test_no_two_servers_get_one_port(tmp_path: Path) -> None:
+    """The system may choose the same port twice while no server listens on it yet."""
+    found = [free_port() for _ in range(2_000)]
+    data = DataDir(tmp_path / "data")
+    data.prepare(bytes_needed=0)
+    data.write_ports({"mongod": found[0], "valkey": found[0]})
+
+    databases = find_databases(Settings(), data)
+
+    assert len(set(found)) == len(found)
+    mongod, valkey = [program.port for program in databases.programs]
+    assert mongod == found[0] != valkey
+    assert data.ports() == {"mongod": mongod, "valkey": valkey}
 
 
 def test_without_a_mongod_the_error_says_how_to_get_one(only_on_path: Path) -> None:
