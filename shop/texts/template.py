@@ -142,10 +142,15 @@ def _fill(messages: Sequence[str], fields: Mapping[str, str], choice: int, befor
     if not usable:
         return ""
     richest = max(len(_names(message)) for message in usable)
-    best = [message.format_map(fields) for message in usable if len(_names(message)) == richest]
+    best = [_ended(message.format_map(fields)) for message in usable if len(_names(message)) == richest]
     start = before[-1].split(" ", 1)[0] if before else ""
     other = [sentence for sentence in best if sentence.split(" ", 1)[0] != start] or best
     return other[choice % len(other)]
+
+
+def _ended(sentence: str) -> str:
+    """With one full stop: "by Acme, Inc.." ends in the name's own."""
+    return sentence[:-1] if sentence.endswith("..") and not sentence.endswith("...") else sentence
 
 
 @lru_cache(maxsize=1_000)

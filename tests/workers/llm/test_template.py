@@ -269,6 +269,17 @@ def test_a_shop_without_categories_has_something_to_say_too(
     assert describe_shopper(InsightTask("en", (), brands, orders, "$3.20", tastes)) == told
 
 
+@pytest.mark.parametrize("language", list(WORDINGS))
+def test_a_name_that_ends_in_a_full_stop_ends_the_sentence(language: str) -> None:
+    product = ProductFacts("Bread", "Acme, Inc.", "Cakes etc.", "", "12 oz.")
+    fact = Fact(ReasonKind.SAME_BRAND, label="Acme, Inc.")
+
+    told = [explain_item(ItemTask(product, facts, turn=turn), language) for facts in ((), (fact,)) for turn in range(9)]
+
+    assert any("Inc" in text for text in told)
+    assert [text for text in told if ".." in text] == []
+
+
 def test_twice_is_not_called_often() -> None:
     task = InsightTask("en", (("Herbal", 1), ("Cereal", 2)), (("Kroger", 2),), 2, "$3.20")
 
