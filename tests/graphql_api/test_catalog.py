@@ -28,6 +28,30 @@ query ($search: String, $filter: ProductFilter, $sort: ProductSort, $first: Int,
 """
 
 
+AS_SENT = """
+query ($id: ID!) {
+  node(id: $id) {
+    ... on Product {
+      sku name description brand tags packageSize imageUrl inStock rating price { amount currencyCode } category { id }
+    }
+  }
+}
+"""
+
+
+async def as_sent(shop: Shop, product: str) -> dict[str, Any]:
+    """All that the shop says of a product, to change a part of it and to put it back."""
+    said = dict((await shop.data(AS_SENT, {"id": product}))["node"])
+    price, category = said.pop("price"), said.pop("category")
+    priced = {"price": price["amount"], "currencyCode": price["currencyCode"]} if price else {}
+    return said | priced | ({"categoryId": category["id"]} if category else {})
+
+
+async def put(shop: Shop, product: dict[str, Any]) -> None:
+    answer = await shop.data(UPSERT, {"input": {"products": [product]}}, "demo-staff")
+    assert answer["upsertProducts"]["userErrors"] == []
+
+
 async def page(shop: Shop, **variables: Any) -> dict[str, Any]:
     return dict((await shop.data(PRODUCTS, variables))["products"])
 
@@ -137,18 +161,18 @@ async def test_similar_and_bought_together_are_other_products(shop: Shop) -> Non
 async def test_staff_changes_a_product_and_open_pages_are_told(shop: Shop) -> None:
     node = (await page(shop, first=1, sort="NAME_ASC"))["nodes"][0]
     live = "subscription ($ids: [ID!]) { productUpdated(ids: $ids) { eventId product { name price { amount } } } }"
-    changed = {"sku": node["sku"], "name": "A new name", "price": "12.34"}
+    before = await as_sent(shop, node["id"])
 
     async with shop.subscribe(live, {"ids": [node["id"]]}, listening=True) as updates:
-        answer = await shop.data(UPSERT, {"input": {"products": [changed]}}, "demo-staff")
+        await put(shop, {**before, "name": "A new name", "price": "12.34", "currencyCode": "USD"})
         event = (await updates.next())["productUpdated"]
 
-    assert answer["upsertProducts"]["userErrors"] == []
     assert event["product"] == {"name": "A new name", "price": {"amount": "12.34"}}
     missed = "subscription ($after: String) { productUpdated(after: $after) { eventId product { name } } }"
     earlier = f"{int(event['eventId'].split('-')[0]) - 1}-0"
     async with shop.subscribe(missed, {"after": earlier}) as updates:
         assert (await updates.next())["productUpdated"]["eventId"] == event["eventId"]
+    await put(shop, before)
 
 
 async def test_a_bad_product_is_refused_with_its_field(shop: Shop) -> None:
@@ -188,16 +212,17 @@ async def test_the_sku_of_a_variant_finds_the_product_and_never_replaces_it(shop
 
 
 async def test_out_of_stock_products_are_not_recommended(shop: Shop) -> None:
-    query = "{ recommendations(input: { scenario: POPULAR, limit: 5 }) { items { product { id sku name } } } }"
+    query = "{ recommendations(input: { scenario: POPULAR, limit: 5 }) { items { product { id } } } }"
     first = (await shop.data(query))["recommendations"]["items"][0]["product"]
 
-    gone = {"sku": first["sku"], "name": first["name"], "inStock": False}
-    await shop.data(UPSERT, {"input": {"products": [gone]}}, "demo-staff")
+    before = await as_sent(shop, first["id"])
+    await put(shop, {**before, "inStock": False})
     after = (await shop.data(query))["recommendations"]["items"]
 
     assert first["id"] not in [item["product"]["id"] for item in after]
     assert len(after) == 5
-    await shop.data(UPSERT, {"input": {"products": [{**gone, "inStock": True}]}}, "demo-staff")
+    await put(shop, before)
+    assert await as_sent(shop, first["id"]) == before
 
 
 async def test_an_import_reaches_the_running_processes(shop: Shop) -> None:
