@@ -36,9 +36,7 @@ def find_databases(settings: Settings, data: DataDir) -> Databases:
     if settings.mongo.uri is None:
         programs["mongod"] = mongo_server(find_mongod(data.libraries), data.mongod, free_port(known.get("mongod", 0)))
     if settings.redis.url is None:
-        others = {program.port or 0 for program in programs.values()}
-        port = free_port(known.get("valkey", 0), besides=others)
-        programs["valkey"] = valkey_server(find_valkey(), data.valkey, port)
+        programs["valkey"] = valkey_server(find_valkey(), data.valkey, free_port(known.get("valkey", 0)))
     data.write_ports(known | {name: program.port for name, program in programs.items() if program.port is not None})
     return Databases(
         mongo_uri=settings.mongo.uri or programs["mongod"].url,

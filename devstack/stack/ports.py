@@ -5,12 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Container
 
 HOST = "127.0.0.1"
 _LISTENING = "0A"
@@ -19,16 +15,13 @@ _LISTENING = "0A"
 _promised: set[int] = set()  # the ports that this process has found: a server may not listen on its own yet
 
 
-def free_port(*preferred: int, besides: Container[int] = ()) -> int:
-    """The first preferred port that nothing listens on, else one that the system chooses, and no other server of this
-    process was promised. besides: ports that other servers get."""
-    chosen = next((port for port in preferred if port and port not in besides and port_is_free(port)), None)
-    while chosen is None:
+def free_port(*preferred: int) -> int:
+    """The first preferred port that nothing listens on, else one that the system chooses; none twice in a process."""
+    chosen = next((port for port in preferred if port and port not in _promised and port_is_free(port)), 0)
+    while not chosen or chosen in _promised:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
-            port = int(probe.getsockname()[1])
-        if port not in _promised and port not in besides:
-            chosen = port
+            chosen = int(probe.getsockname()[1])
     _promised.add(chosen)
     return chosen
 

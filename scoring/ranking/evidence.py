@@ -248,5 +248,6 @@ def _times(codes: NDArray[np.int32], visits: NDArray[np.int32], dated: NDArray[n
     """
     times = dict.fromkeys(codes[codes >= 0].tolist(), 1)
     known = dated & (codes >= 0)
-    pairs = np.unique(np.stack([codes[known], visits[known]]), axis=1)
-    return times | dict(zip(*(column.tolist() for column in np.unique(pairs[0], return_counts=True)), strict=True))
+    days = np.unique(codes[known] * np.int64(1 << 32) + visits[known])
+    distinct, counts = np.unique(days >> 32, return_counts=True)
+    return times | dict(zip(distinct.tolist(), counts.tolist(), strict=True))

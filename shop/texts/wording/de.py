@@ -33,7 +33,7 @@ GERMAN = Wording(
             "Passt zu „{partner}“.",
         ),
         ReasonKind.ALSO_BOUGHT: (
-            "Wer „{partner}“ gekauft hat, hat auch dies gewählt: {shoppers_have} beides gekauft.",
+            "Manche, die „{partner}“ gekauft haben, haben auch dies gewählt: {shoppers_have} beides gekauft.",
             "{shoppers_have} sowohl dies als auch „{partner}“ gekauft.",
             "Von denen, die „{partner}“ gekauft haben, {have_shoppers} auch dies gekauft.",
             "Dies und „{partner}“ {have_shoppers} gekauft.",

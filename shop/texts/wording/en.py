@@ -34,7 +34,7 @@ ENGLISH = Wording(
             "Goes with “{partner}”.",
         ),
         ReasonKind.ALSO_BOUGHT: (
-            "Shoppers who bought “{partner}” chose this too: {shoppers_have} bought both.",
+            "Some who bought “{partner}” chose this too: {shoppers_have} bought both.",
             "{shoppers_have} bought both this and “{partner}”.",
             "Of those who bought “{partner}”, {shoppers} bought this as well.",
             "Bought by {shoppers} who also bought “{partner}”.",

@@ -41,10 +41,10 @@ SPANISH = Wording(
             "Va con «{partner}».",
         ),
         ReasonKind.ALSO_BOUGHT: (
-            "Quienes compraron «{partner}» lo eligieron también: {shoppers_both}.",
+            "Clientes que compraron «{partner}» lo eligieron también: {shoppers_both}.",
             "Este y «{partner}»: {shoppers_both}.",
             "De quienes compraron «{partner}», {shoppers_have} también.",
-            "Junto a «{partner}», en una u otra ocasión: {shoppers_both}.",
+            "Este y «{partner}», en una u otra ocasión: {shoppers_both}.",
             "También lo han comprado clientes que compraron «{partner}».",
         ),
         ReasonKind.SIMILAR_TO: (

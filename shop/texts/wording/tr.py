@@ -32,11 +32,11 @@ TURKISH = Wording(
             "“{partner}” ile iyi gider.",
         ),
         ReasonKind.ALSO_BOUGHT: (
-            "“{partner}” alanlar bunu da seçti: {shoppers_have} ikisini de aldı.",
+            "“{partner}” alanlardan bunu da seçenler var: {shoppers_have} ikisini de aldı.",
             "{shoppers_have} hem bunu hem de “{partner}” aldı.",
             "“{partner}” alanlardan {shoppers_have} bunu da aldı.",
             "Hem bunu hem “{partner}” alan: {shoppers_have}.",
-            "“{partner}” alanlar bunu da aldı.",
+            "“{partner}” alanların bazıları bunu da aldı.",
         ),
         ReasonKind.SIMILAR_TO: (
             "“{partner}” adlı ürüne benziyor.",

@@ -47,18 +47,20 @@ def test_a_taken_port_is_reported_with_its_owner() -> None:
         assert free_port(port) != port
 
 
-def test_no_two_servers_get_one_port(tmp_path: Path) -> None:
+def test_no_two_servers_get_one_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may choose the same port twice while no server listens on it yet."""
-    found = [free_port() for _ in range(2_000)]
+    monkeypatch.setattr("devstack.stack.ports._promised", set())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        last = server.getsockname()[1]
     data = DataDir(tmp_path / "data")
     data.prepare(bytes_needed=0)
-    data.write_ports({"mongod": found[0], "valkey": found[0]})
+    data.write_ports({"mongod": last, "valkey": last})
 
-    databases = find_databases(Settings(), data)
+    mongod, valkey = [program.port for program in find_databases(Settings(), data).programs]
+    found = [mongod, valkey, *(free_port() for _ in range(2_000))]
 
+    assert mongod == last
     assert len(set(found)) == len(found)
-    mongod, valkey = [program.port for program in databases.programs]
-    assert mongod == found[0] != valkey
     assert data.ports() == {"mongod": mongod, "valkey": valkey}
 
 

@@ -145,15 +145,8 @@ def test_no_sentence_has_jargon_or_begins_small(language: str) -> None:
 @pytest.mark.parametrize("language", list(WORDINGS))
 def test_what_the_template_says_of_a_shopper_or_a_crowd_is_seen_by_the_check(language: str) -> None:
     unclaimed = {ReasonKind.SIMILAR_TO, ReasonKind.CATALOGUE, ReasonKind.EXPLORATION}
-    claimed = (
-        set(ReasonKind)
-        - unclaimed
-        - {
-            ReasonKind.BOUGHT_TOGETHER,
-            ReasonKind.ALSO_BOUGHT,
-            ReasonKind.POPULAR,
-        }
-    )  # if there are no numbers
+    without_numbers = {ReasonKind.BOUGHT_TOGETHER, ReasonKind.ALSO_BOUGHT, ReasonKind.POPULAR}
+    claimed = set(ReasonKind) - unclaimed - without_numbers
     for kind, text in every_message(language):
         fact = replace(EVERY_KIND[kind], kind=ReasonKind.CATALOGUE)
         (grounds,) = explanation_grounds(ExplanationTask(language, (ItemTask(ProductFacts("Bread"), (fact,)),)))
@@ -267,6 +260,13 @@ def test_a_shop_without_categories_has_something_to_say_too(
     brands: tuple[tuple[str, int], ...], orders: int, tastes: tuple[str, ...], told: str
 ) -> None:
     assert describe_shopper(InsightTask("en", (), brands, orders, "$3.20", tastes)) == told
+
+
+def test_french_signs_are_never_parted_from_their_words() -> None:
+    """« » : ; stand off by a no-break space, so that no line ends or begins with the sign alone."""
+    told = [message for messages in WORDINGS["fr"].reasons.values() for message in messages]
+
+    assert [text for text in (*told, *WORDINGS["fr"].insights) if re.search(r"« | [»:;!?]", text)] == []
 
 
 @pytest.mark.parametrize("language", list(WORDINGS))
