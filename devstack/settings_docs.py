@@ -20,6 +20,7 @@ _TITLES = {
     "mongo": "MongoDB",
     "redis": "Redis or Valkey",
     "api": "API",
+    "rate": "How often somebody may ask",
     "auth": "Sign-in",
     "model": "Model",
     "llm": "Language model",

@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from graphql_api.app import create_app
+from graphql_api.server import config
 from shop.errors import BadInputError
 from shop.logs import configure_logging
 from shop.services.users import SECRET_BYTES
@@ -33,15 +34,8 @@ def main() -> None:
         check_settings(settings)
     except BadInputError as error:
         sys.exit(f"whybuy: {error.message}")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.api.host,
-        port=settings.api.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        ws_max_size=1 << 20,
-    )
+    app = create_app(settings)
+    uvicorn.Server(config(app, settings, host=settings.api.host, port=settings.api.port)).run()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from starlette.applications import Starlette
@@ -13,19 +13,22 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from graphql_api.errors import RequestError, extensions_of, refusal, unexpected
+from graphql_api.admission.transport import PatienceMiddleware
+from graphql_api.errors import RequestError, extensions_of, refusal, refused_status, unexpected
 from graphql_api.health import live, ready
 from graphql_api.http_requests import NOT_CACHED, body_type
-from graphql_api.metrics import Metrics, MetricsMiddleware
+from graphql_api.metrics import Metrics, MetricsMiddleware, require_metrics
 from graphql_api.origins import Origins
 from graphql_api.request_ids import HEADER, RequestIdMiddleware
-from graphql_api.schema import build_schema
+from graphql_api.schema import serve
+from graphql_api.security_headers import SecurityHeadersMiddleware
 from graphql_api.view import STATIC, ShopView
 from shop.errors import ShopError
 from shop.resources.serving import open_serving
@@ -35,14 +38,13 @@ _log = structlog.get_logger(__name__)
 _PATHS = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics"})
 _LEAST_COMPRESSED_BYTES = 1_000
 _COMPRESSION_LEVEL = 5  # of 9, which takes several times as long for a few percent
-_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "UNAVAILABLE": 503}
 
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application; everything it needs is opened and closed with its lifespan."""
     metrics = Metrics()
     origins = Origins.of(settings)
-    view = ShopView(build_schema(settings.api), origins, settings.api.max_query_tokens)
+    view = ShopView(serve(settings), origins, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -54,6 +56,7 @@ def create_app(settings: Settings) -> Starlette:
         _log.info("api_stopped")
 
     async def show_metrics(request: Request) -> Response:
+        require_metrics(request, settings)
         await request.app.state.resources.usage.refresh_totals()
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
@@ -62,6 +65,7 @@ def create_app(settings: Settings) -> Starlette:
         Middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED_BYTES, compresslevel=_COMPRESSION_LEVEL),
     ]
     return _Application(
+        settings,
         origins,
         lifespan=lifespan,
         routes=[
@@ -71,16 +75,22 @@ def create_app(settings: Settings) -> Starlette:
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", show_metrics),
-            Mount("/graphiql", StaticFiles(directory=STATIC / "graphiql")),
+            *([Mount("/graphiql", StaticFiles(directory=STATIC / "graphiql"))] if settings.shows_graphiql else []),
         ],
         middleware=middleware,
-        exception_handlers={ShopError: _refuse, HTTPException: _refuse_address, Exception: _fail},
+        exception_handlers={
+            ShopError: _refuse,
+            HTTPException: _refuse_address,
+            ClientDisconnect: _forget,
+            Exception: _fail,
+        },
     )
 
 
 class _Application(Starlette):
-    def __init__(self, origins: Origins, **options: Any) -> None:
+    def __init__(self, settings: Settings, origins: Origins, **options: Any) -> None:
         super().__init__(**options)
+        self._settings = settings
         self._origins = origins
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -93,7 +103,10 @@ class _Application(Starlette):
             allow_headers=["*"],
             expose_headers=[HEADER],
         )
-        return RequestIdMiddleware(answering_others)
+        answering = SecurityHeadersMiddleware(RequestIdMiddleware(answering_others))
+        patient: ASGIApp = PatienceMiddleware(answering, self._settings.api)
+        proxies = self._settings.api.trusted_proxies
+        return cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", patient), proxies)) if proxies else patient
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -105,7 +118,14 @@ async def _refuse(request: Request, error: Exception) -> Response:
     )
     if isinstance(error, RequestError):
         return _answer(request, error.message, extensions_of(error), error.status, error.headers)
-    return _answer(request, error.message, extensions_of(error), _STATUS.get(error.code, 400))
+    retry_after, status = refused_status(extensions_of(error))
+    headers = {"Retry-After": retry_after} if retry_after is not None else None
+    return _answer(request, error.message, extensions_of(error), status, headers)
+
+
+async def _forget(_request: Request, _error: Exception) -> Response:
+    """The client has left; nobody reads this."""
+    return Response(status_code=499)
 
 
 async def _refuse_address(request: Request, error: Exception) -> Response:

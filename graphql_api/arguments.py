@@ -7,6 +7,7 @@ from typing import Annotated
 
 import strawberry
 
+from graphql_api.limits.sizes import LONGEST_CURSOR, LONGEST_SESSION, LONGEST_SHORT, sizes
 from shop.errors import BadInputError
 from shop.services import field_checks
 from shop.values import RefusedValueError, plain_text
@@ -20,15 +21,22 @@ OF_THE_VISIT = (
 EVENT_ID = "Pass it as `after` to go on after this event."
 
 First = Annotated[int | None, strawberry.argument(description="The first so many rows, 1 to 100; 20 if left out.")]
-After = Annotated[str | None, strawberry.argument(description="Only rows after this cursor.")]
+After = Annotated[
+    str | None, strawberry.argument(description="Only rows after this cursor.", metadata=sizes(length=LONGEST_CURSOR))
+]
 Last = Annotated[int | None, strawberry.argument(description="The last so many rows, 1 to 100, instead of `first`.")]
-Before = Annotated[str | None, strawberry.argument(description="Only rows before this cursor.")]
+Before = Annotated[
+    str | None, strawberry.argument(description="Only rows before this cursor.", metadata=sizes(length=LONGEST_CURSOR))
+]
 Neighbours = Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")]
 AfterEvent = Annotated[
-    str | None, strawberry.argument(description="The `eventId` seen last: what came after it is delivered first.")
+    str | None,
+    strawberry.argument(
+        description="The `eventId` seen last: what came after it is delivered first.",
+        metadata=sizes(length=LONGEST_SHORT),
+    ),
 ]
 NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` as it came in an answer.")]
-_LONGEST_LABEL = 500
 LOCALE = (
     "Language of the text, as a BCP 47 tag such as de or fr-CA. Left out: the shopper's (`User.locale`), else the one "
     "of `Accept-Language`, else the shop's own."
@@ -36,23 +44,25 @@ LOCALE = (
 
 LIST_LOCALE = "Language of the text, as a BCP 47 tag; left out: that of the list that showed the product last."
 
-Locale = Annotated[str | None, strawberry.argument(description=LOCALE)]
-ListLocale = Annotated[str | None, strawberry.argument(description=LIST_LOCALE)]
+Locale = Annotated[str | None, strawberry.argument(description=LOCALE, metadata=sizes(length=LONGEST_SHORT))]
+ListLocale = Annotated[str | None, strawberry.argument(description=LIST_LOCALE, metadata=sizes(length=LONGEST_SHORT))]
 ShownLocale = Annotated[
     str | None,
     strawberry.argument(
-        description="Only in this language, as a BCP 47 tag; left out: in every one that was asked for."
+        description="Only in this language, as a BCP 47 tag; left out: in every one that was asked for.",
+        metadata=sizes(length=LONGEST_SHORT),
     ),
 ]
 UserId = Annotated[strawberry.ID | None, strawberry.argument(description=WHOSE)]
-SessionId = Annotated[str | None, strawberry.argument(description="Names a visitor who is not signed in.")]
+SessionId = Annotated[
+    str | None,
+    strawberry.argument(description="Names a visitor who is not signed in.", metadata=sizes(length=LONGEST_SESSION)),
+]
 ProductId = Annotated[strawberry.ID, strawberry.argument(description="Of which product.")]
 
 
-def labels(texts: list[str] | None, field: str) -> tuple[str, ...]:
-    """Brands or tags as products have them: plain text, each once. Raises BadInputError for one that is too long."""
-    if any(len(text) > _LONGEST_LABEL for text in texts or ()):
-        raise BadInputError(f"{field}: {_LONGEST_LABEL} characters each at most.", field=field)
+def labels(texts: list[str] | None) -> tuple[str, ...]:
+    """Brands or tags as products have them: plain text, each once."""
     return tuple(dict.fromkeys(label for text in texts or () if (label := plain_text(text))))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import strawberry
 
+from graphql_api.limits.prices import costs
 from graphql_api.relay import encode_cursor
 from shop.entities.paging import Page
 
@@ -51,6 +52,6 @@ class Connection(Generic[T]):
         edges = [Edge(cursor=encode_cursor(cursor), node=convert(row)) for row, cursor in page.rows]
         return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=PageInfo.of(page), count=count)
 
-    @strawberry.field(description="All rows that match, over all pages.")
+    @strawberry.field(description="All rows that match, over all pages.", directives=costs(20))
     async def total_count(self) -> int:
         return await self.count()

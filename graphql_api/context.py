@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import strawberry
 
+from graphql_api.limits.addresses import address_of
 from graphql_api.loaders import Loaders
 from graphql_api.negotiation import preferred_language
 from shop.errors import ForbiddenError, UnauthenticatedError
@@ -32,6 +33,22 @@ class Context:
     @cached_property
     def loaders(self) -> Loaders:
         return Loaders(self.resources)
+
+    @property
+    def address(self) -> str:
+        """Whose connection it is."""
+        return address_of(self.request)
+
+    def require_introspection(self) -> None:
+        """Raises ForbiddenError for those who may not ask for the schema."""
+        if not self.may_introspect:
+            raise ForbiddenError("Introspection is closed here. The schema is in `schema.graphql`.")
+
+    @property
+    def may_introspect(self) -> bool:
+        """Whether the viewer may ask for the schema."""
+        allowed = self.resources.settings.introspection
+        return allowed == "everyone" or (allowed == "staff" and self.viewer is not None and self.viewer.is_staff)
 
     def require_viewer(self) -> Viewer:
         if self.viewer is None:

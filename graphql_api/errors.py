@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,6 +38,8 @@ def extensions_of(error: ShopError) -> dict[str, Any]:
     extensions = _extensions(error.code, retryable=error.retryable)
     if error.field is not None:
         extensions["field"] = error.field
+    if error.retry_after is not None:
+        extensions["retryAfter"] = round(error.retry_after, 1)
     return extensions
 
 
@@ -58,6 +61,26 @@ def unexpected() -> tuple[str, dict[str, Any]]:
     """What a client may learn of an error that nobody foresaw: message and extensions."""
     message = f"Something went wrong on our side. Please report it with the request id {current_request_id()}."
     return message, _extensions("INTERNAL", retryable=False)
+
+
+_STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "RATE_LIMITED": 429,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+}
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a request that was refused with this code."""
+    return _STATUS.get(code, 400)
+
+
+def refused_status(extensions: Mapping[str, Any]) -> tuple[str | None, int]:
+    """The header `Retry-After`, if the error names a time, and the status of a request that failed with this error."""
+    retry_after = extensions.get("retryAfter")
+    return None if retry_after is None else str(math.ceil(retry_after)), status_of(extensions.get("code", ""))
 
 
 def refusal(status: int) -> dict[str, Any]:

@@ -6,10 +6,9 @@ protocol's "distinct connections" mode.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from graphql import GraphQLError, OperationType, get_operation_ast, parse
+from graphql import OperationType
 
 from graphql_api.errors import RequestError
 from graphql_api.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, chosen, names
@@ -22,7 +21,6 @@ T = TypeVar("T")
 # An answer depends on who asks, in which language, for which form; a cache between must not give it to somebody else.
 NOT_CACHED = {"Cache-Control": "private, no-store", "Vary": "Accept, Accept-Language, Authorization, X-User"}
 _BODIES = (JSON, GRAPHQL_RESPONSE)
-_LONGEST_KEPT = 4_000  # characters of a document whose kind is remembered
 _EXAMPLE = '{"query": "{ model { version } }"}'
 
 
@@ -37,16 +35,11 @@ def require_json(content_type: str | None) -> None:
         raise RequestError(f"Send the request as `Content-Type: {JSON}`, such as {_EXAMPLE}.", status=415)
 
 
-def transport(
-    query: str, operation_name: str | None, *, accept: str | None, method: str, max_tokens: int
-) -> Literal["http", "sse"]:
+def transport(kind: OperationType | None, *, accept: str | None, method: str) -> Literal["http", "sse"]:
     """Whether the answer is one body or a stream of events. Raises RequestError for what cannot be answered.
 
     Only subscriptions stream, and other operations for a client that takes nothing else, as graphql-sse does.
     """
-    # What a page asks is asked by all who open it; a document of any size would fill the memory.
-    find = _kept_kind if len(query) <= _LONGEST_KEPT else _kind
-    kind = find(query, operation_name, max_tokens)
     if kind is OperationType.MUTATION and method == "GET":
         raise RequestError("A mutation changes something: send it by POST.", status=405, headers={"Allow": "POST"})
     if kind is OperationType.SUBSCRIPTION:
@@ -62,22 +55,6 @@ def transport(
     if names(accept, EVENT_STREAM):
         return "sse"
     raise RequestError(f"None of what `Accept` names is served here. Accept {GRAPHQL_RESPONSE} or {JSON}.", status=406)
-
-
-def _kind(query: str, operation_name: str | None, max_tokens: int) -> OperationType | None:
-    """None for a document that cannot be parsed; the executor tells why."""
-    try:
-        document = parse(query, max_tokens=max_tokens)
-    except (GraphQLError, RecursionError):
-        return None
-    operation = get_operation_ast(document, operation_name)
-    if operation is None:
-        hint = f"has none of the name {operation_name!r}" if operation_name else "does not hold exactly one: name it"
-        raise RequestError(f"Which operation is to run? The document {hint}.", field="operationName")
-    return operation.operation
-
-
-_kept_kind = lru_cache(maxsize=256)(_kind)
 
 
 def as_object(body: Any) -> Mapping[str, Any]:
@@ -97,9 +74,9 @@ def optional(body: Mapping[str, Any], name: str, type_: type[T], what: str) -> T
     return value
 
 
-def required_query(body: Mapping[str, Any]) -> str:
-    """Raises RequestError when there is none."""
-    query = optional(body, "query", str, "a string")
+def required_query(body: Mapping[str, Any], found: str | None) -> str:
+    """The document; `found` is the text that a hash stands for, if there is one. Raises RequestError without any."""
+    query = found or optional(body, "query", str, "a string")
     if not query or not query.strip():
         raise RequestError(f"There is no `query` in the request; send for example {_EXAMPLE}.", field="query")
     return query

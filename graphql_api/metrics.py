@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from shop.errors import UnauthenticatedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client import Metric
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from shop.resources.serving import ServingResources
+    from shop.settings import Settings
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
@@ -53,6 +58,16 @@ class Metrics:
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
+
+
+def require_metrics(request: Request, settings: Settings) -> None:
+    """Raises UnauthenticatedError for somebody without the token, and for all where production has none."""
+    token = settings.api.metrics_token
+    if token is None and settings.stack.env == "development":
+        return
+    sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if token is None or not secrets.compare_digest(sent.encode(), token.get_secret_value().encode()):
+        raise UnauthenticatedError("Send the token of API_METRICS_TOKEN: `Authorization: Bearer <token>`.")
 
 
 class _LlmUsage(Collector):

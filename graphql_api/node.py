@@ -9,27 +9,34 @@ import strawberry
 from graphql_api.arguments import NodeId
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import sizes
 from graphql_api.merchandising.types import MerchandisingRule
 from graphql_api.relay import MAX_PAGE, Node, decode_any_id
 from graphql_api.users.types import User
 from shop.errors import BadInputError, ShopError
 
-NodeIds = Annotated[list[strawberry.ID], strawberry.argument(description="Ids as they came in answers.")]
+NodeIds = Annotated[
+    list[strawberry.ID],
+    strawberry.argument(description="Ids as they came in answers.", metadata=sizes(entries=MAX_PAGE)),
+]
 
 
 @strawberry.type
 class NodeQuery:
-    @strawberry.field(description="Whatever has this id, null if there is nothing.")
+    @strawberry.field(description="Whatever has this id, null if there is nothing.", directives=costs(2))
     async def node(self, info: Info, id: NodeId) -> Node | None:
         return await _find(info, id)
 
-    @strawberry.field(description=f"Several at once, in the order of the ids, at most {MAX_PAGE}.")
+    @strawberry.field(
+        description="Several at once, in the order of the ids.",
+        directives=costs(2, size=1, sized_by=("ids",)),
+    )
     async def nodes(self, info: Info, ids: NodeIds) -> list[Node | None] | None:
-        if len(ids) > MAX_PAGE:
-            raise BadInputError(f"At most {MAX_PAGE} ids at once.", field="ids")
         kinds = [decode_any_id(id_, "ids") for id_ in ids]
         await info.context.resources.catalog.get_many(id_ for kind, id_ in kinds if kind == "Product")
-        return [await _find(info, id_) for id_ in ids]
+        found = {id_: await _find(info, id_) for id_ in dict.fromkeys(ids)}
+        return [found[id_] for id_ in ids]
 
 
 async def _find(info: Info, global_id: str) -> Node | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 
 from graphql_api.schema import build_schema
-from shop.settings import ApiSettings
 
 
 def main() -> None:
-    sys.stdout.write(build_schema(ApiSettings()).as_str() + "\n")
+    sys.stdout.write(build_schema().as_str() + "\n")
 
 
 if __name__ == "__main__":

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import strawberry
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    ParserCache,
-    QueryDepthLimiter,
-    ValidationCache,
-)
 from strawberry.tools import merge_types
 
+from graphql_api.admission.documents import Documents
+from graphql_api.admission.executor import YieldingExecutor
+from graphql_api.admission.extension import Admission
+from graphql_api.admission.persisted import TrustedDocuments
+from graphql_api.admission.shape import ShapeLimits
 from graphql_api.audit.queries import AuditQuery
 from graphql_api.catalog.mutations import CatalogMutation
 from graphql_api.catalog.queries import CatalogQuery
@@ -32,6 +30,7 @@ from graphql_api.interactions.mutations import InteractionMutation
 from graphql_api.jobs.mutations import JobMutation
 from graphql_api.jobs.queries import JobQuery
 from graphql_api.jobs.subscriptions import JobSubscription
+from graphql_api.limits.sizes import InputSizes, describe_sizes
 from graphql_api.merchandising.mutations import MerchandisingMutation
 from graphql_api.merchandising.queries import MerchandisingQuery
 from graphql_api.models.mutations import ModelMutation
@@ -43,11 +42,15 @@ from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.usage.queries import UsageQuery
 from graphql_api.users.mutations import UserMutation
 from graphql_api.users.queries import UserQuery
-from shop.settings import ApiSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from graphql import GraphQLError
+    from strawberry.extensions import SchemaExtension
     from strawberry.types import ExecutionContext
+
+    from shop.settings import Settings
 
 Query = merge_types(
     "Query",
@@ -92,8 +95,6 @@ Subscription = merge_types(
     ),
 )
 
-_MAX_ALIASES = 30
-
 
 class ShopSchema(strawberry.Schema):
     def process_errors(
@@ -104,19 +105,39 @@ class ShopSchema(strawberry.Schema):
         make_public(errors)
 
 
-def build_schema(settings: ApiSettings) -> ShopSchema:
-    depth, aliases = QueryDepthLimiter(settings.max_query_depth), MaxAliasesLimiter(_MAX_ALIASES)
-    # One list of rules for all requests: ValidationCache knows a query again by them.
-    rules = [*depth.validation_rules, *aliases.validation_rules]
-    return ShopSchema(
+@dataclass(frozen=True, slots=True)
+class ServedSchema:
+    """The schema, and the documents that are asked of it."""
+
+    schema: ShopSchema
+    documents: Documents
+    trusted: TrustedDocuments | None
+
+
+def serve(settings: Settings) -> ServedSchema:
+    """The schema as strangers may ask it: each operation is admitted by the limits of the settings."""
+    path = settings.api.trusted_documents
+    trusted = TrustedDocuments.load(path) if path is not None else None
+    schema = build_schema(lambda: Admission(documents, trusted, sizes, settings))
+    documents = Documents(
+        schema._schema,
+        ShapeLimits(depth=settings.api.max_query_depth),
+        max_length=settings.api.max_query_length,
+        max_tokens=settings.api.max_query_tokens,
+        kept_bytes=settings.api.query_cache_bytes,
+        hide_suggestions=settings.introspection != "everyone",
+    )
+    sizes = InputSizes(schema._schema)
+    return ServedSchema(schema, documents, trusted)
+
+
+def build_schema(*extensions: Callable[[], SchemaExtension]) -> ShopSchema:
+    schema = ShopSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        extensions=[
-            lambda: AddValidationRules(rules),
-            lambda: MaxTokensLimiter(max_token_count=settings.max_query_tokens),
-            # Parsing and validating would cost several times what running a usual query costs.
-            lambda: ParserCache(maxsize=1000),
-            lambda: ValidationCache(maxsize=1000),
-        ],
+        execution_context_class=YieldingExecutor,
+        extensions=extensions,
     )
+    describe_sizes(schema._schema)
+    return schema

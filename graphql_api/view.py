@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError, OperationType
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UNSET, UnsetType
 
+from graphql_api.admission.persisted import query_of
+from graphql_api.admission.transport import cancelled_with_client
 from graphql_api.context import Context
-from graphql_api.errors import RequestError
+from graphql_api.errors import RequestError, extensions_of, refused_status
 from graphql_api.event_streams import EventStream, with_event_id
 from graphql_api.http_requests import (
     NOT_CACHED,
@@ -32,46 +36,70 @@ from graphql_api.http_requests import (
     required_query,
     transport,
 )
+from graphql_api.limits.addresses import address_of
 from graphql_api.negotiation import GRAPHQL_RESPONSE, names
 from graphql_api.origins import Origins
-from graphql_api.request_ids import begin_operation
-from graphql_api.schema import ShopSchema
-from shop.errors import UnauthenticatedError
+from graphql_api.schema import ServedSchema
+from graphql_api.sockets import BoundedSocket, ShopHandler, SocketCounts
+from shop.errors import CostExceededError, UnauthenticatedError
 from shop.resources.serving import ServingResources
+from shop.services.rates import RateService
+from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
 
 
-class _OperationHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    async def run_operation(self, operation: Operation[Context, None]) -> None:
-        begin_operation()
-        await super().run_operation(operation)
-
-
 class ShopView(GraphQL[Context, None]):
     """GraphQL over HTTP, WebSocket (graphql-transport-ws) and server-sent events (graphql-sse)."""
 
-    graphql_transport_ws_handler_class = _OperationHandler
+    graphql_transport_ws_handler_class = ShopHandler
+    websocket_adapter_class = BoundedSocket  # type: ignore[assignment]  # (as the base class has it)
     stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: EventStream}  # noqa: RUF012 (as the base class has it)
 
-    def __init__(self, schema: ShopSchema, origins: Origins, max_query_tokens: int) -> None:
-        super().__init__(schema, subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL))
+    def __init__(self, served: ServedSchema, origins: Origins, settings: Settings) -> None:
+        super().__init__(
+            served.schema,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=timedelta(seconds=settings.api.read_seconds),
+            max_subscriptions_per_connection=settings.api.max_subscriptions,
+        )
+        self.settings = settings
+        self.sockets = SocketCounts(settings.api)
+        self._documents = served.documents
+        self._trusted = served.trusted
         self._origins = origins
-        self._max_query_tokens = max_query_tokens
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:  # noqa: ARG002 (as the base class)
         return self._origins.allow(origin)
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = UNSET) -> Any:
+        if isinstance(request, WebSocket):
+            return await self._run_socket(request, context, root_value)
         try:
-            return await super().run(request, context, root_value)
+            _rates(request).require_patience(address_of(request))
+            await request.body()  # all of it, so that what comes after can only be that the client leaves
+            async with cancelled_with_client(request):
+                return await super().run(request, context, root_value)
         except HTTPException as error:
             allowed = {"Allow": "GET, POST"} if error.status_code == 405 else None
             raise RequestError(error.reason, status=error.status_code, headers=allowed) from error
 
+    async def _run_socket(self, socket: WebSocket, context: Any, root_value: Any) -> Any:
+        address = address_of(socket)
+        if not self.sockets.enter(address):
+            refused = "Too many WebSocket connections from your address."
+            await socket.send_denial_response(JSONResponse({"errors": [{"message": refused}]}, 429))
+            return socket
+        try:
+            return await super().run(socket, context, root_value)
+        finally:
+            self.sockets.leave(address)
+
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         """For a browser that opens the address; a program gets JSON."""
+        if not self.settings.shows_graphiql:
+            return False
         asked = request.method == "GET" and request.query_params.get("query") is None
         return asked and names(request.headers.get("accept"), "text/html")
 
@@ -82,22 +110,24 @@ class ShopView(GraphQL[Context, None]):
             require_json(request.content_type)
             body = self.parse_json(await request.get_body())
         asked = as_object(body)
-        query = required_query(asked)
         operation_name = optional(asked, "operationName", str, "a string")
+        variables = optional(asked, "variables", dict, "an object")
+        extensions = optional(asked, "extensions", dict, "an object")
+        query = required_query(asked, query_of(asked, self._documents, self._trusted))
         protocol = transport(
-            query,
-            operation_name,
-            accept=request.headers.get("accept"),
-            method=request.method,
-            max_tokens=self._max_query_tokens,
+            await self._kind(query, operation_name), accept=request.headers.get("accept"), method=request.method
         )
         return GraphQLRequestData(
-            query=query,
-            variables=optional(asked, "variables", dict, "an object"),
-            operation_name=operation_name,
-            extensions=optional(asked, "extensions", dict, "an object"),
-            protocol=protocol,
+            query=query, variables=variables, operation_name=operation_name, extensions=extensions, protocol=protocol
         )
+
+    async def _kind(self, query: str, operation_name: str | None) -> OperationType | None:
+        """None for a document that cannot be parsed; the executor tells why."""
+        try:
+            document = await self._documents.read(query)
+        except (GraphQLError, CostExceededError):
+            return None
+        return document.operation(operation_name).node.operation
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """Carries the media type of the answer to `create_response`, which does not see the request."""
@@ -115,13 +145,32 @@ class ShopView(GraphQL[Context, None]):
         return answer
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
-        response = super().create_response(response_data, sub_response)
         media_type = str(sub_response.media_type)
-        response.headers["content-type"] = f"{media_type}; charset=utf-8"
-        response.headers.update(NOT_CACHED)
-        if media_type == GRAPHQL_RESPONSE and "data" not in response_data:
-            response.status_code = 400
+        body = orjson.dumps(response_data, default=str)
+        if len(body) > self.settings.api.max_answer_bytes:
+            response_data = self._too_large(len(body))
+            body = orjson.dumps(response_data)
+        response = Response(body, media_type=f"{media_type}; charset=utf-8", headers=NOT_CACHED)
+        response.headers.raw.extend(sub_response.headers.raw)
+        if "data" not in response_data:
+            retry_after, status = refused_status(response_data["errors"][0]["extensions"])
+            if media_type == GRAPHQL_RESPONSE:
+                response.status_code = status
+            if retry_after is not None:
+                response.headers["Retry-After"] = retry_after
         return response
+
+    def _too_large(self, size: int) -> dict[str, Any]:
+        most = self.settings.api.max_answer_bytes
+        error = CostExceededError(f"The answer would have {size:,} bytes, and {most:,} is the limit. Ask for less.")
+        return {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
+
+    def encode_message(self, message: Mapping[str, object]) -> str:
+        """A message of a WebSocket; an answer that is too large becomes an error."""
+        body = orjson.dumps(message, default=str)
+        if len(body) > self.settings.api.max_answer_bytes:
+            body = orjson.dumps({**message, "payload": {"data": None, **self._too_large(len(body))}})
+        return body.decode()
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         resources: ServingResources = request.app.state.resources
@@ -151,7 +200,15 @@ class ShopView(GraphQL[Context, None]):
         return FileResponse(STATIC / "graphiql" / "index.html")
 
     def encode_json(self, data: object) -> str:
-        return orjson.dumps(data, default=str).decode()
+        body = orjson.dumps(data, default=str)
+        if len(body) > self.settings.api.max_answer_bytes:
+            body = orjson.dumps({"data": None, **self._too_large(len(body))})
+        return body.decode()
 
     def decode_json(self, data: str | bytes) -> Any:
         return orjson.loads(data)
+
+
+def _rates(request: Request) -> RateService:
+    resources: ServingResources = request.app.state.resources
+    return resources.rates

@@ -77,6 +77,29 @@ class CostExceededError(ShopError):
     code = "COST_EXCEEDED"
 
 
+class RateLimitedError(ShopError):
+    """Somebody asks more often than anyone may; `retry_after` says when the same request may pass."""
+
+    code = "RATE_LIMITED"
+    retryable = True
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"Too many requests: wait {retry_after:.1f} seconds.")
+        self.retry_after = retry_after
+
+
+class DeadlineError(ShopError):
+    """The request took too long and was given up."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"This took longer than {seconds:g} seconds and was given up. Ask for less, or try again later."
+        )
+
+
 class UnavailableError(ShopError):
     """A part we depend on is away; `part` names it. The same request may succeed later."""
 

@@ -35,13 +35,66 @@ class ApiSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the API; 0 picks a free one.")
-    max_query_depth: int = Field(12, description="Deepest query that is run.")
-    max_query_tokens: int = Field(4000, description="Longest query that is run, in tokens.")
+    max_query_depth: int = Field(12, gt=0, description="Deepest query that is run.")
+    max_query_tokens: int = Field(4000, gt=0, description="Longest query that is run, in tokens.")
+    max_query_length: int = Field(40_000, gt=0, description="Longest query that is run, in characters.")
+    max_query_cost: int = Field(
+        10_000, gt=0, description="Dearest query that is run; one unit is about one value of the answer."
+    )
+    query_cache_bytes: int = Field(32 << 20, description="Memory of each API process for queries that it has read.")
+    max_body_bytes: int = Field(1 << 20, gt=0, description="Largest body of a request, and of a WebSocket message.")
+    max_header_bytes: int = Field(32 << 10, gt=0, description="Longest headers of a request, with its address.")
+    max_answer_bytes: int = Field(4 << 20, gt=0, description="Largest answer.")
+    deadline_seconds: float = Field(10, gt=0, description="How long a query or mutation may take.")
+    read_seconds: float = Field(15, gt=0, description="How long a request's headers, and then its body, may take.")
+    write_seconds: float = Field(30, gt=0, description="How long a client may take to read a part of its answer.")
+    trusted_proxies: list[str] = Field(
+        [],
+        description="Addresses or networks of proxies whose `X-Forwarded-For` names the client, as a JSON list; "
+        '`["*"]` for all.',
+    )
+    introspection: Literal["everyone", "staff", "nobody"] | None = Field(
+        None, description="Who may ask for the schema; empty: everyone in development, staff in production."
+    )
+    graphiql: bool | None = Field(
+        None, description="Whether a browser finds GraphiQL at /graphql; empty: in development alone."
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token for /metrics, which production closes without one."
+    )
+    trusted_documents: Path | None = Field(
+        None, description="JSON file of the only documents that are run, `{hash: document}`; empty: all are."
+    )
+    max_sockets_per_viewer: int = Field(50, gt=0, description="Open WebSockets of one shopper, in each process.")
+    max_sockets_per_address: int = Field(200, gt=0, description="Open WebSockets of one address, in each process.")
+    max_subscriptions: int = Field(100, gt=0, description="Operations that run at once on one WebSocket.")
+    max_socket_bytes: int = Field(
+        4 << 20, gt=0, description="Answers that wait for one WebSocket's reader, in bytes; then it is closed."
+    )
     product_cache_size: int = Field(200_000, description="Products kept in memory by each API process.")
     default_locale: Literal["en", "de", "fr", "es", "tr"] = Field(
         "en", description="Language of texts where neither the page, the shopper nor the browser names one."
     )
     cors_origins: list[str] = Field([], description="Origins whose pages may call the API, as a JSON list.")
+
+
+class RateSettings(BaseSettings):
+    """A bucket holds what a minute brings, and is shared by all processes."""
+
+    model_config = _config("RATE_")
+
+    cost_per_minute: float = Field(120_000, gt=0, description="Cost that one shopper's queries may have in a minute.")
+    writes_per_minute: float = Field(
+        1_000, gt=0, description="Records that one shopper or anonymous session may write in a minute."
+    )
+    address_factor: float = Field(5, gt=0, description="An address may do so many times as much as one shopper.")
+    staff_factor: float = Field(20, gt=0, description="Staff and services may do so many times as much, each.")
+    events_per_minute: int = Field(
+        120,
+        gt=0,
+        description="Events of one minute above which a shopper or a session is taken for a program: what it does is "
+        "stored, and not learned from.",
+    )
 
 
 class AuthSettings(BaseSettings):
@@ -231,8 +284,19 @@ class Settings(BaseSettings):
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    rate: RateSettings = Field(default_factory=RateSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     stack: StackSettings = Field(default_factory=StackSettings)
+
+    @property
+    def shows_graphiql(self) -> bool:
+        """Whether a browser finds it."""
+        return self.stack.env == "development" if self.api.graphiql is None else self.api.graphiql
+
+    @property
+    def introspection(self) -> Literal["everyone", "staff", "nobody"]:
+        """Who may ask for the schema."""
+        return self.api.introspection or ("everyone" if self.stack.env == "development" else "staff")

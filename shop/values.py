@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 LONGEST_ID = 200  # characters
 LONGEST_TEXT = 20_000
+LONGEST_NAME = 1_000  # of a product
+LONGEST_LABEL = 500  # of a brand, a tag or a package size
+LONGEST_ADDRESS = 2_000
+MOST_TAGS = 200
 LONGEST_MARKUP = 200_000  # of a text with its markup: taking that away takes time
 MOST_UNITS = 1_000_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -194,6 +198,8 @@ def web_address(value: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         parts = urlsplit("")
+    if len(address) > LONGEST_ADDRESS:
+        raise RefusedValueError("TOO_LONG", f"An address has {LONGEST_ADDRESS:,} characters at most.")
     if parts.scheme.lower() not in {"http", "https"} or not parts.netloc or _CONTROL.search(address):
         raise RefusedValueError("INVALID", "An address begins with https:// or http:// and a host.")
     return address

@@ -5,30 +5,24 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import orjson
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
+from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 
 from devstack.stack.ports import HOST
-from graphql_api.origins import Origins
 from graphql_api.recommendations.types import RecommendationInput, RecommendationList
-from graphql_api.schema import ShopSchema
-from graphql_api.view import ShopView
 from scoring.types import Component, ComponentScore, ReasonKind, Scenario
 from shop.entities import recommendations as entities
 from shop.entities.catalog import Money, Product
 from shop.entities.evidence import Evidence
 from shop.entities.explanations import Explanation, Text, TextSource, TextStatus
 from shop.entities.users import Actor
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.websockets import WebSocket
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _TEXT = "Shoppers who bought Whole Milk, 1 gal often put this into the same basket. You buy from Cereal every week."
@@ -72,11 +66,11 @@ def constant_list(limit: int) -> RecommendationList:
     )
 
 
-class ConstantView(ShopView):
-    """The product's endpoint without resources: nobody is looked up."""
+class ConstantView(GraphQL[Any, None]):
+    """Strawberry's endpoint, encoding as the product's does."""
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Any:
-        return {"request": request, "response": response}
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data, default=str)
 
 
 def app(limit: int) -> Starlette:
@@ -89,8 +83,8 @@ def app(limit: int) -> Starlette:
             return constant
 
     extensions = [lambda: ParserCache(maxsize=1000), lambda: ValidationCache(maxsize=1000)]
-    schema = ShopSchema(query=Query, extensions=extensions)
-    return Starlette(routes=[Route("/graphql", ConstantView(schema, Origins(()), 4_000))])
+    schema = strawberry.Schema(query=Query, extensions=extensions)
+    return Starlette(routes=[Route("/graphql", ConstantView(schema))])
 
 
 if __name__ == "__main__":

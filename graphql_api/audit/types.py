@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs
 from graphql_api.relay import encode_id
 from graphql_api.users.types import User
 from shop.entities import audit as entities
@@ -35,7 +36,9 @@ class AuditEntry:
             raw=entry,
         )
 
-    @strawberry.field(description="Who did it; null for the shop itself, and for an account that is gone.")
+    @strawberry.field(
+        description="Who did it; null for the shop itself, and for an account that is gone.", directives=costs(2)
+    )
     async def actor(self, info: Info) -> User | None:
         user = await info.context.user(self.raw.actor_id) if self.raw.actor_id else None
         return User.of(user) if user else None

@@ -9,6 +9,7 @@ import strawberry
 from graphql_api.catalog.types import Category, Money, Product
 from graphql_api.connections import Connection
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs
 from graphql_api.relay import MAX_PAGE
 from shop.entities import catalog as entities
 from shop.entities.facets import PriceRange
@@ -54,7 +55,10 @@ class PriceFacet:
 class ProductFacets:
     listing: strawberry.Private[Listing]
 
-    @strawberry.field(description="Categories by falling count. A product counts in its category and in all above it.")
+    @strawberry.field(
+        description="Categories by falling count. A product counts in its category and in all above it.",
+        directives=costs(50, size=20, sized_by=("first",)),
+    )
     async def categories(self, info: Info, first: Most = 20) -> list[CategoryFacet] | None:
         known = await info.context.resources.catalog.categories()
         counts = await self.listing.categories(_checked(first, MAX_PAGE))
@@ -64,14 +68,18 @@ class ProductFacets:
             if each.value in known
         ]
 
-    @strawberry.field(description="Brands by falling count; products without one are left out.")
+    @strawberry.field(
+        description="Brands by falling count; products without one are left out.",
+        directives=costs(50, size=20, sized_by=("first",)),
+    )
     async def brands(self, first: Most = 20) -> list[BrandFacet] | None:
         counts = await self.listing.brands(_checked(first, MAX_PAGE))
         return [BrandFacet(value=each.value, count=each.count) for each in counts]
 
     @strawberry.field(
         description="Ranges of prices from low to high, with round ends and about as many products in each. Products "
-        "without a price are left out, and those in another currency than most of the listing."
+        "without a price are left out, and those in another currency than most of the listing.",
+        directives=costs(100, size=5, sized_by=("first",)),
     )
     async def prices(self, first: Ranges = 5) -> list[PriceFacet] | None:
         return [PriceFacet.of(each) for each in await self.listing.prices(_checked(first, _MOST_RANGES))]

@@ -15,17 +15,23 @@ from graphql_api.catalog.types import (
     require_categories,
 )
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs, page_costs
+from graphql_api.limits.sizes import LONGEST_SKU, sizes
 from graphql_api.relay import decode_id, page_request
 from shop.entities.paging import ProductFilter, ProductSort
 from shop.errors import BadInputError
+from shop.search.terms import LONGEST_SEARCH
 
 ProductKey = Annotated[strawberry.ID | None, strawberry.argument(description="Its id, or else its SKU.")]
-Sku = Annotated[str | None, strawberry.argument(description="The shop's own article number.")]
+Sku = Annotated[
+    str | None, strawberry.argument(description="The shop's own article number.", metadata=sizes(length=LONGEST_SKU))
+]
 Search = Annotated[
     str | None,
     strawberry.argument(
-        description="Words of name, SKU, brand, tags, category or description, 200 characters at most. All are plain "
-        "words: quotes and signs have no meaning."
+        description="Words of name, SKU, brand, tags, category or description. All are plain "
+        "words: quotes and signs have no meaning.",
+        metadata=sizes(length=LONGEST_SEARCH),
     ),
 ]
 Filter = Annotated[ProductFilterInput | None, strawberry.argument(description="Which products.")]
@@ -40,7 +46,9 @@ ParentId = Annotated[strawberry.ID | None, strawberry.argument(description="Only
 
 @strawberry.type
 class CatalogQuery:
-    @strawberry.field(description="One product, by its id or by the shop's own article number. Null if unknown.")
+    @strawberry.field(
+        description="One product, by its id or by the shop's own article number. Null if unknown.", directives=costs(2)
+    )
     async def product(self, info: Info, id: ProductKey = None, sku: Sku = None) -> Product | None:
         if (id is None) == (sku is None):
             raise BadInputError("Pass either id or sku.", field="id")
@@ -55,7 +63,8 @@ class CatalogQuery:
     @strawberry.field(
         description="Products to browse or search. `search` wants all of its words; case, accents and width do not "
         "matter, and where hardly anything has a word as typed, one typing error is forgiven and a last word that is "
-        "only begun is completed."
+        "only begun is completed.",
+        directives=page_costs(20),
     )
     async def products(
         self,
@@ -76,7 +85,7 @@ class CatalogQuery:
         listing = await info.context.resources.listings.find(filter_, text)
         return ProductConnection.of_listing(await listing.page(order, page), listing)
 
-    @strawberry.field(description="The categories below one, or the top ones.")
+    @strawberry.field(description="The categories below one, or the top ones.", directives=costs(size=30))
     async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category] | None:
         known = await info.context.resources.catalog.categories()
         parent = decode_id("Category", parent_id, "parentId") if parent_id else None

@@ -12,11 +12,15 @@ from graphql_api.arguments import EVENT_ID, AfterEvent
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.event_streams import subscription
+from graphql_api.limits.sizes import MOST_ENTRIES, sizes
 from graphql_api.relay import decode_ids, encode_id
 from shop.entities import catalog as entities
 from shop.entities.events import Event, Topic
 
-ProductIds = Annotated[list[strawberry.ID] | None, strawberry.argument(description="Only these products.")]
+ProductIds = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(description="Only these products.", metadata=sizes(entries=MOST_ENTRIES)),
+]
 
 
 @strawberry.type(description="A product changed.")

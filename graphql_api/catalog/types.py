@@ -12,13 +12,15 @@ import strawberry
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.arguments import Neighbours
 from graphql_api.context import Info
-from graphql_api.relay import MAX_PAGE, Node, decode_ids, encode_id, require_few
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SHORT, MOST_ENTRIES, sizes
+from graphql_api.relay import MAX_PAGE, Node, decode_ids, encode_id
 from scoring.types import ItemFilter, Scenario
 from shop.entities import catalog as entities
 from shop.entities.paging import ProductFilter
 from shop.errors import BadInputError, CostExceededError
 from shop.services.catalog import CatalogService
-from shop.values import is_currency, shown
+from shop.values import LONGEST_LABEL, is_currency, shown
 
 
 @strawberry.type(description="An exact amount of money.")
@@ -54,7 +56,7 @@ class Category(Node):
         parent = known.get(self.raw.parent_id or "")
         return Category.of(parent, known) if parent else None
 
-    @strawberry.field(description="The categories right below.")
+    @strawberry.field(description="The categories right below.", directives=costs(size=20))
     async def children(self, info: Info) -> list[Category]:
         known = await info.context.resources.catalog.categories()
         return [Category.of(child, known) for child in known.values() if child.parent_id == self.raw.id]
@@ -105,11 +107,16 @@ class Product(Node):
         category = known.get(self.raw.category_id or "")
         return Category.of(category, known) if category else None
 
-    @strawberry.field(description="Products that resemble it, best first.")
+    @strawberry.field(
+        description="Products that resemble it, best first.", directives=costs(5, size=5, sized_by=("first",))
+    )
     async def similar(self, info: Info, first: Neighbours = 5) -> list[Product] | None:
         return await _neighbours(info, self.raw.id, Scenario.SIMILAR, first)
 
-    @strawberry.field(description="Products that go into the same basket more often than chance, best first.")
+    @strawberry.field(
+        description="Products that go into the same basket more often than chance, best first.",
+        directives=costs(5, size=5, sized_by=("first",)),
+    )
     async def bought_together(self, info: Info, first: Neighbours = 5) -> list[Product] | None:
         return await _neighbours(info, self.raw.id, Scenario.BOUGHT_TOGETHER, first)
 
@@ -140,16 +147,23 @@ async def _load(info: Info, product_id: str) -> Product | None:
 @strawberry.input(name="ProductFilter", description="Which products. What is left out restricts nothing.")
 class ProductFilterInput:
     categories: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="In any of these categories, or below one."
+        default=None, description="In any of these categories, or below one.", metadata=sizes(entries=MOST_ENTRIES)
     )
-    brands: list[str] | None = strawberry.field(default=None, description="Of any of these brands, spelled exactly.")
-    tags: list[str] | None = strawberry.field(default=None, description="With any of these tags.")
+    brands: list[str] | None = strawberry.field(
+        default=None,
+        description="Of any of these brands, spelled exactly.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_LABEL),
+    )
+    tags: list[str] | None = strawberry.field(
+        default=None, description="With any of these tags.", metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_LABEL)
+    )
     min_price: Decimal | None = strawberry.field(default=None, description="At least this price.")
     max_price: Decimal | None = strawberry.field(default=None, description="At most this price.")
     currency_code: str | None = strawberry.field(
         default=None,
         description="In listings: with a price in this currency (ISO 4217). Left out: amounts are compared whatever "
         "their currency, as in recommendations.",
+        metadata=sizes(length=LONGEST_SHORT),
     )
     in_stock: bool | None = strawberry.field(
         default=None,
@@ -159,8 +173,6 @@ class ProductFilterInput:
 
     def checked(self) -> ProductFilterInput:
         """Raises BadInputError for a price range that nothing can be in."""
-        for field, values in (("categories", self.categories), ("brands", self.brands), ("tags", self.tags)):
-            require_few(values, f"filter.{field}")
         for field, price in (("filter.minPrice", self.min_price), ("filter.maxPrice", self.max_price)):
             if price is not None and not entities.is_price(price):
                 raise BadInputError(f"{field} must be a price: 0 or more, and below a billion.", field=field)

@@ -10,6 +10,8 @@ from graphql_api.actors import actor_of, require_somebody
 from graphql_api.arguments import FOR_VISITORS, LIST_LOCALE, WHOSE
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SESSION, LONGEST_SHORT, sizes
 from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id
 
@@ -18,8 +20,10 @@ from graphql_api.relay import decode_id
 class RequestExplanationInput:
     product_id: strawberry.ID = strawberry.field(description="A product that the shopper's lists have shown.")
     user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
-    session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
-    locale: str | None = strawberry.field(default=None, description=LIST_LOCALE)
+    session_id: str | None = strawberry.field(
+        default=None, description=FOR_VISITORS, metadata=sizes(length=LONGEST_SESSION)
+    )
+    locale: str | None = strawberry.field(default=None, description=LIST_LOCALE, metadata=sizes(length=LONGEST_SHORT))
 
 
 @strawberry.type(description="What became of it.")
@@ -33,7 +37,8 @@ class RequestExplanationPayload:
 @strawberry.type
 class ExplanationMutation:
     @strawberry.mutation(
-        description="Orders the explanation of a product that the shopper's lists have shown, again if it has FAILED."
+        description="Orders the explanation of a product that the shopper's lists have shown, again if it has FAILED.",
+        directives=costs(20),
     )
     async def request_explanation(
         self, info: Info, input: Annotated[RequestExplanationInput, INPUT]

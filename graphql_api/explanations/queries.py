@@ -8,12 +8,15 @@ from graphql_api.actors import actor_of, require_somebody
 from graphql_api.arguments import ProductId, SessionId, ShownLocale, UserId
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation
+from graphql_api.limits.prices import costs
 from graphql_api.relay import decode_id
 
 
 @strawberry.type
 class ExplanationQuery:
-    @strawberry.field(description="The newest explanation of a product to a shopper; null if it was never shown.")
+    @strawberry.field(
+        description="The newest explanation of a product to a shopper; null if it was never shown.", directives=costs(5)
+    )
     async def explanation(
         self,
         info: Info,

@@ -10,6 +10,7 @@ import strawberry
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.catalog.types import Product, product_now_or_later
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs
 from graphql_api.relay import encode_id
 from scoring.types import ReasonKind
 from shop.entities import explanations as entities
@@ -61,7 +62,9 @@ class Explanation:
         description="BCP 47: the language of the text; English where the one asked for is not written."
     )
     source: TextSource | None = strawberry.field(description="Who wrote it.")
-    evidence: list[Reason] = strawberry.field(description="What the text rests on; it claims nothing else.")
+    evidence: list[Reason] = strawberry.field(
+        description="What the text rests on; it claims nothing else.", directives=costs(size=3)
+    )
     model: str | None = strawberry.field(description="The language model, null for a template.")
     prompt_version: str | None = strawberry.field(description="The version of prompt or template.")
     generated_at: datetime | None = strawberry.field(description="When it was written.")

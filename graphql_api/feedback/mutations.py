@@ -10,6 +10,7 @@ from graphql_api.actors import actor_of, require_somebody
 from graphql_api.arguments import FOR_VISITORS
 from graphql_api.context import Info
 from graphql_api.feedback.types import ExplanationRating
+from graphql_api.limits.sizes import LONGEST_SESSION, sizes
 from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id
 from shop.entities.feedback import RatingReason
@@ -26,9 +27,11 @@ class RateExplanationInput:
     )
     reason: RatingReason | None = strawberry.field(default=None, description="What is wrong with it.")
     comment: str | None = strawberry.field(
-        default=None, description=f"In the shopper's own words, {MAX_COMMENT:,} characters at most."
+        default=None, description="In the shopper's own words.", metadata=sizes(length=MAX_COMMENT, told=True)
     )
-    session_id: str | None = strawberry.field(default=None, description=FOR_VISITORS)
+    session_id: str | None = strawberry.field(
+        default=None, description=FOR_VISITORS, metadata=sizes(length=LONGEST_SESSION)
+    )
 
 
 @strawberry.type(description="What became of it.")

@@ -10,6 +10,7 @@ import strawberry
 from graphql_api.arguments import in_utc
 from graphql_api.context import Info
 from graphql_api.feedback.types import ExplanationReport
+from graphql_api.limits.prices import costs
 from shop.entities.feedback import ReportGroup
 
 From = Annotated[
@@ -22,7 +23,10 @@ GroupBy = Annotated[ReportGroup, strawberry.argument(description="What the rows 
 
 @strawberry.type
 class FeedbackQuery:
-    @strawberry.field(description="How shoppers rate explanations, and whether they click what is explained (staff).")
+    @strawberry.field(
+        description="How shoppers rate explanations, and whether they click what is explained (staff).",
+        directives=costs(200),
+    )
     async def explanation_report(
         self, info: Info, from_: From = None, to: To = None, group_by: GroupBy = ReportGroup.SOURCE
     ) -> ExplanationReport | None:

@@ -11,6 +11,8 @@ from graphql_api.actors import actor_of
 from graphql_api.arguments import LOCALE, WHOSE
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SHORT, MOST_ENTRIES, sizes
 from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_ids
 from shop.entities.corrections import Correction, ExclusionReason
@@ -22,7 +24,7 @@ from shop.services.corrections import MAX_NOTE
 @strawberry.input(description="Whose insight to write anew.")
 class RefreshInsightInput:
     user_id: strawberry.ID | None = strawberry.field(default=None, description=WHOSE)
-    locale: str | None = strawberry.field(default=None, description=LOCALE)
+    locale: str | None = strawberry.field(default=None, description=LOCALE, metadata=sizes(length=LONGEST_SHORT))
 
 
 @strawberry.type(description="What became of it.")
@@ -36,17 +38,21 @@ class RefreshInsightPayload:
 @strawberry.input(description="Which of the viewer's own events count for lists and insight, and which do not.")
 class EditInsightInput:
     exclude_interaction_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="`Interaction.id` of events that shall not count."
+        default=None,
+        description="`Interaction.id` of events that shall not count.",
+        metadata=sizes(entries=MOST_ENTRIES),
     )
     exclude_product_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="None of the events so far with these products shall count; later ones do."
+        default=None,
+        description="None of the events so far with these products shall count; later ones do.",
+        metadata=sizes(entries=MOST_ENTRIES),
     )
     include_interaction_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Events that shall count again: the way back."
+        default=None, description="Events that shall count again: the way back.", metadata=sizes(entries=MOST_ENTRIES)
     )
     reason: ExclusionReason = strawberry.field(default=ExclusionReason.OTHER, description="Why they do not count.")
     note: str | None = strawberry.field(
-        default=None, description=f"In the shopper's own words, {MAX_NOTE} characters at most."
+        default=None, description="In the shopper's own words.", metadata=sizes(length=MAX_NOTE, told=True)
     )
 
     def to_entity(self) -> Correction:
@@ -75,7 +81,8 @@ class EditInsightPayload:
 class InsightMutation:
     @strawberry.mutation(
         description="Has the insight written anew. Asking again within a minute changes nothing, nor does "
-        "asking when the shopper has done nothing since."
+        "asking when the shopper has done nothing since.",
+        directives=costs(50),
     )
     async def refresh_insight(self, info: Info, input: Annotated[RefreshInsightInput, INPUT]) -> RefreshInsightPayload:
         viewer = info.context.require_viewer()
@@ -86,7 +93,8 @@ class InsightMutation:
 
     @strawberry.mutation(
         description="Corrects what lists and insight rest on, such as a gift: events left out count no longer, "
-        "in the next list and in the next training. All of it is done or nothing; doing it twice changes nothing."
+        "in the next list and in the next training. All of it is done or nothing; doing it twice changes nothing.",
+        directives=costs(50),
     )
     async def edit_insight(self, info: Info, input: Annotated[EditInsightInput, INPUT]) -> EditInsightPayload:
         user = await _user(info, info.context.require_viewer().user_id)

@@ -12,12 +12,16 @@ from graphql_api.actors import viewer_or_session
 from graphql_api.arguments import OF_THE_VISIT
 from graphql_api.context import Info
 from graphql_api.interactions.types import Interaction
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SESSION, sizes
 from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError, malformed
 from graphql_api.relay import decode_id
 from scoring.types import EventType
 from shop.entities.interactions import InteractionDraft
 from shop.errors import BadInputError, Problem
+from shop.services.interaction_drafts import LONGEST_KEY, LONGEST_LIST_ID
 from shop.services.interactions import MAX_BATCH
+from shop.values import LONGEST_ID
 
 
 @strawberry.input(description="Something the shopper just did.")
@@ -28,12 +32,14 @@ class InteractionInput:
     product_sku: str | None = strawberry.field(
         default=None,
         description="The same by the shop's own article number, a variant's too, so that a page needs no look-up.",
+        metadata=sizes(length=LONGEST_ID, told=True),
     )
     type: EventType = strawberry.field(description="What it was.")
     key: str | None = strawberry.field(
         default=None,
         description="Idempotency key: sending the same again changes nothing and gives what is stored, sending "
         "something else under it is refused (CONFLICT). Made up if left out.",
+        metadata=sizes(length=LONGEST_KEY, told=True),
     )
     at: datetime | None = strawberry.field(
         default=None, description="When, with the zone: `2026-03-01T12:00:00Z`; now if left out."
@@ -42,11 +48,15 @@ class InteractionInput:
     price: Decimal | None = strawberry.field(
         default=None, description="Of one unit, with no more digits than the currency has."
     )
-    currency_code: str = strawberry.field(default="USD", description="ISO 4217.")
-    order_id: str | None = strawberry.field(default=None, description="Groups the purchases of one order.")
+    currency_code: str = strawberry.field(default="USD", description="ISO 4217.", metadata=sizes(length=3, told=True))
+    order_id: str | None = strawberry.field(
+        default=None, description="Groups the purchases of one order.", metadata=sizes(length=LONGEST_ID, told=True)
+    )
     rating: float | None = strawberry.field(default=None, description="0 to 5; a RATING needs one.")
     recommendation_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The `id` of the list that showed the product, so that it is credited."
+        default=None,
+        description="The `id` of the list that showed the product, so that it is credited.",
+        metadata=sizes(length=LONGEST_LIST_ID, told=True),
     )
 
     def to_draft(self) -> InteractionDraft | Problem:
@@ -72,13 +82,19 @@ class InteractionInput:
 @strawberry.input(description="One thing the shopper did.")
 class TrackInteractionInput:
     interaction: InteractionInput = strawberry.field(description="What happened.")
-    session_id: str | None = strawberry.field(default=None, description=OF_THE_VISIT)
+    session_id: str | None = strawberry.field(
+        default=None, description=OF_THE_VISIT, metadata=sizes(length=LONGEST_SESSION)
+    )
 
 
 @strawberry.input(description="Several things the shopper did.")
 class TrackInteractionsInput:
-    interactions: list[InteractionInput] = strawberry.field(description=f"At most {MAX_BATCH}.")
-    session_id: str | None = strawberry.field(default=None, description=OF_THE_VISIT)
+    interactions: list[InteractionInput] = strawberry.field(
+        description="What happened.", metadata=sizes(entries=MAX_BATCH)
+    )
+    session_id: str | None = strawberry.field(
+        default=None, description=OF_THE_VISIT, metadata=sizes(length=LONGEST_SESSION)
+    )
 
 
 @strawberry.type(description="What became of it.")
@@ -97,7 +113,7 @@ class TrackInteractionsPayload:
 
 @strawberry.type
 class InteractionMutation:
-    @strawberry.mutation(description="Records one thing the shopper did; the next list knows it.")
+    @strawberry.mutation(description="Records one thing the shopper did; the next list knows it.", directives=costs(10))
     async def track_interaction(
         self, info: Info, input: Annotated[TrackInteractionInput, INPUT]
     ) -> TrackInteractionPayload:
@@ -112,7 +128,10 @@ class InteractionMutation:
 
     @strawberry.mutation(
         description="Records several things at once, say what was done while offline. The good ones are stored beside "
-        "bad ones."
+        "bad ones.",
+        directives=costs(
+            10, size=1, sized_by=("input.interactions",), in_fields=("interactions", "userErrors", "warnings")
+        ),
     )
     async def track_interactions(
         self, info: Info, input: Annotated[TrackInteractionsInput, INPUT]

@@ -10,6 +10,7 @@ from graphql_api.arguments import After, First, NodeId
 from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.jobs.types import Job, JobFilter
+from graphql_api.limits.prices import costs, page_costs
 from graphql_api.relay import decode_id, page_request
 from shop.entities.jobs import JobFilter as Wanted
 
@@ -18,14 +19,15 @@ Filter = Annotated[JobFilter | None, strawberry.argument(description="Only these
 
 @strawberry.type
 class JobQuery:
-    @strawberry.field(description="A job, null if unknown (staff).")
+    @strawberry.field(description="A job, null if unknown (staff).", directives=costs(2))
     async def job(self, info: Info, id: NodeId) -> Job | None:
         info.context.require_staff()
         record = await info.context.resources.jobs.get(decode_id("Job", id))
         return Job.of(record) if record else None
 
     @strawberry.field(
-        description="Jobs that can be followed, and every job of any kind that has failed; newest first (staff)."
+        description="Jobs that can be followed, and every job of any kind that has failed; newest first (staff).",
+        directives=page_costs(),
     )
     async def jobs(
         self, info: Info, first: First = None, after: After = None, filter: Filter = None

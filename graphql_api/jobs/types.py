@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from graphql_api import enums  # noqa: F401 (registers them)
+from graphql_api.limits.sizes import LONGEST_SHORT, sizes
 from graphql_api.relay import encode_id
 from shop.entities.jobs import JobFilter as Wanted
 from shop.entities.jobs import JobRecord, JobState
@@ -62,7 +63,9 @@ class JobFilter:
     state: JobState | None = strawberry.field(
         default=None, description="Where they are in their life, such as FAILED: those that wait for somebody to look."
     )
-    name: str | None = strawberry.field(default=None, description="What they do, such as `train_model`.")
+    name: str | None = strawberry.field(
+        default=None, description="What they do, such as `train_model`.", metadata=sizes(length=LONGEST_SHORT)
+    )
 
     def to_entity(self) -> Wanted:
         return Wanted(self.state, self.name)

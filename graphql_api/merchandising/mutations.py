@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs
 from graphql_api.merchandising.types import MerchandisingRule, SaveMerchandisingRuleInput
 from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError
 from graphql_api.relay import decode_id
@@ -32,7 +33,9 @@ class DeleteMerchandisingRulePayload:
 
 @strawberry.type
 class MerchandisingMutation:
-    @strawberry.mutation(description="Makes or replaces a rule; it holds from the next list on (staff).")
+    @strawberry.mutation(
+        description="Makes or replaces a rule; it holds from the next list on (staff).", directives=costs(50)
+    )
     async def save_merchandising_rule(
         self, info: Info, input: Annotated[SaveMerchandisingRuleInput, INPUT]
     ) -> SaveMerchandisingRulePayload:

@@ -9,6 +9,7 @@ import strawberry
 from graphql_api.arguments import After, First
 from graphql_api.connections import Connection
 from graphql_api.context import Info
+from graphql_api.limits.prices import page_costs
 from graphql_api.merchandising.types import MerchandisingRule
 from graphql_api.relay import page_request
 
@@ -19,7 +20,10 @@ Active = Annotated[
 
 @strawberry.type
 class MerchandisingQuery:
-    @strawberry.field(description="The shop's rules, the one made last first (staff).")
+    @strawberry.field(
+        description="The shop's rules, the one made last first (staff).",
+        directives=page_costs(),
+    )
     async def merchandising_rules(
         self, info: Info, first: First = None, after: After = None, active: Active = None
     ) -> Connection[MerchandisingRule] | None:

@@ -10,12 +10,16 @@ from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.arguments import in_utc, labels
 from graphql_api.catalog.types import Category, Product
 from graphql_api.context import Info
-from graphql_api.relay import Node, decode_ids, encode_id, require_few
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SHORT, MOST_ENTRIES, sizes
+from graphql_api.relay import Node, decode_ids, encode_id
 from scoring.ranking.rules import Rule, RuleAction, Scope, Segment, Target
 from scoring.ranking.rules import RuleSchedule as Schedule
 from scoring.types import Scenario
 from shop.entities import merchandising as entities
 from shop.entities.merchandising import Weekday
+from shop.services.merchandising import LONGEST_RULE_NAME
+from shop.values import LONGEST_LABEL
 
 
 @strawberry.type(description="The products that a rule is about: those that are any of these.")
@@ -29,13 +33,14 @@ class RuleTarget:
         return cls(brands=list(target.brands), tags=list(target.tags), raw=target)
 
     @strawberry.field(
-        description="These products, in the rule's order; those that have left the catalogue are missing."
+        description="These products, in the rule's order; those that have left the catalogue are missing.",
+        directives=costs(size=10),
     )
     async def products(self, info: Info) -> list[Product]:
         found = await info.context.loaders.products.load_many(list(self.raw.products))
         return [Product.of(product) for product in found if product]
 
-    @strawberry.field(description="Products in these categories, or below them.")
+    @strawberry.field(description="Products in these categories, or below them.", directives=costs(size=10))
     async def categories(self, info: Info) -> list[Category]:
         return await _categories(info, self.raw.categories)
 
@@ -58,7 +63,9 @@ class RuleScope:
             raw=scope,
         )
 
-    @strawberry.field(description="Only pages of these categories or below, and seed products in them.")
+    @strawberry.field(
+        description="Only pages of these categories or below, and seed products in them.", directives=costs(size=10)
+    )
     async def categories(self, info: Info) -> list[Category]:
         return await _categories(info, sorted(self.raw.categories))
 
@@ -122,47 +129,58 @@ class MerchandisingRule(Node):
 @strawberry.input(description="The products that a rule is about: those that are any of these.")
 class RuleTargetInput:
     product_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="These products. PIN takes nothing else, and keeps their order."
+        default=None,
+        description="These products. PIN takes nothing else, and keeps their order.",
+        metadata=sizes(entries=MOST_ENTRIES),
     )
     category_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Products in these categories, or below them."
+        default=None, description="Products in these categories, or below them.", metadata=sizes(entries=MOST_ENTRIES)
     )
     brands: list[str] | None = strawberry.field(
-        default=None, description="Products of these brands, spelled exactly; one that no product has gets a warning."
+        default=None,
+        description="Products of these brands, spelled exactly; one that no product has gets a warning.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_LABEL),
     )
     tags: list[str] | None = strawberry.field(
-        default=None, description="Products with any of these tags; one that no product has gets a warning."
+        default=None,
+        description="Products with any of these tags; one that no product has gets a warning.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_LABEL),
     )
 
     def to_target(self) -> Target:
-        require_few(self.brands, "target.brands")
-        require_few(self.tags, "target.tags")
         return Target(
             products=tuple(dict.fromkeys(decode_ids("Product", self.product_ids, "target.productIds"))),
             categories=decode_ids("Category", self.category_ids, "target.categoryIds"),
-            brands=labels(self.brands, "target.brands"),
-            tags=labels(self.tags, "target.tags"),
+            brands=labels(self.brands),
+            tags=labels(self.tags),
         )
 
 
 @strawberry.input(description="The lists that a rule is for: those that fit each condition.")
 class RuleScopeInput:
-    scenarios: list[Scenario] | None = strawberry.field(default=None, description="Only these scenarios.")
+    scenarios: list[Scenario] | None = strawberry.field(
+        default=None, description="Only these scenarios.", metadata=sizes(entries=len(Scenario))
+    )
     category_ids: list[strawberry.ID] | None = strawberry.field(
         default=None,
         description="Only pages of these categories or below (`context.categoryId`), and seed products in them.",
+        metadata=sizes(entries=MOST_ENTRIES),
     )
-    segments: list[Segment] | None = strawberry.field(default=None, description="Only shoppers of these segments.")
+    segments: list[Segment] | None = strawberry.field(
+        default=None, description="Only shoppers of these segments.", metadata=sizes(entries=len(Segment))
+    )
     languages: list[str] | None = strawberry.field(
-        default=None, description="Only these languages, as BCP 47 tags; `de` fits `de-AT` too."
+        default=None,
+        description="Only these languages, as BCP 47 tags; `de` fits `de-AT` too.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_SHORT),
     )
     devices: list[str] | None = strawberry.field(
-        default=None, description="Only where `context.device` is one of these."
+        default=None,
+        description="Only where `context.device` is one of these.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_SHORT),
     )
 
     def to_scope(self) -> Scope:
-        require_few(self.languages, "scope.languages")
-        require_few(self.devices, "scope.devices")
         return Scope(
             scenarios=frozenset(self.scenarios or ()),
             categories=frozenset(decode_ids("Category", self.category_ids, "scope.categoryIds")),
@@ -180,9 +198,11 @@ class RuleScheduleInput:
     ends_at: datetime | None = strawberry.field(
         default=None, description="Up to this moment, and no longer at it; with its zone."
     )
-    weekdays: list[Weekday] | None = strawberry.field(default=None, description="Only on these days, in UTC.")
+    weekdays: list[Weekday] | None = strawberry.field(
+        default=None, description="Only on these days, in UTC.", metadata=sizes(entries=7)
+    )
     hours: list[int] | None = strawberry.field(
-        default=None, description="Only in these hours of the day in UTC, 0 to 23."
+        default=None, description="Only in these hours of the day in UTC, 0 to 23.", metadata=sizes(entries=24)
     )
 
     def to_schedule(self) -> Schedule:
@@ -201,7 +221,9 @@ class SaveMerchandisingRuleInput:
     id: strawberry.ID | None = strawberry.field(
         default=None, description="The rule to replace; a new one is made if left out."
     )
-    name: str = strawberry.field(default="", description="For people; 200 characters at most.")
+    name: str = strawberry.field(
+        default="", description="For people.", metadata=sizes(length=LONGEST_RULE_NAME, told=True)
+    )
     factor: float | None = strawberry.field(
         default=None, description="BOOST: above 1, 100 at most. BURY: above 0 and below 1. Not for the others."
     )

@@ -9,6 +9,8 @@ import strawberry
 from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.context import Info
 from graphql_api.jobs.types import Job
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SHORT, sizes
 from graphql_api.models.types import Model
 from graphql_api.payloads import INPUT, UserError
 from shop.entities.models import TrainingKind
@@ -32,7 +34,7 @@ class StartTrainingPayload:
 
 @strawberry.input(description="Which model to use.")
 class ActivateModelInput:
-    version: str = strawberry.field(description="As `models` lists it.")
+    version: str = strawberry.field(description="As `models` lists it.", metadata=sizes(length=LONGEST_SHORT))
 
 
 @strawberry.type(description="What became of it.")
@@ -45,7 +47,9 @@ class ActivateModelPayload:
 
 @strawberry.type
 class ModelMutation:
-    @strawberry.mutation(description="Starts a training, unless one is queued or running (staff).")
+    @strawberry.mutation(
+        description="Starts a training, unless one is queued or running (staff).", directives=costs(100)
+    )
     async def start_training(self, info: Info, input: Annotated[StartTrainingInput, INPUT]) -> StartTrainingPayload:
         viewer = info.context.require_staff()
         if input.seed is not None and input.seed < 0:

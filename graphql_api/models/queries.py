@@ -6,6 +6,7 @@ import strawberry
 
 from graphql_api.arguments import First
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs
 from graphql_api.models.types import Model
 from graphql_api.relay import page_request
 
@@ -17,7 +18,10 @@ class ModelQuery:
         active = info.context.resources.models.active
         return Model.of(active.snapshot) if active else None
 
-    @strawberry.field(description="Stored models, newest first, to go back to one with `activateModel` (staff).")
+    @strawberry.field(
+        description="Stored models, newest first, to go back to one with `activateModel` (staff).",
+        directives=costs(5, size=20, sized_by=("first",)),
+    )
     async def models(self, info: Info, first: First = None) -> list[Model] | None:
         info.context.require_staff()
         size = page_request(first).size

@@ -13,6 +13,8 @@ from graphql_api.catalog.types import Product, ProductFilterInput
 from graphql_api.context import Info
 from graphql_api.explanations.types import Explanation, Reason
 from graphql_api.insights.types import Insight
+from graphql_api.limits.prices import costs
+from graphql_api.limits.sizes import LONGEST_SESSION, LONGEST_SHORT, LONGEST_SKU, MOST_ENTRIES, sizes
 from graphql_api.relay import decode_id, decode_ids
 from scoring import types as scoring
 from scoring.types import Component, Scenario
@@ -67,7 +69,9 @@ class Recommendation:
         "It means the same on every shelf."
     )
     breakdown: ScoreBreakdown = strawberry.field(description="Which component said what.")
-    reasons: list[Reason] = strawberry.field(description="Typed evidence, the strongest first; never empty.")
+    reasons: list[Reason] = strawberry.field(
+        description="Typed evidence, the strongest first; never empty.", directives=costs(size=3)
+    )
     explanation: Explanation = strawberry.field(description="The same in words, perhaps a moment later.")
     exploration: bool = strawberry.field(description="Whether it is shown to learn.")
     propensity: float = strawberry.field(description="The exact probability with which it was put here.")
@@ -134,7 +138,9 @@ class RecommendationList:
             raw=shown,
         )
 
-    @strawberry.field(description="One sentence on this shopper's taste; null for anonymous visitors.")
+    @strawberry.field(
+        description="One sentence on this shopper's taste; null for anonymous visitors.", directives=costs(10)
+    )
     async def insight(self, info: Info) -> Insight | None:
         user_id = self.raw.actor.user_id
         user = await info.context.user(user_id) if user_id is not None else None
@@ -143,10 +149,18 @@ class RecommendationList:
 
 @strawberry.input(description="What the page knows and the server may not.")
 class BehaviorInput:
-    viewed: list[strawberry.ID] | None = strawberry.field(default=None, description="Products seen on this visit.")
-    purchased: list[strawberry.ID] | None = strawberry.field(default=None, description="Products bought elsewhere.")
-    recent_views: list[strawberry.ID] | None = strawberry.field(default=None, description="Categories looked at.")
-    session_id: str | None = strawberry.field(default=None, description="As RecommendationInput.sessionId.")
+    viewed: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Products seen on this visit.", metadata=sizes(entries=MOST_ENTRIES)
+    )
+    purchased: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Products bought elsewhere.", metadata=sizes(entries=MOST_ENTRIES)
+    )
+    recent_views: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Categories looked at.", metadata=sizes(entries=MOST_ENTRIES)
+    )
+    session_id: str | None = strawberry.field(
+        default=None, description="As RecommendationInput.sessionId.", metadata=sizes(length=LONGEST_SESSION)
+    )
 
     def to_entity(self) -> entities.Behavior:
         return entities.Behavior(
@@ -158,9 +172,13 @@ class BehaviorInput:
 
 @strawberry.input(description="Where the list will be shown.")
 class ContextInput:
-    device: str | None = strawberry.field(default=None, description="Such as mobile or desktop.")
-    locale: str | None = strawberry.field(default=None, description=LOCALE)
-    page: str | None = strawberry.field(default=None, description="Such as home, product or cart.")
+    device: str | None = strawberry.field(
+        default=None, description="Such as mobile or desktop.", metadata=sizes(length=LONGEST_SHORT)
+    )
+    locale: str | None = strawberry.field(default=None, description=LOCALE, metadata=sizes(length=LONGEST_SHORT))
+    page: str | None = strawberry.field(
+        default=None, description="Such as home, product or cart.", metadata=sizes(length=LONGEST_SHORT)
+    )
     local_hour: int | None = strawberry.field(default=None, description="The shopper's hour of day, 0 to 23.")
     category_id: strawberry.ID | None = strawberry.field(
         default=None, description="The category that the page shows; merchandising rules may ask for it."
@@ -177,18 +195,28 @@ class RecommendationInput:
     user_id: strawberry.ID | None = strawberry.field(
         default=None, description="For staff and services; a shopper is always the viewer."
     )
-    session_id: str | None = strawberry.field(default=None, description=OF_THE_VISIT)
+    session_id: str | None = strawberry.field(
+        default=None, description=OF_THE_VISIT, metadata=sizes(length=LONGEST_SESSION)
+    )
     product_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The seed products of SIMILAR, BOUGHT_TOGETHER and CART."
+        default=None,
+        description="The seed products of SIMILAR, BOUGHT_TOGETHER and CART.",
+        metadata=sizes(entries=MOST_ENTRIES),
     )
     product_skus: list[str] | None = strawberry.field(
-        default=None, description="More of them, by the shop's own article numbers, variants' too."
+        default=None,
+        description="More of them, by the shop's own article numbers, variants' too.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_SKU),
     )
     limit: int = strawberry.field(default=5, description="1 to 100.")
     filter: ProductFilterInput | None = strawberry.field(default=None, description="Which products may appear.")
-    exclude_product_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Never these.")
+    exclude_product_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Never these.", metadata=sizes(entries=MOST_ENTRIES)
+    )
     exclude_product_skus: list[str] | None = strawberry.field(
-        default=None, description="Nor these, by their article numbers; one that no product has is ignored."
+        default=None,
+        description="Nor these, by their article numbers; one that no product has is ignored.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_SKU),
     )
     include_purchased: bool = strawberry.field(default=False, description="Also what the shopper has bought before.")
     diversity: float = strawberry.field(default=0.2, description="0 (the best scores) to 1 (as varied as can be).")

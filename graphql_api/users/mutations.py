@@ -9,37 +9,44 @@ import strawberry
 from graphql_api.arguments import labels
 from graphql_api.catalog.types import require_categories
 from graphql_api.context import Info
+from graphql_api.limits.sizes import LONGEST_SHORT, MOST_ENTRIES, sizes
 from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError
-from graphql_api.relay import decode_ids, require_few
+from graphql_api.relay import decode_ids
 from graphql_api.users.types import User
 from shop import values
 from shop.entities.users import Preferences
 from shop.errors import BadInputError
+from shop.values import LONGEST_LABEL
 
 
 @strawberry.input(description="All of the shopper's stated tastes: those left out are forgotten. And the language.")
 class UpdatePreferencesInput:
-    categories: list[strawberry.ID] = strawberry.field(default_factory=list, description="Favourite categories.")
+    categories: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="Favourite categories.", metadata=sizes(entries=MOST_ENTRIES)
+    )
     brands: list[str] = strawberry.field(
-        default_factory=list, description="Favourite brands, spelled as products have them; others get a warning."
+        default_factory=list,
+        description="Favourite brands, spelled as products have them; others get a warning.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_LABEL),
     )
     tags: list[str] = strawberry.field(
-        default_factory=list, description="Favourite tags, spelled as products have them; others get a warning."
+        default_factory=list,
+        description="Favourite tags, spelled as products have them; others get a warning.",
+        metadata=sizes(entries=MOST_ENTRIES, length=LONGEST_LABEL),
     )
     locale: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="The language for texts, as a BCP 47 tag such as de or fr-CA. Left out, it stays as it is; null "
         "leaves it to the browser. Texts come in en, de, fr, es and tr, and in English for every other.",
+        metadata=sizes(length=LONGEST_SHORT),
     )
 
     def to_preferences(self) -> Preferences:
         """Raises BadInputError for ids that are none."""
-        require_few(self.brands, "brands")
-        require_few(self.tags, "tags")
         return Preferences(
             categories=decode_ids("Category", self.categories, "categories"),
-            brands=labels(self.brands, "brands"),
-            tags=labels(self.tags, "tags"),
+            brands=labels(self.brands),
+            tags=labels(self.tags),
         )
 
 

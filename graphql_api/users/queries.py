@@ -7,6 +7,7 @@ import strawberry
 from graphql_api.arguments import After, Before, First, Last, NodeId
 from graphql_api.connections import Connection
 from graphql_api.context import Info
+from graphql_api.limits.prices import costs, page_costs
 from graphql_api.relay import decode_id, page_request
 from graphql_api.users.types import User
 
@@ -19,14 +20,17 @@ class UserQuery:
         user = await info.context.user(viewer.user_id) if viewer else None
         return User.of(user) if user else None
 
-    @strawberry.field(description="A user: oneself, or for staff anybody. Null if unknown.")
+    @strawberry.field(description="A user: oneself, or for staff anybody. Null if unknown.", directives=costs(2))
     async def user(self, info: Info, id: NodeId) -> User | None:
         user_id = decode_id("User", id)
         info.context.may_see(user_id)
         user = await info.context.user(user_id)
         return User.of(user) if user else None
 
-    @strawberry.field(description="All users, newest first (staff).")
+    @strawberry.field(
+        description="All users, newest first (staff).",
+        directives=page_costs(),
+    )
     async def users(
         self,
         info: Info,

@@ -13,6 +13,7 @@ from graphql_api.connections import Connection
 from graphql_api.context import Info
 from graphql_api.insights.types import Insight
 from graphql_api.interactions.types import Interaction
+from graphql_api.limits.prices import costs, page_costs
 from graphql_api.recommendations.lists import recommend_for
 from graphql_api.recommendations.types import RecommendationList
 from graphql_api.relay import Node, encode_id, page_request
@@ -60,7 +61,10 @@ class User(Node):
             raw=user,
         )
 
-    @strawberry.field(description="What the shopper did, newest first.")
+    @strawberry.field(
+        description="What the shopper did, newest first.",
+        directives=page_costs(),
+    )
     async def interactions(
         self,
         info: Info,
@@ -74,13 +78,16 @@ class User(Node):
         page = await interactions.page(actor, page_request(first, after, last, before))
         return Connection.of(page, Interaction.of, lambda: interactions.count(actor))
 
-    @strawberry.field(description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.")
+    @strawberry.field(
+        description="FOR_YOU recommendations, with all defaults; `recommendations(input)` takes more.",
+        directives=costs(100, size=5, sized_by=("limit",), in_fields=("items",)),
+    )
     async def recommendations(
         self, info: Info, limit: Annotated[int, strawberry.argument(description="1 to 100.")] = 5
     ) -> RecommendationList | None:
         return await recommend_for(info, self.raw, limit)
 
-    @strawberry.field(description="One sentence on this shopper's taste.")
+    @strawberry.field(description="One sentence on this shopper's taste.", directives=costs(10))
     async def insight(self, info: Info, locale: Locale = None) -> Insight | None:
         wanted = info.context.locale(locale, self.raw)
         return Insight.of(await info.context.resources.insights.get(self.raw, wanted))

@@ -46,6 +46,7 @@ class Viewer:
 
     user_id: str
     role: Role
+    expires_at: float | None = None  # seconds since 1970, of the token
 
     @property
     def is_staff(self) -> bool:

@@ -24,6 +24,7 @@ from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
 from shop.services.neighbours import NeighbourService
 from shop.services.ranking import Ranker
+from shop.services.rates import RateService
 from shop.services.recommendations import RecommendationService
 from shop.services.resolution import RequestResolver
 from shop.services.session_owners import SessionOwnerService
@@ -57,6 +58,7 @@ class ServingResources(TextResources):
     feedback: FeedbackService
     explanation_stream: ExplanationStream
     audit: AuditService
+    rates: RateService
 
     @property
     def training(self) -> TrainingResources:
@@ -110,6 +112,7 @@ def _over(texts: TextResources) -> ServingResources:
         feedback=FeedbackService(stores.feedback, texts.explanations),
         explanation_stream=ExplanationStream(texts.explanations, hub),
         audit=AuditService(stores.audit),
+        rates=RateService(stores.rates, settings.rate),
     )
 
 

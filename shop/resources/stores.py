@@ -20,6 +20,7 @@ from shop.store.jobs import JobStore
 from shop.store.keys import Keys
 from shop.store.models import SnapshotStore
 from shop.store.queue import ArqQueue
+from shop.store.rates import RateStore
 from shop.store.recommendation_log import RecommendationLog
 from shop.store.rollups import RollupStore
 from shop.store.schedules import ScheduleStore
@@ -62,6 +63,7 @@ class Stores:
     usage: UsageStore
     spent: SpentStore
     audit: AuditStore
+    rates: RateStore
 
 
 @contextlib.asynccontextmanager
@@ -103,4 +105,5 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         usage=UsageStore(database),
         spent=SpentStore(client, keys),
         audit=audit,
+        rates=RateStore(client, keys),
     )

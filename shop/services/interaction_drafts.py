@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shop.errors import Problem
 
 LONGEST_KEY = 200
-_LONGEST_LIST_ID = 64
+LONGEST_LIST_ID = 64
 
 
 def sku_of(draft: InteractionDraft) -> str | None:
@@ -93,7 +93,7 @@ def _event_time(at: datetime) -> datetime:
 
 
 def _list_id(checks: FieldChecks, draft: InteractionDraft) -> str | None:
-    if len(draft.recommendation_id or "") > _LONGEST_LIST_ID:
+    if len(draft.recommendation_id or "") > LONGEST_LIST_ID:
         checks.refuse("recommendationId", "TOO_LONG", "Pass the `id` of a recommendation list as it came.")
     return draft.recommendation_id or None
 

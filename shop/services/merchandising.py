@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 MAX_RULES = 1_000
 MAX_FACTOR = 100.0
-_LONGEST_NAME = 200
+LONGEST_RULE_NAME = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -171,7 +171,12 @@ def _problems(draft: MerchandisingRule) -> Iterator[Problem]:
     last = rule.position + max(len(target.products), 1) - 1
     labels = target.categories or target.brands or target.tags
     checks = (
-        (len(draft.name) <= _LONGEST_NAME, "name", "TOO_LONG", f"A name has {_LONGEST_NAME} characters at most."),
+        (
+            len(draft.name) <= LONGEST_RULE_NAME,
+            "name",
+            "TOO_LONG",
+            f"A name has {LONGEST_RULE_NAME} characters at most.",
+        ),
         (bool(target.products or labels), "target", "REQUIRED", "Name at least one product, category, brand or tag."),
         (not pinned or not labels, "target", "INVALID", "PIN takes productIds alone: which, and in which order."),
         (

@@ -19,7 +19,7 @@ def read_draft(draft: ProductDraft, categories: Mapping[str, Category]) -> Produ
     """The product, its id for now the SKU, or all that is wrong with it."""
     checks = FieldChecks()
     sku = checks.take("sku", values.clean_id, draft.sku)
-    name = checks.text("name", draft.name)
+    name = checks.text("name", draft.name, most=values.LONGEST_NAME)
     if not name:
         checks.refuse("name", "REQUIRED", "A name must not be empty.")
     category = categories.get(draft.category_id or "")
@@ -31,15 +31,24 @@ def read_draft(draft: ProductDraft, categories: Mapping[str, Category]) -> Produ
         name=name,
         description=checks.text("description", draft.description),
         category_path=category.path if category else (),
-        brand=checks.text("brand", draft.brand),
-        tags=tuple(dict.fromkeys(tag for text in draft.tags if (tag := checks.text("tags", text)))),
+        brand=checks.text("brand", draft.brand, most=values.LONGEST_LABEL),
+        tags=_tags(checks, draft),
         price=checks.money(draft.price, draft.currency),
-        package_size=checks.text("packageSize", draft.package_size),
+        package_size=checks.text("packageSize", draft.package_size, most=values.LONGEST_LABEL),
         image_url=checks.take("imageUrl", values.web_address, draft.image_url) if draft.image_url else None,
         in_stock=draft.in_stock,
         rating=checks.take("rating", values.rating, draft.rating) if draft.rating is not None else None,
     )
     return checks.problems or product
+
+
+def _tags(checks: FieldChecks, draft: ProductDraft) -> tuple[str, ...]:
+    """Each once, without the empty ones."""
+    if len(draft.tags) > values.MOST_TAGS:
+        checks.refuse("tags", "TOO_LONG", f"A product has {values.MOST_TAGS} tags at most.")
+        return ()
+    tags = (checks.text("tags", text, most=values.LONGEST_LABEL) for text in draft.tags)
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
 def sku_problem(sku: str, of_sku: Product | None, of_id: Product | None) -> Problem | None:

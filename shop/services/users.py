@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,8 @@ class UserService:
         hand, so there an unknown name is an error.
         """
         if authorization:
-            return await self._viewer(self._subject(authorization), self._first_seen)
+            user_id, expires_at = self._claims(authorization)
+            return replace(await self._viewer(user_id, self._first_seen), expires_at=expires_at)
         if x_user is None:
             return None
         if not self._development:
@@ -144,7 +146,8 @@ class UserService:
     async def _unknown(self, user_id: str) -> User:
         raise UnauthenticatedError(f"There is no user {user_id!r}. `whybuy users create` makes one.")
 
-    def _subject(self, authorization: str) -> str:
+    def _claims(self, authorization: str) -> tuple[str, float]:
+        """The user whom the token names, and when it expires. Raises UnauthenticatedError."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError("Send `Authorization: Bearer <token>`.")
@@ -159,6 +162,6 @@ class UserService:
         except jwt.InvalidTokenError as error:
             raise UnauthenticatedError("The token is not valid; sign in again.") from error
         try:
-            return clean_id(str(claims["sub"]))
+            return clean_id(str(claims["sub"])), float(claims["exp"])
         except RefusedValueError as error:
             raise UnauthenticatedError(f"The token's `sub` is no user id. {error.message}") from error

@@ -60,3 +60,11 @@ class Keys:
     def llm_spent(self, purpose: str, day: str) -> str:
         """What texts of a purpose have cost on a day, with what is reserved for calls under way (micro-USD)."""
         return f"{self.prefix}:llm-spent:{purpose}:{day}"
+
+    def rate(self, bucket: str) -> str:
+        """A token bucket (a hash). The braces keep all on one node of a cluster: one script takes from several."""
+        return f"{self.prefix}:{{rate}}:{bucket}"
+
+    def pace(self, actor_key: str, minute: int) -> str:
+        """How many events of one minute an actor has sent."""
+        return f"{self.prefix}:pace:{actor_key}:{minute}"

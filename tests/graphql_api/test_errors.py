@@ -215,7 +215,7 @@ async def test_hostile_queries_are_refused_before_they_run(shop: Shop) -> None:
     for query in (deep, wide, long):
         answer = await shop.ask(query)
         assert answer.data is None
-        assert answer.errors[0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert answer.errors[0]["extensions"]["code"] == "COST_EXCEEDED"
 
 
 async def test_an_unexpected_error_says_nothing_but_its_request_id(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

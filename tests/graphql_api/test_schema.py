@@ -7,9 +7,8 @@ from pathlib import Path
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, build_schema
 
 from graphql_api.schema import build_schema as build_shop_schema
-from shop.settings import ApiSettings
 
-SDL = build_shop_schema(ApiSettings()).as_str()
+SDL = build_shop_schema().as_str()
 ROOTS = {"Query", "Mutation", "Subscription"}
 
 

@@ -1,0 +1,90 @@
+"""Long lists are completed a few objects at a time: nobody else waits for them, and they can be cancelled between."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from graphql import is_leaf_type
+from graphql.pyutils import gather_with_cancel
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SLICE_SECONDS = 0.005
+
+
+class _Turn:
+    """How long the executors have kept the event loop in its present turn."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._started: float | None = None
+
+    def is_over(self) -> bool:
+        now, loop = perf_counter(), asyncio.get_running_loop()
+        if self._started is None or self._loop is not loop:
+            self._loop, self._started = loop, now
+            loop.call_soon(self._end)
+            return False
+        return now - self._started > _SLICE_SECONDS
+
+    def _end(self) -> None:
+        self._started = None
+
+
+_turn = _Turn()
+
+
+class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
+    def complete_iterable_value(
+        self, item_type: Any, field_details_list: Any, info: Any, path: Any, items: Iterable[Any], position_context: Any
+    ) -> Any:
+        arguments = item_type, field_details_list, info, path
+        if not isinstance(items, list) or len(items) < 2 or is_leaf_type(item_type) or self.is_awaitable(items[0]):
+            return super().complete_iterable_value(*arguments, items, position_context)
+        done: list[Any] = []
+        awaited: list[int] = []
+        for index, item in enumerate(items):
+            if index and _turn.is_over():
+                return self._rest(items, done, awaited, arguments, position_context)
+            self._complete(item, index, done, awaited, arguments, position_context)
+        return self._awaited(done, awaited) if awaited else done
+
+    async def _rest(
+        self, items: Sequence[Any], done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
+    ) -> list[Any]:
+        try:
+            await asyncio.sleep(0)
+            for index in range(len(done), len(items)):
+                self._complete(items[index], index, done, awaited, arguments, context)
+                if _turn.is_over():
+                    await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            for each in awaited:
+                done[each].close()  # was never begun
+            raise
+        return await self._awaited(done, awaited)
+
+    def _complete(
+        self, item: Any, index: int, done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
+    ) -> None:
+        item_type, field_details_list, info, path = arguments
+        try:
+            if self.complete_list_item_value(
+                item, done, item_type, field_details_list, info, path.add_key(index, None), context
+            ):
+                awaited.append(index)
+        except Exception:
+            self.settle_in_background([done[each] for each in awaited])
+            raise
+
+    async def _awaited(self, done: list[Any], awaited: list[int]) -> list[Any]:
+        if len(awaited) == 1:
+            done[awaited[0]] = await done[awaited[0]]
+        elif awaited:
+            for index, value in zip(awaited, await gather_with_cancel(*(done[each] for each in awaited)), strict=True):
+                done[index] = value
+        return done

@@ -1,0 +1,105 @@
+"""Which operations run: their document is read, its cost, sizes and rate are checked, and a deadline is set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import GraphQLError, OperationType
+from strawberry.extensions import SchemaExtension
+
+from graphql_api.admission.documents import Document, Documents
+from shop.errors import CostExceededError, DeadlineError, ShopError
+
+if TYPE_CHECKING:
+    from graphql_api.admission.documents import Operation
+    from graphql_api.admission.persisted import TrustedDocuments
+    from graphql_api.context import Context
+    from graphql_api.limits.sizes import InputSizes
+    from shop.settings import Settings
+
+_REJECTED = 5  # the cost of a document that is not valid; each hundred characters cost 1 more
+
+
+class Admission(SchemaExtension):
+    """One operation's. A document that the transport has read already is taken from the context."""
+
+    def __init__(
+        self, documents: Documents, trusted: TrustedDocuments | None, sizes: InputSizes, settings: Settings
+    ) -> None:
+        super().__init__()
+        self._documents = documents
+        self._trusted = trusted
+        self._sizes = sizes
+        self._settings = settings
+        self._document: Document | None = None
+        self._cost: dict[str, Any] | None = None
+
+    @property
+    def _context(self) -> Context:
+        return cast("Context", self.execution_context.context)
+
+    async def on_parse(self) -> AsyncIterator[None]:
+        """Raises GraphQLError for a document that cannot be parsed."""
+        execution = self.execution_context
+        try:
+            self._document = await self._documents.read(execution.query or "")
+        except (GraphQLError, CostExceededError):
+            await self._charge(_REJECTED + len(execution.query or "") / 100)
+            raise
+        execution.graphql_document = self._document.node
+        yield
+
+    async def on_validate(self) -> AsyncIterator[None]:
+        execution, document = self.execution_context, self._document
+        if document is None:  # what runs within the server brings its own
+            yield
+            return
+        execution.pre_execution_errors = list(document.errors)
+        try:
+            if document.errors:
+                await self._charge(_REJECTED + len(document.text) / 100)
+            else:
+                await self._admit(document, document.operation(execution.operation_name))
+        except ShopError as error:
+            execution.pre_execution_errors = [GraphQLError(error.message, original_error=error)]
+        yield
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        if self.execution_context.operation_type.value == OperationType.SUBSCRIPTION.value:
+            yield
+            return
+        seconds = self._settings.api.deadline_seconds
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                yield
+        except TimeoutError as error:
+            if deadline.expired():
+                raise DeadlineError(seconds) from error
+            raise
+
+    def get_results(self) -> dict[str, Any]:
+        return {} if self._cost is None else {"cost": self._cost}
+
+    async def _admit(self, document: Document, operation: Operation) -> None:
+        """Raises ShopError for an operation that must not run."""
+        if self._trusted is not None:
+            self._trusted.require(document.text)
+        if document.introspects:
+            self._context.require_introspection()
+        variables = self.execution_context.variables
+        cost, limit = operation.cost(variables), self._settings.api.max_query_cost
+        self._cost = {"requested": cost.units, "limit": limit}
+        if cost.units > limit:
+            raise CostExceededError(
+                f"This costs {cost.units:,}, and {limit:,} is the limit. Ask for shorter lists or in several requests: "
+                "`@cost` and `@listSize` in the schema say what fields cost."
+            )
+        self._cost["remaining"] = int(await self._charge(cost.units, cost.writes))
+        self._sizes.require(operation.sent, operation.node, variables)
+
+    async def _charge(self, cost: float, writes: int = 0) -> float:
+        """Raises RateLimitedError."""
+        context = self._context
+        return await context.resources.rates.take(context.viewer, context.address, cost, writes)

@@ -1,0 +1,1 @@
+"""What is declared beside fields and inputs: prices and sizes."""

@@ -1,0 +1,108 @@
+"""The HTTP server of one process: uvicorn, with bounds on what comes before a request is one."""
+
+from __future__ import annotations
+
+import http
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from starlette.applications import Starlette
+
+    from shop.settings import Settings
+
+_MESSAGE_BYTES = 128 << 10  # of a WebSocket: an operation and its variables
+_GRACE_SECONDS = 5
+
+
+class _HeadersTooLargeError(Exception):
+    pass
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """Headers may have so many bytes, and take so many seconds from the moment that they may begin."""
+
+    max_header_bytes: int
+    read_seconds: float
+
+    _in_headers = True
+    _header_bytes = 0
+    _too_large = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._wait_for_headers()
+        super().on_message_begin()
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_headers:
+            self._header_bytes += len(data)
+        super().data_received(data)
+        # What comes in one piece with its end is measured by on_headers_complete.
+        if self._in_headers and self._header_bytes > self.max_header_bytes and not self.transport.is_closing():
+            self._too_large = True
+            self.send_400_response("The headers are too long.")
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > self.max_header_bytes:
+            self._too_large = True
+            raise _HeadersTooLargeError
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Also for headers that are too long, which have a status of their own."""
+        if not self._too_large:
+            super().send_400_response(msg)
+            return
+        status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        body = f'{{"errors":[{{"message":"Headers may have {self.max_header_bytes} bytes at most."}}]}}'.encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def _wait_for_headers(self) -> None:
+        self._stop_waiting()
+        self._in_headers, self._header_bytes = True, 0
+        self._timer = self.loop.call_later(self.read_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        self._in_headers = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self.transport.close()
+
+
+def config(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    limits = {"max_header_bytes": settings.api.max_header_bytes, "read_seconds": settings.api.read_seconds}
+    return uvicorn.Config(
+        app,
+        http=type("Protocol", (PatientProtocol,), limits),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the app looks at them, see create_app
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ws_max_size=_MESSAGE_BYTES,
+        **options,
+    )

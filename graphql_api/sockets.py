@@ -1,0 +1,186 @@
+"""GraphQL over WebSocket (graphql-transport-ws): what a client may send, hold open and leave unread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+
+from graphql_api.context import Context
+from graphql_api.request_ids import begin_operation
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.websockets import WebSocket
+    from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+
+    from shop.entities.users import Viewer
+    from shop.settings import ApiSettings, Settings
+
+_BAD_REQUEST = 4400
+_EXPIRED = 4403  # clients of graphql-ws fetch a new token and connect again
+_TOO_MANY = 4429
+_SLOW = 1013  # "try again later"
+_LONGEST_OPERATION_ID = 200
+
+
+class SocketCounts:
+    """How many sockets are open, by viewer and by address, in this process."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._per_address = settings.max_sockets_per_address
+        self._per_viewer = settings.max_sockets_per_viewer
+        self._open: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """Counts a connection; False if there are too many from this address."""
+        return self._add(f"address:{address}", self._per_address)
+
+    def sign_in(self, viewer: Viewer) -> bool:
+        """Counts a connection of this viewer; False if there are too many."""
+        return self._add(_key(viewer), self._per_viewer)
+
+    def leave(self, address: str) -> None:
+        self._remove(f"address:{address}")
+
+    def sign_out(self, viewer: Viewer) -> None:
+        self._remove(_key(viewer))
+
+    def _remove(self, key: str) -> None:
+        self._open[key] -= 1
+        if self._open[key] <= 0:
+            del self._open[key]
+
+    def _add(self, key: str, most: int) -> bool:
+        if self._open[key] >= most:
+            return False
+        self._open[key] += 1
+        return True
+
+
+def _key(viewer: Viewer) -> str:
+    return f"viewer:{viewer.user_id}"
+
+
+class SocketView(Protocol):
+    """What a socket needs of the endpoint that it belongs to."""
+
+    settings: Settings
+    sockets: SocketCounts
+
+    def encode_message(self, message: Mapping[str, object]) -> str: ...
+
+
+class BoundedSocket(ASGIWebSocketAdapter):
+    """A socket whose reader may fall behind by so many bytes, and so many seconds."""
+
+    def __init__(self, view: SocketView, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(cast("Any", view), request, response)
+        self._view = view
+        self._waiting = 0
+        self._closing: asyncio.Task[None] | None = None
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        async for message in super().iter_json(ignore_parsing_errors=ignore_parsing_errors):
+            if not isinstance(message, dict):
+                await self.close(_BAD_REQUEST, "A message is a JSON object")
+                return
+            yield message
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        text, limits = self._view.encode_message(message), self._view.settings.api
+        if self._waiting + len(text) > limits.max_socket_bytes:
+            self._give_up()
+        self._waiting += len(text)
+        try:
+            async with asyncio.timeout(limits.write_seconds):
+                await self.ws.send_text(text)
+        except TimeoutError:
+            self._give_up()
+        except RuntimeError as error:  # it is closed
+            raise WebSocketDisconnected from error
+        finally:
+            self._waiting -= len(text)
+
+    def _give_up(self) -> None:
+        """Closes in the background: a closing frame waits for the same reader. Raises WebSocketDisconnected."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self.ws.close(_SLOW, "The client reads too slowly"))
+        raise WebSocketDisconnected
+
+
+class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """Closes with a code for whatever is no message of the protocol, and when the token that opened it has expired."""
+
+    _expiry: asyncio.Task[None] | None = None
+    _counted: Viewer | None = None
+
+    async def handle_message(self, message: Message) -> None:
+        problem = _problem(cast("dict[str, Any]", message))
+        if problem is None:
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message(problem)
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        viewer = self.context.viewer
+        if not self.connection_acknowledged or viewer is None or self._counted is not None:
+            return
+        if not cast("SocketView", self.view).sockets.sign_in(viewer):
+            await self.websocket.close(_TOO_MANY, "Too many connections of this user")
+            return
+        self._counted = viewer
+        if viewer.expires_at is not None:
+            self._expiry = asyncio.create_task(self._close_at(viewer.expires_at))
+
+    async def _close_at(self, moment: float) -> None:
+        await asyncio.sleep(max(0.0, moment - time.time()))
+        await self.websocket.close(_EXPIRED, "The token has expired")
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        begin_operation()
+        try:
+            await super().run_operation(operation)
+        except WebSocketDisconnected:
+            return
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):  # somebody who left is no error
+            await super().handle_task_exception(error)
+
+    async def shutdown(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if self._counted is not None:
+            cast("SocketView", self.view).sockets.sign_out(self._counted)
+        await super().shutdown()
+
+
+def _problem(message: Mapping[str, Any]) -> str | None:
+    """What is wrong with a message of this protocol."""
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        return "A message has a type"
+    if kind in {"subscribe", "complete"}:
+        id_ = message.get("id")
+        if not isinstance(id_, str) or not 0 < len(id_) <= _LONGEST_OPERATION_ID:
+            return f"id is to be a string of 1 to {_LONGEST_OPERATION_ID} characters"
+    return _problem_of_operation(message.get("payload")) if kind == "subscribe" else None
+
+
+def _problem_of_operation(payload: object) -> str | None:
+    if not isinstance(payload, Mapping) or not isinstance(payload.get("query"), str):
+        return "payload is to be an object with a query"
+    if not isinstance(payload.get("variables"), Mapping | None):
+        return "variables is to be an object"
+    if not isinstance(payload.get("operationName"), str | None):
+        return "operationName is to be a string"
+    return None

@@ -1,0 +1,35 @@
+"""How often somebody may do something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A token bucket: it holds `capacity` tokens at most, and gets `per_second` of them."""
+
+    name: str
+    capacity: float
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """So many tokens of a bucket."""
+
+    bucket: Bucket
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Tokens of several buckets, all or none.
+
+    Without them `wait` is how many seconds it takes until `refused_by` has enough. `given`: for each bucket the tokens
+    taken, and those left in it.
+    """
+
+    wait: float = 0.0
+    refused_by: Bucket | None = None
+    given: tuple[tuple[float, float], ...] = ()

@@ -1,0 +1,126 @@
+"""How often strangers, shoppers and programs may ask: token buckets shared through Redis.
+
+A process takes tokens in small portions and spends them by itself, so that most requests need no round trip. While
+Redis is away each process counts alone.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shop.bounded import BoundedDict
+from shop.entities.rates import Bucket, Taken, Want
+from shop.entities.users import Role
+from shop.errors import RateLimitedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shop.entities.users import Viewer
+    from shop.settings import RateSettings
+    from shop.store.rates import RateStore
+
+_PORTIONS = 50  # into which a bucket is divided
+_PORTION_SECONDS = 10  # for how long a process may spend one
+_LONGEST_REFUSAL = 1.0  # seconds for which an address is refused without a look at its bucket
+_KEPT = 20_000
+
+
+@dataclass(slots=True)
+class _Portion:
+    """Tokens that this process may spend. `left`: what the bucket had when they were taken."""
+
+    tokens: float
+    until: float
+    left: float
+
+
+class RateService:
+    """Tokens for the cost of requests and for the records they write, by viewer, anonymous session and address."""
+
+    def __init__(self, store: RateStore, settings: RateSettings, now: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._settings = settings
+        self._now = now
+        self._portions: BoundedDict[str, _Portion] = BoundedDict(_KEPT)
+        self._alone: BoundedDict[str, tuple[float, float]] = BoundedDict(_KEPT)  # tokens, and when
+        self._refused: BoundedDict[str, float] = BoundedDict(_KEPT)  # until when
+
+    def require_patience(self, address: str) -> None:
+        """Raises RateLimitedError for an address that was told to wait, before anything is done for it."""
+        until = self._refused.get(f"cost:address:{address}")
+        if until is not None and until > self._now():
+            raise RateLimitedError(until - self._now())
+
+    async def take(self, viewer: Viewer | None, address: str, cost: float, writes: float = 0) -> float:
+        """Takes the price of a request; what the caller may still spend at once. Raises RateLimitedError."""
+        wants = [Want(bucket, cost) for bucket in self._buckets("cost", viewer, address)]
+        if writes:
+            wants += [Want(bucket, writes) for bucket in self._buckets("writes", viewer, address)]
+        return await self._spend(wants)
+
+    async def take_writes_of_session(self, session_id: str, writes: float) -> None:
+        """The same for what an anonymous session writes. Raises RateLimitedError."""
+        per_minute = self._settings.writes_per_minute
+        await self._spend([Want(_bucket(f"writes:session:{session_id}", per_minute), writes)])
+
+    def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
+        settings = self._settings
+        per_minute = settings.cost_per_minute if kind == "cost" else settings.writes_per_minute
+        if viewer is None:
+            return [_bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
+        trusted = viewer.role is not Role.SHOPPER
+        own = _bucket(f"{kind}:viewer:{viewer.user_id}", per_minute * (settings.staff_factor if trusted else 1))
+        # A shop's own server and its staff's office ask for many people from one address.
+        return [own] if trusted else [own, _bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
+
+    async def _spend(self, wants: Sequence[Want]) -> float:
+        wants = [Want(want.bucket, min(want.tokens, want.bucket.capacity)) for want in wants]
+        now = self._now()
+        portions = [self._portions.get(want.bucket.name) for want in wants]
+        if any(
+            portion is None or portion.until < now or portion.tokens < want.tokens
+            for portion, want in zip(portions, wants, strict=True)
+        ):
+            await self._fetch(wants)
+        left = float("inf")
+        for want in wants:
+            portion = self._portions[want.bucket.name]
+            portion.tokens -= want.tokens
+            left = min(left, portion.left + portion.tokens)
+        return left
+
+    async def _fetch(self, wants: Sequence[Want]) -> None:
+        """New portions, each with what is needed at least."""
+        now = self._now()
+        try:
+            taken = await self._store.take(wants, [want.bucket.capacity / _PORTIONS for want in wants])
+        except UnavailableError:
+            taken = self._take_alone(wants, now)
+        if taken.refused_by is not None:
+            self._refused.put(taken.refused_by.name, now + min(taken.wait, _LONGEST_REFUSAL))
+            raise RateLimitedError(taken.wait)
+        for want, (tokens, left) in zip(wants, taken.given, strict=True):
+            kept = self._portions.get(want.bucket.name)
+            rest = kept.tokens if kept is not None and kept.until >= now else 0.0
+            self._portions.put(want.bucket.name, _Portion(rest + tokens, now + _PORTION_SECONDS, left))
+
+    def _take_alone(self, wants: Sequence[Want], now: float) -> Taken:
+        left = [self._alone_left(want.bucket, now) for want in wants]
+        for want, have in zip(wants, left, strict=True):
+            if have < want.tokens:
+                return Taken((want.tokens - have) / want.bucket.per_second, want.bucket)
+        for want, have in zip(wants, left, strict=True):
+            self._alone.put(want.bucket.name, (have - want.tokens, now))
+        return Taken(given=tuple((want.tokens, have - want.tokens) for want, have in zip(wants, left, strict=True)))
+
+    def _alone_left(self, bucket: Bucket, now: float) -> float:
+        tokens, at = self._alone.get(bucket.name, (bucket.capacity, now))
+        return min(bucket.capacity, tokens + (now - at) * bucket.per_second)
+
+
+def _bucket(name: str, per_minute: float) -> Bucket:
+    """Holds what a minute brings."""
+    return Bucket(name, per_minute, per_minute / 60)
