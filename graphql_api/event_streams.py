@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from starlette.requests import Request
 from strawberry.http.streaming import SSETransport
+
+from shop.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
     from strawberry.http import GraphQLHTTPResponse
@@ -55,8 +59,9 @@ def subscription(description: str) -> Callable[[_Resolver], Any]:
             over_http = isinstance(request, Request)
             if over_http and takes_after and arguments.get("after") is None:
                 arguments["after"] = request.headers.get(LAST_EVENT_ID)
+            viewer = info.context.viewer
             async with aclosing(resolver(self, info, **arguments)) as events:
-                async for event in events:
+                async for event in _until(events, viewer.expires_at if viewer else None):
                     if over_http:
                         request.state.event_id = event.event_id
                     yield event
@@ -64,6 +69,22 @@ def subscription(description: str) -> Callable[[_Resolver], Any]:
         return strawberry.subscription(description=description)(resumable)
 
     return decorate
+
+
+async def _until(events: AsyncGenerator[Any, None], moment: float | None) -> AsyncGenerator[Any, None]:
+    """The events that come before a moment, in seconds since 1970. Raises UnauthenticatedError at it."""
+    while True:
+        left = None if moment is None else moment - time.time()
+        try:
+            async with asyncio.timeout(left) as patience:
+                event = await anext(events)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            if patience.expired():
+                raise UnauthenticatedError("The token has expired; sign in again.") from error
+            raise
+        yield event
 
 
 def with_event_id(extensions: Mapping[str, Any] | None, request: Request) -> dict[str, Any] | None:

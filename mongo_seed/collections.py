@@ -168,6 +168,7 @@ _INTERACTIONS = Collection(
             "orderId": _STRING,
             "recommendationId": _STRING,
             "rating": {"bsonType": "number", "minimum": 0, "maximum": 5},
+            "automated": _BOOL,
         },
     ),
     (

@@ -32,6 +32,7 @@ class ShapeLimits:
     """The most that one document may have of each."""
 
     depth: int = 12
+    nesting: int = 100  # levels with those of fragments
     fields: int = 500
     aliases: int = 30
     directives: int = 50
@@ -68,7 +69,9 @@ def require_shape(document: DocumentNode, limits: ShapeLimits) -> None:
     if names:
         name, times = names.most_common(1)[0]
         _require(times, limits.same_name, f"fields of one name ({name[:40]})")
-    _require(_Depths(document).deepest(), limits.depth, "levels")
+    depth, nesting = _Depths(document).deepest()
+    _require(depth, limits.depth, "levels")
+    _require(nesting, limits.nesting, "levels of fragments")
 
 
 def introspects(document: DocumentNode) -> bool:
@@ -103,32 +106,40 @@ def _selections(node: _Node) -> tuple[_Selection, ...]:
 
 
 class _Depths:
-    """The deepest field under each fragment, found once."""
+    """The deepest field under each fragment, found once: levels of fields, and levels with fragments."""
 
     def __init__(self, document: DocumentNode) -> None:
         self._document = document
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[str, int] = {}
+        self._known: dict[str, tuple[int, int]] = {}
 
-    def deepest(self) -> int:
+    def deepest(self) -> tuple[int, int]:
         operations = (node for node in self._document.definitions if isinstance(node, OperationDefinitionNode))
-        return max((self._under(operation) for operation in operations), default=0)
+        found = [self._under(operation) for operation in operations]
+        return max((depth for depth, _ in found), default=0), max((nesting for _, nesting in found), default=0)
 
-    def _under(self, node: _Node) -> int:
-        return max((self._of(selection) for selection in _selections(node)), default=0)
+    def _under(self, node: _Node) -> tuple[int, int]:
+        depth = nesting = 0
+        for selection in _selections(node):
+            below = self._of(selection)
+            depth, nesting = max(depth, below[0]), max(nesting, below[1])
+        return depth, nesting
 
-    def _of(self, node: _Selection) -> int:
+    def _of(self, node: _Selection) -> tuple[int, int]:
         if isinstance(node, FragmentSpreadNode):
-            return self._of_fragment(node.name.value)
-        if isinstance(node, FieldNode):
+            depth, nesting = self._of_fragment(node.name.value)
+        elif isinstance(node, FieldNode):
+            depth, nesting = self._under(node)
             # Introspection is deep by its nature; a rule of the validation bounds it.
-            return 1 if node.name.value in INTROSPECTION else 1 + self._under(node)
-        return self._under(node)
+            depth = 1 if node.name.value in INTROSPECTION else depth + 1
+        else:
+            depth, nesting = self._under(node)
+        return depth, nesting + 1
 
-    def _of_fragment(self, name: str) -> int:
+    def _of_fragment(self, name: str) -> tuple[int, int]:
         if name not in self._known:
-            self._known[name] = 0  # of one that spreads itself; validation refuses it
-            self._known[name] = self._under(self._fragments[name]) if name in self._fragments else 0
+            self._known[name] = (0, 0)  # of one that spreads itself; validation refuses it
+            self._known[name] = self._under(self._fragments[name]) if name in self._fragments else (0, 0)
         return self._known[name]

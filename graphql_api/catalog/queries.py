@@ -87,11 +87,12 @@ class CatalogQuery:
 
     @strawberry.field(description="The categories below one, or the top ones.", directives=costs(size=30))
     async def categories(self, info: Info, parent_id: ParentId = None) -> list[Category] | None:
-        known = await info.context.resources.catalog.categories()
+        catalog = info.context.resources.catalog
+        known = await catalog.categories()
         parent = decode_id("Category", parent_id, "parentId") if parent_id else None
         if parent is not None and parent not in known:
             raise BadInputError(f"There is no category {parent!r}.", field="parentId")
-        return [Category.of(category, known) for category in known.values() if category.parent_id == parent]
+        return [Category.of(category, known) for category in await catalog.categories_below(parent)]
 
 
 def _order(sort: ProductSort | None, search: str | None) -> ProductSort:

@@ -58,8 +58,9 @@ class Category(Node):
 
     @strawberry.field(description="The categories right below.", directives=costs(size=20))
     async def children(self, info: Info) -> list[Category]:
-        known = await info.context.resources.catalog.categories()
-        return [Category.of(child, known) for child in known.values() if child.parent_id == self.raw.id]
+        catalog = info.context.resources.catalog
+        known = await catalog.categories()
+        return [Category.of(child, known) for child in await catalog.categories_below(self.raw.id)]
 
 
 @strawberry.type(description="Something the shop sells.")

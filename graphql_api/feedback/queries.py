@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -31,6 +31,6 @@ class FeedbackQuery:
         self, info: Info, from_: From = None, to: To = None, group_by: GroupBy = ReportGroup.SOURCE
     ) -> ExplanationReport | None:
         info.context.require_staff()
-        end = in_utc(to, "to") if to else datetime.now(UTC)
-        start = in_utc(from_, "from") if from_ else end - timedelta(days=30)
+        start = in_utc(from_, "from") if from_ else None
+        end = in_utc(to, "to") if to else None
         return ExplanationReport.of(await info.context.resources.feedback.report(start, end, group_by))

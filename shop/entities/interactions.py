@@ -34,6 +34,7 @@ class Interaction:
     order_id: str | None = None
     recommendation_id: str | None = None  # the list that showed it
     rating: float | None = None
+    automated: bool = False  # too fast for a person: nothing is learned from it
 
     @property
     def id(self) -> str:

@@ -23,6 +23,7 @@ from shop.services.listing import ListingService
 from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
 from shop.services.neighbours import NeighbourService
+from shop.services.pace import PaceService
 from shop.services.ranking import Ranker
 from shop.services.rates import RateService
 from shop.services.recommendations import RecommendationService
@@ -105,6 +106,7 @@ def _over(texts: TextResources) -> ServingResources:
             catalog,
             AttributionService(stores.recommendation_log, owners, bandit),
             freshness,
+            PaceService(stores.rates, settings.rate.events_per_minute),
         ),
         corrections=CorrectionService(
             stores.corrections, stores.interactions, stores.sessions, history, texts.explanations, texts.insights, hub

@@ -53,6 +53,7 @@ class CatalogService:
         self._imports = 0
         self._changed: BoundedDict[str, None] = BoundedDict(_REMEMBERED_CHANGES)
         self._categories: dict[str, Category] = {}
+        self._below: dict[str | None, list[Category]] = {}
         self._category_labels = CategoryLabels(())
         self._categories_read_at = float("-inf")
         self._reading_categories = asyncio.Lock()
@@ -140,6 +141,11 @@ class CatalogService:
         await self._freshen_categories()
         return self._categories
 
+    async def categories_below(self, parent_id: str | None) -> list[Category]:
+        """Those right below a category, or the top ones; as old as `categories`."""
+        await self._freshen_categories()
+        return self._below.get(parent_id, [])
+
     async def category_labels(self) -> CategoryLabels:
         """What texts call them, as old as `categories`."""
         await self._freshen_categories()
@@ -164,6 +170,9 @@ class CatalogService:
         else:
             self._categories = {category.id: category for category in categories}
             self._category_labels = CategoryLabels(categories)
+            self._below = {}
+            for category in categories:
+                self._below.setdefault(category.parent_id, []).append(category)
         self._categories_read_at = time.monotonic()
 
     async def save(self, drafts: Sequence[ProductDraft | Problem]) -> Saved:

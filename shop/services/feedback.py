@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shop.entities.feedback import ClickRow, ExplanationRating, ExplanationReport, RatingRow
 from shop.errors import BadInputError, Problem
 from shop.store.documents import stored_time
+from shop.values import EARLIEST
 
 if TYPE_CHECKING:
     from shop.entities.explanations import Explanation
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 
 MAX_COMMENT = 1_000
 _LONGEST = timedelta(days=366)
+_USUAL = timedelta(days=30)
+
+
+def _span(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """Nothing was shown after now, and times far from it have no neighbours to compute with. Raises BadInputError."""
+    end = now if end is None else min(end, now)
+    if end < EARLIEST or (start is not None and start < EARLIEST):
+        field = "to" if end < EARLIEST else "from"
+        raise BadInputError(f"{field}: there is nothing before {EARLIEST.year}.", field=field)
+    start = end - _USUAL if start is None else start
+    if not start < end or end - start > _LONGEST:
+        raise BadInputError(f"The report must end after it starts, {_LONGEST.days} days later at most.", field="to")
+    return start, end
 
 
 class FeedbackService:
@@ -71,13 +85,12 @@ class FeedbackService:
             return None
         return found if key in {None, found.key} else None
 
-    async def report(self, start: datetime, end: datetime, group: ReportGroup) -> ExplanationReport:
-        """What was shown, rated and clicked in that time; the most frequent rows first.
+    async def report(self, start: datetime | None, end: datetime | None, group: ReportGroup) -> ExplanationReport:
+        """What was shown, rated and clicked in that time; the most frequent rows first. The last 30 days if left out.
 
-        Raises BadInputError for a time that ends before it starts or is longer than a year.
+        Raises BadInputError for a time that ends before it starts, is longer than a year or older than all shops.
         """
-        if not start < end <= start + _LONGEST:
-            raise BadInputError(f"The report must end after it starts, {_LONGEST.days} days later at most.", field="to")
+        start, end = _span(start, end, datetime.now(UTC))
         impressions = await self._store.impressions(start, end, group)
         clicks = await self._store.clicks(start, end, group)
         ratings = await self._store.ratings(start, end, group)

@@ -55,7 +55,8 @@ def read_draft(
 
 def is_resend(sent: Interaction, draft: InteractionDraft, stored: Interaction) -> bool:
     """Whether the client has sent again what is stored under its key. A time that it left out says nothing."""
-    same = replace(sent, actor=stored.actor, at=sent.at if draft.at is not None else stored.at)
+    at = sent.at if draft.at is not None else stored.at
+    same = replace(sent, actor=stored.actor, at=at, automated=stored.automated)
     return sent.actor.key == stored.actor.key and same == stored
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shop.services.attribution import AttributionService
     from shop.services.catalog import CatalogService
     from shop.services.freshness import FreshnessService
+    from shop.services.pace import PaceService
     from shop.services.session_owners import SessionOwnerService
     from shop.store.interactions import InteractionStore
 
@@ -53,12 +54,14 @@ class InteractionService:
         catalog: CatalogService,
         attribution: AttributionService,
         freshness: FreshnessService,
+        pace: PaceService,
     ) -> None:
         self._interactions = interactions
         self._owners = owners
         self._catalog = catalog
         self._attribution = attribution
         self._freshness = freshness
+        self._pace = pace
 
     async def record(self, actor: Actor, drafts: Sequence[InteractionDraft | Problem]) -> Recorded:
         """Stores what is valid, and only that; what is acknowledged here survives any crash. A problem stands for what
@@ -72,6 +75,8 @@ class InteractionService:
         await self._owners.named(actor)
         recorded = Recorded()
         read = await self._read(actor, drafts, recorded)
+        if await self._pace.is_automated(actor, [one.interaction.at for one in read]):
+            read = [replace(one, interaction=replace(one.interaction, automated=True)) for one in read]
         lists = await self._attribution.lists(actor, [one.interaction for one in read])
         known = await self._interactions.append([one.interaction for one in read])
         accepted = _compare(read, known, recorded)
@@ -79,7 +84,7 @@ class InteractionService:
         recorded.accepted.extend(one.interaction for one in accepted)
         recorded.warnings.extend((one.index, found) for one in accepted if (found := lists.problem(one.interaction)))
         if fresh := [one.interaction for one in accepted if one.is_new]:
-            self._attribution.credit(fresh, lists)
+            self._attribution.credit([one for one in fresh if not one.automated], lists)
             await self._freshness.add(actor, fresh)
             await self._owners.acted(actor)
         if len(fresh) < len(accepted):  # whoever stored the others may have died before it told of them

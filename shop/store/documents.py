@@ -145,6 +145,7 @@ def interaction_to_document(interaction: Interaction) -> Document:
         "orderId": interaction.order_id,
         "recommendationId": interaction.recommendation_id,
         "rating": interaction.rating,
+        "automated": interaction.automated or None,
     }
     document.update((name, value) for name, value in optional.items() if value is not None)
     return document
@@ -163,6 +164,7 @@ def interaction_from_document(document: Mapping[str, Any]) -> Interaction:
         order_id=document.get("orderId"),
         recommendation_id=document.get("recommendationId"),
         rating=document.get("rating"),
+        automated=document.get("automated", False),
     )
 
 

@@ -8,6 +8,7 @@ from shop.entities.explanations import TextSource
 from shop.entities.feedback import ReportGroup
 from shop.entities.interactions import REWARDED
 from shop.store.database import Database, Document, put_document, store_errors
+from shop.store.interactions import NOT_AUTOMATED
 from shop.store.recommendation_log import ATTRIBUTION, COLLECTION
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class FeedbackStore:
             "as": "lists",
         }
         pipeline: list[Document] = [
-            {"$match": acted | _between(start, end + ATTRIBUTION)},
+            {"$match": acted | NOT_AUTOMATED | _between(start, end + ATTRIBUTION)},
             {"$group": first},
             {"$lookup": joined},
             {"$unwind": "$lists"},

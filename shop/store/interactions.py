@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     ExportedRow = tuple[str, str, str, str, int, float, str | None]
 
 _NEWEST = SortKey("NEWEST", "at", -1, -1)
+NOT_AUTOMATED: Document = {"automated": {"$exists": False}}
 _BATCH = 1_000  # rows of the export that are read at once: small, so that the event loop gets its turn in between
 _EXPORT_FIELDS = dict.fromkeys(("userId", "sessionId", "productId", "type", "at", "quantity", "orderId"), 1)
 
@@ -111,7 +112,9 @@ class InteractionStore:
         with store_errors():
             skipped = await anext(excluded, None)
             rows: list[Document] = []
-            async for row in slim.find(_up_to(until) | beyond, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(_BATCH):
+            async for row in (
+                slim.find(_up_to(until) | beyond | NOT_AUTOMATED, _EXPORT_FIELDS).sort([("_id", 1)]).batch_size(_BATCH)
+            ):
                 while skipped is not None and skipped["_id"] < row["_id"]:
                     skipped = await anext(excluded, None)
                 if skipped is not None and skipped["_id"] == row["_id"]:

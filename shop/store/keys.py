@@ -65,6 +65,10 @@ class Keys:
         """A token bucket (a hash). The braces keep all on one node of a cluster: one script takes from several."""
         return f"{self.prefix}:{{rate}}:{bucket}"
 
+    def automated(self, actor_key: str) -> str:
+        """Set while an actor is taken for a program."""
+        return f"{self.prefix}:automated:{actor_key}"
+
     def pace(self, actor_key: str, minute: int) -> str:
         """How many events of one minute an actor has sent."""
         return f"{self.prefix}:pace:{actor_key}:{minute}"

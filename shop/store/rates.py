@@ -8,7 +8,7 @@ from shop.entities.rates import Taken
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from shop.entities.rates import Want
     from shop.store.keys import Keys
@@ -42,6 +42,7 @@ end
 return answer
 """
 _PACE_SECONDS = 600
+_AUTOMATED_SECONDS = 86_400
 
 
 class RateStore:
@@ -64,13 +65,20 @@ class RateStore:
             return Taken(wait, wants[int(by) - 1].bucket)
         return Taken(given=tuple(zip(rest[::2], rest[1::2], strict=True)))
 
-    async def count_events(self, actor_key: str, minutes: dict[int, int]) -> int:
-        """Adds events by their minute since 1970; the most that any of these has now. Raises UnavailableError."""
+    async def count_events(self, actor_key: str, minutes: Mapping[int, int]) -> tuple[int, bool]:
+        """Adds events by their minute since 1970: the most that any of these has now, and whether the actor was taken
+        for a program before. Raises UnavailableError."""
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.exists(self._keys.automated(actor_key))
                 for minute, events in minutes.items():
                     key = self._keys.pace(actor_key, minute)
                     pipeline.incrby(key, events)
                     pipeline.expire(key, _PACE_SECONDS)
-                answers = await cast("Awaitable[list[int]]", pipeline.execute())
-        return max(answers[::2], default=0)
+                known, *answers = await cast("Awaitable[list[int]]", pipeline.execute())
+        return max(answers[::2], default=0), bool(known)
+
+    async def take_for_program(self, actor_key: str) -> None:
+        """For a day from now. Raises UnavailableError."""
+        with redis_errors():
+            await self._redis.set(self._keys.automated(actor_key), 1, ex=_AUTOMATED_SECONDS)

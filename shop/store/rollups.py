@@ -14,6 +14,7 @@ from scoring.types import EventType
 from shop.entities.interactions import CLOCK_SLACK
 from shop.store.bulk import bulk_replace
 from shop.store.database import Database, Document, aggregate, store_errors
+from shop.store.interactions import NOT_AUTOMATED
 from shop.store.recommendation_log import ATTRIBUTION, COLLECTION
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _acted(day: datetime) -> list[Document]:
             "$match": {
                 "recommendationId": {"$exists": True},
                 "type": {"$in": list(_COUNTERS)},
+                **NOT_AUTOMATED,
                 "at": {"$gte": day - CLOCK_SLACK, "$lt": day + _DAY + ATTRIBUTION},
             }
         },
