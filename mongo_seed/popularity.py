@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scoring.types import EventType
 from shop.store.bulk import bulk_set
 from shop.store.database import aggregate, iterate
+from shop.store.interactions import NOT_AUTOMATED
 
 if TYPE_CHECKING:
     from shop.store.database import Database
@@ -40,7 +41,7 @@ async def _products(database: Database) -> int:
 
 
 async def _buyers(database: Database) -> dict[str, int]:
-    purchases = {"type": EventType.PURCHASE.value}
+    purchases = {"type": EventType.PURCHASE.value, **NOT_AUTOMATED}
     owner = {"from": "session_owners", "localField": "sessionId", "foreignField": "_id", "as": "owners"}
     anonymous: list[dict[str, Any]] = [
         {"$match": {**purchases, "userId": None}},

@@ -118,6 +118,7 @@ class InteractionMutation:
         self, info: Info, input: Annotated[TrackInteractionInput, INPUT]
     ) -> TrackInteractionPayload:
         actor = viewer_or_session(info, input.session_id)
+        await info.context.resources.rates.take_writes(actor, 1)
         recorded = await info.context.resources.interactions.record(actor, [input.interaction.to_draft()])
         stored = [Interaction.of(interaction) for interaction in recorded.accepted]
         return TrackInteractionPayload(
@@ -137,6 +138,7 @@ class InteractionMutation:
         self, info: Info, input: Annotated[TrackInteractionsInput, INPUT]
     ) -> TrackInteractionsPayload:
         actor = viewer_or_session(info, input.session_id)
+        await info.context.resources.rates.take_writes(actor, len(input.interactions))
         batch = [interaction.to_draft() for interaction in input.interactions]
         recorded = await info.context.resources.interactions.record(actor, batch)
         return TrackInteractionsPayload(

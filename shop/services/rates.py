@@ -18,7 +18,7 @@ from shop.errors import RateLimitedError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shop.entities.users import Viewer
+    from shop.entities.users import Actor, Viewer
     from shop.settings import RateSettings
     from shop.store.rates import RateStore
 
@@ -61,10 +61,11 @@ class RateService:
             wants += [Want(bucket, writes) for bucket in self._buckets("writes", viewer, address)]
         return await self._spend(wants)
 
-    async def take_writes_of_session(self, session_id: str, writes: float) -> None:
-        """The same for what an anonymous session writes. Raises RateLimitedError."""
-        per_minute = self._settings.writes_per_minute
-        await self._spend([Want(_bucket(f"writes:session:{session_id}", per_minute), writes)])
+    async def take_writes(self, actor: Actor, writes: float) -> None:
+        """The same for what an anonymous session writes; `take` has counted a viewer's. Raises RateLimitedError."""
+        if actor.user_id is None:
+            per_minute = self._settings.writes_per_minute
+            await self._spend([Want(_bucket(f"writes:session:{actor.session_id}", per_minute), writes)])
 
     def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
         settings = self._settings
