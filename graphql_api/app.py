@@ -123,8 +123,9 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return _answer(request, error.message, extensions_of(error), status, headers)
 
 
-async def _forget(_request: Request, _error: Exception) -> Response:
+async def _forget(request: Request, _error: Exception) -> Response:
     """The client has left; nobody reads this."""
+    _log.info("client_left", path=request.url.path)
     return Response(status_code=499)
 
 

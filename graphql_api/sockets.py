@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import structlog
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from shop.entities.users import Viewer
     from shop.settings import ApiSettings, Settings
 
+_log = structlog.get_logger(__name__)
 _BAD_REQUEST = 4400
 _EXPIRED = 4403  # clients of graphql-ws fetch a new token and connect again
 _TOO_MANY = 4429
@@ -112,6 +114,7 @@ class BoundedSocket(ASGIWebSocketAdapter):
     def _give_up(self) -> None:
         """Closes in the background: a closing frame waits for the same reader. Raises WebSocketDisconnected."""
         if self._closing is None:
+            _log.info("socket_too_slow", waiting=self._waiting)
             self._closing = asyncio.create_task(self.ws.close(_SLOW, "The client reads too slowly"))
         raise WebSocketDisconnected
 

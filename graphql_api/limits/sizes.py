@@ -138,10 +138,13 @@ def noting(found: Arguments) -> type[ValidationRule]:
     class Noting(ValidationRule):
         context: ValidationContext
 
-        def enter_argument(self, node: ArgumentNode, _key: object, parent: object, *_rest: object) -> None:
-            definition = self.context.get_argument()
-            if isinstance(parent, FieldNode) and definition is not None and _has_sizes(definition.type):
-                found.append((node, definition.type, sizes_of(definition) or Sizes()))
+        def enter_field(self, node: FieldNode, *_rest: object) -> None:
+            field = self.context.get_field_def()
+            known = field.args if field is not None else {}
+            for argument in node.arguments or ():
+                definition = known.get(argument.name.value)
+                if definition is not None and _has_sizes(definition.type):
+                    found.append((argument, definition.type, sizes_of(definition) or Sizes()))
 
     return Noting
 
