@@ -12,7 +12,7 @@ import numpy as np
 from scoring.data.ties import tie_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,12 +49,16 @@ class Labels:
             codes.setdefault(name.casefold(), []).append(code)
         return codes
 
+    def named(self, names: Iterable[str]) -> Iterator[tuple[str, NDArray[np.int32]]]:
+        """The labels under these names, as the catalogue spells them, each with its items."""
+        for name in names:
+            for code in self._codes.get(name.casefold(), ()):
+                yield self.names[code], self.items[self.starts[code] : self.starts[code + 1]]
+
     def members(self, names: Iterable[str]) -> NDArray[np.int32]:
         """The items under any of these names; unknown names have none."""
-        codes = [code for name in sorted(set(names)) for code in self._codes.get(name.casefold(), ())]
-        if not codes:
-            return np.zeros(0, dtype=np.int32)
-        return np.concatenate([self.items[self.starts[code] : self.starts[code + 1]] for code in codes])
+        found = [items for _, items in self.named(sorted(set(names)))]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int32)
 
     def to_arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
         packed = {f"{prefix}_{key}": array for key, array in pack_strings(self.names).items()}

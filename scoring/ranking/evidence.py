@@ -89,9 +89,9 @@ class EvidenceFinder:
         self._sources = sources
         index = facts.index
         self._stated = [
-            (name, frozenset(labels.members((name,)).tolist()))
+            (label, frozenset(items.tolist()))
             for labels, names in stated_labels(index, tastes)
-            for name in names
+            for label, items in labels.named(names)
         ]
         self._bought = profile.bought_habits
         dated = np.isin(self._bought.items, profile.undated, invert=True)

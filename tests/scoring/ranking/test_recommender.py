@@ -182,6 +182,14 @@ def test_stated_tastes_lead_the_list(recommender: Recommender, dataset: Dataset)
     assert all(one.reasons[0] == Reason(ReasonKind.STATED_TASTE, label="cat-5") for one in stated)
 
 
+def test_a_stated_taste_is_told_as_the_catalogue_spells_it(recommender: Recommender) -> None:
+    tastes = Tastes(categories=("CAT-5",), tags=("anything that somebody typed",))
+
+    ranked = recommender.recommend(Query(Scenario.FOR_YOU, NOBODY, NOW, 5, tastes=tastes))
+
+    assert {one.label for one in reasons_of(ranked, ReasonKind.STATED_TASTE)} == {"cat-5"}
+
+
 def test_numbers_of_reasons_are_true(recommender: Recommender, dataset: Dataset) -> None:
     """Each count is counted again from the raw data."""
     columns, history = dataset.interactions, history_of(dataset, 6)
