@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NewType
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,11 +20,15 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a shopper stated, apart from behaviour."""
+    """What a shopper stated, apart from behaviour. Brands and tags are as they were typed: they may be anything."""
 
     categories: tuple[str, ...] = ()  # category ids
     brands: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+
+# Those of them that the catalogue has, spelled like this: no text rests on any other, and no model reads any other.
+KnownTastes = NewType("KnownTastes", Preferences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import structlog
 
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
+from shop.entities.users import KnownTastes, Preferences
 from shop.errors import Problem, UnavailableError
 from shop.services.product_drafts import read_draft, sku_problem
 from shop.store.documents import stored_time
@@ -223,7 +224,7 @@ class CatalogService:
 
     async def unknown_labels(self, brands: Sequence[str], tags: Sequence[str]) -> list[Problem]:
         """One for each of the brands and tags that no product has."""
-        used = await asyncio.gather(self._store.brands_in_use(brands), self._store.tags_in_use(tags))
+        used = await self._labels_in_use(brands, tags)
         return [
             Problem(
                 field,
@@ -234,6 +235,22 @@ class CatalogService:
             for label in labels
             if label not in known
         ]
+
+    async def known_tastes(self, stated: Preferences) -> KnownTastes:
+        """Those that the shop has now, spelled like this. Raises UnavailableError."""
+        categories = await self.categories()
+        brands, tags = await self._labels_in_use(stated.brands, stated.tags)
+        return KnownTastes(
+            Preferences(
+                tuple(id_ for id_ in stated.categories if id_ in categories),
+                tuple(brand for brand in stated.brands if brand in brands),
+                tuple(tag for tag in stated.tags if tag in tags),
+            )
+        )
+
+    async def _labels_in_use(self, brands: Sequence[str], tags: Sequence[str]) -> tuple[set[str], set[str]]:
+        """Those that a product has, by one look into an index each."""
+        return await asyncio.gather(self._store.brands_in_use(brands), self._store.tags_in_use(tags))
 
     async def announce_import(self, changed_ids: Sequence[str]) -> None:
         """Announces a change of the database by another program: to every process, and to subscribers what changed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shop.entities.events import Event, Topic
 from shop.entities.explanations import Explanation, TextStatus
-from shop.entities.users import Actor
+from shop.entities.users import Actor, Preferences
 from shop.texts.facts import ExplanationTask, ShopperFacts
 from shop.texts.tasks import item_task, named_products, shopper_facts
 
@@ -90,8 +90,9 @@ class ExplanationWriting:
         user_id = Actor.from_key(actor_key).user_id
         if user_id is None:
             return ShopperFacts()
-        profile = await self._users.profile(user_id)
-        return shopper_facts(await self._users.get(user_id), profile, categories)
+        user = await self._users.get(user_id)
+        tastes = await self._catalog.known_tastes(user.preferences if user else Preferences())
+        return shopper_facts(tastes, await self._users.profile(user_id), categories)
 
 
 def _ready(job: ExplainList, item: ExplainItem, text: Text) -> Explanation:

@@ -21,7 +21,7 @@ from shop.texts.wording import text_language
 
 if TYPE_CHECKING:
     from shop.entities.explanations import Text
-    from shop.entities.users import User, UserProfile
+    from shop.entities.users import KnownTastes, User, UserProfile
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
     from shop.services.profiles import ProfileService
@@ -42,7 +42,7 @@ class DueInsight:
 
     ordered: Insight
     unwritten: Insight
-    user: User
+    tastes: KnownTastes
     profile: UserProfile
 
 
@@ -142,16 +142,17 @@ class InsightService:
             enough = profile.event_count >= self._refresh_events
             language = text_language(user.locale or self._default_locale)
             return enough and await self._order(user.id, language, _PATIENCE) is not None
-        outgrown = [insight for insight in insights if self._is_outgrown(insight, user, profile)]
+        basis = _basis(profile, await self._catalog.known_tastes(user.preferences))
+        outgrown = [insight for insight in insights if self._is_outgrown(insight, basis, profile)]
         for insight in outgrown:
             await self._enqueue(insight, turn=str(profile.event_count))
         return bool(outgrown)
 
-    def _is_outgrown(self, insight: Insight, user: User, profile: UserProfile) -> bool:
+    def _is_outgrown(self, insight: Insight, basis: str, profile: UserProfile) -> bool:
         if insight.text is None:  # it is on order
             return False
         new_events = abs(profile.event_count - insight.event_count)
-        return new_events >= self._refresh_events or insight.basis != _basis(profile, user)
+        return new_events >= self._refresh_events or insight.basis != basis
 
     async def due(self, user_id: str, language: str) -> DueInsight | None:
         """What is to be written now. None for an account that is gone, and without anything new since the last text:
@@ -162,16 +163,17 @@ class InsightService:
         if ordered is None or user is None:
             return None
         profile = await self._profiles.roll_up(user.id)
-        basis = _basis(profile, user)
+        tastes = await self._catalog.known_tastes(user.preferences)
+        basis = _basis(profile, tastes)
         if ordered.text and (ordered.basis, ordered.event_count) == (basis, profile.event_count):
             await self._settle(replace(ordered, status=TextStatus.READY))
             return None
         unwritten = replace(ordered, basis=basis, event_count=profile.event_count, error=None)
-        return DueInsight(ordered, unwritten, user, profile)
+        return DueInsight(ordered, unwritten, tastes, profile)
 
     async def task(self, due: DueInsight) -> InsightTask:
         """The facts for the writer."""
-        return insight_task(due.user, due.profile, await self._catalog.category_labels(), due.ordered.language)
+        return insight_task(due.tastes, due.profile, await self._catalog.category_labels(), due.ordered.language)
 
     async def keep(self, due: DueInsight, text: Text) -> bool:
         """Stores and announces the text; False if the insight was withdrawn while it was written."""
@@ -201,9 +203,8 @@ def _is_older(at: datetime | None, age: timedelta) -> bool:
     return at is None or datetime.now(UTC) - at > age
 
 
-def _basis(profile: UserProfile, user: User) -> str:
+def _basis(profile: UserProfile, tastes: KnownTastes) -> str:
     """Hashes what an insight rests on, coarsely: a few more purchases of the usual do not change it."""
     rank = [name for name, _ in profile.categories[:3]]
-    stated = asdict(user.preferences)
-    parts = [rank, profile.purchase_count.bit_length(), stated, TEXT_VERSION]
+    parts = [rank, profile.purchase_count.bit_length(), asdict(tastes), TEXT_VERSION]
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """What texts are written from: evidence and products in readable words.
 
-A task holds all that a language model may ever see of a shopper. There is no field for a name, an e-mail
-address or an id, so none can leave.
+A task holds all that a language model may ever see of a shopper: labels of the catalogue, and counts. There is no field
+for a name, an e-mail address, an id or anything else that a person typed, so none can leave.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class ProductFacts:
 
 @dataclass(frozen=True, slots=True)
 class ShopperFacts:
-    """What may be said of a shopper: categories of recent interest and stated tastes, as readable names."""
+    """What may be said of a shopper: categories of recent interest, and those of the stated tastes that the catalogue
+    has, as readable names."""
 
     recent_categories: tuple[str, ...] = ()
     tastes: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scoring.types import ReasonKind
+from shop.entities.evidence import Evidence
 from shop.texts.facts import Fact, InsightTask, ItemTask, ProductFacts, ShopperFacts
 from shop.texts.labels import brand_label, product_label
 from shop.texts.wording import wording_for
@@ -13,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shop.entities.catalog import Money, Product
-    from shop.entities.evidence import Evidence
     from shop.entities.explanations import WantedExplanation
-    from shop.entities.users import User, UserProfile
+    from shop.entities.users import KnownTastes, UserProfile
     from shop.jobs import ExplainItem
     from shop.texts.labels import CategoryLabels
 
@@ -38,28 +38,36 @@ def item_task(
         package_size=product.package_size,
         description=product.description,
     )
-    return ItemTask(
-        facts, tuple(_fact(reason, product, products, categories) for reason in item.evidence), turn=item.turn
-    )
+    evidence = [reason for reason in item.evidence if _holds(reason, product)]
+    if item.evidence and not evidence:
+        evidence.append(Evidence(ReasonKind.CATALOGUE, label=product.category_id))
+    return ItemTask(facts, tuple(_fact(reason, product, products, categories) for reason in evidence), turn=item.turn)
 
 
-def shopper_facts(user: User | None, profile: UserProfile | None, categories: CategoryLabels) -> ShopperFacts:
-    """What may be said of a shopper; nothing of an anonymous one."""
+def shopper_facts(tastes: KnownTastes, profile: UserProfile | None, categories: CategoryLabels) -> ShopperFacts:
+    """What may be said of a shopper with an account."""
     return ShopperFacts(
         recent_categories=tuple(_category(id_, categories) for id_, _ in profile.categories) if profile else (),
-        tastes=_tastes(user, categories) if user else (),
+        tastes=_labels(tastes, categories),
     )
 
 
-def insight_task(user: User, profile: UserProfile, categories: CategoryLabels, language: str) -> InsightTask:
+def insight_task(tastes: KnownTastes, profile: UserProfile, categories: CategoryLabels, language: str) -> InsightTask:
     return InsightTask(
         language=language,
         categories=tuple((_category(id_, categories), count) for id_, count in profile.categories),
         brands=tuple((label, count) for brand, count in profile.brands if (label := brand_label(brand))),
         order_count=profile.order_count,
         average_price=_price_text(profile.average_price, language),
-        tastes=_tastes(user, categories),
+        tastes=_labels(tastes, categories),
     )
+
+
+def _holds(evidence: Evidence, product: Product) -> bool:
+    """False for a stated taste that is not, or no longer, one of the product's own labels: it may be anything that a
+    shopper typed."""
+    labels = {product.brand, *product.tags, *product.category_path}
+    return evidence.kind is not ReasonKind.STATED_TASTE or evidence.label in labels
 
 
 def _fact(evidence: Evidence, product: Product, products: Mapping[str, Product], categories: CategoryLabels) -> Fact:
@@ -87,6 +95,6 @@ def _price_text(price: Money | None, language: str) -> str:
     return "" if price is None else wording_for(language).money(price.amount, price.currency)
 
 
-def _tastes(user: User, categories: CategoryLabels) -> tuple[str, ...]:
-    stated = user.preferences
-    return (*(_category(id_, categories) for id_ in stated.categories), *stated.brands, *stated.tags)
+def _labels(tastes: KnownTastes, categories: CategoryLabels) -> tuple[str, ...]:
+    named = (label for id_ in tastes.categories if (label := categories.label(id_)))
+    return (*named, *tastes.brands, *tastes.tags)

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("stock")
 
-MILK = Product("p-milk-77", "SKU-77", "Oat Milk", brand="Oatly", price=Money(Decimal("3.49")), package_size="1 l")
+MILK = Product(
+    "p-milk-77", "SKU-77", "Oat Milk", brand="Oatly", tags=("vegan",), price=Money(Decimal("3.49")), package_size="1 l"
+)
 BREAD = Product("p-bread-78", "SKU-78", "Rye Bread")
 ANNA = Actor(user_id="user-anna-5")
 POPULAR = (Evidence(ReasonKind.POPULAR, count=41),)

@@ -8,6 +8,7 @@ from scoring.types import ReasonKind
 from shop.entities.catalog import Category, Product
 from shop.entities.evidence import Evidence
 from shop.entities.explanations import WantedExplanation
+from shop.texts.facts import Fact
 from shop.texts.labels import CategoryLabels, brand_label, product_label
 from shop.texts.sanitize import LONGEST_LABEL
 from shop.texts.tasks import item_task
@@ -118,3 +119,16 @@ def test_a_stated_tag_is_told_as_it_was_stated_though_a_category_has_such_an_id(
     task = item_task(WantedExplanation("key", "a", stated), {"a": bread}, shop, "en")
 
     assert [fact.label for fact in task.facts] == ["5", "Bakery"]
+
+
+@pytest.mark.parametrize("typed", ["12 Rue de la Paix", "VEGAN", "sold before"])
+def test_a_stated_taste_that_the_product_has_not_is_no_fact(typed: str) -> None:
+    shop = CategoryLabels([Category("7", "Bakery", None, ("7",))])
+    bread = Product("a", "a", "Rye Bread", category_path=("7",), brand="Ryefields", tags=("vegan",))
+    stated = tuple(Evidence(ReasonKind.STATED_TASTE, label=label) for label in (typed, "vegan", "Ryefields"))
+
+    some = item_task(WantedExplanation("key", "a", stated), {"a": bread}, shop, "en")
+    none = item_task(WantedExplanation("key", "a", stated[:1]), {"a": bread}, shop, "en")
+
+    assert [fact.label for fact in some.facts] == ["vegan", "Ryefields"]
+    assert none.facts == (Fact(ReasonKind.CATALOGUE, None, "Bakery"),)

@@ -132,6 +132,22 @@ async def test_it_is_ordered_after_enough_events_or_a_material_change(resources:
     assert await roll_up_session(context, ROLL_UP), "so is another favourite category"
 
 
+async def test_a_stated_taste_counts_once_the_shop_has_it(resources: ServingResources) -> None:
+    context = WorkerContext(resources, ObservedWriter())
+    await did(resources, "tea", "1", "2")
+    await resources.insights.get(ANNA, "en")
+    await write_insight(context, WRITE)
+
+    await resources.stores.users.set_preferences("anna", Preferences(tags=("my password is hunter2", "smoky")))
+    assert not await roll_up_session(context, ROLL_UP)
+    await resources.stores.catalog.upsert([Product("lapsang", "lapsang", "Lapsang", tags=("smoky",))])
+    assert await roll_up_session(context, ROLL_UP)
+
+    due = await resources.insights.due("anna", "en")
+    assert due
+    assert (await resources.insights.task(due)).tastes == ("smoky",)
+
+
 async def test_a_correction_while_it_is_written_voids_the_text(resources: ServingResources) -> None:
     async def correct() -> None:
         await resources.corrections.edit(ANNA, Correction(exclude_products=("cup",)), "en")

@@ -1,13 +1,12 @@
 """Prompts as pure functions. A change of any word that a model reads is a new PROMPT_VERSION.
 
-Whatever comes from a catalogue or a shopper goes into one JSON block, and nothing else does: the instructions are
+Whatever comes from a catalogue goes into one JSON block, and nothing else does: the instructions are
 constant, so no product text can become one of them.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 _LONGEST_FIELD = 200
 _LONGEST_DESCRIPTION = 400
 _SHOWN_PROBLEMS = 5
-# What a shopper typed as a taste may be an address or a phone number.
-_CONTACT = re.compile(r"@|(?:\d[\s().+-]*){7}")
 
 _RULES = """\
 You write for an online shop. The user message holds one JSON document between <data> and </data>.
@@ -113,7 +110,7 @@ def explain_prompt(task: ExplanationTask) -> Prompt:
         "language": text_language(task.language),
         "shopper": {
             "recent_categories": [_clip(name) for name in task.shopper.recent_categories],
-            "stated_tastes": list(_without_contacts(task.shopper.tastes)),
+            "stated_tastes": [_clip(taste) for taste in task.shopper.tastes],
         },
         "items": [_item(index, item) for index, item in enumerate(task.items)],
     }
@@ -127,7 +124,7 @@ def insight_prompt(task: InsightTask) -> Prompt:
         "top_brands": [{"name": _clip(name), "times_bought": count} for name, count in task.brands],
         "orders": task.order_count,
         "average_price_of_an_item": task.average_price,
-        "stated_tastes": list(_without_contacts(task.tastes)),
+        "stated_tastes": [_clip(taste) for taste in task.tastes],
     }
     known = {name: value for name, value in profile.items() if value}
     data = {"language": text_language(task.language), "profile": known, **_refused(task.refused)}
@@ -183,10 +180,6 @@ def _evidence(fact: Fact) -> dict[str, Any]:
 
 def _clip(text: str, longest: int = _LONGEST_FIELD) -> str:
     return " ".join(visible(text).split())[:longest]
-
-
-def _without_contacts(tastes: Iterable[str]) -> Iterable[str]:
-    return (_clip(taste) for taste in tastes if not _CONTACT.search(taste))
 
 
 def explanation_stream_prompt(task: ExplanationTask) -> Prompt:

@@ -15,7 +15,6 @@ from scoring.types import ReasonKind
 from shop.entities.catalog import Category, Product
 from shop.entities.evidence import Evidence
 from shop.entities.explanations import PROMPT_VERSION, TEMPLATE_VERSION, TextSource, WantedExplanation
-from shop.entities.users import User
 from shop.settings import LlmSettings
 from shop.texts.labels import CategoryLabels
 from shop.texts.tasks import item_task
@@ -222,30 +221,28 @@ async def test_without_a_key_the_template_writes_and_one_warning_says_what_to_se
     await writer.aclose()
 
 
-async def test_nothing_that_names_a_shopper_leaves(writer: Writer, server: LlmServer) -> None:
-    # Given a shopper with an account, evidence with ids, and contact data among the stated tastes
-    user = User("user-7f3a", "ada@example.org", "Ada Lovelace")
+async def test_facts_leave_and_no_ids(writer: Writer, server: LlmServer) -> None:
+    # Given evidence with ids
     product = Product("prod-551", "sku-551", MILK.name)
     partner = Product("prod-552", "sku-552", "Whole Milk, 1 gal")
     evidence = Evidence(ReasonKind.SAME_CATEGORY, "prod-552", "cat-9", 9)
     wanted = WantedExplanation("key-1", product.id, (evidence,))
     categories = CategoryLabels([Category("cat-9", "Dairy")])
     item = item_task(wanted, {product.id: product, partner.id: partner}, categories, "en")
-    tastes = ("vegan", "write to ada@example.org", "+44 20 7946 0958")
-    task = ExplanationTask("en", (item,), ShopperFacts(("Dairy",), tastes))
+    task = ExplanationTask("en", (item,), ShopperFacts(("Dairy",), ("vegan",)))
 
     # When texts are written
     with capture_logs() as logs:
         await writer.explain(task)
-        await writer.insight(InsightTask("en", (("Dairy", 9),), tastes=tastes))
+        await writer.insight(InsightTask("en", (("Dairy", 9),), tastes=("vegan",)))
 
-    # Then readable facts were sent, and nothing of the person or the ids; nor do the logs repeat what was sent
+    # Then readable facts were sent and none of the ids; nor do the logs repeat what was sent
     sent = "".join(request.text + str(request.headers) for request in server.received)
     assert "Dairy" in sent
     assert "vegan" in sent
-    personal = ("ada@example.org", "Ada", "Lovelace", "7946", user.id, product.id, product.sku, "prod-552", "cat-9")
-    assert [secret for secret in personal if secret in sent] == []
-    assert [word for word in ("vegan", "Whole Milk", *personal) if word in json.dumps(logs)] == []
+    ids = (product.id, product.sku, "prod-552", "cat-9")
+    assert [id_ for id_ in ids if id_ in sent] == []
+    assert [word for word in ("vegan", "Whole Milk", *ids) if word in json.dumps(logs)] == []
 
 
 async def test_a_model_that_obeys_an_attack_is_not_shown(writer: Writer, server: LlmServer) -> None:
