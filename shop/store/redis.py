@@ -33,7 +33,10 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
-        if not str(error).startswith(_PASSING):
+        # In a pipeline the driver puts the whole command before it, and with it texts and what shoppers sent.
+        reason = str(error).rpartition(" of pipeline caused error: ")[2].strip("(',)\"")
+        error.args = (reason,)
+        if not reason.startswith(_PASSING):
             raise
         raise UnavailableError("Redis") from error
     except (RedisError, OSError, TimeoutError) as error:
