@@ -11,6 +11,14 @@ import structlog
 if TYPE_CHECKING:
     from shop.settings import StackSettings
 
+# Libraries, by the beginning of their loggers' names, and the least level that comes out of them. Below it they show
+# what is sent and received: prompts and texts, what a page sends, commands and documents.
+_LEAST_LEVELS = {
+    **dict.fromkeys(("openai", "anthropic", "httpx", "httpcore", "pymongo", "asyncio"), logging.WARNING),
+    **dict.fromkeys(("uvicorn", "websockets"), logging.INFO),
+}
+_LIBRARIES = (*_LEAST_LEVELS, "httpx2", "httpcore2")
+
 
 def current_request_id() -> str | None:
     """The id of the request that is being served, as its log lines have it; None outside of any."""
@@ -43,6 +51,7 @@ def configure_logging(settings: StackSettings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_discreet)  # an SDK sets its own level when it is imported, if the environment says so
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -50,5 +59,20 @@ def configure_logging(settings: StackSettings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
-    for noisy in ("pymongo", "httpx2", "httpcore2", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Raises the libraries' levels to what may come out. Needed anew after an import of an SDK: OPENAI_LOG and
+    ANTHROPIC_LOG lower them, and without a handler add one."""
+    for name in _LIBRARIES:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.getEffectiveLevel(), _least_level(name)))
+
+
+def _is_discreet(record: logging.LogRecord) -> bool:
+    return record.levelno >= _least_level(record.name)
+
+
+def _least_level(name: str) -> int:
+    return next((level for library, level in _LEAST_LEVELS.items() if name.startswith(library)), logging.NOTSET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -423,6 +424,34 @@ class TestStreams:
 
         assert read
         await provider.aclose()
+
+
+class TestErrors:
+    """A log shows an error's message, and in a trace its causes too."""
+
+    @pytest.mark.parametrize("status", [400, 401, 429, 503])
+    async def test_one_that_repeats_the_prompt_is_raised_without_it(self, model: Subject, status: int) -> None:
+        model.server.script(*[llm_server.echoes(status)] * 20)
+
+        for asking in (model.provider.explain(ONE), model.provider.insight(INSIGHT), read(model.provider)):
+            with pytest.raises(ProviderError) as raised:
+                await asking
+            shown = "".join(traceback.format_exception(raised.value))
+            assert [word for word in (MILK.name, "Cereal", "online shop") if word in shown] == []
+        assert MILK.name in model.server.received[0].text
+
+    async def test_one_about_the_answer_does_not_repeat_it(self, model: Subject) -> None:
+        model.server.script(*[llm_server.says('{"explanations": [{"index": "A secret"}]}')] * 3)
+
+        with pytest.raises(MalformedAnswerError) as raised:
+            await model.provider.explain(ONE)
+
+        assert "secret" not in "".join(traceback.format_exception(raised.value))
+
+
+async def read(provider: LlmProvider) -> str:
+    """The whole of a stream."""
+    return "".join([piece async for piece in provider.stream(ONE)])
 
 
 class TestServersWithoutSchemas:

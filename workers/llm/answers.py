@@ -85,9 +85,9 @@ def _read(form: type[_Form], raw: str) -> _Form:
     try:
         return form.model_validate(_parsed(document))
     except ValidationError as error:
-        raise AnswerError(describe(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise AnswerError("it is not JSON") from error
+        raise AnswerError(describe(error)) from None
+    except (ValueError, RecursionError):
+        raise AnswerError("it is not JSON") from None
 
 
 def _parsed(document: str) -> Any:

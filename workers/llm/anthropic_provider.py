@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from typing import TYPE_CHECKING
 
 from shop.entities.explanations import TextSource
@@ -16,7 +14,8 @@ from workers.llm.errors import (
     RefusedError,
     UnreachableError,
 )
-from workers.llm.statuses import error_in_stream, error_of_status
+from workers.llm.sdk import load_sdk
+from workers.llm.statuses import code_of, error_in_stream, error_of_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -63,9 +62,9 @@ class AnthropicProvider(ChatProvider):
             )
             return self._answer(message)
         except anthropic.AnthropicError as error:
-            raise self._typed(error) from error
-        except NOT_THE_API as error:
-            raise NotTheApiError(self.source) from error
+            raise self._typed(error) from None
+        except NOT_THE_API:
+            raise NotTheApiError(self.source) from None
 
     async def _pieces(self, prompt: Prompt) -> AsyncGenerator[str | Tokens, None]:
         client = await self._connect()
@@ -87,18 +86,18 @@ class AnthropicProvider(ChatProvider):
                         yield piece
             reading.require_end()
         except anthropic.AnthropicError as error:
-            raise self._typed(error) from error
-        except httpx2.TimeoutException as error:  # inside a stream the SDK lets these through
-            raise ProviderTimeoutError(self.source, self._limits.seconds) from error
+            raise self._typed(error) from None
+        except httpx2.TimeoutException:  # inside a stream the SDK lets these through
+            raise ProviderTimeoutError(self.source, self._limits.seconds) from None
         except httpx2.HTTPError as error:
-            raise UnreachableError(self.source, type(error).__name__) from error
-        except NOT_THE_API as error:
-            raise NotTheApiError(self.source) from error
+            raise UnreachableError(self.source, type(error).__name__) from None
+        except NOT_THE_API:
+            raise NotTheApiError(self.source) from None
 
     async def _connect(self) -> anthropic.AsyncAnthropic:
-        """The client, made at its first use. If no worker has imported the SDK, a thread does: it takes 1.8 s."""
+        """The client, made at its first use, together with the SDK's import where no worker has done that before."""
         if self._client is None:
-            sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
+            sdk = await load_sdk("anthropic")
         if self._client is None:
             self._client = sdk.AsyncAnthropic(
                 api_key=self._api_key, base_url=self._base_url, timeout=self._limits.seconds, max_retries=0
@@ -115,7 +114,7 @@ class AnthropicProvider(ChatProvider):
         import anthropic
 
         if isinstance(error, anthropic.APIStatusError):
-            reason = error.error_code or error.type
+            reason = code_of(error.error_code, error.type)
             if error.status_code < 400:
                 return error_in_stream(self.source, reason, self._limits)
             return error_of_status(self.source, error.status_code, error.response.headers, reason, self._limits)

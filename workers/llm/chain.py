@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,6 +11,7 @@ from workers.llm.anthropic_provider import AnthropicProvider
 from workers.llm.breaker import Breaker, BreakerLimits, GuardedProvider
 from workers.llm.chat import Limits
 from workers.llm.openai_provider import OpenAiProvider
+from workers.llm.sdk import load_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +34,7 @@ _SDKS = {
 async def import_sdks(settings: LlmSettings) -> None:
     """Imports the SDKs of the chain. It takes seconds, which would else count against the first text's deadline."""
     for module in sorted({_SDKS[name] for name in settings.chain if name in _SDKS}):
-        await asyncio.to_thread(importlib.import_module, module)
+        await load_sdk(module)
 
 
 def build_chain(

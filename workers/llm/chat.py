@@ -193,7 +193,7 @@ class ChatProvider(ABC):
             self._record_usage(prompt, answer.tokens, _now() - started)
             return read(answer.text)
         except AnswerError as error:
-            raise MalformedAnswerError(self.source, str(error)) from error
+            raise MalformedAnswerError(self.source, str(error)) from None
 
     def _record_usage(self, prompt: Prompt, tokens: Tokens, seconds: float) -> None:
         usage = Usage(self.source, self.model, prompt.purpose, tokens.read, tokens.written, seconds)

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 class ProviderError(ShopError):
-    """A provider did not give a usable text. `retryable` says whether the same call may succeed later."""
+    """A provider did not give a usable text. `retryable` says whether the same call may succeed later.
+
+    Its message has nothing of a prompt or an answer. The errors of SDKs and parsers have, and a trace shows causes:
+    where one of those is the cause, this is raised `from None`.
+    """
 
     code = "UNAVAILABLE"
 

@@ -41,6 +41,10 @@ _ABBREVIATION = re.compile(
     r"(?:\b\w|\b(?:ca|approx|no|nr|env|aprox|vs|etc|bzw|oz|lb|ct|pk|fl|yakl|mr|mrs|dr|st))\.$", re.IGNORECASE
 )
 _NAME_MARK = " · "
+# Kinds of problems, as their words name them.
+_KIND = re.compile(
+    r"length|hidden characters|markup|link|symbols|sentences|another script|language|number|other product|name|claim"
+)
 
 _K = ReasonKind
 _CROWD = frozenset({_K.BOUGHT_TOGETHER, _K.ALSO_BOUGHT, _K.SHOPPERS_LIKE_YOU, _K.POPULAR, _K.TRENDING})
@@ -60,7 +64,7 @@ _SUPPORT: dict[Claim, frozenset[ReasonKind]] = {
 
 
 def check(text: str, grounds: Grounds) -> list[str]:
-    """What is wrong with the text, in words for a log and for the model; empty when it may be shown."""
+    """What is wrong with the text, in words for the model; empty when it may be shown."""
     problems = []
     if not _SHORTEST <= len(text) <= _LONGEST:
         problems.append(f"length {len(text)}")
@@ -80,6 +84,12 @@ def check(text: str, grounds: Grounds) -> list[str]:
     problems += [f"name {word}" for word in _unknown_names(rest, grounds)]
     problems += [f"other product {' '.join(phrase)}" for phrase in _other_shelves(rest, grounds)]
     return problems + _unsupported_claims(rest, grounds)
+
+
+def kind_of(problem: str) -> str:
+    """The problem for a log: without the words of the text that it repeats."""
+    found = _KIND.search(problem)
+    return found[0] if found else "other"
 
 
 def count_sentences(text: str) -> int:

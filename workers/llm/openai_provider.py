@@ -5,8 +5,6 @@ Chat Completions rather than Responses, because that is what Ollama, llama.cpp a
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 import re
 from dataclasses import replace
@@ -24,7 +22,8 @@ from workers.llm.errors import (
     UnreachableError,
 )
 from workers.llm.grammar import counted
-from workers.llm.statuses import error_in_stream, error_of_status
+from workers.llm.sdk import load_sdk
+from workers.llm.statuses import code_of, error_in_stream, error_of_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -93,9 +92,9 @@ class OpenAiProvider(ChatProvider):
             )
             return self._answer(completion)
         except openai.OpenAIError as error:
-            raise self._typed(error) from error
-        except NOT_THE_API as error:
-            raise NotTheApiError(self.source) from error
+            raise self._typed(error) from None
+        except NOT_THE_API:
+            raise NotTheApiError(self.source) from None
 
     async def _pieces(self, prompt: Prompt) -> AsyncGenerator[str | Tokens, None]:
         client = await self._connect()
@@ -116,14 +115,14 @@ class OpenAiProvider(ChatProvider):
                         yield piece
             reading.require_end()
         except openai.OpenAIError as error:
-            raise self._typed(error) from error
-        except NOT_THE_API as error:
-            raise NotTheApiError(self.source) from error
+            raise self._typed(error) from None
+        except NOT_THE_API:
+            raise NotTheApiError(self.source) from None
 
     async def _connect(self) -> openai.AsyncOpenAI:
-        """The client, made at its first use. If no worker has imported the SDK, a thread does: it takes 0.75 s."""
+        """The client, made at its first use, together with the SDK's import where no worker has done that before."""
         if self._client is None:
-            sdk = await asyncio.to_thread(importlib.import_module, "openai")
+            sdk = await load_sdk("openai")
         if self._client is None:
             # If left out, the SDK takes these two from the environment; they are for OpenAI alone.
             account = {"organization": "", "project": ""} if self.source is TextSource.LOCAL else {}
@@ -163,14 +162,14 @@ class OpenAiProvider(ChatProvider):
         import openai
 
         if isinstance(error, openai.APIStatusError):
-            reason = error.code or error.type
+            reason = code_of(error.code, error.type)
             return error_of_status(self.source, error.status_code, error.response.headers, reason, self._limits)
         if isinstance(error, openai.APITimeoutError):
             return ProviderTimeoutError(self.source, self._limits.seconds)
         if isinstance(error, openai.APIResponseValidationError):
             return NotTheApiError(self.source)
         if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
-            return error_in_stream(self.source, error.code or error.type, self._limits)
+            return error_in_stream(self.source, code_of(error.code, error.type), self._limits)
         return UnreachableError(self.source, type(error.__cause__ or error).__name__)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_error"})  # sent as 429, but waiting does not help
 
+# A code is one word. What a server sends in its place may be anything, also what it was asked.
+_CODE = re.compile(r"[a-z][\w.-]{1,49}", re.ASCII | re.IGNORECASE)
+
 # An error that comes inside a stream has no status of its own.
 _STATUS_OF = {
     "rate_limit_error": 429,
@@ -36,6 +40,11 @@ _STATUS_OF = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+
+
+def code_of(*fields: object) -> str | None:
+    """The first of an error's fields that is a code."""
+    return next((field for field in fields if isinstance(field, str) and _CODE.fullmatch(field)), None)
 
 
 def error_of_status(

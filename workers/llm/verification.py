@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from workers.llm.errors import ProviderError
-from workers.llm.grounding import check
+from workers.llm.grounding import check, kind_of
 from workers.llm.grounds import explanation_grounds, insight_grounds
 
 if TYPE_CHECKING:
@@ -61,10 +61,9 @@ async def verified_insight(provider: LlmProvider, task: InsightTask) -> str | No
 
 
 def problems_of(text: str, grounds: Grounds, provider: LlmProvider, purpose: str) -> list[str]:
-    """What the check finds; it is logged, without the text."""
+    """What the check finds; the log has the kinds."""
     problems = check(text, grounds)
     if problems:
-        log.warning(
-            "llm.ungrounded", source=provider.source, model=provider.model, purpose=purpose, problems=problems[:5]
-        )
+        kinds = sorted({kind_of(problem) for problem in problems})
+        log.warning("llm.ungrounded", source=provider.source, model=provider.model, purpose=purpose, problems=kinds)
     return problems
