@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import sys
+import warnings
 
 import uvicorn
 
+from graphql_api.admission.executor import NEVER_BEGUN
 from graphql_api.app import create_app
 from graphql_api.server import config
 from shop.errors import BadInputError
@@ -34,6 +36,7 @@ def main() -> None:
         check_settings(settings)
     except BadInputError as error:
         sys.exit(f"whybuy: {error.message}")
+    warnings.filterwarnings("ignore", NEVER_BEGUN, RuntimeWarning)
     app = create_app(settings)
     uvicorn.Server(config(app, settings, host=settings.api.host, port=settings.api.port)).run()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import socket
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -28,6 +29,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     max_header_bytes: int
     read_seconds: float
+    write_seconds: float
 
     _in_headers = True
     _header_bytes = 0
@@ -36,6 +38,10 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        opened = transport.get_extra_info("socket")
+        if opened is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Closing waits until everything is sent: without this a client that stops reading holds it for ever.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.write_seconds * 1_000))
         self._wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -94,7 +100,7 @@ class PatientProtocol(HttpToolsProtocol):
 
 def config(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
     """How uvicorn serves the app."""
-    limits = {"max_header_bytes": settings.api.max_header_bytes, "read_seconds": settings.api.read_seconds}
+    limits = {name: getattr(settings.api, name) for name in ("max_header_bytes", "read_seconds", "write_seconds")}
     return uvicorn.Config(
         app,
         http=type("Protocol", (PatientProtocol,), limits),

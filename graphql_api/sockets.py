@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import structlog
+from starlette.websockets import WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
@@ -115,8 +117,18 @@ class BoundedSocket(ASGIWebSocketAdapter):
         """Closes in the background: a closing frame waits for the same reader. Raises WebSocketDisconnected."""
         if self._closing is None:
             _log.info("socket_too_slow", waiting=self._waiting)
-            self._closing = asyncio.create_task(self.ws.close(_SLOW, "The client reads too slowly"))
+            self._closing = asyncio.create_task(self._close_slow())
         raise WebSocketDisconnected
+
+    async def _close_slow(self) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(self._view.settings.api.write_seconds):
+                await self.ws.close(_SLOW, "The client reads too slowly")
+
+    async def settle(self) -> None:
+        """Waits until a closing that was begun has ended."""
+        if self._closing is not None:
+            await self._closing
 
 
 class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -165,6 +177,7 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if self._counted is not None:
             cast("SocketView", self.view).sockets.sign_out(self._counted)
         await super().shutdown()
+        await cast("BoundedSocket", self.websocket).settle()
 
 
 def _problem(message: Mapping[str, Any]) -> str | None:

@@ -222,6 +222,7 @@ async def test_what_a_slow_reader_leaves_unread_is_bounded(strict: Shop, capsys:
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Protocol: graphql-transport-ws\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n"
     )
+    await reader.readuntil(b"\r\n\r\n")
     writer.write(frame('{"type": "connection_init", "payload": {"X-User": "demo-staff"}}'))
     printed, number = "", 0
 
