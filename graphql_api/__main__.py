@@ -7,6 +7,7 @@ import sys
 import warnings
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.admission.executor import NEVER_BEGUN
 from graphql_api.app import create_app
@@ -15,6 +16,7 @@ from shop.errors import BadInputError
 from shop.logs import configure_logging
 from shop.services.users import SECRET_BYTES
 from shop.settings import Settings
+from shop.watchdog import watchdog
 
 
 def check_settings(settings: Settings) -> None:
@@ -24,6 +26,19 @@ def check_settings(settings: Settings) -> None:
         raise BadInputError(
             f"AUTH_SECRET must have at least {SECRET_BYTES} bytes in production; `openssl rand -hex 32` makes one."
         )
+
+
+def _watched(app: ASGIApp, seconds: float) -> ASGIApp:
+    """The same application, with a watchdog from the beginning of its lifespan to the end."""
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        async with watchdog(seconds):
+            await app(scope, receive, send)
+
+    return watched
 
 
 def main() -> None:
@@ -37,7 +52,7 @@ def main() -> None:
     except BadInputError as error:
         sys.exit(f"whybuy: {error.message}")
     warnings.filterwarnings("ignore", NEVER_BEGUN, RuntimeWarning)
-    app = create_app(settings)
+    app = _watched(create_app(settings), settings.stack.watchdog_seconds)
     uvicorn.Server(config(app, settings, host=settings.api.host, port=settings.api.port)).run()
 
 

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 if TYPE_CHECKING:
     import asyncio
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from shop.settings import Settings
 
@@ -98,7 +98,7 @@ class PatientProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def config(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
+def config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:
     """How uvicorn serves the app."""
     limits = {name: getattr(settings.api, name) for name in ("max_header_bytes", "read_seconds", "write_seconds")}
     return uvicorn.Config(

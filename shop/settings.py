@@ -274,6 +274,12 @@ class StackSettings(BaseSettings):
     data_dir: Path = Field(Path(".whybuy"), description="Folder for the databases and models of the local stack.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_json: bool = Field(False, description="Log as JSON lines instead of readable text.")
+    watchdog_seconds: float = Field(
+        20,
+        ge=0,
+        description="After so long without a turn of its event loop, the API or a worker writes its stacks to the log "
+        "and ends, to be started again; 0: never.",
+    )
 
 
 class Settings(BaseSettings):

@@ -69,6 +69,17 @@ def test_nothing_runs_as_root_and_every_server_has_a_health_check() -> None:
     assert all("test" in services()[name]["healthcheck"] for name in ("mongo", "valkey"))
 
 
+def test_what_ends_is_started_again() -> None:
+    """The watchdog only ends a process."""
+    assert {name: service["restart"] for name, service in services().items()} == {
+        "mongo": "unless-stopped",
+        "valkey": "unless-stopped",
+        "migrate": "no",
+        "api": "unless-stopped",
+        "worker": "unless-stopped",
+    }
+
+
 def test_what_depends_on_a_database_waits_until_it_is_healthy() -> None:
     for name in ("api", "worker"):
         conditions = {part: rule["condition"] for part, rule in services()[name]["depends_on"].items()}

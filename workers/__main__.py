@@ -9,6 +9,7 @@ import click
 
 from shop.logs import configure_logging
 from shop.settings import Settings
+from shop.watchdog import watchdog
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,12 +20,17 @@ def main() -> None:
     killed are taken over by another within seconds. Settings are in the environment or in .env: MONGODB_URI,
     REDIS_URL, LLM_… and WORKER_… (docs/settings.md). Jobs, retries and schedules are described in docs/jobs.md.
     """
-    from workers.arq_app import serve
-
     settings = Settings()
     configure_logging(settings.stack)
     logging.getLogger("arq").setLevel(logging.WARNING)  # its lines on each job repeat those of workers/delivery.py
-    asyncio.run(serve(settings))
+    asyncio.run(_serve_watched(settings))
+
+
+async def _serve_watched(settings: Settings) -> None:
+    from workers.arq_app import serve
+
+    async with watchdog(settings.stack.watchdog_seconds):
+        await serve(settings)
 
 
 if __name__ == "__main__":
