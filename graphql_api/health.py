@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from shop.errors import ShopError
-from shop.store.database import ping as ping_mongo
-from shop.store.redis import ping as ping_redis
+from shop.store.database import require_writes
+from shop.store.redis import ping
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,8 +26,8 @@ async def ready(request: Request) -> Response:
     """200 when every part answers, else 503; the body says which part does not and why."""
     resources: ServingResources = request.app.state.resources
     checks = {
-        "mongodb": ping_mongo(resources.stores.database),
-        "redis": ping_redis(resources.stores.redis),
+        "mongodb": require_writes(resources.stores.database),
+        "redis": ping(resources.stores.redis),
         "model": _model(resources),
     }
     answers = await asyncio.gather(*(_state(check) for check in checks.values()))

@@ -101,13 +101,15 @@ class DeadlineError(ShopError):
 
 
 class UnavailableError(ShopError):
-    """A part we depend on is away; `part` names it. The same request may succeed later."""
+    """A part we depend on is away, or does not let us in; `part` names it. The same request may succeed later."""
 
     code = "UNAVAILABLE"
     retryable = True
 
-    def __init__(self, part: str, hint: str = "Try again in a few seconds.") -> None:
-        super().__init__(f"{part} is not reachable right now. {hint}")
+    def __init__(
+        self, part: str, hint: str = "Try again in a few seconds.", *, problem: str = "is not reachable right now."
+    ) -> None:
+        super().__init__(f"{part} {problem} {hint}")
         self.part = part
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WriteConcernError, WTimeoutError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WriteConcernError, WTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -16,6 +16,8 @@ from shop.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+
+    from pymongo.topology_description import TopologyDescription
 
     from shop.settings import MongoSettings
 
@@ -26,15 +28,40 @@ T = TypeVar("T")
 
 AWAY_SECONDS = 5  # after a read that failed, whoever has an older copy uses it for so long before the next read
 _TRANSACTION_SECONDS = 10
+_UNAUTHORIZED = 13
+_REFUSED = {11, 18}  # UserNotFound, AuthenticationFailed
+_ATLAS = 8000  # Atlas says this of several errors
 
 
 @contextlib.contextmanager
 def store_errors() -> Iterator[None]:
-    """Turns a lost connection into UnavailableError; everything else is a bug and goes on as it is."""
+    """Turns a lost connection, and a user who is not let in, into UnavailableError; everything else is a bug and goes
+    on as it is."""
     try:
         yield
     except (ConnectionFailure, ExecutionTimeout, WTimeoutError, WriteConcernError) as error:
         raise UnavailableError("MongoDB") from error
+    except OperationFailure as error:
+        if (denied := _denied(error)) is None:
+            raise
+        raise denied from error
+
+
+def _denied(error: OperationFailure) -> UnavailableError | None:
+    """What the operator has to correct. The server's own words may hold a command with its values."""
+    if error.code in _REFUSED or (error.code == _ATLAS and "bad auth" in str(error)):
+        problem = "refuses the user name or password of MONGODB_URI."
+        return UnavailableError("MongoDB", "Check them, and the authSource.", problem=problem)
+    if error.code != _UNAUTHORIZED:
+        return None
+    if "requires authentication" in str(error):
+        problem = "wants a user name and a password, and MONGODB_URI has none."
+        return UnavailableError("MongoDB", "Add them to it.", problem=problem)
+    return UnavailableError(
+        "MongoDB",
+        "It needs the role readWrite on the database, and dbAdmin for migrations.",
+        problem="gives the user of MONGODB_URI too few rights.",
+    )
 
 
 def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Database]:
@@ -63,6 +90,21 @@ async def ping(database: Database) -> None:
     """Raises UnavailableError unless a primary answers."""
     with store_errors():
         await database.command("ping")
+
+
+async def require_writes(database: Database) -> None:
+    """Raises UnavailableError unless a primary answers and the user may read and write. Changes nothing."""
+    products = database["products"].with_options(write_concern=WriteConcern(w=1))
+    try:
+        with store_errors():
+            await products.find_one_and_update({"_id": {"$in": []}}, {"$unset": {"nothing": ""}})
+    except UnavailableError:
+        # Of a server that has refused the password the driver says for a while only that there is none.
+        topology = cast("TopologyDescription", database.client.topology_description)  # a property
+        for server in topology.server_descriptions().values():
+            if isinstance(server.error, OperationFailure) and (denied := _denied(server.error)) is not None:
+                raise denied from server.error
+        raise
 
 
 async def in_transaction(database: Database, write: Callable[[Session], Coroutine[Any, Any, T]]) -> T:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis as _Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shop.errors import UnavailableError
@@ -29,18 +29,35 @@ _PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MIS
 
 @contextlib.contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turns a lost, slow or restarting server into UnavailableError; a wrong command is a bug and goes on as it is."""
+    """Turns a lost, slow or restarting server, and one that does not let us in, into UnavailableError; a wrong command
+    is a bug and goes on as it is."""
     try:
         yield
+    except AuthenticationError as error:
+        raise _denied(error) from error
     except ResponseError as error:
         # In a pipeline the driver puts the whole command before it, and with it texts and what shoppers sent.
         reason = str(error).rpartition(" of pipeline caused error: ")[2].strip("(',)\"")
         error.args = (reason,)
+        if isinstance(error, NoPermissionError):
+            raise _denied(error) from error
         if not reason.startswith(_PASSING):
             raise
         raise UnavailableError("Redis") from error
     except (RedisError, OSError, TimeoutError) as error:
         raise UnavailableError("Redis") from error
+
+
+def _denied(error: RedisError) -> UnavailableError:
+    """What the operator has to correct."""
+    if isinstance(error, NoPermissionError):
+        hint = "It needs all commands, on the keys that begin with REDIS_PREFIX or `arq:`."
+        return UnavailableError("Redis", hint, problem="gives the user of REDIS_URL too few rights.")
+    if "required" in str(error):  # NOAUTH; else WRONGPASS
+        problem = "wants a password, and REDIS_URL has none."
+        return UnavailableError("Redis", "Add it.", problem=problem)
+    problem = "refuses the user name or password of REDIS_URL."
+    return UnavailableError("Redis", "Check them; a server without a password wants none.", problem=problem)
 
 
 def connect(settings: RedisSettings, *, patience_seconds: float = 0) -> Redis:
