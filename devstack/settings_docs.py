@@ -26,6 +26,7 @@ _TITLES = {
     "llm": "Language model",
     "worker": "Worker",
     "stack": "Process and local stack",
+    "telemetry": "Tracing",
 }
 _INTRODUCTION = """# Settings
 

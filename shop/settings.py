@@ -282,6 +282,27 @@ class StackSettings(BaseSettings):
     )
 
 
+class TelemetrySettings(BaseSettings):
+    """The other OTEL_ variables are read by OpenTelemetry's SDK itself."""
+
+    model_config = _config("OTEL_")
+
+    exporter_otlp_endpoint: str | None = Field(
+        None,
+        description="Base URL that spans are sent to (OTLP over HTTP); needs `pip install 'whybuy[telemetry]'`. Empty: "
+        "no tracing.",
+    )
+    traces_exporter: Literal["otlp", "console", "none"] | None = Field(
+        None,
+        description="`otlp` traces also without that URL (to http://localhost:4318), `console` writes spans to stdout, "
+        "`none` turns tracing off.",
+    )
+
+    @property
+    def wanted(self) -> bool:
+        return self.traces_exporter != "none" and bool(self.traces_exporter or self.exporter_otlp_endpoint)
+
+
 class Settings(BaseSettings):
     """Everything, in small frozen groups."""
 
@@ -296,6 +317,7 @@ class Settings(BaseSettings):
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     stack: StackSettings = Field(default_factory=StackSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
     @property
     def shows_graphiql(self) -> bool:
