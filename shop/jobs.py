@@ -146,8 +146,8 @@ def to_json(job: Job) -> dict[str, Any]:
 
 
 class JobQueue(Protocol):
-    """Where jobs are put, each with the id of the request that ordered it. A job whose id is already waiting or
-    running is not put twice."""
+    """Where jobs are put, each with the id of the request that ordered it and the trace of whoever puts it. A job whose
+    id is already waiting or running is not put twice."""
 
     async def enqueue(self, job: Job, *, job_id: str, delay_seconds: float = 0) -> bool:
         """True if it was put, False if one with this id is already there. Raises UnavailableError."""

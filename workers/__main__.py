@@ -9,6 +9,7 @@ import click
 
 from shop.logs import configure_logging
 from shop.settings import Settings
+from shop.telemetry.tracing import start_tracing, stop_tracing
 from shop.watchdog import watchdog
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings.stack)
     logging.getLogger("arq").setLevel(logging.WARNING)  # its lines on each job repeat those of workers/delivery.py
+    start_tracing(settings.telemetry, "whybuy-worker")
     asyncio.run(_serve_watched(settings))
 
 
@@ -30,7 +32,10 @@ async def _serve_watched(settings: Settings) -> None:
     from workers.arq_app import serve
 
     async with watchdog(settings.stack.watchdog_seconds):
-        await serve(settings)
+        try:
+            await serve(settings)
+        finally:
+            await stop_tracing()
 
 
 if __name__ == "__main__":

@@ -211,7 +211,7 @@ def _incoming(data: bytes) -> dict[str, Any]:
 
 def _function(context: WorkerContext, prefix: str) -> Function:
     async def edge(ctx: dict[Any, Any], name: str, message: dict[str, Any], options: dict[str, Any]) -> None:
-        request_id = options.get("request_id")
+        request_id, trace = options.get("request_id"), options.get("trace")
         delivery = Delivery(
             id=ctx["job_id"].removeprefix(prefix),
             name=name,
@@ -220,6 +220,7 @@ def _function(context: WorkerContext, prefix: str) -> Function:
             attempt=ctx["job_try"],
             recorded=bool(options.get("recorded")),
             request_id=request_id if isinstance(request_id, str) else None,
+            trace={str(name): str(value) for name, value in trace.items()} if isinstance(trace, dict) else {},
         )
         renewing = asyncio.create_task(_renew_lock(ctx))
         try:

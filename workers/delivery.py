@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from structlog.contextvars import bound_contextvars
 
 from shop.entities.jobs import JobRecord, JobState
 from shop.errors import BadInputError, ShopError, UnavailableError
+from shop.telemetry import spans
+from shop.telemetry.spans import Kind
 from workers.registry import JOBS
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Delivery:
     """All that an edge knows of a job.
 
     `attempt` counts from 1; `recorded`: it has a record of the same id; `request_id` is that of the request that
-    ordered it, None for the schedule.
+    ordered it, None for the schedule; `trace` is the W3C trace context of whatever put it, empty without one.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Delivery:
     attempt: int
     recorded: bool = False
     request_id: str | None = None
+    trace: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tries(self) -> int:
@@ -65,6 +68,20 @@ class Delivery:
         """What every log line of this delivery carries."""
         ordered_by = {"request_id": self.request_id} if self.request_id is not None else {}
         return {"job": self.name, "job_id": self.id, "attempt": self.attempt, **ordered_by}
+
+    @property
+    def span_attributes(self) -> dict[str, str | int]:
+        """Without the job's id, which may be made of a shopper's."""
+        ordered_by = {"whybuy.request_id": self.request_id} if self.request_id is not None else {}
+        return {"whybuy.job": self._known_name, "whybuy.job.attempt": self.attempt, **ordered_by}
+
+    @property
+    def span_name(self) -> str:
+        return f"job {self._known_name}"
+
+    @property
+    def _known_name(self) -> str:
+        return self.name if self.name in JOBS else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +97,8 @@ async def handle_delivery(context: WorkerContext, delivery: Delivery) -> RetryLa
 
     Raises nothing but CancelledError: then the job must be delivered again, and this attempt does not count.
     """
-    with bound_contextvars(**delivery.log_context):
+    measured = spans.span(delivery.span_name, Kind.CONSUMER, delivery.span_attributes, parent=delivery.trace)
+    with bound_contextvars(**delivery.log_context), measured:
         return await _handle(context, delivery)
 
 
@@ -116,6 +134,7 @@ async def _failed(
     known = error if isinstance(error, ShopError) else None
     code, message = (known.code, known.message) if known else ("INTERNAL", _UNEXPECTED)
     _log.warning("job_failed", code=code, reason=str(error), exc_info=None if known else error)
+    spans.current().fail(code)
     if known and known.retryable and delivery.attempt < delivery.tries:
         if run is not None:
             await run.release(code, message)

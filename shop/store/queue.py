@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from shop.jobs import Job, group_of, to_json
 from shop.logs import current_request_id
 from shop.store.redis import redis_errors
+from shop.telemetry.spans import carried
 
 if TYPE_CHECKING:
     from shop.entities.jobs import JobRecord
@@ -32,7 +33,8 @@ def deserialize(data: bytes) -> dict[str, Any]:
 class ArqQueue:
     """JobQueue over arq: a queue for each group; the arq function has the job's name and takes its message.
 
-    The request id travels beside the message, because the same message may be ordered by any request.
+    The request id and the trace context travel beside the message, because the same message may be ordered by any
+    request.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -55,6 +57,8 @@ class ArqQueue:
     ) -> bool:
         if request_id is not None:
             options["request_id"] = request_id
+        if trace := carried():
+            options["trace"] = trace
         with redis_errors():
             put = await self._arq.enqueue_job(
                 name,

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.trace import StatusCode
 
 from shop.entities.explanations import TextSource
 from shop.settings import LlmSettings
+from shop.telemetry import spans
 from tests.fixtures import llm_server
+from tests.fixtures.tracing import attributes, is_part_of, recording
 from tests.workers.llm.samples import CEREAL, INSIGHT, MILK, TASK
 from workers.llm.anthropic_provider import AnthropicProvider
 from workers.llm.chain import import_sdks
@@ -534,3 +538,48 @@ class TestWhatGoesOverTheWire:
 
 def explanations(*entries: tuple[int, str]) -> str:
     return json.dumps({"explanations": [{"index": index, "text": text} for index, text in entries]})
+
+
+class TestTheSpansOfEveryModel:
+    async def test_a_call_has_one_which_holds_and_sends_nothing_of_it(self, model: Subject) -> None:
+        with recording() as recorded, spans.span("job", spans.Kind.CONSUMER, {}):
+            texts = await model.provider.explain(TASK)
+
+        call, job = recorded.spans
+        assert call.name == f"chat {model.provider.model}"
+        assert is_part_of(call, job)
+        assert attributes(call)["gen_ai.provider.name"] == model.provider.source.value.lower()
+        assert attributes(call)["gen_ai.usage.output_tokens"] == model.bills[0].output_tokens
+        assert not [hidden for hidden in (*texts, model.server.received[0].system) if hidden in recorded.text]
+        headers = model.server.received[0].headers
+        assert not [name for name in headers if name.lower() in {"traceparent", "tracestate", "baggage"}]
+
+    async def test_a_stream_has_one_until_its_end(self, model: Subject) -> None:
+        with recording() as recorded:
+            async with aclosing(model.provider.stream(ONE)) as pieces:
+                async for _ in pieces:
+                    assert recorded.spans == []
+
+        (call,) = recorded.spans
+        assert attributes(call)["whybuy.llm.purpose"] == "explain_stream"
+        assert attributes(call)["gen_ai.usage.output_tokens"] == model.bills[0].output_tokens
+        assert call.status.status_code is StatusCode.UNSET
+
+    async def test_a_stream_that_another_task_closes_has_not_failed(self, model: Subject) -> None:
+        with recording() as recorded:
+            pieces = model.provider.stream(ONE)
+            await anext(pieces)
+            await asyncio.create_task(pieces.aclose())
+
+        (call,) = recorded.spans
+        assert call.status.status_code is StatusCode.UNSET
+
+    async def test_what_fails_says_how(self, model: Subject) -> None:
+        model.server.script(llm_server.status(401, "authentication_error"))
+
+        with recording() as recorded, pytest.raises(BadKeyError):
+            await model.provider.explain(TASK)
+
+        (call,) = recorded.spans
+        assert call.status.status_code is StatusCode.ERROR
+        assert attributes(call)["error.type"] == "BadKeyError"

@@ -100,7 +100,12 @@ class AnthropicProvider(ChatProvider):
             sdk = await load_sdk("anthropic")
         if self._client is None:
             self._client = sdk.AsyncAnthropic(
-                api_key=self._api_key, base_url=self._base_url, timeout=self._limits.seconds, max_retries=0
+                api_key=self._api_key,
+                base_url=self._base_url,
+                timeout=self._limits.seconds,
+                max_retries=0,
+                # Its own spans may hold prompts, and it would send trace ids to the provider.
+                open_telemetry={"traces": False, "propagation": False},
             )
         return self._client
 

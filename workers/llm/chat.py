@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from shop.entities.explanations import PROMPT_VERSION
+from shop.telemetry import spans
+from shop.telemetry.spans import Kind
 from workers.llm.answers import AnswerError, read_explanations, read_insight
 from workers.llm.errors import (
     MalformedAnswerError,
@@ -25,8 +27,10 @@ from workers.llm.protocol import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractContextManager
 
     from shop.entities.explanations import TextSource
+    from shop.telemetry.spans import Span
     from workers.llm.prompts import Prompt
     from workers.llm.protocol import ExplanationTask, InsightTask
 
@@ -135,21 +139,22 @@ class ChatProvider(ABC):
         """One streamed call within the deadline, billed however it ends."""
         started = _now()
         tokens, text = Tokens(0, 0), ""
-        try:
-            async with aclosing(self._pieces(prompt)) as pieces:
-                while (piece := await self._next(pieces, deadline)) is not None:
-                    if isinstance(piece, Tokens):
-                        tokens = piece
-                    elif piece:
-                        text += piece
-                        yield piece
-        finally:
-            if text and not tokens.written:
-                tokens = Tokens(_estimate(prompt.system + prompt.user), _estimate(text))
-            if tokens.read:
-                self._record_usage(prompt, tokens, _now() - started)
-        if not text.strip():
-            raise MalformedAnswerError(self.source, "the text is empty")
+        with self._measured(prompt) as span:
+            try:
+                async with aclosing(self._pieces(prompt)) as pieces:
+                    while (piece := await self._next(pieces, deadline)) is not None:
+                        if isinstance(piece, Tokens):
+                            tokens = piece
+                        elif piece:
+                            text += piece
+                            yield piece
+            finally:
+                if text and not tokens.written:
+                    tokens = Tokens(_estimate(prompt.system + prompt.user), _estimate(text))
+                if tokens.read:
+                    self._record_usage(prompt, tokens, _now() - started, span)
+            if not text.strip():
+                raise MalformedAnswerError(self.source, "the text is empty")
 
     async def _next(self, pieces: AsyncGenerator[str | Tokens, None], deadline: float) -> str | Tokens | None:
         """The next piece, None at the end. The time-out is around each wait, so that none is raised while the caller is
@@ -188,14 +193,28 @@ class ChatProvider(ABC):
 
     async def _try(self, prompt: Prompt, read: Callable[[str], T]) -> T:
         started = _now()
-        try:
-            answer = await self._ask(prompt)
-            self._record_usage(prompt, answer.tokens, _now() - started)
-            return read(answer.text)
-        except AnswerError as error:
-            raise MalformedAnswerError(self.source, str(error)) from None
+        with self._measured(prompt) as span:
+            try:
+                answer = await self._ask(prompt)
+                self._record_usage(prompt, answer.tokens, _now() - started, span)
+                return read(answer.text)
+            except AnswerError as error:
+                raise MalformedAnswerError(self.source, str(error)) from None
+            except asyncio.CancelledError as error:  # out of time, or the worker stops
+                span.fail(type(error).__name__)
+                raise
 
-    def _record_usage(self, prompt: Prompt, tokens: Tokens, seconds: float) -> None:
+    def _measured(self, prompt: Prompt) -> AbstractContextManager[Span]:
+        """A span of one call, by OpenTelemetry's conventions for generative AI."""
+        attributes = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": self.source.value.lower(),
+            "gen_ai.request.model": self.model,
+            "whybuy.llm.purpose": prompt.purpose,
+        }
+        return spans.span(f"chat {self.model}", Kind.CLIENT, attributes, current=False)
+
+    def _record_usage(self, prompt: Prompt, tokens: Tokens, seconds: float, span: Span) -> None:
         usage = Usage(self.source, self.model, prompt.purpose, tokens.read, tokens.written, seconds)
         log.info(
             "llm.call",
@@ -207,6 +226,7 @@ class ChatProvider(ABC):
             output_tokens=usage.output_tokens,
             seconds=round(seconds, 3),
         )
+        span.set({"gen_ai.usage.input_tokens": tokens.read, "gen_ai.usage.output_tokens": tokens.written})
         if self._on_usage is not None:
             self._on_usage(usage)
 
