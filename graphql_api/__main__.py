@@ -7,7 +7,7 @@ import sys
 import warnings
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.admission.executor import NEVER_BEGUN
 from graphql_api.app import create_app
@@ -16,6 +16,7 @@ from shop.errors import BadInputError
 from shop.logs import configure_logging
 from shop.services.users import SECRET_BYTES
 from shop.settings import Settings
+from shop.telemetry.tracing import start_tracing, stop_tracing
 from shop.watchdog import watchdog
 
 
@@ -29,14 +30,20 @@ def check_settings(settings: Settings) -> None:
 
 
 def _watched(app: ASGIApp, seconds: float) -> ASGIApp:
-    """The same application, with a watchdog from the beginning of its lifespan to the end."""
+    """The same application, with a watchdog from the beginning of its lifespan to the end, where tracing stops too."""
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
+
+        async def send_last(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):  # uvicorn waits for nothing that comes after it
+                await stop_tracing()
+            await send(message)
+
         async with watchdog(seconds):
-            await app(scope, receive, send)
+            await app(scope, receive, send_last)
 
     return watched
 
@@ -52,6 +59,7 @@ def main() -> None:
     except BadInputError as error:
         sys.exit(f"whybuy: {error.message}")
     warnings.filterwarnings("ignore", NEVER_BEGUN, RuntimeWarning)
+    start_tracing(settings.telemetry, "whybuy-api")
     app = _watched(create_app(settings), settings.stack.watchdog_seconds)
     uvicorn.Server(config(app, settings, host=settings.api.host, port=settings.api.port)).run()
 

@@ -29,6 +29,7 @@ from graphql_api.origins import Origins
 from graphql_api.request_ids import HEADER, RequestIdMiddleware
 from graphql_api.schema import serve
 from graphql_api.security_headers import SecurityHeadersMiddleware
+from graphql_api.tracing import TracingMiddleware
 from graphql_api.view import STATIC, ShopView
 from shop.errors import ShopError
 from shop.resources.serving import open_serving
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Starlette:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     middleware = [
+        Middleware(TracingMiddleware, path="/graphql"),
         Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS),
         Middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED_BYTES, compresslevel=_COMPRESSION_LEVEL),
     ]

@@ -10,6 +10,7 @@ from graphql import GraphQLError
 
 from shop.errors import BadInputError, ShopError
 from shop.logs import current_request_id
+from shop.telemetry import spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,7 @@ def _public(error: GraphQLError) -> GraphQLError:
         # The executor's own: syntax, validation, a value of the wrong type.
         return _rebuilt(error, error.message, _extensions("BAD_USER_INPUT", retryable=False))
     _log.error("unexpected_error", path=error.path, exc_info=original)
+    spans.current().fail("INTERNAL")
     message, extensions = unexpected()
     return _rebuilt(error, message, extensions)
 

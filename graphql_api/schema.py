@@ -39,6 +39,7 @@ from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
+from graphql_api.tracing import tracing_extensions
 from graphql_api.usage.queries import UsageQuery
 from graphql_api.users.mutations import UserMutation
 from graphql_api.users.queries import UserQuery
@@ -118,7 +119,7 @@ def serve(settings: Settings) -> ServedSchema:
     """The schema as strangers may ask it: each operation is admitted by the limits of the settings."""
     path = settings.api.trusted_documents
     trusted = TrustedDocuments.load(path) if path is not None else None
-    schema = build_schema(lambda: Admission(documents, trusted, sizes, settings))
+    schema = build_schema(lambda: Admission(documents, trusted, sizes, settings), *tracing_extensions())
     documents = Documents(
         schema._schema,
         ShapeLimits(depth=settings.api.max_query_depth),

@@ -17,6 +17,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 
 from graphql_api.context import Context
 from graphql_api.request_ids import begin_operation
+from graphql_api.tracing import operation_span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -162,10 +163,11 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         begin_operation()
-        try:
-            await super().run_operation(operation)
-        except WebSocketDisconnected:
-            return
+        with operation_span():
+            try:
+                await super().run_operation(operation)
+            except WebSocketDisconnected:
+                return
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):  # somebody who left is no error
