@@ -13,7 +13,7 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
-	bench-jobs bench-texts lock clean
+	bench-jobs bench-texts fuzz lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-jobs: $(INSTALLED)  ## Measure a worker's speed and memory, e.g. ARGS="--j
 
 bench-texts: $(INSTALLED)  ## Measure texts under lists, e.g. ARGS="faults" (or latency, grounding)
 	$(BIN)/python -m devstack.bench.texts $(or $(ARGS),--help)
+
+fuzz: $(INSTALLED)  ## Attack an API process with random operations and bombs, e.g. ARGS="--cases 2000"
+	$(BIN)/python -m devstack.fuzz $(ARGS)
 
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --all-extras --output-file requirements.lock

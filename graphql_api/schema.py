@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.tools import merge_types
+from strawberry.types.execution import PreExecutionError
 
 from graphql_api.admission.documents import Documents
 from graphql_api.admission.executor import YieldingExecutor
@@ -43,12 +45,13 @@ from graphql_api.tracing import tracing_extensions
 from graphql_api.usage.queries import UsageQuery
 from graphql_api.users.mutations import UserMutation
 from graphql_api.users.queries import UserQuery
+from shop.errors import ShopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from graphql import GraphQLError
     from strawberry.extensions import SchemaExtension
+    from strawberry.extensions.runner import SchemaExtensionsRunner
     from strawberry.types import ExecutionContext
 
     from shop.settings import Settings
@@ -104,6 +107,17 @@ class ShopSchema(strawberry.Schema):
         execution_context: ExecutionContext | None = None,  # noqa: ARG002 (the base class's signature)
     ) -> None:
         make_public(errors)
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """What an extension refuses while it reads the document is an answer, also in a stream."""
+        try:
+            return await super()._prepare_operation_async(context, extensions_runner)
+        except (ShopError, GraphQLError) as error:
+            refused = error if isinstance(error, GraphQLError) else GraphQLError(error.message, original_error=error)
+            context.pre_execution_errors = [refused]
+            return PreExecutionError(data=None, errors=[refused])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from devstack.bench.databases import announced_texts, own_databases
-from devstack.bench.machine import machine
+from devstack.bench.machine import machine, memory_kb
 from devstack.progress import progress
 from devstack.stack.data_dir import DataDir
 from devstack.stack.environment import child_environment
@@ -99,17 +99,10 @@ async def wait_for_texts(stores: Stores, pid: int, jobs: int) -> list[Sample]:
             if done == 0:
                 began = now
             if done * _TENTHS // jobs > before * _TENTHS // jobs:
-                samples.append(Sample(done, now - began, await _memory_kb(pid)))
+                samples.append(Sample(done, now - began, await memory_kb(pid)))
             before = done
             show("writing texts", done, jobs)
     return samples
-
-
-async def _memory_kb(pid: int) -> int:
-    command = ("ps", "-o", "rss=", "-p", str(pid))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    output, _ = await process.communicate()
-    return int(output)
 
 
 async def count(stores: Stores, jobs: int) -> Counts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 from datetime import UTC, datetime
@@ -13,3 +14,11 @@ def machine() -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
         f"Python {platform.python_version()}"
     )
+
+
+async def memory_kb(pid: int) -> int:
+    """Resident memory of a process, in kilobytes."""
+    command = ("ps", "-o", "rss=", "-p", str(pid))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return int(output)

@@ -1,0 +1,1 @@
+"""Strangers by the thousand: random operations, bombs, tampered tokens, broken frames and slow connections."""
