@@ -53,11 +53,13 @@ def main() -> None:
     configure_logging(settings.stack)
     # An answer leaves some hundred objects in cycles. To collect 5,000 takes 4 to 9 ms; 50,000 stop every request for
     # up to 0.1 s. The catalogue does not count: CatalogService freezes it.
-    gc.set_threshold(5_000, 20, 50)
+    gc.set_threshold(5_000, 4, 200)
     try:
         check_settings(settings)
     except BadInputError as error:
         sys.exit(f"whybuy: {error.message}")
+    # Ranking and long documents run in threads: the event loop must not wait for each of them 5 ms at a time.
+    sys.setswitchinterval(0.001)
     warnings.filterwarnings("ignore", NEVER_BEGUN, RuntimeWarning)
     start_tracing(settings.telemetry, "whybuy-api")
     app = _watched(create_app(settings), settings.stack.watchdog_seconds)

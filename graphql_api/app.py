@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -45,20 +46,23 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application; everything it needs is opened and closed with its lifespan."""
     metrics = Metrics()
     origins = Origins.of(settings)
-    view = ShopView(serve(settings), origins, settings)
+    served = serve(settings, metrics)
+    view = ShopView(served, origins, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_serving(settings) as resources:
             app.state.resources = resources
-            metrics.watch(resources)
+            metrics.watch(resources, lambda: served.documents.bytes_kept)
+            stalls = asyncio.create_task(metrics.watch_stalls())
             _log.info("api_ready", model=resources.models.active.version if resources.models.active else None)
             yield
+            stalls.cancel()
         _log.info("api_stopped")
 
     async def show_metrics(request: Request) -> Response:
         require_metrics(request, settings)
-        await request.app.state.resources.usage.refresh_totals()
+        await metrics.refresh(request.app.state.resources)
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     middleware = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -90,7 +91,11 @@ def refusal(status: int) -> dict[str, Any]:
     return _extensions("NOT_FOUND" if status == 404 else "BAD_USER_INPUT", retryable=False)
 
 
+REFUSED: Counter[str] = Counter()  # errors that this process has given, by their codes
+
+
 def _extensions(code: str, *, retryable: bool) -> dict[str, Any]:
+    REFUSED[code] += 1
     return {"code": code, "retryable": retryable, "requestId": current_request_id()}
 
 

@@ -12,7 +12,7 @@ from strawberry.types.execution import PreExecutionError
 
 from graphql_api.admission.documents import Documents
 from graphql_api.admission.executor import YieldingExecutor
-from graphql_api.admission.extension import Admission
+from graphql_api.admission.extension import Admission, Gate
 from graphql_api.admission.persisted import TrustedDocuments
 from graphql_api.admission.shape import ShapeLimits
 from graphql_api.audit.queries import AuditQuery
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from strawberry.extensions.runner import SchemaExtensionsRunner
     from strawberry.types import ExecutionContext
 
+    from graphql_api.metrics import Metrics
     from shop.settings import Settings
 
 Query = merge_types(
@@ -129,11 +130,11 @@ class ServedSchema:
     trusted: TrustedDocuments | None
 
 
-def serve(settings: Settings) -> ServedSchema:
+def serve(settings: Settings, metrics: Metrics) -> ServedSchema:
     """The schema as strangers may ask it: each operation is admitted by the limits of the settings."""
     path = settings.api.trusted_documents
     trusted = TrustedDocuments.load(path) if path is not None else None
-    schema = build_schema(lambda: Admission(documents, trusted, sizes, settings), *tracing_extensions())
+    schema = build_schema(lambda: Admission(gate), *tracing_extensions())
     documents = Documents(
         schema._schema,
         ShapeLimits(depth=settings.api.max_query_depth),
@@ -143,6 +144,7 @@ def serve(settings: Settings) -> ServedSchema:
         hide_suggestions=settings.introspection != "everyone",
     )
     sizes = InputSizes(schema._schema)
+    gate = Gate(documents, trusted, sizes, settings, metrics)
     return ServedSchema(schema, documents, trusted)
 
 

@@ -9,14 +9,13 @@ from graphql import get_operation_ast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.extensions import SchemaExtension
 
+from graphql_api import operation_names
 from shop.logs import current_request_id
 from shop.telemetry import spans
 from shop.telemetry.spans import Kind, Span
 
 _UNREAD = "GraphQL operation"  # the name until the operation is read
 _W3C = (b"traceparent", b"tracestate")
-_MOST_NAMES = 200
-_LONGEST_NAME = 64
 
 
 class TracingMiddleware:
@@ -69,27 +68,10 @@ class OperationName(SchemaExtension):
         if operation is None:
             return
         kind = operation.operation.value
-        name = _NAMES.kept(operation.name.value) if operation.name else None
+        name = operation_names.kept(operation.name.value) if operation.name else None
         span = spans.current()
         span.rename(f"{kind} {name}" if name else kind)
         span.set({"graphql.operation.type": kind} | ({"graphql.operation.name": name} if name else {}))
-
-
-class _Names:
-    """Clients choose the names of operations: only so many are kept, so that spans have few names."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-
-    def kept(self, name: str) -> str | None:
-        if name not in self._known:
-            if len(self._known) >= _MOST_NAMES or len(name) > _LONGEST_NAME:
-                return None
-            self._known.add(name)
-        return name
-
-
-_NAMES = _Names()
 
 
 def _begun(attributes: dict[str, str | int], parent: dict[str, str] | None = None) -> AbstractContextManager[Span]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from graphql import GraphQLError, OperationType
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
@@ -50,9 +51,18 @@ _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
 
 
+class _Asked(StarletteRequestAdapter):
+    """With the request's state, where what was read of it is kept."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.state = request.state
+
+
 class ShopView(GraphQL[Context, None]):
     """GraphQL over HTTP, WebSocket (graphql-transport-ws) and server-sent events (graphql-sse)."""
 
+    request_adapter_class = _Asked
     graphql_transport_ws_handler_class = ShopHandler
     websocket_adapter_class = BoundedSocket  # type: ignore[assignment]  # (as the base class has it)
     stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: EventStream}  # noqa: RUF012 (as the base class has it)
@@ -114,20 +124,20 @@ class ShopView(GraphQL[Context, None]):
         variables = optional(asked, "variables", dict, "an object")
         extensions = optional(asked, "extensions", dict, "an object")
         query = required_query(asked, query_of(asked, self._documents, self._trusted))
-        protocol = transport(
-            await self._kind(query, operation_name), accept=request.headers.get("accept"), method=request.method
-        )
+        kind = await self._kind(cast("_Asked", request).state, query, operation_name)
+        protocol = transport(kind, accept=request.headers.get("accept"), method=request.method)
         return GraphQLRequestData(
             query=query, variables=variables, operation_name=operation_name, extensions=extensions, protocol=protocol
         )
 
-    async def _kind(self, query: str, operation_name: str | None) -> OperationType | None:
+    async def _kind(self, state: State, query: str, operation_name: str | None) -> OperationType | None:
         """None for a document that cannot be parsed; the executor tells why."""
         try:
-            document = await self._documents.read(query)
-        except (GraphQLError, CostExceededError):
+            read = state.read = await self._documents.read(query)
+        except (GraphQLError, CostExceededError) as error:
+            state.read = error
             return None
-        return document.operation(operation_name).node.operation
+        return read.operation(operation_name).node.operation
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """Carries the media type of the answer to `create_response`, which does not see the request."""

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from shop.entities.evidence import Evidence
-from shop.entities.jobs import JobGroup
+from shop.entities.jobs import Backlog, JobGroup
 from shop.entities.models import TrainingKind
 from shop.errors import BadInputError
 from shop.validation import describe, path_of
@@ -155,4 +155,8 @@ class JobQueue(Protocol):
 
     async def put(self, record: JobRecord) -> bool:
         """The same for a job that has a record, under the record's id."""
+        ...
+
+    async def backlog(self) -> dict[JobGroup, Backlog]:
+        """What waits in each group. Raises UnavailableError."""
         ...

@@ -11,6 +11,7 @@ import os
 import secrets
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ async def attack(cases: int, connections: int, seed_: int) -> bool:
     with tempfile.TemporaryDirectory(prefix="whybuy-fuzz-") as folder:
         data = DataDir(Path(folder))
         settings = Settings(
-            auth=AuthSettings(secret=secrets.token_hex(32)),  # type: ignore[arg-type]  # pydantic makes it secret
+            auth=AuthSettings(secret=secrets.token_hex(32)),
             model=ModelSettings(cache_dir=Path(folder) / "models"),
         )
         async with own_databases(settings, data) as found:
@@ -59,7 +60,7 @@ async def attack(cases: int, connections: int, seed_: int) -> bool:
             }
             api = api_program(environment, HOST, free_port())
             async with running(api, data.logs / "api.log") as process:
-                target = Target(api.url, target.secret, target.schema, target.viewers, target.ids)
+                target = replace(target, url=api.url)
                 withstood = await _attack(target, process.pid, cases, connections, seed_)
             if not withstood:
                 click.echo((data.logs / "api.log").read_text()[-5_000:])
@@ -74,10 +75,8 @@ async def _attack(target: Target, pid: int, cases: int, connections: int, seed_:
     os.nice(_MORE_NICE)
     async with slow_connections(*host_and_port(target.url), _SLOW):
         with progress() as show:
-            for start, end in ((0, warming), (warming, cases)):
-                await fuzzer.run(
-                    end - start, connections, lambda done, start=start: show("attacking", start + done + 1, cases)
-                )
+            for part in (warming, cases - warming):
+                await fuzzer.run(part, connections, lambda done: show("attacking", done, cases))
                 memory.append(await memory_kb(pid))
     waits = await waits_of(watching)
     return _print(fuzzer.report, waits, memory, cases)
@@ -100,7 +99,7 @@ def _print(report: Report, waits: dict[str, Any], memory: list[int], cases: int)
     longest = waits["longest"]
     click.echo(
         f"a bystander asked {waits['asked']:,} times, {waits['failed']} without an answer; longest waits in ms: "
-        + ", ".join(f"{wait:.0f}" for wait in longest[:10])
+        + ", ".join(f"{wait:.0f} (second {second:.0f})" for wait, second in longest[:10])
     )
     grown = memory[1] / memory[0]
     click.echo(
@@ -109,7 +108,7 @@ def _print(report: Report, waits: dict[str, Any], memory: list[int], cases: int)
     for kind, examples in report.examples.items():
         for example in examples:
             click.echo(f"{kind}: {example}")
-    stood = not faults and not waits["failed"] and longest[0] <= _LONGEST_WAIT_MS and grown <= _GROWTH
+    stood = not faults and not waits["failed"] and longest[0][0] <= _LONGEST_WAIT_MS and grown <= _GROWTH
     return stood and report.total == cases
 
 

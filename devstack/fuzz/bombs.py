@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from random import Random
+from typing import TYPE_CHECKING
 
 from devstack.fuzz.operations import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
 
 
 def _doubling(random: Random) -> str:
     levels = random.choice((5, 20, 40, 90, 150))
-    field = random.choice(("", "a: children { ...F%d } b: "))
-    on = "Category" if field else "Query"
-    inner = (
-        (lambda n: f"a: children {{ ...F{n} }} b: children {{ ...F{n} }}") if field else (lambda n: f"...F{n} ...F{n}")
+    if random.random() < 0.5:
+        fragments = (f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(levels))
+        return f"{{ ...F0 }} {' '.join(fragments)} fragment F{levels} on Query {{ __typename }}"
+    fragments = (
+        f"fragment F{n} on Category {{ a: children {{ ...F{n + 1} }} b: children {{ ...F{n + 1} }} }}"
+        for n in range(levels)
     )
-    fragments = " ".join(f"fragment F{n} on {on} {{ {inner(n + 1)} }}" for n in range(levels))
-    start = "categories { ...F0 }" if field else "...F0"
-    return f"{{ {start} }} {fragments} fragment F{levels} on {on} {{ __typename }}"
+    return f"{{ categories {{ ...F0 }} }} {' '.join(fragments)} fragment F{levels} on Category {{ name }}"
 
 
 def _tree(random: Random) -> str:
@@ -28,14 +30,10 @@ def _tree(random: Random) -> str:
 
 
 def _neighbours(random: Random) -> str:
-    steps = random.randrange(1, 5)
-    names = [
-        f"x{n}: {random.choice(('similar', 'boughtTogether'))}(first: {random.choice((5, 50, 100))})"
-        for n in range(steps)
-    ]
-    return (
-        "{ products(first: 50) { nodes { " + " { ".join(names) + " { id description } " + "} " * (steps - 1) + "} } }"
-    )
+    steps, first = random.randrange(1, 5), random.choice((5, 50, 100))
+    names = [f"x{n}: {random.choice(('similar', 'boughtTogether'))}(first: {first})" for n in range(steps)]
+    inner = " { ".join(names) + " { id description } " + "} " * (steps - 1)
+    return f"{{ products(first: 50) {{ nodes {{ {inner} }} }} }}"
 
 
 def _overlapping(random: Random) -> str:
@@ -43,35 +41,32 @@ def _overlapping(random: Random) -> str:
     return "{ " + "categories { name children { name } } " * times + "}"
 
 
-def _many(random: Random) -> str:
-    kind, times = random.randrange(6), random.choice((20, 60, 600))
-    if kind == 0:
-        return (
-            "{ "
-            + " ".join(
-                f"a{n}: recommendations(input: {{ limit: 100 }}) {{ id items {{ rank }} }}" for n in range(times)
-            )
-            + " }"
-        )
-    if kind == 1:
-        return "{ __typename " + "@include(if: true) " * times + "}"
-    if kind == 2:
-        return "query (" + ", ".join(f"$v{n}: Int = {n}" for n in range(times)) + ") { __typename }"
-    if kind == 3:
-        return (
-            "{ "
-            + " ".join(f"s{n}: __schema {{ types {{ name fields {{ name type {{ name }} }} }} }}" for n in range(times))
-            + " }"
-        )
-    if kind == 4:
-        return "{ nodes(ids: [" + '"UHJvZHVjdDox" ' * times + "]) { id } }"
-    return (
-        "{ "
-        + " ".join(
-            f'p{n}: products(search: "a") {{ totalCount facets {{ brands {{ count }} }} }}' for n in range(times)
-        )
-        + " }"
-    )
+def _lists(random: Random) -> str:
+    return _numbered(random, "a{n}: recommendations(input: {{ limit: 100 }}) {{ id items {{ rank }} }}")
+
+
+def _facets(random: Random) -> str:
+    return _numbered(random, 'a{n}: products(search: "a") {{ totalCount facets {{ brands {{ count }} }} }}')
+
+
+def _schemas(random: Random) -> str:
+    return _numbered(random, "a{n}: __schema {{ types {{ name fields {{ name type {{ name }} }} }} }}")
+
+
+def _numbered(random: Random, field: str) -> str:
+    return "{ " + " ".join(field.format(n=n) for n in range(random.choice((3, 20, 60, 600)))) + " }"
+
+
+def _directives(random: Random) -> str:
+    return "{ __typename " + "@include(if: true) " * random.choice((20, 60, 600)) + "}"
+
+
+def _variables(random: Random) -> str:
+    return "query (" + ", ".join(f"$v{n}: Int = {n}" for n in range(random.choice((20, 600)))) + ") { __typename }"
+
+
+def _ids(random: Random) -> str:
+    return "{ nodes(ids: [" + '"UHJvZHVjdDox" ' * random.choice((20, 100, 600)) + "]) { id } }"
 
 
 def _introspection(random: Random) -> str:
@@ -100,7 +95,8 @@ def _circle(_random: Random) -> str:
 
 
 _BOMBS: tuple[Callable[[Random], str], ...] = (
-    _doubling, _tree, _neighbours, _overlapping, _many, _introspection, _long, _circle,
+    _doubling, _tree, _neighbours, _overlapping, _lists, _facets, _schemas, _directives, _variables, _ids,
+    _introspection, _long, _circle,
 )  # fmt: skip
 
 
@@ -119,8 +115,8 @@ def body(random: Random) -> bytes:
             b'{"query":"{ __typename }","extensions":[1]}', b'{"query":"{ __typename }","operationName":7}',
             b'{"query":"{ __typename }","operationName":"Nobody"}', b'{"documentId":"sha256:0"}',
             b'{"extensions":{"persistedQuery":{"version":1,"sha256Hash":[]}}}',
-            json.dumps({"query": "query ($x: String) { product(sku: $x) { id } }", "variables": {"x": "y" * 2_000_000}}).encode(),
-            json.dumps({"query": "{ __typename }", "variables": {str(n): n for n in range(20_000)}}).encode(),
+            b'{"query":"{ __typename }","variables":{"x":"' + b"y" * 2_000_000 + b'"}}',
+            b'{"query":"{ __typename }","variables":{' + b",".join(b'"%d":1' % n for n in range(20_000)) + b"}}",
             b'--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{}\r\n--x--\r\n',
         )
     )  # fmt: skip
@@ -131,9 +127,8 @@ def frame(random: Random) -> str | bytes:
     return random.choice(
         (
             "[1,2]", "null", "1", '"x"', "{", "", "{}", '{"type":1}', '{"type":"connection_init","payload":[]}',
-            '{"type":"subscribe"}', '{"type":"subscribe","id":1,"payload":{}}', '{"type":"subscribe","id":"1","payload":[]}',
-            '{"type":"complete"}', '{"type":"next","id":"1","payload":{}}', "[" * 10_000, '{"type":"ping","payload":' + "[" * 900 + "]" * 900 + "}",
-            json.dumps({"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "variables": {"x": "y" * 300_000}}}),
-            b"\x00\x01", b"",
+            '{"type":"subscribe"}', '{"type":"subscribe","id":1,"payload":{}}', '{"type":"complete"}',
+            '{"type":"subscribe","id":"1","payload":[]}', '{"type":"next","id":"1","payload":{}}', "[" * 10_000,
+            '{"type":"ping","payload":' + "[" * 900 + "]" * 900 + "}", "x" * 300_000, b"\x00\x01", b"",
         )
     )  # fmt: skip

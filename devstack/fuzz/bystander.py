@@ -1,7 +1,7 @@
 """`python -m devstack.fuzz.bystander URL`: asks for next to nothing, again and again, and says how long it waited.
 
 In a process of its own, so that only the server is measured. Ends when its input ends; prints the longest waits in
-milliseconds, as JSON.
+milliseconds and the second in which each began, as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _KEPT = 20
 
 def main() -> None:
     address = urlsplit(sys.argv[1])
-    waits: list[float] = []
+    waits: list[tuple[float, float]] = []
+    began = time.perf_counter()
     asked = failed = 0
     while not select.select([sys.stdin], [], [], _EVERY_SECONDS)[0]:
         started = time.perf_counter()
@@ -34,7 +35,7 @@ def main() -> None:
         finally:
             connection.close()
         asked += 1
-        waits = sorted([*waits, (time.perf_counter() - started) * 1_000], reverse=True)[:_KEPT]
+        waits = sorted([*waits, ((time.perf_counter() - started) * 1_000, started - began)], reverse=True)[:_KEPT]
     sys.stdout.write(json.dumps({"asked": asked, "failed": failed, "longest": waits}))
 
 

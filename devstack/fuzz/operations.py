@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    OperationType,
     get_named_type,
     get_nullable_type,
     is_composite_type,
@@ -33,8 +34,8 @@ _MOMENTS = (
 _DATES = ("2026-01-01", "9999-12-31", "0001-01-01", "2026-02-30", "today")
 _DECIMALS = ("1.50", "0", "-1", "1e400", "NaN", "Infinity", "0.0000001", "999999999999")
 _TEXTS = (
-    "", " ", "milk", "en", "de-AT", "USD", "x" * 100, "x" * 5_000, "\u0000", "\u202e", "ﬁ𝔘", "👩‍🚀" * 20, "'; --", "$where",
-    "{}", "../../etc/passwd", "%00", "<script>", "null", "0-0", "99999999999999-1", "W1td", "session-1",
+    "", " ", "milk", "en", "de-AT", "USD", "x" * 100, "x" * 5_000, "\u0000", "\u202e", "ﬁ𝔘", "👩‍🚀" * 20, "'; --",
+    "$where", "{}", "../../etc/passwd", "%00", "<script>", "null", "0-0", "99999999999999-1", "W1td", "session-1",
 )  # fmt: skip
 _LONG_LIST = 600
 
@@ -61,12 +62,7 @@ class Operations:
     def make(self) -> Case:
         self._variables, self._fragments = {}, []
         kind = self._random.choices(("query", "mutation", "subscription"), (75, 20, 5))[0]
-        root = {
-            "query": self._schema.query_type,
-            "mutation": self._schema.mutation_type,
-            "subscription": self._schema.subscription_type,
-        }[kind]
-        assert root is not None
+        root = cast("GraphQLObjectType", self._schema.get_root_type(OperationType(kind)))
         fields = 1 if kind == "subscription" else self._random.choice((1, 1, 1, 2, 3))
         depth = self._random.choice((2, 3, 4, 4, 5, 6, 14))
         body = " ".join(self._field(root, depth) for _ in range(fields))
@@ -94,17 +90,12 @@ class Operations:
         return f" {{ {' '.join(selected)} }}"
 
     def _part(self, type_: GraphQLNamedType, depth: int) -> str:
-        if isinstance(type_, GraphQLInterfaceType) or self._random.random() < 0.05:
-            objects = (
-                self._schema.get_possible_types(type_)
-                if isinstance(type_, GraphQLInterfaceType)
-                else [type_ if isinstance(type_, GraphQLObjectType) else self._schema.query_type]
-            )
-            chosen = self._random.choice(list(objects))
-            assert isinstance(chosen, GraphQLObjectType)
+        if isinstance(type_, GraphQLInterfaceType):
+            chosen = self._random.choice(list(self._schema.get_possible_types(type_)))
             return self._fragment(chosen, self._field(chosen, depth))
-        assert isinstance(type_, GraphQLObjectType)
-        return self._field(type_, depth)
+        object_ = cast("GraphQLObjectType", type_)
+        field = self._field(object_, depth)
+        return self._fragment(object_, field) if self._random.random() < 0.05 else field
 
     def _fragment(self, type_: GraphQLObjectType, body: str) -> str:
         if self._random.random() < 0.5:
@@ -127,25 +118,25 @@ class Operations:
                     given.append(f"{name}: {_literal(value, argument.type)}")
         return f"({', '.join(given)})" if given else ""
 
-    def _value(self, type_: GraphQLInputType, depth: int = 4) -> Any:
-        random = self._random
+    def _value(self, type_: GraphQLInputType) -> Any:
+        random, nullable = self._random, get_nullable_type(type_)
+        value: Any = None
         if random.random() < 0.02:
-            return random.choice((None, 1, "wrong", [], {}, [[]], True))
-        if not isinstance(type_, GraphQLNonNull) and random.random() < 0.05:
-            return None
-        nullable = get_nullable_type(type_)
-        if isinstance(nullable, GraphQLList):
+            value = random.choice((None, 1, "wrong", [], {}, [[]], True))
+        elif isinstance(nullable, GraphQLList):
             length = _LONG_LIST if random.random() < 0.01 else random.choice((0, 1, 1, 2, 3))
-            return [self._value(nullable.of_type, depth - 1)] * length
-        if isinstance(nullable, GraphQLInputObjectType):
-            return {
-                name: self._value(given.type, depth - 1)
+            value = [self._value(nullable.of_type)] * length
+        elif isinstance(nullable, GraphQLInputObjectType):
+            value = {
+                name: self._value(given.type)
                 for name, given in nullable.fields.items()
                 if random.random() < (0.97 if isinstance(given.type, GraphQLNonNull) else 0.3)
             }
-        if isinstance(nullable, GraphQLEnumType):
-            return random.choice([*nullable.values, "NOTHING"] if random.random() < 0.05 else list(nullable.values))
-        return self._scalar(get_named_type(nullable).name)
+        elif isinstance(nullable, GraphQLEnumType):
+            value = random.choice([*nullable.values, "NOTHING"] if random.random() < 0.05 else list(nullable.values))
+        elif isinstance(type_, GraphQLNonNull) or random.random() > 0.05:
+            value = self._scalar(get_named_type(nullable).name)
+        return value
 
     def _scalar(self, name: str) -> Any:
         pools: dict[str, Sequence[Any]] = {

@@ -24,14 +24,13 @@ _SHOPPERS = 3
 async def target_of(url: str, resources: ServingResources) -> Target:
     """The server at this address over these resources; makes shoppers, and what only they may read."""
     secret = resources.settings.auth.secret
-    assert secret is not None
-    key = secret.get_secret_value()
+    key = secret.get_secret_value() if secret else ""
     database = resources.stores.database
     products = [row["_id"] async for row in iterate(database, "products", fields=["_id"])][:50]
     shoppers = [await _shopper(resources, products, key) for _ in range(_SHOPPERS)]
     victim = await _shopper(resources, products, key)  # whose words must reach nobody: nobody asks as this shopper
     staff = [await _trusted(resources, role, key) for role in (Role.STAFF, Role.SERVICE)]
-    nobody = Viewer("nobody", {}, victim.marks - victim.marks)
+    nobody = Viewer("nobody", {})
     ids = {
         "Product": [encode_id("Product", id_) for id_ in products],
         "Category": [encode_id("Category", id_) for id_ in list(await resources.catalog.categories())[:20]],
@@ -43,8 +42,9 @@ async def target_of(url: str, resources: ServingResources) -> Target:
         "Job": [encode_id("Job", "nothing")],
         "MerchandisingRule": [encode_id("MerchandisingRule", "nothing")],
     }
-    viewers = (nobody, *shoppers, *staff, Viewer(victim.name, {}, victim.marks))
-    return Target(url, key, build_schema()._schema, viewers, ids)
+    marks = victim.marks.union(*(shopper.marks for shopper in shoppers))
+    schema = build_schema()._schema
+    return Target(url, key, schema, (nobody, *shoppers, *staff), ids, marks)
 
 
 async def _shopper(resources: ServingResources, products: list[str], secret: str) -> Viewer:

@@ -13,7 +13,7 @@ _BEGINNINGS = (
     b"",
     b"GET /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ",
     b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n{",
-    b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    b"POST /graphql HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
     b"GET /graphql?query={__schema{types{name}}} HTTP/1.1\r\nHost: x\r\n\r\n",
     b"NONSENSE\r\n\r\n",
     b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 200_000,

@@ -19,7 +19,7 @@ _ISSUER = "whybuy"
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """`sees_all`: staff and services may read what is others'. `marks` are the words that only this shopper may read."""
+    """`marks` are the words that only this shopper may read; with `sees_all`, as of staff, those of others too."""
 
     name: str
     headers: dict[str, str]

@@ -20,7 +20,7 @@ from graphql.validation import recommended_rules
 from graphql_api.admission.cost import CostOf, Costs
 from graphql_api.admission.shape import ShapeLimits, introspects, require_shape
 from graphql_api.errors import RequestError
-from graphql_api.limits.sizes import Arguments, noting
+from graphql_api.limits.sizes import Arguments, SentArguments, noted
 from shop.errors import CostExceededError
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLSchema
 
-_RULES = tuple(dict.fromkeys((*specified_rules, *recommended_rules)))
+_RULES = tuple(dict.fromkeys((*specified_rules, *recommended_rules, SentArguments)))
 _BYTES_PER_CHARACTER = 200  # of a document in memory: nodes and tokens; measured 57 to 180
 _MOST_ERRORS = 20
-_AT_ONCE = 2_000  # characters that are read without leaving the event loop
+_AT_ONCE = 500  # characters that are read without leaving the event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,10 @@ class Documents:
         try:
             node = parse(text, max_tokens=self._max_tokens)
             require_shape(node, self._shape)
-            sent: Arguments = []
-            errors = validate(
-                self._schema,
-                node,
-                (*_RULES, noting(sent)),
-                max_errors=_MOST_ERRORS,
-                hide_suggestions=self._hide_suggestions,
-            )
+            with noted() as sent:
+                errors = validate(
+                    self._schema, node, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._hide_suggestions
+                )
         except RecursionError:
             raise CostExceededError(f"{self._shape.depth} levels at most. Ask for less at once.") from None
         operations = [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]

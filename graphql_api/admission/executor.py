@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from graphql import is_leaf_type
 from graphql.pyutils import gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from shop import turns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_SLICE_SECONDS = 0.005
-
 # What is cancelled leaves coroutines of fields that were never begun; nothing is lost with them.
 NEVER_BEGUN = r"coroutine '(GraphQLCoreConverter|Executor|YieldingExecutor)\..*' was never awaited"
-
-
-class _Turn:
-    """How long the executors have kept the event loop in its present turn."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._started: float | None = None
-
-    def is_over(self) -> bool:
-        now, loop = perf_counter(), asyncio.get_running_loop()
-        if self._started is None or self._loop is not loop:
-            self._loop, self._started = loop, now
-            loop.call_soon(self._end)
-            return False
-        return now - self._started > _SLICE_SECONDS
-
-    def _end(self) -> None:
-        self._started = None
-
-
-_turn = _Turn()
 
 
 class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -51,7 +28,7 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         done: list[Any] = []
         awaited: list[int] = []
         for index, item in enumerate(items):
-            if index and _turn.is_over():
+            if index and turns.is_over():
                 return self._rest(items, done, awaited, arguments, position_context)
             self._complete(item, index, done, awaited, arguments, position_context)
         return self._awaited(done, awaited) if awaited else done
@@ -62,8 +39,7 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         await asyncio.sleep(0)
         for index in range(len(done), len(items)):
             self._complete(items[index], index, done, awaited, arguments, context)
-            if _turn.is_over():
-                await asyncio.sleep(0)
+            await turns.give_way()
         return await self._awaited(done, awaited)
 
     def _complete(

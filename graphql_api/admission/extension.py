@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError, OperationType
@@ -17,22 +20,29 @@ if TYPE_CHECKING:
     from graphql_api.admission.persisted import TrustedDocuments
     from graphql_api.context import Context
     from graphql_api.limits.sizes import InputSizes
+    from graphql_api.metrics import Metrics
     from shop.settings import Settings
 
 _REJECTED = 5  # the cost of a document that is not valid; each hundred characters cost 1 more
 
 
-class Admission(SchemaExtension):
-    """One operation's. A document that the transport has read already is taken from the context."""
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What all operations of a process are admitted by."""
 
-    def __init__(
-        self, documents: Documents, trusted: TrustedDocuments | None, sizes: InputSizes, settings: Settings
-    ) -> None:
+    documents: Documents
+    trusted: TrustedDocuments | None
+    sizes: InputSizes
+    settings: Settings
+    metrics: Metrics
+
+
+class Admission(SchemaExtension):
+    """One operation's."""
+
+    def __init__(self, gate: Gate) -> None:
         super().__init__()
-        self._documents = documents
-        self._trusted = trusted
-        self._sizes = sizes
-        self._settings = settings
+        self._gate = gate
         self._document: Document | None = None
         self._cost: dict[str, Any] | None = None
 
@@ -44,12 +54,19 @@ class Admission(SchemaExtension):
         """Raises GraphQLError for a document that cannot be parsed."""
         execution = self.execution_context
         try:
-            self._document = await self._documents.read(execution.query or "")
+            self._document = await self._read(execution.query or "")
         except (GraphQLError, CostExceededError):
             await self._charge(_REJECTED + len(execution.query or "") / 100)
             raise
         execution.graphql_document = self._document.node
         yield
+
+    async def _read(self, text: str) -> Document:
+        """What the transport has read already is in the request's state, an error too."""
+        known = getattr(self._context.request.state, "read", None)
+        if isinstance(known, Exception):
+            raise known
+        return known if isinstance(known, Document) else await self._gate.documents.read(text)
 
     async def on_validate(self) -> AsyncIterator[None]:
         execution, document = self.execution_context, self._document
@@ -67,10 +84,22 @@ class Admission(SchemaExtension):
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
+        started = time.perf_counter()
+        try:
+            async with self._deadline():
+                yield
+        finally:
+            kind, name = self.execution_context.operation_type.value, self.execution_context.operation_name
+            cost = self._cost["requested"] if self._cost else 0
+            self._gate.metrics.operation(kind.lower(), name, time.perf_counter() - started, cost)
+
+    @contextlib.asynccontextmanager
+    async def _deadline(self) -> AsyncIterator[None]:
+        """Raises DeadlineError when it is over; a subscription has none."""
         if self.execution_context.operation_type.value == OperationType.SUBSCRIPTION.value:
             yield
             return
-        seconds = self._settings.api.deadline_seconds
+        seconds = self._gate.settings.api.deadline_seconds
         try:
             async with asyncio.timeout(seconds) as deadline:
                 yield
@@ -84,12 +113,12 @@ class Admission(SchemaExtension):
 
     async def _admit(self, document: Document, operation: Operation) -> None:
         """Raises ShopError for an operation that must not run."""
-        if self._trusted is not None:
-            self._trusted.require(document.text)
+        if self._gate.trusted is not None:
+            self._gate.trusted.require(document.text)
         if document.introspects:
             self._context.require_introspection()
         variables = self.execution_context.variables
-        cost, limit = operation.cost(variables), self._settings.api.max_query_cost
+        cost, limit = operation.cost(variables), self._gate.settings.api.max_query_cost
         self._cost = {"requested": cost.units, "limit": limit}
         if cost.units > limit:
             raise CostExceededError(
@@ -97,7 +126,7 @@ class Admission(SchemaExtension):
                 "`@cost` and `@listSize` in the schema say what fields cost."
             )
         self._cost["remaining"] = int(await self._charge(cost.units, cost.writes))
-        self._sizes.require(operation.sent, operation.node, variables)
+        self._gate.sizes.require(operation.sent, operation.node, variables)
 
     async def _charge(self, cost: float, writes: int = 0) -> float:
         """Raises RateLimitedError."""

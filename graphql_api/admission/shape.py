@@ -38,7 +38,7 @@ class ShapeLimits:
     directives: int = 50
     fragments: int = 100
     variables: int = 100
-    same_name: int = 100  # fields with a selection of their own, under one name
+    same_name: int = 50  # fields with a selection of their own, under one name
 
 
 def require_shape(document: DocumentNode, limits: ShapeLimits) -> None:

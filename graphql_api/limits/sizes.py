@@ -3,7 +3,9 @@ came before anything is made of it."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -132,21 +134,32 @@ class InputSizes:
 Arguments = list[tuple[ArgumentNode, "GraphQLInputType", Sizes]]
 
 
-def noting(found: Arguments) -> type[ValidationRule]:
-    """A rule of validation that refuses nothing, and notes which arguments have sizes."""
+_sent: ContextVar[Arguments] = ContextVar("sent")
 
-    class Noting(ValidationRule):
-        context: ValidationContext
 
-        def enter_field(self, node: FieldNode, *_rest: object) -> None:
-            field = self.context.get_field_def()
-            known = field.args if field is not None else {}
-            for argument in node.arguments or ():
-                definition = known.get(argument.name.value)
-                if definition is not None and _has_sizes(definition.type):
-                    found.append((argument, definition.type, sizes_of(definition) or Sizes()))
+class SentArguments(ValidationRule):
+    """A rule of validation that refuses nothing: it notes which arguments have sizes, for `noted`."""
 
-    return Noting
+    context: ValidationContext
+
+    def enter_field(self, node: FieldNode, *_rest: object) -> None:
+        field = self.context.get_field_def()
+        known = field.args if field is not None else {}
+        for argument in node.arguments or ():
+            definition = known.get(argument.name.value)
+            if definition is not None and _has_sizes(definition.type):
+                _sent.get().append((argument, definition.type, sizes_of(definition) or Sizes()))
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[Arguments]:
+    """The arguments of the document that is validated within."""
+    found: Arguments = []
+    token = _sent.set(found)
+    try:
+        yield found
+    finally:
+        _sent.reset(token)
 
 
 def _untyped(node: ValueNode, variables: dict[str, Any]) -> Any:

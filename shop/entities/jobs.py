@@ -66,3 +66,11 @@ class JobRecord:
         if self.started_at is None or self.finished_at is None:
             return None
         return round((self.finished_at - self.started_at).total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The jobs of a group that wait: how many, and for how many seconds the oldest has been due."""
+
+    jobs: int
+    oldest_seconds: float

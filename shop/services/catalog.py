@@ -18,6 +18,7 @@ from shop.errors import Problem, UnavailableError
 from shop.services.product_drafts import read_draft, sku_problem
 from shop.store.documents import stored_time
 from shop.texts.labels import CategoryLabels
+from shop.turns import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -71,8 +72,7 @@ class CatalogService:
                 if product.id not in self._changed:
                     self._keep(product)
                 loaded += 1
-                if loaded % 500 == 0:
-                    await asyncio.sleep(0)  # requests come first
+                await give_way()  # requests come first
         except UnavailableError:
             _log.warning("catalog_warm_stopped", loaded=loaded)
             return

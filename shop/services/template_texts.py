@@ -10,6 +10,7 @@ from shop.errors import UnavailableError
 from shop.store.documents import stored_time
 from shop.texts.tasks import item_task, named_products
 from shop.texts.template import explain_item
+from shop.turns import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,7 @@ async def template_texts(
         if item.product_id in products:
             sentences = explain_item(item_task(item, products, categories, language), language)
             texts[item.key] = Text(sentences, TextSource.TEMPLATE, None, TEMPLATE_VERSION, now)
+            await give_way()
     return texts
 
 

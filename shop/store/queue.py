@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from arq.connections import ArqRedis
 
+from shop.entities.jobs import Backlog, JobGroup
 from shop.jobs import Job, group_of, to_json
 from shop.logs import current_request_id
 from shop.store.redis import redis_errors
@@ -51,6 +53,20 @@ class ArqQueue:
 
     async def put(self, record: JobRecord) -> bool:
         return await self._put(record.name, record.message, record.id, record.request_id, recorded=True)
+
+    async def backlog(self) -> dict[JobGroup, Backlog]:
+        now = time.time() * 1_000
+        with redis_errors():
+            async with self._arq.pipeline(transaction=False) as pipeline:
+                for group in JobGroup:
+                    queue = self._keys.queue_of(group)
+                    pipeline.zcard(queue)
+                    pipeline.zrange(queue, 0, 0, withscores=True)
+                answers = await pipeline.execute()
+        return {
+            group: Backlog(jobs, max(0.0, (now - oldest[0][1]) / 1_000) if oldest else 0.0)
+            for group, jobs, oldest in zip(JobGroup, answers[::2], answers[1::2], strict=True)
+        }
 
     async def _put(
         self, name: str, message: dict[str, Any], job_id: str, request_id: str | None, **options: Any

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
 from devstack.stack.ports import HOST, free_port
-from graphql_api import tracing
+from graphql_api import operation_names
 from mongo_seed.migrate import migrate
 from shop.entities.explanations import TextStatus
 from shop.entities.users import User
@@ -172,8 +172,8 @@ async def test_a_subscription_that_a_client_ends_has_not_failed(shop: Shop, reco
 async def test_names_that_clients_make_up_are_not_all_kept(
     shop: Shop, recorded: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracing, "_NAMES", tracing._Names())
-    monkeypatch.setattr(tracing, "_MOST_NAMES", 2)
+    monkeypatch.setattr(operation_names, "_known", set())
+    monkeypatch.setattr(operation_names, "_MOST_NAMES", 2)
     for name in ("Home", "x" * 65, "Product", "Cart", "Home"):
         await shop.ask(f"query {name} {{ model {{ version }} }}")
 

@@ -118,7 +118,7 @@ def test_the_usual_question_for_the_schema_passes_and_ten_of_them_do_not() -> No
         "{ __typename " + "@include(if: true) " * 51 + "}",
         "query (" + ",".join(f"$v{n}: Int" for n in range(101)) + ") { __typename }",
         "{ __typename }" + "".join(f"fragment F{n} on Query {{ __typename }}" for n in range(101)),
-        "{" + " categories { name }" * 101 + "}",
+        "{" + " categories { name }" * 51 + "}",
         "{ categories { " + "children { " * 13 + "name" + " }" * 14 + " }",
         "{" + "... { " * 101 + "__typename" + " }" * 102,
     ],
