@@ -51,9 +51,10 @@ def _watched(app: ASGIApp, seconds: float) -> ASGIApp:
 def main() -> None:
     settings = Settings()
     configure_logging(settings.stack)
-    # An answer leaves some hundred objects in cycles. To collect 5,000 takes 4 to 9 ms; 50,000 stop every request for
-    # up to 0.1 s. The catalogue does not count: CatalogService freezes it.
-    gc.set_threshold(5_000, 4, 200)
+    # Answers, and documents that are validated, leave objects in cycles. They are collected a few at a time, because
+    # everybody waits meanwhile: 20,000 take 20 to 40 ms, 100,000 take 0.1 s, a million 1.5 s. The catalogue does not
+    # count: CatalogService freezes it.
+    gc.set_threshold(5_000, 4, 10)
     try:
         check_settings(settings)
     except BadInputError as error:

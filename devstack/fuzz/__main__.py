@@ -37,6 +37,7 @@ _WARMING = 0.2  # of the cases: caches fill up before memory is first measured
 _LONGEST_WAIT_MS = 250
 _GROWTH = 1.2
 _SLOW = 30
+_LAST_WORDS = 5_000  # characters of the server's log
 _MORE_NICE = 10  # the attacker must not take the processor from those whom it measures
 
 
@@ -61,9 +62,12 @@ async def attack(cases: int, connections: int, seed_: int) -> bool:
             api = api_program(environment, HOST, free_port())
             async with running(api, data.logs / "api.log") as process:
                 target = replace(target, url=api.url)
-                withstood = await _attack(target, process.pid, cases, connections, seed_)
+                try:
+                    withstood = await _attack(target, process.pid, cases, connections, seed_)
+                finally:
+                    said = (data.logs / "api.log").read_text()
             if not withstood:
-                click.echo((data.logs / "api.log").read_text()[-5_000:])
+                click.echo(said[-_LAST_WORDS:])
             return withstood
 
 

@@ -28,7 +28,7 @@ _KEPT_EXAMPLES = 5
 _EVENTS_SECONDS = 0.3
 _ABNORMAL = {1006, 1011}
 _ACCEPTS = (
-    "application/json", "application/graphql-response+json", "*/*", "text/event-stream", "text/html", "", "x",
+    *["application/json"] * 8, "application/graphql-response+json", "*/*", "text/event-stream", "text/html", "", "x",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from shop.errors import CostExceededError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from graphql import DocumentNode, GraphQLSchema
+    from graphql import DocumentNode, GraphQLSchema, Token
 
 _RULES = tuple(dict.fromkeys((*specified_rules, *recommended_rules, SentArguments)))
 _BYTES_PER_CHARACTER = 200  # of a document in memory: nodes and tokens; measured 57 to 180
@@ -118,6 +118,7 @@ class Documents:
     def _read(self, text: str) -> Document:
         try:
             node = parse(text, max_tokens=self._max_tokens)
+            _without_circles(node)
             require_shape(node, self._shape)
             with noted() as sent:
                 errors = validate(
@@ -148,6 +149,14 @@ class Documents:
             _, oldest = self._kept.popitem(last=False)
             del self._by_hash[_sha256(oldest.text)]
             self._free += _size(oldest)
+
+
+def _without_circles(document: DocumentNode) -> None:
+    """A token knows the next one and the one before; a document that is forgotten shall be gone at once."""
+    token: Token | None = document.loc.start_token if document.loc else None
+    while token is not None:
+        token.prev = None
+        token = token.next
 
 
 def _size(document: Document) -> int:

@@ -33,6 +33,7 @@ from shop.services.spelling import SpellingService
 from shop.store.bandit import BanditStore
 from shop.store.listing import ListingStore
 from shop.store.merchandising import MerchandisingStore
+from shop.warming import warm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -130,6 +131,7 @@ async def open_serving(settings: Settings, *, start: bool = True) -> AsyncIterat
 
 
 async def _start(resources: ServingResources, closing: contextlib.AsyncExitStack) -> None:
+    await asyncio.to_thread(warm)
     await resources.bandit.start()  # stopped after the log: clicks are credited to lists that it has written
     closing.push_async_callback(resources.bandit.stop)
     log = resources.stores.recommendation_log
