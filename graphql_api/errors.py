@@ -32,7 +32,17 @@ class RequestError(BadInputError):
 
 def make_public(errors: list[GraphQLError]) -> None:
     """Replaces every error in the list by its public form."""
-    errors[:] = [_public(error) for error in errors]
+    public = [_public(error) for error in errors]
+    for error in errors:
+        _forget_frames(error)
+    errors[:] = public
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """A traceback and its frames know each other: without this all that they hold waits for the garbage collector."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.original_error if isinstance(error, GraphQLError) else error.__cause__
 
 
 def extensions_of(error: ShopError) -> dict[str, Any]:

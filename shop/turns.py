@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 _SLICE_SECONDS = 0.005
 
 
 class _Turn:
-    """How long those who ask have kept the event loop in its present turn."""
+    """How long those who ask have kept the event loop in its present turn, and the line of those who go on."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started: float | None = None
+        self._line = asyncio.Lock()
 
     def is_over(self) -> bool:
-        now, loop = perf_counter(), asyncio.get_running_loop()
-        if self._started is None or self._loop is not loop:
-            self._loop, self._started = loop, now
-            loop.call_soon(self._end)
+        now = perf_counter()
+        if self._started is None or self._loop is not asyncio.get_running_loop():
+            self._begin(now)
             return False
         return now - self._started > _SLICE_SECONDS
+
+    @contextlib.asynccontextmanager
+    async def next(self) -> AsyncIterator[None]:
+        await asyncio.sleep(0)
+        if self._loop is not asyncio.get_running_loop():
+            self._begin(perf_counter())
+        async with self._line:
+            self._begin(perf_counter())
+            yield
+
+    def _begin(self, now: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._line = loop, asyncio.Lock()
+        self._started = now
+        loop.call_soon(self._end)
 
     def _end(self) -> None:
         self._started = None
@@ -33,6 +54,11 @@ _turn = _Turn()
 def is_over() -> bool:
     """Whether the work of this turn has taken long enough. Cheap enough to ask for each row."""
     return _turn.is_over()
+
+
+def next_turn() -> contextlib.AbstractAsyncContextManager[None]:
+    """A later turn of the loop, for a few milliseconds until `is_over`. One at a time, first come, first served."""
+    return _turn.next()
 
 
 async def give_way() -> None:

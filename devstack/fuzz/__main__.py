@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import click
 
 from devstack.bench.databases import own_databases
@@ -83,7 +84,17 @@ async def _attack(target: Target, pid: int, cases: int, connections: int, seed_:
                 await fuzzer.run(part, connections, lambda done: show("attacking", done, cases))
                 memory.append(await memory_kb(pid))
     waits = await waits_of(watching)
+    click.echo(f"the server's event loop was late by more than 0.1 s {await _stalls(target.url)} times")
     return _print(fuzzer.report, waits, memory, cases)
+
+
+async def _stalls(url: str) -> int:
+    """As the server counts them, ten looks a second."""
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    counts = {line.split(" ")[0]: float(line.split(" ")[1]) for line in lines if "stall_seconds_bucket" in line}
+    name = 'whybuy_event_loop_stall_seconds_bucket{le="%s"}'
+    return int(counts[name % "+Inf"] - counts[name % "0.1"])
 
 
 def _print(report: Report, waits: dict[str, Any], memory: list[int], cases: int) -> bool:

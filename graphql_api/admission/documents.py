@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from graphql import GraphQLError, OperationDefinitionNode, parse, specified_rules, validate
-from graphql.validation import recommended_rules
+from graphql import GraphQLError, OperationDefinitionNode, parse
 
 from graphql_api.admission.cost import CostOf, Costs
 from graphql_api.admission.shape import ShapeLimits, introspects, require_shape
+from graphql_api.admission.validation import validated
 from graphql_api.errors import RequestError
-from graphql_api.limits.sizes import Arguments, SentArguments, noted
 from shop.errors import CostExceededError
 
 if TYPE_CHECKING:
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLSchema, Token
 
-_RULES = tuple(dict.fromkeys((*specified_rules, *recommended_rules, SentArguments)))
+    from graphql_api.limits.sizes import Arguments
+
 _BYTES_PER_CHARACTER = 200  # of a document in memory: nodes and tokens; measured 57 to 180
-_MOST_ERRORS = 20
 _AT_ONCE = 500  # characters that are read without leaving the event loop
 
 
@@ -120,10 +119,7 @@ class Documents:
             node = parse(text, max_tokens=self._max_tokens)
             _without_circles(node)
             require_shape(node, self._shape)
-            with noted() as sent:
-                errors = validate(
-                    self._schema, node, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._hide_suggestions
-                )
+            errors, sent = validated(self._schema, node, hide_suggestions=self._hide_suggestions)
         except RecursionError:
             raise CostExceededError(f"{self._shape.depth} levels at most. Ask for less at once.") from None
         operations = [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]

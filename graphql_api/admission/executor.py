@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from graphql import is_leaf_type
@@ -36,10 +35,11 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
     async def _rest(
         self, items: Sequence[Any], done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
     ) -> list[Any]:
-        await asyncio.sleep(0)
-        for index in range(len(done), len(items)):
-            self._complete(items[index], index, done, awaited, arguments, context)
-            await turns.give_way()
+        while len(done) < len(items):
+            async with turns.next_turn():
+                self._complete(items[len(done)], len(done), done, awaited, arguments, context)
+                while len(done) < len(items) and not turns.is_over():
+                    self._complete(items[len(done)], len(done), done, awaited, arguments, context)
         return await self._awaited(done, awaited)
 
     def _complete(

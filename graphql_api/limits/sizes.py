@@ -3,9 +3,7 @@ came before anything is made of it."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,13 +132,14 @@ class InputSizes:
 Arguments = list[tuple[ArgumentNode, "GraphQLInputType", Sizes]]
 
 
-_sent: ContextVar[Arguments] = ContextVar("sent")
-
-
 class SentArguments(ValidationRule):
-    """A rule of validation that refuses nothing: it notes which arguments have sizes, for `noted`."""
+    """A rule of validation that refuses nothing: it notes which arguments have sizes."""
 
     context: ValidationContext
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.found: Arguments = []
 
     def enter_field(self, node: FieldNode, *_rest: object) -> None:
         field = self.context.get_field_def()
@@ -148,18 +147,7 @@ class SentArguments(ValidationRule):
         for argument in node.arguments or ():
             definition = known.get(argument.name.value)
             if definition is not None and _has_sizes(definition.type):
-                _sent.get().append((argument, definition.type, sizes_of(definition) or Sizes()))
-
-
-@contextlib.contextmanager
-def noted() -> Iterator[Arguments]:
-    """The arguments of the document that is validated within."""
-    found: Arguments = []
-    token = _sent.set(found)
-    try:
-        yield found
-    finally:
-        _sent.reset(token)
+                self.found.append((argument, definition.type, sizes_of(definition) or Sizes()))
 
 
 def _untyped(node: ValueNode, variables: dict[str, Any]) -> Any:
