@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
-import anyio
+import anyio.lowlevel
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await anyio.sleep(0)  # loads what the first stream would load while all others wait
+        await anyio.lowlevel.checkpoint()  # loads what the first stream would load while all others wait
         async with open_serving(settings) as resources:
             app.state.resources = resources
             metrics.watch(resources, lambda: served.documents.bytes_kept)

@@ -41,7 +41,7 @@ class ApiSettings(BaseSettings):
     max_query_cost: int = Field(
         10_000, gt=0, description="Dearest query that is run; one unit is about one value of the answer."
     )
-    query_cache_bytes: int = Field(32 << 20, description="Memory of each API process for queries that it has read.")
+    query_cache_bytes: int = Field(16 << 20, description="Memory of each API process for queries that it has read.")
     max_body_bytes: int = Field(1 << 20, gt=0, description="Largest body of a request, and of a WebSocket message.")
     max_header_bytes: int = Field(32 << 10, gt=0, description="Longest headers of a request, with its address.")
     max_answer_bytes: int = Field(4 << 20, gt=0, description="Largest answer.")

@@ -29,12 +29,11 @@ class _Turn:
         return now - self._started > _SLICE_SECONDS
 
     @contextlib.asynccontextmanager
-    async def next(self) -> AsyncIterator[None]:
-        await asyncio.sleep(0)
-        if self._loop is not asyncio.get_running_loop():
-            self._begin(perf_counter())
+    async def rest(self) -> AsyncIterator[None]:
+        self.is_over()  # binds the line to the loop
         async with self._line:
-            self._begin(perf_counter())
+            while self.is_over():
+                await asyncio.sleep(0)
             yield
 
     def _begin(self, now: float) -> None:
@@ -56,9 +55,9 @@ def is_over() -> bool:
     return _turn.is_over()
 
 
-def next_turn() -> contextlib.AbstractAsyncContextManager[None]:
-    """A later turn of the loop, for a few milliseconds until `is_over`. One at a time, first come, first served."""
-    return _turn.next()
+def rest_of_a_turn() -> contextlib.AbstractAsyncContextManager[None]:
+    """Time for some work, until `is_over`. One at a time, first come, first served."""
+    return _turn.rest()
 
 
 async def give_way() -> None:

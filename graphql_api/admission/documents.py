@@ -11,7 +11,6 @@ import hashlib
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError, OperationDefinitionNode, parse
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from graphql_api.limits.sizes import Arguments
 
 _BYTES_PER_CHARACTER = 200  # of a document in memory: nodes and tokens; measured 57 to 180
-_AT_ONCE = 500  # characters that are read without leaving the event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class Documents:
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._by_hash: dict[str, str] = {}
         self._free = self._kept_bytes = kept_bytes
-        # One at a time: long documents wait for each other, and for nobody else.
+        # One at a time: documents that were not seen before wait for each other, and nobody else for them.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="documents")
 
     @property
@@ -102,10 +100,7 @@ class Documents:
             return known
         if len(text) > self._max_length:
             raise CostExceededError(f"The document has {len(text)} characters; {self._max_length} at most.")
-        if len(text) <= _AT_ONCE:
-            document = self._read(text)
-        else:
-            document = await asyncio.get_running_loop().run_in_executor(self._reader, partial(self._read, text))
+        document = await asyncio.get_running_loop().run_in_executor(self._reader, self._read, text)
         if not document.errors:
             self._keep(document)
         return document

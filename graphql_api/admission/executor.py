@@ -27,7 +27,7 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         done: list[Any] = []
         awaited: list[int] = []
         for index, item in enumerate(items):
-            if index and turns.is_over():
+            if turns.is_over():
                 return self._rest(items, done, awaited, arguments, position_context)
             self._complete(item, index, done, awaited, arguments, position_context)
         return self._awaited(done, awaited) if awaited else done
@@ -36,7 +36,7 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         self, items: Sequence[Any], done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
     ) -> list[Any]:
         while len(done) < len(items):
-            async with turns.next_turn():
+            async with turns.rest_of_a_turn():
                 self._complete(items[len(done)], len(done), done, awaited, arguments, context)
                 while len(done) < len(items) and not turns.is_over():
                     self._complete(items[len(done)], len(done), done, awaited, arguments, context)

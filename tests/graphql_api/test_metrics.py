@@ -42,7 +42,7 @@ async def test_operations_are_counted_by_the_names_that_clients_give(shop: Shop)
 
 
 async def test_refusals_are_counted_by_code(shop: Shop) -> None:
-    before = (await scraped(shop))["whybuy_errors_total"].get(("COST_EXCEEDED",), 0)
+    before = (await scraped(shop)).get("whybuy_errors_total", {}).get(("COST_EXCEEDED",), 0)
     await shop.ask("{ products(first: 100) { nodes { similar(first: 100) { similar(first: 100) { id } } } } }")
     after = (await scraped(shop))["whybuy_errors_total"]["COST_EXCEEDED",]
 
@@ -64,10 +64,14 @@ async def test_rules_and_dashboard_ask_for_metrics_that_there_are(shop: Shop, na
     text = (OPERATIONS / name).read_text()
     asked = set(re.findall(r"whybuy_[a-z_0-9]+", text))
     await shop.ask("{ model { version } }")
-    found = await scraped(shop)
+    found = {_family(name) for name in await scraped(shop)}  # what was not counted yet has no samples
 
     assert len(asked) > 8
-    assert asked - set(found) == set()
+    assert {_family(name) for name in asked} - found == set()
+
+
+def _family(name: str) -> str:
+    return re.sub("_(total|bucket|count|sum|created)$", "", name)
 
 
 def test_rules_and_dashboard_can_be_read() -> None:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, build_schema
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    build_schema,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
 
+from graphql_api.limits.sizes import input_values, sizes_of
 from graphql_api.schema import build_schema as build_shop_schema
 
 SDL = build_shop_schema().as_str()
@@ -55,3 +65,15 @@ def test_the_names_of_the_contract_are_there() -> None:
     assert set(subscription.fields) >= {
         "recommendationsUpdated", "explanationReady", "explanationStream", "productUpdated",
     }  # fmt: skip
+
+
+def test_every_text_and_list_of_an_input_says_how_long_it_may_be() -> None:
+    schema = build_shop_schema()._schema
+    silent = [
+        f"{definition.description}"
+        for definition in input_values(schema)
+        if (get_named_type(definition.type).name == "String" or is_list_type(get_nullable_type(definition.type)))
+        and not ((sizes := sizes_of(definition)) and (definition.description or "").endswith(sizes.words()))
+    ]
+
+    assert silent == []
