@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_SLICE_SECONDS = 0.005
+SLICE_SECONDS = 0.005
 
 
 class _Turn:
@@ -21,18 +21,18 @@ class _Turn:
         self._started: float | None = None
         self._line = asyncio.Lock()
 
-    def is_over(self) -> bool:
+    def is_over(self, seconds: float) -> bool:
         now = perf_counter()
         if self._started is None or self._loop is not asyncio.get_running_loop():
             self._begin(now)
             return False
-        return now - self._started > _SLICE_SECONDS
+        return now - self._started > seconds
 
     @contextlib.asynccontextmanager
     async def rest(self) -> AsyncIterator[None]:
-        self.is_over()  # binds the line to the loop
+        self.is_over(0)  # binds the line to the loop
         async with self._line:
-            while self.is_over():
+            while self.is_over(SLICE_SECONDS):
                 await asyncio.sleep(0)
             yield
 
@@ -50,9 +50,9 @@ class _Turn:
 _turn = _Turn()
 
 
-def is_over() -> bool:
+def is_over(seconds: float = SLICE_SECONDS) -> bool:
     """Whether the work of this turn has taken long enough. Cheap enough to ask for each row."""
-    return _turn.is_over()
+    return _turn.is_over(seconds)
 
 
 def rest_of_a_turn() -> contextlib.AbstractAsyncContextManager[None]:
@@ -62,5 +62,5 @@ def rest_of_a_turn() -> contextlib.AbstractAsyncContextManager[None]:
 
 async def give_way() -> None:
     """Lets others run, if it is time."""
-    if _turn.is_over():
+    if _turn.is_over(SLICE_SECONDS):
         await asyncio.sleep(0)

@@ -13,6 +13,10 @@ from shop import turns
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+# A list of a usual page is completed at once, unless such lists have kept the event loop for long.
+_SHORT = 25
+_SHORT_SECONDS = 0.025
+
 # What is cancelled leaves coroutines of fields that were never begun; nothing is lost with them.
 NEVER_BEGUN = r"coroutine '(GraphQLCoreConverter|Executor|YieldingExecutor)\..*' was never awaited"
 
@@ -26,6 +30,10 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
             return super().complete_iterable_value(*arguments, items, position_context)
         done: list[Any] = []
         awaited: list[int] = []
+        if len(items) <= _SHORT:
+            if not turns.is_over(_SHORT_SECONDS):
+                return super().complete_iterable_value(*arguments, items, position_context)
+            return self._rest(items, done, awaited, arguments, position_context)
         for index, item in enumerate(items):
             if turns.is_over():
                 return self._rest(items, done, awaited, arguments, position_context)
