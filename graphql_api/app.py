@@ -26,6 +26,7 @@ from graphql_api.admission.transport import PatienceMiddleware
 from graphql_api.errors import RequestError, extensions_of, refusal, refused_status, unexpected
 from graphql_api.health import live, ready
 from graphql_api.http_requests import NOT_CACHED, body_type
+from graphql_api.limits.streams import OpenStreams
 from graphql_api.metrics import Metrics, MetricsMiddleware, require_metrics
 from graphql_api.origins import Origins
 from graphql_api.request_ids import HEADER, RequestIdMiddleware
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Starlette:
         await anyio.lowlevel.checkpoint()  # loads what the first stream would load while all others wait
         async with open_serving(settings) as resources:
             app.state.resources = resources
+            app.state.streams = OpenStreams(settings.api)
             metrics.watch(resources, lambda: served.documents.bytes_kept)
             stalls = asyncio.create_task(metrics.watch_stalls())
             _log.info("api_ready", model=resources.models.active.version if resources.models.active else None)

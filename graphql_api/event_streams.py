@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from strawberry.http import GraphQLHTTPResponse
 
     from graphql_api.context import Info
+    from graphql_api.limits.streams import OpenStreams
 
 _Resolver = Callable[..., AsyncGenerator[Any, None]]
 LAST_EVENT_ID = "Last-Event-ID"
@@ -60,7 +62,11 @@ def subscription(description: str) -> Callable[[_Resolver], Any]:
             if over_http and takes_after and arguments.get("after") is None:
                 arguments["after"] = request.headers.get(LAST_EVENT_ID)
             viewer = info.context.viewer
-            async with aclosing(resolver(self, info, **arguments)) as events:
+            async with aclosing(resolver(self, info, **arguments)) as events, contextlib.AsyncExitStack() as counted:
+                if over_http:  # a WebSocket was counted when it was opened
+                    streams: OpenStreams = request.app.state.streams
+                    counted.enter_context(streams.of_address(info.context.address))
+                    counted.enter_context(streams.of_viewer(viewer))
                 async for event in _until(events, viewer.expires_at if viewer else None):
                     if over_http:
                         request.state.event_id = event.event_id

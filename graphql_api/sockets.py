@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -18,6 +17,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from graphql_api.context import Context
 from graphql_api.request_ids import begin_operation
 from graphql_api.tracing import operation_span
+from shop.errors import CrowdedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
     from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 
-    from shop.entities.users import Viewer
-    from shop.settings import ApiSettings, Settings
+    from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _BAD_REQUEST = 4400
@@ -36,49 +35,10 @@ _SLOW = 1013  # "try again later"
 _LONGEST_OPERATION_ID = 200
 
 
-class SocketCounts:
-    """How many sockets are open, by viewer and by address, in this process."""
-
-    def __init__(self, settings: ApiSettings) -> None:
-        self._per_address = settings.max_sockets_per_address
-        self._per_viewer = settings.max_sockets_per_viewer
-        self._open: Counter[str] = Counter()
-
-    def enter(self, address: str) -> bool:
-        """Counts a connection; False if there are too many from this address."""
-        return self._add(f"address:{address}", self._per_address)
-
-    def sign_in(self, viewer: Viewer) -> bool:
-        """Counts a connection of this viewer; False if there are too many."""
-        return self._add(_key(viewer), self._per_viewer)
-
-    def leave(self, address: str) -> None:
-        self._remove(f"address:{address}")
-
-    def sign_out(self, viewer: Viewer) -> None:
-        self._remove(_key(viewer))
-
-    def _remove(self, key: str) -> None:
-        self._open[key] -= 1
-        if self._open[key] <= 0:
-            del self._open[key]
-
-    def _add(self, key: str, most: int) -> bool:
-        if self._open[key] >= most:
-            return False
-        self._open[key] += 1
-        return True
-
-
-def _key(viewer: Viewer) -> str:
-    return f"viewer:{viewer.user_id}"
-
-
 class SocketView(Protocol):
     """What a socket needs of the endpoint that it belongs to."""
 
     settings: Settings
-    sockets: SocketCounts
 
     def encode_message(self, message: Mapping[str, object]) -> str: ...
 
@@ -136,7 +96,11 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """Closes with a code for whatever is no message of the protocol, and when the token that opened it has expired."""
 
     _expiry: asyncio.Task[None] | None = None
-    _counted: Viewer | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._counted = contextlib.ExitStack()
+        self._is_counted = False
 
     async def handle_message(self, message: Message) -> None:
         problem = _problem(cast("dict[str, Any]", message))
@@ -148,12 +112,14 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         await super().handle_connection_init(message)
         viewer = self.context.viewer
-        if not self.connection_acknowledged or viewer is None or self._counted is not None:
+        if not self.connection_acknowledged or viewer is None or self._is_counted:
             return
-        if not cast("SocketView", self.view).sockets.sign_in(viewer):
-            await self.websocket.close(_TOO_MANY, "Too many connections of this user")
+        try:
+            self._counted.enter_context(self.context.request.app.state.streams.of_viewer(viewer))
+        except CrowdedError as error:
+            await self.websocket.close(_TOO_MANY, error.message)
             return
-        self._counted = viewer
+        self._is_counted = True
         if viewer.expires_at is not None:
             self._expiry = asyncio.create_task(self._close_at(viewer.expires_at))
 
@@ -176,8 +142,7 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def shutdown(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
-        if self._counted is not None:
-            cast("SocketView", self.view).sockets.sign_out(self._counted)
+        self._counted.close()
         await super().shutdown()
         await cast("BoundedSocket", self.websocket).settle()
 

@@ -11,7 +11,6 @@ import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from graphql import GraphQLError, OperationType
-from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
@@ -23,6 +22,7 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UNSET, UnsetType
 
+from graphql_api.admission.extension import reading_costs
 from graphql_api.admission.persisted import query_of
 from graphql_api.admission.transport import cancelled_with_client
 from graphql_api.context import Context
@@ -38,11 +38,12 @@ from graphql_api.http_requests import (
     transport,
 )
 from graphql_api.limits.addresses import address_of
+from graphql_api.limits.streams import OpenStreams
 from graphql_api.negotiation import GRAPHQL_RESPONSE, names
 from graphql_api.origins import Origins
 from graphql_api.schema import ServedSchema
-from graphql_api.sockets import BoundedSocket, ShopHandler, SocketCounts
-from shop.errors import CostExceededError, UnauthenticatedError
+from graphql_api.sockets import BoundedSocket, ShopHandler
+from shop.errors import CostExceededError, CrowdedError, UnauthenticatedError
 from shop.resources.serving import ServingResources
 from shop.services.rates import RateService
 from shop.settings import Settings
@@ -52,11 +53,11 @@ STATIC = Path(__file__).parent / "static"
 
 
 class _Asked(StarletteRequestAdapter):
-    """With the request's state, where what was read of it is kept."""
+    """With the request itself, in whose state is kept what was read of it."""
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self.state = request.state
+        self.request = request
 
 
 class ShopView(GraphQL[Context, None]):
@@ -75,7 +76,6 @@ class ShopView(GraphQL[Context, None]):
             max_subscriptions_per_connection=settings.api.max_subscriptions,
         )
         self.settings = settings
-        self.sockets = SocketCounts(settings.api)
         self._documents = served.documents
         self._trusted = served.trusted
         self._origins = origins
@@ -96,15 +96,14 @@ class ShopView(GraphQL[Context, None]):
             raise RequestError(error.reason, status=error.status_code, headers=allowed) from error
 
     async def _run_socket(self, socket: WebSocket, context: Any, root_value: Any) -> Any:
-        address = address_of(socket)
-        if not self.sockets.enter(address):
-            refused = "Too many WebSocket connections from your address."
-            await socket.send_denial_response(JSONResponse({"errors": [{"message": refused}]}, 429))
-            return socket
+        streams: OpenStreams = socket.app.state.streams
         try:
-            return await super().run(socket, context, root_value)
-        finally:
-            self.sockets.leave(address)
+            with streams.of_address(address_of(socket)):
+                return await super().run(socket, context, root_value)
+        except CrowdedError as error:
+            refused = {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
+            await socket.send_denial_response(JSONResponse(refused, 429))
+            return socket
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         """For a browser that opens the address; a program gets JSON."""
@@ -124,14 +123,17 @@ class ShopView(GraphQL[Context, None]):
         variables = optional(asked, "variables", dict, "an object")
         extensions = optional(asked, "extensions", dict, "an object")
         query = required_query(asked, query_of(asked, self._documents, self._trusted))
-        kind = await self._kind(cast("_Asked", request).state, query, operation_name)
+        kind = await self._kind(cast("_Asked", request).request, query, operation_name)
         protocol = transport(kind, accept=request.headers.get("accept"), method=request.method)
         return GraphQLRequestData(
             query=query, variables=variables, operation_name=operation_name, extensions=extensions, protocol=protocol
         )
 
-    async def _kind(self, state: State, query: str, operation_name: str | None) -> OperationType | None:
-        """None for a document that cannot be parsed; the executor tells why."""
+    async def _kind(self, request: Request, query: str, operation_name: str | None) -> OperationType | None:
+        """None for a document that cannot be parsed; the executor tells why. Raises RateLimitedError."""
+        state = request.state
+        if not self._documents.knows(query):
+            await _rates(request).take(None, address_of(request), reading_costs(query))
         try:
             read = state.read = await self._documents.read(query)
         except (GraphQLError, CostExceededError) as error:

@@ -88,6 +88,16 @@ class RateLimitedError(ShopError):
         self.retry_after = retry_after
 
 
+class CrowdedError(ShopError):
+    """Somebody holds more streams open than anyone may."""
+
+    code = "RATE_LIMITED"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("Too many open streams; close some first.")
+
+
 class DeadlineError(ShopError):
     """The request took too long and was given up."""
 

@@ -65,8 +65,12 @@ class ApiSettings(BaseSettings):
     trusted_documents: Path | None = Field(
         None, description="JSON file of the only documents that are run, `{hash: document}`; empty: all are."
     )
-    max_sockets_per_viewer: int = Field(50, gt=0, description="Open WebSockets of one shopper, in each process.")
-    max_sockets_per_address: int = Field(200, gt=0, description="Open WebSockets of one address, in each process.")
+    max_sockets_per_viewer: int = Field(
+        50, gt=0, description="Open sockets and streams of one shopper, in each process."
+    )
+    max_sockets_per_address: int = Field(
+        200, gt=0, description="Open sockets and streams of one address, in each process."
+    )
     max_subscriptions: int = Field(100, gt=0, description="Operations that run at once on one WebSocket.")
     max_socket_bytes: int = Field(
         4 << 20, gt=0, description="Answers that wait for one WebSocket's reader, in bytes; then it is closed."

@@ -32,7 +32,7 @@ class _Turn:
     async def rest(self) -> AsyncIterator[None]:
         self.is_over(0)  # binds the line to the loop
         async with self._line:
-            while self.is_over(SLICE_SECONDS):
+            while self.is_over(SLICE_SECONDS):  # noqa: ASYNC110 (the next turn of the loop is no event)
                 await asyncio.sleep(0)
             yield
 

@@ -92,6 +92,10 @@ class Documents:
         """About how much memory the documents take."""
         return self._kept_bytes - self._free
 
+    def knows(self, text: str) -> bool:
+        """Whether it is kept, and costs nothing to read."""
+        return text in self._kept
+
     async def read(self, text: str) -> Document:
         """Raises GraphQLError for a document that cannot be parsed, CostExceededError for one that is too large."""
         known = self._kept.get(text)

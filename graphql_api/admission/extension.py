@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from graphql_api.metrics import Metrics
     from shop.settings import Settings
 
-_REJECTED = 5  # the cost of a document that is not valid; each hundred characters cost 1 more
+
+def reading_costs(text: str) -> float:
+    """What a document costs that is not known: it has to be parsed and validated."""
+    return 5 + len(text) / 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,8 @@ class Admission(SchemaExtension):
 
     async def on_parse(self) -> AsyncIterator[None]:
         """Raises GraphQLError for a document that cannot be parsed."""
-        execution = self.execution_context
-        try:
-            self._document = await self._read(execution.query or "")
-        except (GraphQLError, CostExceededError):
-            await self._charge(_REJECTED + len(execution.query or "") / 100)
-            raise
-        execution.graphql_document = self._document.node
+        self._document = await self._read(self.execution_context.query or "")
+        self.execution_context.graphql_document = self._document.node
         yield
 
     async def _read(self, text: str) -> Document:
@@ -66,7 +64,11 @@ class Admission(SchemaExtension):
         known = getattr(self._context.request.state, "read", None)
         if isinstance(known, Exception):
             raise known
-        return known if isinstance(known, Document) else await self._gate.documents.read(text)
+        if isinstance(known, Document):
+            return known
+        if not self._gate.documents.knows(text):
+            await self._context.resources.rates.take(None, self._context.address, reading_costs(text))
+        return await self._gate.documents.read(text)
 
     async def on_validate(self) -> AsyncIterator[None]:
         execution, document = self.execution_context, self._document
@@ -74,13 +76,11 @@ class Admission(SchemaExtension):
             yield
             return
         execution.pre_execution_errors = list(document.errors)
-        try:
-            if document.errors:
-                await self._charge(_REJECTED + len(document.text) / 100)
-            else:
+        if not document.errors:
+            try:
                 await self._admit(document, document.operation(execution.operation_name))
-        except ShopError as error:
-            execution.pre_execution_errors = [GraphQLError(error.message, original_error=error)]
+            except ShopError as error:
+                execution.pre_execution_errors = [GraphQLError(error.message, original_error=error)]
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
@@ -125,10 +125,7 @@ class Admission(SchemaExtension):
                 f"This costs {cost.units:,}, and {limit:,} is the limit. Ask for shorter lists or in several requests: "
                 "`@cost` and `@listSize` in the schema say what fields cost."
             )
-        self._cost["remaining"] = int(await self._charge(cost.units, cost.writes))
-        self._gate.sizes.require(operation.sent, operation.node, variables)
-
-    async def _charge(self, cost: float, writes: int = 0) -> float:
-        """Raises RateLimitedError."""
         context = self._context
-        return await context.resources.rates.take(context.viewer, context.address, cost, writes)
+        remaining = await context.resources.rates.take(context.viewer, context.address, cost.units, cost.writes)
+        self._cost["remaining"] = int(remaining)
+        self._gate.sizes.require(operation.sent, operation.node, variables)

@@ -7,7 +7,6 @@ Redis is away each process counts alone.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shop.bounded import BoundedDict
@@ -27,14 +26,10 @@ _PORTION_SECONDS = 10  # for how long a process may spend one
 _LONGEST_REFUSAL = 1.0  # seconds for which an address is refused without a look at its bucket
 _KEPT = 20_000
 
-
-@dataclass(slots=True)
-class _Portion:
-    """Tokens that this process may spend. `left`: what the bucket had when they were taken."""
-
-    tokens: float
-    until: float
-    left: float
+# Tokens that this process may spend, until when, and what the bucket had when they were taken. Plain tuples of numbers:
+# there are thousands of them, and the garbage collector does not look at those.
+_Portion = tuple[float, float, float]
+_NOTHING: _Portion = (0.0, float("-inf"), 0.0)
 
 
 class RateService:
@@ -79,19 +74,19 @@ class RateService:
 
     async def _spend(self, wants: Sequence[Want]) -> float:
         wants = [Want(want.bucket, min(want.tokens, want.bucket.capacity)) for want in wants]
-        now = self._now()
-        portions = [self._portions.get(want.bucket.name) for want in wants]
-        if any(
-            portion is None or portion.until < now or portion.tokens < want.tokens
-            for portion, want in zip(portions, wants, strict=True)
-        ):
+        if not all(self._can_spend(want) for want in wants):
             await self._fetch(wants)
-        left = float("inf")
+        remaining = float("inf")
         for want in wants:
-            portion = self._portions[want.bucket.name]
-            portion.tokens -= want.tokens
-            left = min(left, portion.left + portion.tokens)
-        return left
+            tokens, until, left = self._portions[want.bucket.name]
+            tokens -= want.tokens
+            self._portions[want.bucket.name] = (tokens, until, left)
+            remaining = min(remaining, left + tokens)
+        return remaining
+
+    def _can_spend(self, want: Want) -> bool:
+        tokens, until, _ = self._portions.get(want.bucket.name, _NOTHING)
+        return tokens >= want.tokens and until >= self._now()
 
     async def _fetch(self, wants: Sequence[Want]) -> None:
         """New portions, each with what is needed at least."""
@@ -104,9 +99,9 @@ class RateService:
             self._refused.put(taken.refused_by.name, now + min(taken.wait, _LONGEST_REFUSAL))
             raise RateLimitedError(taken.wait)
         for want, (tokens, left) in zip(wants, taken.given, strict=True):
-            kept = self._portions.get(want.bucket.name)
-            rest = kept.tokens if kept is not None and kept.until >= now else 0.0
-            self._portions.put(want.bucket.name, _Portion(rest + tokens, now + _PORTION_SECONDS, left))
+            rest, until, _ = self._portions.get(want.bucket.name, _NOTHING)
+            kept = rest if until >= now else 0.0
+            self._portions.put(want.bucket.name, (kept + tokens, now + _PORTION_SECONDS, left))
 
     def _take_alone(self, wants: Sequence[Want], now: float) -> Taken:
         left = [self._alone_left(want.bucket, now) for want in wants]

@@ -108,6 +108,15 @@ async def test_lists_clicks_and_live_updates(shop: Shop, folder: Path, user: str
 
 
 @with_node
+async def test_persisted_queries(shop: Shop, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hash alone is not known at first, then the document comes with it, then the hash alone is enough."""
+    async with running(folder, *node(folder, snippet("Persisted queries", shop.url))) as program:
+        assert await lines_until(program, "list 5", "list 5") == ["list 5", "list 5"]
+
+    assert capsys.readouterr().out.count("PersistedQueryNotFound") == 1
+
+
+@with_node
 async def test_graphql_request(shop: Shop, folder: Path, user: str) -> None:
     async with running(folder, *node(folder, snippet("graphql-request", shop.url, user))) as program:
         assert await lines_until(program, "list 5", "refused FORBIDDEN") == ["list 5", "refused FORBIDDEN"]
@@ -183,5 +192,5 @@ async def test_the_specifications_own_audits(shop: Shop, folder: Path) -> None:
         said, _ = await asyncio.wait_for(program.communicate(), PATIENCE_SECONDS)
     audits = [json.loads(line) for line in said.decode().splitlines()]
 
-    assert len(audits) > 50
+    assert len(audits) == 61
     assert [audit for audit in audits if audit["status"] != "ok"] == []

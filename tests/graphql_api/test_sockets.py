@@ -176,6 +176,19 @@ async def test_a_viewer_has_so_many_sockets_from_wherever(strict: Shop) -> None:
         assert await closing_code(third) == 4429
 
 
+async def test_streams_over_http_are_counted_as_sockets_are(strict: Shop) -> None:
+    user = await new_user(strict)
+    headers = {"Accept": "text/event-stream", "X-User": user, "X-Forwarded-For": "203.0.113.8"}
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(connected(strict, {"X-User": user}, "203.0.113.9"))
+        async with strict.http.post(f"{strict.url}/graphql", json={"query": LIVE}, headers=headers) as response:
+            refused = (await asyncio.wait_for(response.read(), _PATIENCE)).decode()
+
+    assert "RATE_LIMITED" in refused
+    assert "event: complete" in refused
+
+
 async def test_a_socket_runs_so_many_operations_at_once(strict: Shop) -> None:
     async with connected(strict, {"X-User": await new_user(strict)}, "203.0.113.6") as opened:
         for number in range(5):
