@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # A list of a usual page is completed at once, unless such lists have kept the event loop for long.
 _SHORT = 25
-_SHORT_SECONDS = 0.025
+_SHORT_SECONDS = 0.015
 
 # What is cancelled leaves coroutines of fields that were never begun; nothing is lost with them.
 NEVER_BEGUN = r"coroutine '(GraphQLCoreConverter|Executor|YieldingExecutor)\..*' was never awaited"
