@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import random
 import sys
@@ -71,37 +72,40 @@ class Fuzzer:
 
     def __init__(self, target: Target, seed: int) -> None:
         self._target = target
-        self._random = random.Random(seed)  # noqa: S311 (nothing here is secret)
-        self._operations = Operations(target.schema, target.ids, self._random)
+        self._seed = seed
         self.report = Report()
 
     async def run(self, cases: int, connections: int, progress: Callable[[int], None] = lambda _: None) -> Report:
-        waiting = iter(range(cases))  # shared: each takes the next one
+        """So many cases more, the same ones in every run with this seed."""
+        done = self.report.total
+        waiting = iter(range(done, done + cases))  # shared: each connection takes the next one
 
         async def work() -> None:
             async with aiohttp.ClientSession(auto_decompress=True) as http:
-                for _ in waiting:
-                    await self._one(http)
+                for number in waiting:
+                    await self._one(http, random.Random(f"{self._seed}:{number}"))  # noqa: S311 (nothing is secret)
                     progress(self.report.total)
 
         await asyncio.gather(*(work() for _ in range(connections)))
         return self.report
 
-    async def _one(self, http: aiohttp.ClientSession) -> None:
-        kind = self._random.choices(("operation", "bomb", "body", "frame", "forged"), (80, 8, 4, 4, 4))[0]
-        over_socket = kind == "frame" or (kind in {"operation", "bomb"} and self._random.random() < 0.15)
-        viewer = self._random.choice(self._target.viewers)
+    async def _one(self, http: aiohttp.ClientSession, chance: random.Random) -> None:
+        kind = chance.choices(("operation", "bomb", "body", "frame", "forged"), (80, 8, 4, 4, 4))[0]
+        over_socket = kind == "frame" or (kind in {"operation", "bomb"} and chance.random() < 0.15)
+        viewer = chance.choice(self._target.viewers)
         if kind == "forged":
-            viewer = forged(self._random.choice(self._target.viewers[1:]).name, self._target.secret, self._random)
-        case = bombs.bomb(self._random) if kind == "bomb" else self._operations.make()
+            viewer = forged(chance.choice(self._target.viewers[1:]).name, self._target.secret, chance)
+        case = (
+            bombs.bomb(chance) if kind == "bomb" else Operations(self._target.schema, self._target.ids, chance).make()
+        )
         self.report.cases[f"{kind} over {'WebSocket' if over_socket else 'HTTP'}"] += 1
         started = time.perf_counter()
         try:
             async with asyncio.timeout(30):
                 if over_socket:
-                    await self._socket(http, case, viewer, broken=kind == "frame")
+                    await self._socket(http, case, viewer, chance, broken=kind == "frame")
                 else:
-                    await self._http(http, case, viewer, bombs.body(self._random) if kind == "body" else None)
+                    await self._http(http, case, viewer, chance, broken=kind == "body")
         except TimeoutError:
             self.report.fault("no answer in 30 s", case.query)
         except (aiohttp.ClientError, ConnectionError) as error:
@@ -112,21 +116,21 @@ class Fuzzer:
         if seconds > _LONGEST_SECONDS:
             self.report.fault("longer than 5 s", f"{seconds:.1f} s {case.query} {json.dumps(case.variables)}")
 
-    def _address(self) -> str:
-        return ".".join(str(self._random.randrange(1, 255)) for _ in range(4))
-
-    async def _http(self, http: aiohttp.ClientSession, case: Case, viewer: Viewer, body: bytes | None) -> None:
-        accept = self._random.choice(_ACCEPTS) if case.kind != "subscription" else "text/event-stream"
-        headers = {"Accept": accept, "X-Forwarded-For": self._address(), **viewer.headers}
+    async def _http(
+        self, http: aiohttp.ClientSession, case: Case, viewer: Viewer, chance: random.Random, *, broken: bool
+    ) -> None:
+        body = bombs.body(chance) if broken else None
+        accept = chance.choice(_ACCEPTS) if case.kind != "subscription" else "text/event-stream"
+        headers = {"Accept": accept, "X-Forwarded-For": _address(chance), **viewer.headers}
         url = f"{self._target.url}/graphql"
-        if body is None and self._random.random() < 0.1 and len(case.query) < 4_000:
+        if body is None and chance.random() < 0.1 and len(case.query) < 4_000:
             params = {"query": case.query, "variables": json.dumps(case.variables)}
             asking = http.get(url, params=params, headers=headers)
         else:
             content = json.dumps({"query": case.query, "variables": case.variables}).encode() if body is None else body
             types = ("application/json", "application/json", "text/plain", "multipart/form-data; boundary=x")
-            headers["Content-Type"] = "application/json" if body is None else self._random.choice(types)
-            asking = http.post(url, data=aiohttp.BytesPayload(content[:4_000_000]), headers=headers)
+            headers["Content-Type"] = "application/json" if body is None else chance.choice(types)
+            asking = http.post(url, data=io.BytesIO(content), headers=headers)
         async with asking as response:
             text = await self._read(response)
         self.report.statuses[str(response.status)] += 1
@@ -147,23 +151,26 @@ class Fuzzer:
             response.close()
         return read.decode(errors="replace")
 
-    async def _socket(self, http: aiohttp.ClientSession, case: Case, viewer: Viewer, *, broken: bool) -> None:
-        headers = {"X-Forwarded-For": self._address()}
+    async def _socket(
+        self, http: aiohttp.ClientSession, case: Case, viewer: Viewer, chance: random.Random, *, broken: bool
+    ) -> None:
+        headers = {"X-Forwarded-For": _address(chance)}
         address = f"{self._target.url}/graphql"
         async with http.ws_connect(
             address, protocols=["graphql-transport-ws"], headers=headers, max_msg_size=0
         ) as socket:
             await socket.send_json({"type": "connection_init", "payload": viewer.payload})
             if broken:
-                await self._break(socket, case, viewer)
+                await self._break(socket, case, viewer, bombs.frame(chance))
                 return
             payload = {"query": case.query, "variables": case.variables}
             await socket.send_json({"type": "subscribe", "id": "1", "payload": payload})
             for text in await self._messages(socket, until="complete" if case.kind != "subscription" else None):
                 self._judge(text, case, viewer)
 
-    async def _break(self, socket: aiohttp.ClientWebSocketResponse, case: Case, viewer: Viewer) -> None:
-        frame = bombs.frame(self._random)
+    async def _break(
+        self, socket: aiohttp.ClientWebSocketResponse, case: Case, viewer: Viewer, frame: str | bytes
+    ) -> None:
         await (socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame))
         try:
             async with asyncio.timeout(_EVENTS_SECONDS):
@@ -197,6 +204,10 @@ class Fuzzer:
             for mark in self._target.marks - viewer.marks:
                 if mark in text and mark not in json.dumps(case.variables):
                     self.report.fault("read across viewers", f"{viewer.name} read {mark}: {case.query}")
+
+
+def _address(chance: random.Random) -> str:
+    return ".".join(str(chance.randrange(1, 255)) for _ in range(4))
 
 
 def _codes(text: str) -> list[str]:
