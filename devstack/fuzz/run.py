@@ -28,6 +28,7 @@ _LONGEST_SECONDS = 5.0
 _KEPT_EXAMPLES = 5
 _EVENTS_SECONDS = 0.3
 _ABNORMAL = {1006, 1011}
+_LARGE = 1_000_000
 _ACCEPTS = (
     *["application/json"] * 8, "application/graphql-response+json", "*/*", "text/event-stream", "text/html", "", "x",
 )  # fmt: skip
@@ -109,7 +110,8 @@ class Fuzzer:
         except TimeoutError:
             self.report.fault("no answer in 30 s", case.query)
         except (aiohttp.ClientError, ConnectionError) as error:
-            if kind not in {"body", "bomb", "forged"}:  # a server may close on those
+            too_large = len(json.dumps(case.variables)) > _LARGE
+            if kind == "operation" and not too_large:  # a server may close on what it refuses to read
                 self.report.fault("connection lost", f"{error!r} {case.query}")
         seconds = time.perf_counter() - started
         self.report.longest_seconds = max(self.report.longest_seconds, seconds)
