@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import orjson
 import structlog
 from starlette.websockets import WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter
@@ -15,6 +16,7 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 
 from graphql_api.context import Context
+from graphql_api.errors import extensions_of
 from graphql_api.request_ids import begin_operation
 from graphql_api.tracing import operation_span
 from shop.errors import CrowdedError
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.websockets import WebSocket
-    from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+    from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+        ConnectionInitMessage,
+        Message,
+        SubscribeMessage,
+    )
 
     from shop.settings import Settings
 
@@ -33,6 +39,7 @@ _EXPIRED = 4403  # clients of graphql-ws fetch a new token and connect again
 _TOO_MANY = 4429
 _SLOW = 1013  # "try again later"
 _LONGEST_OPERATION_ID = 200
+_HELD_BYTES = 1 << 20
 
 
 class SocketView(Protocol):
@@ -101,6 +108,7 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
         super().__init__(*arguments, **options)
         self._counted = contextlib.ExitStack()
         self._is_counted = False
+        self._held: dict[str, int] = {}  # bytes that running operations were sent with
 
     async def handle_message(self, message: Message) -> None:
         problem = _problem(cast("dict[str, Any]", message))
@@ -108,6 +116,19 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message(problem)
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Refuses an operation beside too many others, or beside others that were sent with too much: they hold it."""
+        id_, size = message["id"], len(orjson.dumps(message["payload"]))
+        held = sum(self._held.get(other, 0) for other in self.operations)
+        crowded = len(self.operations) >= (self.max_subscriptions_per_connection or 0) or held + size > _HELD_BYTES
+        if self.connection_acknowledged and crowded and id_ not in self.operations:
+            error = CrowdedError()
+            refused = {"message": error.message, "extensions": extensions_of(error)}
+            await self.websocket.send_json({"id": id_, "type": "error", "payload": [refused]})
+            return
+        await super().handle_subscribe(message)
+        self._held = {other: self._held.get(other, size) for other in self.operations}
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         await super().handle_connection_init(message)

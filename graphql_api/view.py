@@ -87,7 +87,6 @@ class ShopView(GraphQL[Context, None]):
         if isinstance(request, WebSocket):
             return await self._run_socket(request, context, root_value)
         try:
-            _rates(request).require_patience(address_of(request))
             await request.body()  # all of it, so that what comes after can only be that the client leaves
             async with cancelled_with_client(request):
                 return await super().run(request, context, root_value)
@@ -133,7 +132,7 @@ class ShopView(GraphQL[Context, None]):
         """None for a document that cannot be parsed; the executor tells why. Raises RateLimitedError."""
         state = request.state
         if not self._documents.knows(query):
-            await _rates(request).take(None, address_of(request), reading_costs(query))
+            await _rates(request).take(state.viewer, address_of(request), reading_costs(query))
         try:
             read = state.read = await self._documents.read(query)
         except (GraphQLError, CostExceededError) as error:
@@ -190,6 +189,8 @@ class ShopView(GraphQL[Context, None]):
             return Context(resources, None, request, response)
         headers = request.headers
         viewer = await resources.users.viewer(headers.get("authorization"), headers.get("x-user"))
+        resources.rates.require_patience(viewer, address_of(request))
+        request.state.viewer = viewer
         return Context(resources, viewer, request, response)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:

@@ -89,13 +89,13 @@ class RateLimitedError(ShopError):
 
 
 class CrowdedError(ShopError):
-    """Somebody holds more streams open than anyone may."""
+    """Somebody holds more open, or with more in it, than anyone may."""
 
     code = "RATE_LIMITED"
     retryable = True
 
     def __init__(self) -> None:
-        super().__init__("Too many open streams; close some first.")
+        super().__init__("Too much is open; close some of it first.")
 
 
 class DeadlineError(ShopError):

@@ -43,10 +43,11 @@ class Gate:
 class Admission(SchemaExtension):
     """One operation's."""
 
+    _document: Document  # from on_parse on
+
     def __init__(self, gate: Gate) -> None:
         super().__init__()
         self._gate = gate
-        self._document: Document | None = None
         self._cost: dict[str, Any] | None = None
 
     @property
@@ -67,14 +68,12 @@ class Admission(SchemaExtension):
         if isinstance(known, Document):
             return known
         if not self._gate.documents.knows(text):
-            await self._context.resources.rates.take(None, self._context.address, reading_costs(text))
+            context = self._context
+            await context.resources.rates.take(context.viewer, context.address, reading_costs(text))
         return await self._gate.documents.read(text)
 
     async def on_validate(self) -> AsyncIterator[None]:
         execution, document = self.execution_context, self._document
-        if document is None:  # what runs within the server brings its own
-            yield
-            return
         execution.pre_execution_errors = list(document.errors)
         if not document.errors:
             try:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from shop.bounded import BoundedDict
 from shop.entities.rates import Bucket, Taken, Want
-from shop.entities.users import Role
 from shop.errors import RateLimitedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -43,10 +42,11 @@ class RateService:
         self._alone: BoundedDict[str, tuple[float, float]] = BoundedDict(_KEPT)  # tokens, and when
         self._refused: BoundedDict[str, float] = BoundedDict(_KEPT)  # until when
 
-    def require_patience(self, address: str) -> None:
-        """Raises RateLimitedError for an address that was told to wait, before anything is done for it."""
+    def require_patience(self, viewer: Viewer | None, address: str) -> None:
+        """Raises RateLimitedError at an address that was told to wait, before its document is looked at. Staff and
+        services do not share the bucket of their address."""
         until = self._refused.get(f"cost:address:{address}")
-        if until is not None and until > self._now():
+        if until is not None and until > self._now() and (viewer is None or not viewer.is_staff):
             raise RateLimitedError(until - self._now())
 
     async def take(self, viewer: Viewer | None, address: str, cost: float, writes: float = 0) -> float:
@@ -67,10 +67,14 @@ class RateService:
         per_minute = settings.cost_per_minute if kind == "cost" else settings.writes_per_minute
         if viewer is None:
             return [_bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
-        trusted = viewer.role is not Role.SHOPPER
-        own = _bucket(f"{kind}:viewer:{viewer.user_id}", per_minute * (settings.staff_factor if trusted else 1))
+        factor = settings.staff_factor if viewer.is_staff else 1
+        own = _bucket(f"{kind}:viewer:{viewer.user_id}", per_minute * factor)
         # A shop's own server and its staff's office ask for many people from one address.
-        return [own] if trusted else [own, _bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
+        return (
+            [own]
+            if viewer.is_staff
+            else [own, _bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
+        )
 
     async def _spend(self, wants: Sequence[Want]) -> float:
         wants = [Want(want.bucket, min(want.tokens, want.bucket.capacity)) for want in wants]

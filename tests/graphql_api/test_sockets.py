@@ -193,9 +193,27 @@ async def test_a_socket_runs_so_many_operations_at_once(strict: Shop) -> None:
     async with connected(strict, {"X-User": await new_user(strict)}, "203.0.113.6") as opened:
         for number in range(5):
             await opened.send_str(subscribe(LIVE, str(number)))
-        kinds = [(await opened.receive_json(timeout=_PATIENCE))["type"] for _ in range(5)]
+        messages = [await opened.receive_json(timeout=_PATIENCE) for _ in range(5)]
 
-    assert sorted(kinds) == ["error", "next", "next", "next", "next"]
+    assert sorted(message["type"] for message in messages) == ["error", "next", "next", "next", "next"]
+    (error,) = [message["payload"][0] for message in messages if message["type"] == "error"]
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+
+
+async def test_what_open_operations_were_sent_with_is_bounded(shop: Shop) -> None:
+    live = "subscription { productUpdated { eventId } }"
+    async with connected(shop, {}) as opened:
+        for number in range(11):  # nobody asked for the variable: it would be held all the same
+            await opened.send_str(subscribe(live, str(number), variables={"x": "y" * 100_000}))
+        refused = await opened.receive_json(timeout=_PATIENCE)
+        for number in range(11):
+            await opened.send_str(json.dumps({"type": "complete", "id": str(number)}))
+        await opened.send_str(subscribe(MODEL, "after", variables={"x": "y" * 100_000}))
+        answered = await opened.receive_json(timeout=_PATIENCE)
+
+    assert (refused["id"], refused["type"]) == ("10", "error")
+    assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert answered["payload"]["data"]["model"]["version"]
 
 
 def token(user: str, seconds: float) -> str:

@@ -136,9 +136,11 @@ async def test_without_redis_each_process_counts_alone() -> None:
 
 async def test_a_refused_address_is_told_at_once_that_it_is(store: RateStore) -> None:
     rates = RateService(store, SETTINGS)
-    rates.require_patience(HERE)
+    rates.require_patience(None, HERE)
     await spend(rates, None, HERE, 60)
 
-    with pytest.raises(RateLimitedError):
-        rates.require_patience(HERE)
-    rates.require_patience("192.0.2.2")
+    for viewer in (None, shopper()):
+        with pytest.raises(RateLimitedError):
+            rates.require_patience(viewer, HERE)
+    rates.require_patience(None, "192.0.2.2")
+    rates.require_patience(Viewer("boss", Role.STAFF), HERE)
