@@ -37,7 +37,7 @@ async def strict(stocked: Settings) -> AsyncIterator[Shop]:
         trusted_proxies=["127.0.0.1"],
         read_seconds=0.5,
         write_seconds=0.5,
-        deadline_seconds=0.3,
+        deadline_seconds=2,
         max_answer_bytes=20_000,
     )
     rate = RateSettings(cost_per_minute=20_000, writes_per_minute=WRITES, address_factor=1)
@@ -250,7 +250,7 @@ async def test_a_request_has_a_deadline_and_its_work_is_cancelled(
     )
 
     assert (status, code_of(answer)) == (503, "UNAVAILABLE")
-    assert "0.3 seconds" in answer["errors"][0]["message"]
+    assert "2 seconds" in answer["errors"][0]["message"]
     assert ended.is_set()
 
 
@@ -466,4 +466,4 @@ async def test_what_a_forwarded_header_says_counts_only_from_a_trusted_proxy(sho
         patch.setattr(shop.resources.rates, "take", noting)
         await post(shop, {"query": "{ model { version } }"}, {"X-Forwarded-For": "203.0.113.9"})
 
-    assert seen == ["127.0.0.1"]
+    assert set(seen) == {"127.0.0.1"}
