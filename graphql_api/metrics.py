@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import time
 from datetime import UTC, datetime
@@ -60,12 +61,13 @@ class Metrics:
             registry=self.registry,
         )
         self.sockets = Counter("whybuy_websockets_total", "WebSocket connections opened.", registry=self.registry)
+        self._of = functools.cache(lambda *labels: (self._operations.labels(*labels), self._cost.labels(*labels)))
 
     def operation(self, kind: str, name: str | None, seconds: float, cost: int) -> None:
         """Counts one that was admitted; a subscription when it has begun."""
-        labels = kind, (operation_names.kept(name) or _OTHER) if name else _UNNAMED
-        self._operations.labels(*labels).observe(seconds)
-        self._cost.labels(*labels).inc(cost)
+        times, costs = self._of(kind, (operation_names.kept(name) or _OTHER) if name else _UNNAMED)
+        times.observe(seconds)
+        costs.inc(cost)
 
     async def watch_stalls(self) -> None:
         """Runs until it is cancelled."""

@@ -6,6 +6,7 @@ import http
 import socket
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from shop.settings import Settings
 
+_log = structlog.get_logger(__name__)
+
 _MESSAGE_BYTES = 128 << 10  # of a WebSocket: an operation and its variables
 _GRACE_SECONDS = 5
 
@@ -25,7 +28,8 @@ class _HeadersTooLargeError(Exception):
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Headers may have so many bytes, and take so many seconds from the moment that they may begin."""
+    """Headers may have so many bytes, and take so many seconds from the moment that they may begin. A client that does
+    not read a part of its answer within so many seconds is disconnected."""
 
     max_header_bytes: int
     read_seconds: float
@@ -35,6 +39,7 @@ class PatientProtocol(HttpToolsProtocol):
     _header_bytes = 0
     _too_large = False
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -46,7 +51,16 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_waiting_for_reader()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.write_seconds, self._give_up_reader)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting_for_reader()
 
     def on_message_begin(self) -> None:
         self._wait_for_headers()
@@ -96,6 +110,15 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self.transport.close()
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _give_up_reader(self) -> None:
+        _log.info("client_does_not_read", path=self.scope.get("path"))
+        self.transport.abort()
 
 
 def config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:

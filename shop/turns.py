@@ -22,11 +22,13 @@ class _Turn:
         self._line = asyncio.Lock()
 
     def is_over(self, seconds: float) -> bool:
-        now = perf_counter()
-        if self._started is None or self._loop is not asyncio.get_running_loop():
+        now, started = perf_counter(), self._started
+        if started is not None and now - started <= seconds:
+            return False
+        if started is None or self._loop is not asyncio.get_running_loop():
             self._begin(now)
             return False
-        return now - self._started > seconds
+        return True
 
     @contextlib.asynccontextmanager
     async def rest(self) -> AsyncIterator[None]:

@@ -26,13 +26,17 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         self, item_type: Any, field_details_list: Any, info: Any, path: Any, items: Iterable[Any], position_context: Any
     ) -> Any:
         arguments = item_type, field_details_list, info, path
-        if not isinstance(items, list) or len(items) < 2 or is_leaf_type(item_type) or self.is_awaitable(items[0]):
+        if (
+            not isinstance(items, list)
+            or len(items) < 2
+            or (len(items) <= _SHORT and not turns.is_over(_SHORT_SECONDS))
+            or is_leaf_type(item_type)
+            or self.is_awaitable(items[0])
+        ):
             return super().complete_iterable_value(*arguments, items, position_context)
         done: list[Any] = []
         awaited: list[int] = []
         if len(items) <= _SHORT:
-            if not turns.is_over(_SHORT_SECONDS):
-                return super().complete_iterable_value(*arguments, items, position_context)
             return self._rest(items, done, awaited, arguments, position_context)
         for index, item in enumerate(items):
             if turns.is_over():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -83,29 +82,21 @@ class Admission(SchemaExtension):
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
+        """Raises DeadlineError when there is no more time; a subscription has as much as it wants."""
+        execution = self.execution_context
+        kind = execution.operation_type.value
+        seconds = self._gate.settings.api.deadline_seconds
         started = time.perf_counter()
         try:
-            async with self._deadline():
-                yield
-        finally:
-            kind, name = self.execution_context.operation_type.value, self.execution_context.operation_name
-            cost = self._cost["requested"] if self._cost else 0
-            self._gate.metrics.operation(kind.lower(), name, time.perf_counter() - started, cost)
-
-    @contextlib.asynccontextmanager
-    async def _deadline(self) -> AsyncIterator[None]:
-        """Raises DeadlineError when it is over; a subscription has none."""
-        if self.execution_context.operation_type.value == OperationType.SUBSCRIPTION.value:
-            yield
-            return
-        seconds = self._gate.settings.api.deadline_seconds
-        try:
-            async with asyncio.timeout(seconds) as deadline:
+            async with asyncio.timeout(None if kind == OperationType.SUBSCRIPTION.value else seconds) as deadline:
                 yield
         except TimeoutError as error:
             if deadline.expired():
                 raise DeadlineError(seconds) from error
             raise
+        finally:
+            cost = self._cost["requested"] if self._cost else 0
+            self._gate.metrics.operation(kind.lower(), execution.operation_name, time.perf_counter() - started, cost)
 
     def get_results(self) -> dict[str, Any]:
         return {} if self._cost is None else {"cost": self._cost}

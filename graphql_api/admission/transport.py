@@ -1,4 +1,4 @@
-"""How much a client may send, and how long it may take to send and to read."""
+"""How much a client may send, how long it may take to, and what becomes of its work when it leaves."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def cancelled_with_client(request: Request) -> AsyncIterator[None]:
 
 
 class PatienceMiddleware:
-    """Bounds the body of a request in bytes and in seconds, and how long a part of the answer may wait for its reader.
+    """Bounds the body of a request in bytes and in seconds.
 
     What is received after the body, such as that the client has left, is not timed.
     """
@@ -71,16 +71,8 @@ class PatienceMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_in_time(message: Message) -> None:
-            try:
-                async with asyncio.timeout(self._settings.write_seconds):
-                    await send(message)
-            except TimeoutError as error:
-                raise ClientDisconnect from error
-
         try:
-            await self._app(scope, _Body(scope, receive, self._settings).receive, send_in_time)
+            await self._app(scope, _Body(scope, receive, self._settings).receive, send)
         except ClientDisconnect:
             _log.info("client_left", path=scope["path"])
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
+import socket
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -319,6 +321,35 @@ async def test_a_body_that_does_not_come_is_given_up(strict: Shop) -> None:
 
     assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 408")
     writer.close()
+
+
+async def test_a_client_that_does_not_read_its_answer_is_disconnected(
+    strict: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "/graphiql/graphiql.min.js"
+    async with strict.http.get(f"{strict.url}{path}") as response:
+        whole = len(await response.read())
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.connect(("127.0.0.1", strict.settings.api.port))
+    reader, writer = await asyncio.open_connection(sock=client, limit=1_024)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 3)  # more than the system keeps
+    printed = ""
+
+    async def is_given_up() -> bool:
+        nonlocal printed
+        printed += capsys.readouterr().out
+        return "client_does_not_read" in printed
+
+    await until(is_given_up, "the end of patience")
+    received = 0
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(10):
+            while part := await reader.read(1 << 16):
+                received += len(part)
+    writer.close()
+
+    assert received < 3 * whole
 
 
 @pytest.mark.parametrize(
