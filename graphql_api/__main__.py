@@ -59,8 +59,9 @@ def main() -> None:
         check_settings(settings)
     except BadInputError as error:
         sys.exit(f"whybuy: {error.message}")
-    # Ranking and long documents run in threads: the event loop must not wait for each of them 5 ms at a time.
-    sys.setswitchinterval(0.001)
+    # Ranking and long documents run in threads: the event loop, which waits for their turn to end after every system
+    # call, must not wait 5 ms each time.
+    sys.setswitchinterval(0.0005)
     warnings.filterwarnings("ignore", NEVER_BEGUN, RuntimeWarning)
     start_tracing(settings.telemetry, "whybuy-api")
     app = _watched(create_app(settings), settings.stack.watchdog_seconds)

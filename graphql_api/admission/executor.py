@@ -13,7 +13,7 @@ from shop import turns
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# A list of a usual page is completed at once, unless such lists have kept the event loop for long.
+# A list of a usual page gives way later than a long one.
 _SHORT = 25
 _SHORT_SECONDS = 0.015
 
@@ -26,46 +26,44 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         self, item_type: Any, field_details_list: Any, info: Any, path: Any, items: Iterable[Any], position_context: Any
     ) -> Any:
         arguments = item_type, field_details_list, info, path
-        if (
-            not isinstance(items, list)
-            or len(items) < 2
-            or (len(items) <= _SHORT and not turns.is_over(_SHORT_SECONDS))
-            or is_leaf_type(item_type)
-            or self.is_awaitable(items[0])
-        ):
+        if not isinstance(items, list):
+            items = list(items)  # such as the types of introspection
+        if len(items) < 2 or is_leaf_type(item_type) or self.is_awaitable(items[0]):
             return super().complete_iterable_value(*arguments, items, position_context)
+        seconds = _SHORT_SECONDS if len(items) <= _SHORT else turns.SLICE_SECONDS
         done: list[Any] = []
         awaited: list[int] = []
-        if len(items) <= _SHORT:
-            return self._rest(items, done, awaited, arguments, position_context)
-        for index, item in enumerate(items):
-            if turns.is_over():
-                return self._rest(items, done, awaited, arguments, position_context)
-            self._complete(item, index, done, awaited, arguments, position_context)
+        try:
+            for index, item in enumerate(items):
+                if turns.is_over(seconds):
+                    return self._rest(items, done, awaited, arguments, position_context)
+                if self.complete_list_item_value(
+                    item, done, item_type, field_details_list, info, path.add_key(index, None), position_context
+                ):
+                    awaited.append(index)
+        except Exception:
+            self.settle_in_background([done[each] for each in awaited])
+            raise
         return self._awaited(done, awaited) if awaited else done
 
     async def _rest(
         self, items: Sequence[Any], done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
     ) -> list[Any]:
-        while len(done) < len(items):
-            async with turns.rest_of_a_turn():
-                self._complete(items[len(done)], len(done), done, awaited, arguments, context)
-                while len(done) < len(items) and not turns.is_over():
-                    self._complete(items[len(done)], len(done), done, awaited, arguments, context)
-        return await self._awaited(done, awaited)
-
-    def _complete(
-        self, item: Any, index: int, done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
-    ) -> None:
         item_type, field_details_list, info, path = arguments
         try:
-            if self.complete_list_item_value(
-                item, done, item_type, field_details_list, info, path.add_key(index, None), context
-            ):
-                awaited.append(index)
+            while len(done) < len(items):
+                async with turns.rest_of_a_turn():
+                    begun = len(done)
+                    while len(done) < len(items) and (len(done) == begun or not turns.is_over()):
+                        index = len(done)
+                        if self.complete_list_item_value(
+                            items[index], done, item_type, field_details_list, info, path.add_key(index, None), context
+                        ):
+                            awaited.append(index)
         except Exception:
             self.settle_in_background([done[each] for each in awaited])
             raise
+        return await self._awaited(done, awaited)
 
     async def _awaited(self, done: list[Any], awaited: list[int]) -> list[Any]:
         if len(awaited) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,8 @@ class Ranker:
         self._exploration_share = settings.exploration_share
         self._caps = Caps(settings.max_per_category, settings.max_per_brand)
         self._seed_share = settings.max_share_per_seed
+        # One list at a time: more threads would take turns with each other, and the event loop with all of them.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ranking")
         self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
         self._lists: BoundedDict[tuple[object, ...], tuple[RankedProduct, ...]] = BoundedDict(_CACHED_LISTS)
 
@@ -144,7 +147,7 @@ class Ranker:
         if ranked is None:
             available = self._available(model, in_stock=asked.request.in_stock) if stock is not None else None
             query = replace(self._query(asked), rules=rules.ruling(), available=available)
-            items = await asyncio.to_thread(model.recommender.recommend, query)
+            items = await asyncio.get_running_loop().run_in_executor(self._thread, model.recommender.recommend, query)
             ranked = tuple(self._ranked_product(asked, item, turn) for turn, item in enumerate(items))
             if asked.request.limit <= _LONGEST_CACHED:
                 self._lists.put(key, ranked)

@@ -45,6 +45,11 @@ class Query:
         return [Row(number=number) for number in range(number)]
 
     @strawberry.field
+    def keyed_rows(self) -> list[Row]:
+        """No list, as the types of introspection are none."""
+        return {number: Row(number=number) for number in range(LONG)}.values()  # type: ignore[return-value]
+
+    @strawberry.field
     def maybe_rows(self) -> list[Row | None]:
         return [Row(number=1), None, Row(number=3)]
 
@@ -59,7 +64,7 @@ PLAIN = strawberry.Schema(Query)
         "{ rows { number slow } }",
         "{ rows { number slow awaited rows { number slow awaited } } }",
         "{ rows(number: 1) { awaited } one: rows(number: 0) { number } }",
-        "{ maybeRows { number slow awaited } }",
+        "{ maybeRows { number slow awaited } keyedRows { slow rows { awaited } } }",
         "{ rows { slow broken } }",
         "{ rows { slow awaited rows { broken } } }",
     ],
@@ -91,9 +96,12 @@ async def turns_during(work: Any) -> int:
     return turns - before
 
 
-async def test_others_get_their_turn_between_rows() -> None:
-    assert await turns_during(SCHEMA.execute("{ rows { slow } }")) >= LONG * STEP_SECONDS / 0.015
-    assert await turns_during(PLAIN.execute("{ rows { slow } }")) <= 5
+@pytest.mark.parametrize(("field", "rows"), [("rows", LONG), ("rows(number: 24)", 24), ("keyedRows", LONG)])
+async def test_others_get_their_turn_between_rows(field: str, rows: int) -> None:
+    query = f"{{ {field} {{ slow }} }}"
+
+    assert await turns_during(SCHEMA.execute(query)) >= rows * STEP_SECONDS / 0.015
+    assert await turns_during(PLAIN.execute(query)) <= 2
 
 
 async def test_many_long_lists_at_once_take_one_turn_each() -> None:
