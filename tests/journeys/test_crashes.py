@@ -81,7 +81,8 @@ class Stack:
 @contextlib.asynccontextmanager
 async def whole_stack(folder: Path) -> AsyncIterator[Stack]:
     port = free_port()
-    environment = os.environ | {"WHYBUY_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    patient = {"RATE_COST_PER_MINUTE": "1000000000", "RATE_WRITES_PER_MINUTE": "1000000000"}  # it asks without a pause
+    environment = os.environ | patient | {"WHYBUY_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
     command = (sys.executable, "-m", "devstack", "up", "--sample", "30", "--port", str(port))
     with (folder / "up.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
