@@ -61,11 +61,11 @@ class Metrics:
             registry=self.registry,
         )
         self.sockets = Counter("whybuy_websockets_total", "WebSocket connections opened.", registry=self.registry)
-        self._of = functools.cache(lambda *labels: (self._operations.labels(*labels), self._cost.labels(*labels)))
+        self._labelled = functools.cache(lambda *labels: (self._operations.labels(*labels), self._cost.labels(*labels)))
 
     def operation(self, kind: str, name: str | None, seconds: float, cost: int) -> None:
         """Counts one that was admitted; a subscription when it has begun."""
-        times, costs = self._of(kind, (operation_names.kept(name) or _OTHER) if name else _UNNAMED)
+        times, costs = self._labelled(kind, (operation_names.kept(name) or _OTHER) if name else _UNNAMED)
         times.observe(seconds)
         costs.inc(cost)
 

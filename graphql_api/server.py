@@ -21,6 +21,7 @@ _log = structlog.get_logger(__name__)
 
 _MESSAGE_BYTES = 128 << 10  # of a WebSocket: an operation and its variables
 _GRACE_SECONDS = 5
+_PART_BYTES = 64 << 10  # of an answer
 
 
 class _HeadersTooLargeError(Exception):
@@ -28,8 +29,8 @@ class _HeadersTooLargeError(Exception):
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Headers may have so many bytes, and take so many seconds from the moment that they may begin. A client that does
-    not read a part of its answer within so many seconds is disconnected."""
+    """Headers may have so many bytes, and take so many seconds from the moment that they may begin. A client that reads
+    less than 64 KiB of a longer answer in so many seconds is disconnected."""
 
     max_header_bytes: int
     read_seconds: float
@@ -38,8 +39,8 @@ class PatientProtocol(HttpToolsProtocol):
     _in_headers = True
     _header_bytes = 0
     _too_large = False
-    _timer: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
+    _headers_timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,13 +51,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._stop_waiting_for_headers()
         self._stop_waiting_for_reader()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(self.write_seconds, self._give_up_reader)
+        self._wait_for_reader()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -76,7 +77,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.send_400_response("The headers are too long.")
 
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._stop_waiting_for_headers()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > self.max_header_bytes:
             self._too_large = True
@@ -98,25 +99,28 @@ class PatientProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _wait_for_headers(self) -> None:
-        self._stop_waiting()
+        self._stop_waiting_for_headers()
         self._in_headers, self._header_bytes = True, 0
-        self._timer = self.loop.call_later(self.read_seconds, self._give_up)
+        self._headers_timer = self.loop.call_later(self.read_seconds, self.transport.close)
 
-    def _stop_waiting(self) -> None:
+    def _stop_waiting_for_headers(self) -> None:
         self._in_headers = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._headers_timer is not None:
+            self._headers_timer.cancel()
 
-    def _give_up(self) -> None:
-        self.transport.close()
+    def _wait_for_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reader_timer = self.loop.call_later(self.write_seconds, self._check_reader, unread)
 
     def _stop_waiting_for_reader(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
 
-    def _give_up_reader(self) -> None:
+    def _check_reader(self, unread_before: int) -> None:
+        """Who reads slowly gets more time: an answer may be one part of some megabytes."""
+        if unread_before - self.transport.get_write_buffer_size() >= _PART_BYTES:
+            self._wait_for_reader()
+            return
         _log.info("client_does_not_read", path=self.scope.get("path"))
         self.transport.abort()
 

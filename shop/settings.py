@@ -20,6 +20,11 @@ class MongoSettings(BaseSettings):
     uri: str | None = Field(None, description="MongoDB to use; when empty, `whybuy up` starts its own.")
     database: str = Field("whybuy", description="Database name.")
     timeout_ms: int = Field(3000, description="How long to look for a server before saying it is away.")
+    app_name: str = Field(
+        "whybuy",
+        max_length=128,
+        description="Name of this process's connections in MongoDB's own log, profiler and `currentOp`.",
+    )
 
 
 class RedisSettings(BaseSettings):
@@ -47,7 +52,7 @@ class ApiSettings(BaseSettings):
     max_answer_bytes: int = Field(4 << 20, gt=0, description="Largest answer.")
     deadline_seconds: float = Field(10, gt=0, description="How long a query or mutation may take.")
     read_seconds: float = Field(15, gt=0, description="How long a request's headers, and then its body, may take.")
-    write_seconds: float = Field(30, gt=0, description="How long a client may take to read a part of its answer.")
+    write_seconds: float = Field(30, gt=0, description="How long a client may take to read 64 KiB of its answer.")
     trusted_proxies: list[str] = Field(
         [],
         description="Addresses or networks of proxies whose `X-Forwarded-For` names the client, as a JSON list; "

@@ -33,37 +33,42 @@ class YieldingExecutor(StrawberryGraphQLCoreExecutionContext):
         seconds = _SHORT_SECONDS if len(items) <= _SHORT else turns.SLICE_SECONDS
         done: list[Any] = []
         awaited: list[int] = []
-        try:
-            for index, item in enumerate(items):
-                if turns.is_over(seconds):
-                    return self._rest(items, done, awaited, arguments, position_context)
-                if self.complete_list_item_value(
-                    item, done, item_type, field_details_list, info, path.add_key(index, None), position_context
-                ):
-                    awaited.append(index)
-        except Exception:
-            self.settle_in_background([done[each] for each in awaited])
-            raise
+        if not turns.is_over(seconds):
+            self._complete_some(items, done, awaited, arguments, position_context, seconds)
+        if len(done) < len(items):
+            return self._rest(items, done, awaited, arguments, position_context)
         return self._awaited(done, awaited) if awaited else done
 
     async def _rest(
         self, items: Sequence[Any], done: list[Any], awaited: list[int], arguments: tuple[Any, ...], context: Any
     ) -> list[Any]:
+        while len(done) < len(items):
+            async with turns.rest_of_a_turn():
+                self._complete_some(items, done, awaited, arguments, context, turns.SLICE_SECONDS)
+        return await self._awaited(done, awaited)
+
+    def _complete_some(
+        self,
+        items: Sequence[Any],
+        done: list[Any],
+        awaited: list[int],
+        arguments: tuple[Any, ...],
+        context: Any,
+        seconds: float,
+    ) -> None:
+        """Completes the next item, and more of them until the turn has taken so many seconds."""
         item_type, field_details_list, info, path = arguments
         try:
-            while len(done) < len(items):
-                async with turns.rest_of_a_turn():
-                    begun = len(done)
-                    while len(done) < len(items) and (len(done) == begun or not turns.is_over()):
-                        index = len(done)
-                        if self.complete_list_item_value(
-                            items[index], done, item_type, field_details_list, info, path.add_key(index, None), context
-                        ):
-                            awaited.append(index)
+            for index in range(len(done), len(items)):
+                if self.complete_list_item_value(
+                    items[index], done, item_type, field_details_list, info, path.add_key(index, None), context
+                ):
+                    awaited.append(index)
+                if turns.is_over(seconds):
+                    return
         except Exception:
             self.settle_in_background([done[each] for each in awaited])
             raise
-        return await self._awaited(done, awaited)
 
     async def _awaited(self, done: list[Any], awaited: list[int]) -> list[Any]:
         if len(awaited) == 1:

@@ -1,4 +1,4 @@
-"""How much a client may send, how long it may take to, and what becomes of its work when it leaves."""
+"""How much a client may send, in what time, and what becomes of its work when it leaves."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Data
         connectTimeoutMS=settings.timeout_ms,
         retryWrites=True,
         retryReads=True,
-        appname="whybuy",
+        appname=settings.app_name,
     )
     database = client.get_database(
         settings.database,

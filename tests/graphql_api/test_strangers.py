@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from graphql_api.relay import encode_id
 from shop.settings import ApiSettings, RateSettings
 from tests.fixtures.queries import new_user
-from tests.fixtures.shop import Shop, open_shop, variant
+from tests.fixtures.shop import Shop, open_shop, serving, variant
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -350,6 +353,27 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
     writer.close()
 
     assert received < 3 * whole
+
+
+async def test_a_client_that_reads_slowly_gets_its_whole_answer(strict: Shop) -> None:
+    answer = bytes(16 << 20)  # in one part, and more than the system keeps
+    app = Starlette(routes=[Route("/", lambda _: Response(answer))])
+    settings = variant(strict.settings)
+    settings = settings.model_copy(update={"api": settings.api.model_copy(update={"write_seconds": 1})})
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+    received = 0
+    async with serving(app, settings):
+        client.connect(("127.0.0.1", settings.api.port))
+        reader, writer = await asyncio.open_connection(sock=client, limit=1 << 16)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        while part := await reader.read(1 << 18):
+            received += len(part)
+            await asyncio.sleep(len(part) / len(answer) * 3)  # three times as long as a part may take
+        writer.close()
+
+    assert received == len(answer)
 
 
 @pytest.mark.parametrize(
