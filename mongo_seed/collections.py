@@ -480,6 +480,13 @@ _AUDIT_LOG = Collection(
     ),
 )
 
+_LARGE_MESSAGES = Collection(
+    "large_messages",
+    _object({"_id": _ID, "message": _STRING, "createdAt": _DATE}),
+    # A day longer than a queue keeps the message that refers to it.
+    (("expiry", [("createdAt", 1)], {"expireAfterSeconds": 15 * 86_400}),),
+)
+
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -503,6 +510,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     _MERCHANDISING_RULES,
     _MODEL_SNAPSHOTS,
     _JOBS,
+    _LARGE_MESSAGES,
     _SCHEDULES,
     _AUDIT_LOG,
     _SCHEMA_MIGRATIONS,

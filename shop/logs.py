@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shop.settings import StackSettings
 
 # Libraries, by the beginning of their loggers' names, and the least level that comes out of them. Below it they show
@@ -26,13 +28,15 @@ def current_request_id() -> str | None:
     return id_
 
 
-def configure_logging(settings: StackSettings) -> None:
-    """Sends structlog's and the libraries' logs to stderr in one form; call once, at the start of a process."""
+def configure_logging(settings: StackSettings, last: Sequence[structlog.types.Processor] = ()) -> None:
+    """Sends structlog's and the libraries' logs to stderr in one form; call once, at the start of a process. The lines
+    go through `last` before they are rendered."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         *([structlog.processors.format_exc_info] if settings.log_json else []),
+        *last,
     ]
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shop.entities.jobs import JobGroup
+
 
 def _config(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=prefix, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -25,6 +27,11 @@ class MongoSettings(BaseSettings):
         max_length=128,
         description="Name of this process's connections in MongoDB's own log, profiler and `currentOp`.",
     )
+    max_connections: int = Field(
+        100,
+        gt=0,
+        description="Connections that one process opens at most; a server takes a limited number of them all.",
+    )
 
 
 class RedisSettings(BaseSettings):
@@ -33,6 +40,38 @@ class RedisSettings(BaseSettings):
     url: str | None = Field(None, description="Redis or Valkey to use; when empty, `whybuy up` starts its own.")
     prefix: str = Field("whybuy", description="First part of every key, so that several shops can share a server.")
     timeout_seconds: float = Field(1.0, description="How long a request waits for Redis before it goes on without.")
+    max_connections: int = Field(200, gt=0, description="Connections that one process opens at most.")
+
+
+class QueueSettings(BaseSettings):
+    """Region, credentials and endpoint of SQS are those of AWS's own variables (AWS_REGION, AWS_ENDPOINT_URL, …)."""
+
+    model_config = _config("QUEUE_")
+
+    backend: Literal["arq", "sqs"] = Field(
+        "arq", description="What carries jobs: `arq` over Redis to workers, `sqs` over AWS SQS to functions."
+    )
+    url_general: str | None = Field(None, description="URL of the SQS queue of general jobs.")
+    url_llm: str | None = Field(None, description="The same of jobs that call a language model.")
+    url_training: str | None = Field(None, description="The same of trainings.")
+    timeout_seconds: float = Field(3.0, gt=0, description="How long one call of SQS may take.")
+
+    @property
+    def urls(self) -> dict[JobGroup, str]:
+        """The SQS queue of each group, of those that are set."""
+        named = {
+            JobGroup.GENERAL: self.url_general,
+            JobGroup.LLM: self.url_llm,
+            JobGroup.TRAINING: self.url_training,
+        }
+        return {group: url for group, url in named.items() if url}
+
+    @model_validator(mode="after")
+    def _sqs_needs_urls(self) -> QueueSettings:
+        missing = [group for group in JobGroup if group not in self.urls]
+        if self.backend == "sqs" and missing:
+            raise ValueError(f"QUEUE_BACKEND=sqs needs QUEUE_URL_{missing[0].upper()}")
+        return self
 
 
 class ApiSettings(BaseSettings):
@@ -260,6 +299,18 @@ class LlmSettings(BaseSettings):
         return self
 
 
+class TrainingTask(BaseModel):
+    """A task definition of ECS whose container runs `python -m workers.aws_task`, and where it is started."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str
+    task_definition: str
+    container: str
+    subnets: list[str]
+    security_groups: list[str]
+
+
 class WorkerSettings(BaseSettings):
     model_config = _config("WORKER_")
 
@@ -272,6 +323,11 @@ class WorkerSettings(BaseSettings):
     training_concurrency: int = Field(1, gt=0, description="Trainings that one worker runs at the same time.")
     schedule: bool = Field(True, description="Whether this worker starts scheduled jobs.")
     job_retention_days: float = Field(14, gt=0, description="How long the records of ended jobs are kept, in days.")
+    training_task: TrainingTask | None = Field(
+        None,
+        description="The ECS task in which a cloud function has trainings run that may take longer than a function "
+        "lives, as JSON: `cluster`, `task_definition`, `container`, `subnets`, `security_groups`.",
+    )
 
 
 class StackSettings(BaseSettings):
@@ -319,6 +375,7 @@ class Settings(BaseSettings):
 
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
+    queue: QueueSettings = Field(default_factory=QueueSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     rate: RateSettings = Field(default_factory=RateSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shop.store.database import Database
 
 
-pytest_plugins = ["tests.fixtures.shop"]
+pytest_plugins = ["tests.fixtures.shop", "tests.fixtures.aws"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -60,8 +60,8 @@ class Delivery:
 
     @property
     def tries(self) -> int:
-        """How often it may be attempted. What is not a job is refused at once."""
-        return JOBS[self.name].tries if self.name in JOBS else 1
+        """How often it may be attempted."""
+        return tries_of(self.name)
 
     @property
     def log_context(self) -> dict[str, Any]:
@@ -82,6 +82,11 @@ class Delivery:
     @property
     def _known_name(self) -> str:
         return self.name if self.name in JOBS else "unknown"
+
+
+def tries_of(name: str) -> int:
+    """How often a job of this name may be attempted. What is not a job is refused at once."""
+    return JOBS[name].tries if name in JOBS else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from shop.store.interactions import InteractionStore
 from shop.store.jobs import JobStore
 from shop.store.keys import Keys
 from shop.store.models import SnapshotStore
-from shop.store.queue import ArqQueue
 from shop.store.rates import RateStore
 from shop.store.recommendation_log import RecommendationLog
 from shop.store.rollups import RollupStore
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shop.jobs import JobQueue
-    from shop.settings import Settings
+    from shop.settings import QueueSettings, Settings
     from shop.store.database import Database
 
 
@@ -77,16 +76,38 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         for connections in (cache, reader):
             closing.push_async_callback(connections.connection_pool.disconnect)
             closing.push_async_callback(connections.aclose)
-        yield _over(database, cache, reader, Keys(settings.redis.prefix))
+        keys = Keys(settings.redis.prefix)
+        queue = _queue(settings.queue, database, cache, keys, closing)
+        yield _over(database, cache, reader, keys, queue)
 
 
-def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Keys) -> Stores:
+def _queue(
+    settings: QueueSettings, database: Database, client: redis.Redis, keys: Keys, closing: contextlib.AsyncExitStack
+) -> JobQueue:
+    """The one that is set; the library of the other need not be there."""
+    if settings.backend == "arq":
+        from shop.store.queue import ArqQueue
+
+        return ArqQueue(client, keys)
+    from shop.store.aws import AwsClient
+    from shop.store.job_claims import JobClaims
+    from shop.store.large_messages import LargeMessages
+    from shop.store.sqs_queue import SqsQueue
+
+    queue = SqsQueue(
+        settings.urls, JobClaims(client, keys), LargeMessages(database), AwsClient("sqs", settings.timeout_seconds)
+    )
+    closing.push_async_callback(queue.aclose)
+    return queue
+
+
+def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Keys, queue: JobQueue) -> Stores:
     insights, audit = InsightStore(database), AuditStore(database)
     return Stores(
         database=database,
         redis=client,
         keys=keys,
-        queue=ArqQueue(client, keys),
+        queue=queue,
         event_log=EventLog(client, reader, keys),
         users=UserStore(database),
         catalog=CatalogStore(database),

@@ -76,6 +76,7 @@ def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Data
         retryWrites=True,
         retryReads=True,
         appname=settings.app_name,
+        maxPoolSize=settings.max_connections,
     )
     database = client.get_database(
         settings.database,

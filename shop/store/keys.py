@@ -29,6 +29,15 @@ class Keys:
         """A job's id as arq knows it. Its own keys have no prefix: two shops on one server would share their jobs."""
         return f"{self.prefix}:{id_}"
 
+    def job_claim(self, id_: str) -> str:
+        """Which message carries a job, and what became of it (a hash), where SQS does. The braces keep it and the list
+        of what waits on one node of a cluster."""
+        return f"{self.prefix}:{{jobs}}:claim:{id_}"
+
+    def jobs_waiting(self, group: JobGroup) -> str:
+        """The same jobs by the time they are due, until they have ended (a sorted set of ids)."""
+        return f"{self.prefix}:{{jobs}}:waiting:{group}"
+
     def worker_health(self, group: JobGroup) -> str:
         """Set while a worker that runs these jobs lives."""
         return f"{self.prefix}:worker:health:{group}"

@@ -71,7 +71,7 @@ def connect(settings: RedisSettings, *, patience_seconds: float = 0) -> Redis:
         socket_connect_timeout=settings.timeout_seconds,
         retry=Retry(ExponentialBackoff(cap=0.05, base=0.01), 1),
         retry_on_error=[RedisConnectionError, BusyLoadingError],
-        max_connections=200,
+        max_connections=settings.max_connections,
         timeout=settings.timeout_seconds,
     )
     pool.connection_class = type("Connection", (_Cancellable, pool.connection_class), {})

@@ -1,0 +1,161 @@
+"""Claims on jobs that a queue without ids of its own carries: which message stands for a job, whether it runs, and how
+often it was tried. A claim is in Redis, as are the jobs of arq."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shop.entities.jobs import Backlog, JobGroup
+from shop.store.redis import redis_errors
+
+if TYPE_CHECKING:
+    from shop.store.keys import Keys
+    from shop.store.redis import Redis
+
+KEPT_DAYS = 14  # as long as SQS keeps a message
+_KEPT_MS = KEPT_DAYS * 86_400_000
+_UNSENT_MS = 60_000  # whoever claims a job and dies before its message is sent blocks it for so long
+_ENDED_MS = 900_000  # a message that SQS delivers once more after that is run again
+
+# The clock is that of Redis: those of the processes may differ.
+_NOW = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+"""
+_CLAIM = f"""{_NOW}
+local held = redis.call('HMGET', KEYS[1], 'token', 'ended')
+if held[1] and not held[2] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'attempt', 0)
+redis.call('PEXPIRE', KEYS[1], {_UNSENT_MS})
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - {_KEPT_MS})
+redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[2])
+return 1
+"""
+_CONFIRM = f"""
+if redis.call('HGET', KEYS[1], 'token') == ARGV[1] and redis.call('HEXISTS', KEYS[1], 'ended') == 0 then
+    redis.call('PEXPIRE', KEYS[1], {_KEPT_MS})
+end
+"""
+_WITHDRAW = """
+if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then
+    redis.call('DEL', KEYS[1])
+    redis.call('ZREM', KEYS[2], ARGV[2])
+end
+"""
+_BEGIN = f"""{_NOW}
+local held = redis.call('HMGET', KEYS[1], 'token', 'ended', 'locked', 'attempt')
+if held[1] and (held[1] ~= ARGV[1] or held[2]) then return {{-1, 0}} end
+local locked = tonumber(held[3] or 0) - now
+if locked > 0 then return {{0, locked}} end
+local attempt = tonumber(held[4] or 0) + 1
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'attempt', attempt, 'locked', now + ARGV[2])
+redis.call('PEXPIRE', KEYS[1], {_KEPT_MS})
+return {{attempt, 0}}
+"""
+_KEEP = f"""{_NOW}
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'locked', now + ARGV[2])
+return 1
+"""
+_RELEASE = f"""{_NOW}
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return end
+redis.call('HDEL', KEYS[1], 'locked')
+redis.call('HINCRBY', KEYS[1], 'attempt', ARGV[3])
+redis.call('ZADD', KEYS[2], 'XX', now + ARGV[4], ARGV[2])
+"""
+_END = f"""
+local token = redis.call('HGET', KEYS[1], 'token')
+if token and token ~= ARGV[1] then return end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'ended', 1)
+redis.call('PEXPIRE', KEYS[1], {_ENDED_MS})
+redis.call('ZREM', KEYS[2], ARGV[2])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """This attempt is the caller's; `attempt` counts from 1."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another one runs it, for at most so many seconds unless it goes on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job, and the message that stands for it."""
+
+    job_id: str
+    token: str
+    group: JobGroup
+
+
+class JobClaims:
+    """All methods raise UnavailableError."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        scripts = (_CLAIM, _CONFIRM, _WITHDRAW, _BEGIN, _KEEP, _RELEASE, _END)
+        self._scripts = {script: redis.register_script(script) for script in scripts}
+
+    async def claim(self, claim: Claim, delay_seconds: float) -> bool:
+        """False when a message stands for the job already. It expires soon, unless it is confirmed."""
+        return bool(await self._run(_CLAIM, claim, claim.job_id, round(delay_seconds * 1000)))
+
+    async def confirm(self, claim: Claim) -> None:
+        """The message is in the queue."""
+        await self._run(_CONFIRM, claim)
+
+    async def withdraw(self, claim: Claim) -> None:
+        """The message could not be put."""
+        await self._run(_WITHDRAW, claim, claim.job_id)
+
+    async def begin(self, claim: Claim, seconds: float) -> Begun | Held | None:
+        """One more attempt, which nobody else begins within so many seconds; None when the job has ended, or another
+        message stands for it. A claim that Redis has lost is made anew: the job runs rather twice than never."""
+        attempt, locked = await self._run(_BEGIN, claim, round(seconds * 1000))
+        if attempt < 0:
+            return None
+        return Begun(attempt) if attempt else Held(locked / 1000)
+
+    async def keep(self, claim: Claim, seconds: float) -> bool:
+        """The attempt goes on for so many seconds from now; False when the claim is another's."""
+        return bool(await self._run(_KEEP, claim, round(seconds * 1000)))
+
+    async def release(self, claim: Claim, delay_seconds: float, *, counts: bool) -> None:
+        """The attempt is over and another follows; it was none unless it `counts`."""
+        await self._run(_RELEASE, claim, claim.job_id, 0 if counts else -1, round(delay_seconds * 1000))
+
+    async def end(self, claim: Claim) -> None:
+        """The job has ended: it can be put again, and its message is not run again."""
+        await self._run(_END, claim, claim.job_id)
+
+    async def backlog(self) -> dict[JobGroup, Backlog]:
+        """Of each group the jobs that have not ended."""
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.time()
+                for group in JobGroup:
+                    waiting = self._keys.jobs_waiting(group)
+                    pipeline.zcard(waiting)
+                    pipeline.zrange(waiting, 0, 0, withscores=True)
+                (seconds, micros), *answers = await pipeline.execute()
+        now = seconds + micros / 1e6
+        return {
+            group: Backlog(jobs, max(0.0, now - oldest[0][1] / 1000) if oldest else 0.0)
+            for group, jobs, oldest in zip(JobGroup, answers[::2], answers[1::2], strict=True)
+        }
+
+    async def _run(self, script: str, claim: Claim, *arguments: str | int) -> Any:
+        keys = [self._keys.job_claim(claim.job_id), self._keys.jobs_waiting(claim.group)]
+        with redis_errors():
+            return await self._scripts[script](keys=keys, args=[claim.token, *arguments])

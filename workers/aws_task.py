@@ -1,0 +1,62 @@
+"""`python -m workers.aws_task`: the one job that `workers.ecs` has started this task for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from shop.errors import BadInputError, UnavailableError
+from workers.aws_worker import open_worker
+from workers.ecs import ATTEMPT_VARIABLE, JOB_VARIABLE
+from workers.sqs_delivery import carry_out
+
+if TYPE_CHECKING:
+    from shop.store.sqs_queue import QueuedJob, SqsQueue
+
+_LOCK_SECONDS = 60
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run the one job that the function `training` has passed on in WHYBUY_JOB, then end.
+
+    The settings are those of a worker (docs/settings.md), from the environment and from the parameters below
+    WHYBUY_PARAMETERS. SIGTERM hands the job back. The task is described in docs/serverless.md.
+    """
+    if not (body := os.environ.get(JOB_VARIABLE)):
+        raise click.ClickException(f"{JOB_VARIABLE} must hold the job, as the function `training` passes it on.")
+    try:
+        asyncio.run(_run(body, int(os.environ.get(ATTEMPT_VARIABLE, "1"))))
+    except BadInputError as error:
+        raise click.ClickException(error.message) from error
+    except asyncio.CancelledError:
+        raise SystemExit(0) from None
+
+
+async def _run(body: str, number: int) -> None:
+    running = asyncio.current_task()
+    if running is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    async with open_worker() as worker:
+        job = await worker.queue.read(body, message_id="task")
+        keeping = asyncio.create_task(_keep(worker.queue, job))
+        try:
+            await carry_out(worker, job, number)
+        finally:
+            keeping.cancel()
+
+
+async def _keep(queue: SqsQueue, job: QueuedJob) -> None:
+    while True:
+        with contextlib.suppress(UnavailableError):  # a Redis that is away now may be back for the next turn
+            await queue.keep(job, _LOCK_SECONDS)
+        await asyncio.sleep(_LOCK_SECONDS / 4)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m workers.aws_task")
