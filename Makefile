@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.package-lock.json
+# The emulator of AWS, apart because its packages differ from ours, and what deploys serverless.yml to it or to AWS.
+MINISTACK := build/serverless/ministack/.installed
+OSLS := devstack/serverless/node_modules/.package-lock.json
 ARGS ?=
 # Each file in one process, which shares its fixtures; in the order of tests/conftest.py.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
@@ -13,7 +16,7 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
-	bench-jobs bench-texts fuzz lock clean
+	bench-jobs bench-texts fuzz serverless-tools lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +38,17 @@ $(CLIENTS): tests/clients/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
 		else echo "npm is not here: the tests of JavaScript clients are left out"; fi
 
+$(MINISTACK): devstack/serverless/ministack.lock
+	$(PYTHON) -m venv build/serverless/ministack
+	build/serverless/ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+$(OSLS): devstack/serverless/package-lock.json
+	@if command -v npm >/dev/null; then cd devstack/serverless && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+		else echo "npm is not here: serverless.yml cannot be deployed, and the tests of that are left out"; fi
+
+serverless-tools: $(MINISTACK) $(OSLS)  ## Install the emulator of AWS and the deployer
+
 up: $(INSTALLED)  ## Start everything here; options go through ARGS, e.g. make up ARGS="--sample 200"
 	@$(BIN)/whybuy up $(ARGS)
 
@@ -44,10 +58,10 @@ down: $(INSTALLED)  ## Stop what `make up` has started
 # The tests fill each core with a process of their own: BLAS threads beside them would wait for each other.
 test test-fast: export OPENBLAS_NUM_THREADS ?= 1
 
-test: $(INSTALLED) $(CLIENTS)  ## Run the whole test suite, on real MongoDB and Valkey
+test: $(INSTALLED) $(CLIENTS) $(MINISTACK) $(OSLS)  ## Run the whole test suite, on real MongoDB and Valkey
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
-test-fast: $(INSTALLED)
+test-fast: $(INSTALLED) $(MINISTACK)
 	$(BIN)/python -m pytest $(IN_PARALLEL) -m "not slow" $(ARGS)
 
 check: lint types imports schema-check test-fast  ## Lint, types, imports, schema, quick tests
@@ -92,6 +106,9 @@ fuzz: $(INSTALLED)  ## Attack an API process with random operations and bombs, e
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) --all-extras --output-file requirements.lock
 	$(UV_COMPILE) --output-file requirements-prod.lock
+	$(BIN)/uv pip compile devstack/serverless/ministack.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet \
+		--output-file devstack/serverless/ministack.lock
 
 clean:  ## Delete the virtual environment and caches; the stack's data stays
 	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
