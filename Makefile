@@ -11,8 +11,8 @@ OSLS := devstack/serverless/node_modules/.package-lock.json
 ARGS ?=
 # Each file in one process, which shares its fixtures; in the order of tests/conftest.py.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
-UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
+UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
@@ -104,11 +104,11 @@ fuzz: $(INSTALLED)  ## Attack an API process with random operations and bombs, e
 	$(BIN)/python -m devstack.fuzz $(ARGS)
 
 lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
-	$(UV_COMPILE) --all-extras --output-file requirements.lock
-	$(UV_COMPILE) --output-file requirements-prod.lock
-	$(BIN)/uv pip compile devstack/serverless/ministack.in --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet \
-		--output-file devstack/serverless/ministack.lock
+	$(UV_COMPILE) pyproject.toml --all-extras --output-file requirements.lock
+	$(UV_COMPILE) pyproject.toml --output-file requirements-prod.lock
+	for package in texts training; do $(UV_COMPILE) --group pyproject.toml:lambda-$$package \
+		--constraints requirements-prod.lock --output-file requirements-lambda-$$package.lock || exit 1; done
+	$(UV_COMPILE) devstack/serverless/ministack.in --output-file devstack/serverless/ministack.lock
 
 clean:  ## Delete the virtual environment and caches; the stack's data stays
 	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

@@ -33,7 +33,7 @@ def aws_emulator(port: int, folder: Path) -> Program:
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",
         "TMPDIR": str(folder),
-        "WHYBUY_PYTHON": sys.executable,  # for the bootstrap of functions
+        "WHYBUY_PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),  # functions see their package alone
         **aws_environment(port),
     }
 
