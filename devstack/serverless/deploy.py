@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from devstack.errors import StackError
 from devstack.stack.process import stop
+from shop.entities.jobs import JobGroup
 from shop.store.aws import AwsClient
 
 if TYPE_CHECKING:
@@ -66,15 +67,11 @@ async def deploy(environment: Mapping[str, str], params: Mapping[str, str]) -> s
     return await osls("deploy", *named, environment=environment)
 
 
-async def queue_urls(stage: str = STAGE) -> dict[str, str]:
-    """The QUEUE_ variables of those who put jobs, once the stage is deployed."""
+async def queue_urls(stage: str = STAGE) -> dict[JobGroup, str]:
+    """The queue of each group, once the stage is deployed."""
     sqs = AwsClient("sqs", timeout_seconds=10)
     try:
-        return {
-            f"QUEUE_URL_{group.upper()}": (await sqs.call("get_queue_url", QueueName=f"whybuy-{stage}-{group}"))[
-                "QueueUrl"
-            ]
-            for group in ("general", "llm", "training")
-        }
+        found = [await sqs.call("get_queue_url", QueueName=f"whybuy-{stage}-{group}") for group in JobGroup]
     finally:
         await sqs.aclose()
+    return {group: queue["QueueUrl"] for group, queue in zip(JobGroup, found, strict=True)}
