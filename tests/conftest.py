@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shop.store.database import Database
 
 
-pytest_plugins = ["tests.fixtures.shop", "tests.fixtures.aws"]
+pytest_plugins = ["tests.fixtures.shop", "tests.fixtures.aws", "tests.fixtures.job_bodies"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import signal
 import threading
@@ -20,10 +21,11 @@ from structlog.contextvars import bound_contextvars
 
 from shop.entities.jobs import JobGroup
 from shop.errors import BadInputError, UnavailableError
+from shop.settings import LlmSettings
 from workers.aws_worker import open_worker
 from workers.delivery import retry_delay_seconds
 from workers.ecs import attempt_training
-from workers.llm.chain import import_sdks
+from workers.llm.chain import sdks
 from workers.registry import SCHEDULES
 from workers.schedule import Scheduler
 from workers.sqs_delivery import attempt, bury
@@ -125,6 +127,11 @@ class Environment:
 
 _environment = Environment()
 
+if os.environ.get("_HANDLER", "").endswith(".llm"):
+    # While Lambda starts an environment, it has a whole processor; in a call it has what its memory entitles it to.
+    for module in sdks(LlmSettings()):
+        importlib.import_module(module)
+
 
 async def _start_due(context: LambdaContext, worker: AwsWorker) -> None:
     with bound_contextvars(aws_request_id=context.aws_request_id):
@@ -139,8 +146,6 @@ async def handle_batch(
         raise BadInputError("This function takes batches of messages from SQS.", field="Records")
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
     with bound_contextvars(aws_request_id=context.aws_request_id):
-        if group is JobGroup.LLM:
-            await import_sdks(worker.context.resources.settings.llm)
         dropped = await asyncio.gather(
             *(_deliver(worker, group, record, seconds, attempt_at) for record in event["Records"])
         )

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 import pytest
 from structlog.contextvars import bound_contextvars
 
-from mongo_seed.migrate import migrate
 from scoring.types import ReasonKind
 from shop.entities.evidence import Evidence
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, UnavailableError
 from shop.jobs import ExplainItem, ExplainList, RollUpSession, Sweep
-from shop.logs import current_request_id
 from shop.resources.texts import open_texts
-from shop.settings import MongoSettings, QueueSettings, Settings
+from shop.settings import QueueSettings, Settings
 from shop.store.aws import AwsClient
-from shop.store.database import connect
 from tests.fixtures.aws import deliver_all, new_queues
 from tests.fixtures.redis import redis_settings
 from tests.fixtures.waiting import until
 from tests.fixtures.worker import run_all
-from workers import delivery as delivery_module
-from workers import sqs_delivery
-from workers.registry import JOBS, JobSpec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shop.entities.jobs import JobRecord
-    from shop.jobs import Job
     from shop.resources.texts import TextResources
-    from workers.context import WorkerContext
+    from tests.fixtures.job_bodies import Body
 
 
 class Edge(Protocol):
@@ -81,18 +74,6 @@ class SqsEdge:
         await self.sqs.call("send_message", QueueUrl=url, MessageBody=text)
 
 
-@pytest.fixture(scope="module")
-async def migrated(mongo_uri: str, redis_url: str) -> AsyncIterator[Settings]:
-    """Settings of a database with its collections."""
-    name = f"test_{uuid4().hex[:12]}"
-    settings = Settings(mongo=MongoSettings(uri=mongo_uri, database=name), redis=redis_settings(redis_url, name))
-    client, database = connect(settings.mongo)
-    await migrate(database)
-    yield settings
-    await client.drop_database(name)
-    client.close()
-
-
 @pytest.fixture(params=["arq", "sqs"])
 async def edge(request: pytest.FixtureRequest, migrated: Settings, aws: str) -> AsyncIterator[Edge]:
     """A queue without jobs."""
@@ -106,37 +87,6 @@ async def edge(request: pytest.FixtureRequest, migrated: Settings, aws: str) -> 
         for collection in ("jobs", "large_messages"):
             await resources.stores.database[collection].delete_many({})
     await sqs.aclose()
-
-
-@dataclass
-class Body:
-    """The body of jobs: notes what it is given, raises one error after the other, and then succeeds."""
-
-    errors: list[Exception] = field(default_factory=list)
-    seen: list[Job] = field(default_factory=list)
-    last_tries: list[bool] = field(default_factory=list)
-    request_ids: list[str | None] = field(default_factory=list)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def __call__(self, context: WorkerContext, job: Any) -> None:
-        self.seen.append(job)
-        self.last_tries.append(context.last_try)
-        self.request_ids.append(current_request_id())
-        await self.gate.wait()
-        if self.errors:
-            raise self.errors.pop(0)
-
-
-@pytest.fixture
-def body(monkeypatch: pytest.MonkeyPatch) -> Body:
-    """That of these jobs, which runs at once; nobody waits long between two tries."""
-    written = Body()
-    written.gate.set()
-    for message in (RollUpSession, ExplainList, Sweep):
-        monkeypatch.setitem(JOBS, message.name, JobSpec(message, lambda: written, timeout_seconds=30, tries=3))
-    for module in (delivery_module, sqs_delivery):
-        monkeypatch.setattr(module, "retry_delay_seconds", lambda _attempt: 0.01)
-    return written
 
 
 ANNA, BEN = RollUpSession("anna"), RollUpSession("ben")
@@ -244,21 +194,13 @@ async def test_a_large_message_arrives_whole(edge: Edge, body: Body, label: str)
 
 async def test_a_delay_is_kept(edge: Edge, body: Body) -> None:
     began = time.time()
-    times: list[float] = []
-    spec = JobSpec(RollUpSession, lambda: note, timeout_seconds=30)
-
-    async def note(_context: WorkerContext, _job: RollUpSession) -> None:
-        times.append(time.time())
-
-    JOBS[RollUpSession.name] = spec  # the fixture puts the right one back
     await edge.resources.stores.queue.enqueue(ANNA, job_id="anna", delay_seconds=1.5)
     backlog = (await edge.resources.stores.queue.backlog())[JobGroup.GENERAL]
     assert (backlog.jobs, backlog.oldest_seconds) == (1, 0)
 
     await edge.work()
 
-    assert times[0] - began >= 1.5
-    assert body.seen == []
+    assert body.times[0] - began >= 1.5
 
 
 async def test_the_backlog_counts_what_has_not_ended(edge: Edge, body: Body) -> None:

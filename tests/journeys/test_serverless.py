@@ -17,13 +17,13 @@ from uuid import uuid4
 
 import pytest
 
+from devstack.bench.databases import announced_texts
 from devstack.errors import StackError
 from devstack.serverless.deploy import deploy, osls, put_secrets, queue_urls, require_osls
 from devstack.serverless.emulator import aws_environment
 from devstack.serverless.package import OUTPUT
 from devstack.serverless.schedules import aws_cron
 from scoring.types import ReasonKind
-from shop.entities.events import Topic
 from shop.entities.evidence import Evidence
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.jobs import JobGroup
@@ -116,16 +116,6 @@ def function_processes(name: str) -> list[int]:
     return found
 
 
-async def announced(shop: Shop) -> Counter[str]:
-    """How often each explanation was announced, by its key."""
-    counted: Counter[str] = Counter()
-    after = "0-0"
-    while events := await shop.resources.stores.event_log.between(after, "+"):
-        counted.update(event.data["key"] for event in events if event.topic is Topic.EXPLANATION_READY)
-        after = events[-1].id
-    return counted
-
-
 async def test_a_function_writes_what_a_list_has_ordered_and_it_is_pushed(shop: Shop, model: LlmServer) -> None:
     session = uuid4().hex
     subscription = shop.subscribe(EXPLANATION_READY, {"session": session}, listening=True)
@@ -173,7 +163,7 @@ async def test_of_many_jobs_with_faults_none_is_lost_and_none_has_its_effect_twi
     assert await killing == 2
     stored = await shop.resources.stores.explanations.stored(keys)
     assert Counter(text.status for text in stored.values()) == {TextStatus.READY: JOBS}
-    times = await announced(shop)
+    times = await announced_texts(shop.resources.stores.event_log)
     assert Counter(times[key] for key in keys) == {1: JOBS}
     sources = Counter(text.text.source for text in stored.values() if text.text)
     assert sources[TextSource.LOCAL] > JOBS * 0.9

@@ -59,7 +59,8 @@ async def test_every_collection_of_the_architecture_is_created_once(database: Da
         "users", "credentials", "products", "categories", "interactions", "user_profiles", "recommendations_log",
         "bandit_states",
         "explanations", "insights", "llm_usage", "explanation_lookups",
-        "experiments", "experiment_rollups", "merchandising_rules", "model_snapshots", "jobs", "schedules", "audit_log",
+        "experiments", "experiment_rollups", "merchandising_rules", "model_snapshots", "jobs", "large_messages",
+        "schedules", "audit_log",
         "schema_migrations", "exclusions", "explanation_ratings", "session_owners",
     }  # fmt: skip
     for spec in COLLECTIONS:

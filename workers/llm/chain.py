@@ -31,9 +31,15 @@ _SDKS = {
 }
 
 
+def sdks(settings: LlmSettings) -> list[str]:
+    """The modules of the chain's SDKs. Their import takes seconds, which would else count against the first text's
+    deadline."""
+    return sorted({_SDKS[name] for name in settings.chain if name in _SDKS})
+
+
 async def import_sdks(settings: LlmSettings) -> None:
-    """Imports the SDKs of the chain. It takes seconds, which would else count against the first text's deadline."""
-    for module in sorted({_SDKS[name] for name in settings.chain if name in _SDKS}):
+    """Imports them in a thread."""
+    for module in sdks(settings):
         await load_sdk(module)
 
 
