@@ -8,6 +8,8 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 # The emulator of AWS, apart because its packages differ from ours, and what deploys serverless.yml to it or to AWS.
 MINISTACK := build/serverless/ministack/.installed
 OSLS := devstack/serverless/node_modules/.package-lock.json
+# The packages of cloud functions for this machine's Python.
+FUNCTIONS := build/lambda/local/.built
 ARGS ?=
 # Each file in one process, which shares its fixtures; in the order of tests/conftest.py.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
@@ -16,7 +18,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
-	bench-jobs bench-texts fuzz serverless-tools lock clean
+	bench-jobs bench-texts fuzz schedules package-lambda serverless-local bench-lambda serverless-tools lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,20 @@ $(OSLS): devstack/serverless/package-lock.json
 	@if command -v npm >/dev/null; then cd devstack/serverless && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
 		else echo "npm is not here: serverless.yml cannot be deployed, and the tests of that are left out"; fi
 
+$(FUNCTIONS): requirements-lambda-texts.lock requirements-lambda-training.lock devstack/serverless/package.py \
+		$(shell find scoring shop workers -name '*.py' -o -name '*.json') | $(INSTALLED)
+	$(BIN)/python -m devstack.serverless.package --local
+	@touch $@
+
+package-lambda: $(INSTALLED)  ## Build the zips of cloud functions, e.g. ARGS="--arch x86_64"
+	$(BIN)/python -m devstack.serverless.package $(ARGS)
+
+serverless-local: $(INSTALLED) $(MINISTACK) $(OSLS) $(FUNCTIONS)  ## Deploy to an emulator of AWS and run a list through it
+	$(BIN)/python -m devstack.serverless $(ARGS)
+
+bench-lambda: $(INSTALLED) $(FUNCTIONS)  ## Measure cold starts, calls and memory of cloud functions
+	$(BIN)/python -m devstack.bench.functions $(ARGS)
+
 serverless-tools: $(MINISTACK) $(OSLS)  ## Install the emulator of AWS and the deployer
 
 up: $(INSTALLED)  ## Start everything here; options go through ARGS, e.g. make up ARGS="--sample 200"
@@ -58,7 +74,7 @@ down: $(INSTALLED)  ## Stop what `make up` has started
 # The tests fill each core with a process of their own: BLAS threads beside them would wait for each other.
 test test-fast: export OPENBLAS_NUM_THREADS ?= 1
 
-test: $(INSTALLED) $(CLIENTS) $(MINISTACK) $(OSLS)  ## Run the whole test suite, on real MongoDB and Valkey
+test: $(INSTALLED) $(CLIENTS) $(MINISTACK) $(OSLS) $(FUNCTIONS)  ## Run the whole test suite, on real MongoDB and Valkey
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-fast: $(INSTALLED) $(MINISTACK)
@@ -87,6 +103,9 @@ schema-check: $(INSTALLED)
 
 settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop/settings.py
 	$(BIN)/python -m devstack.settings_docs
+
+schedules: $(INSTALLED)  ## Write deploy/schedules.json from the registry
+	$(BIN)/python -m devstack.serverless.schedules > deploy/schedules.json
 
 bench: $(INSTALLED)  ## Measure requests per second and latency
 	$(BIN)/python -m devstack.bench.serving $(ARGS)

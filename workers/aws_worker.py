@@ -48,3 +48,4 @@ async def open_worker() -> AsyncIterator[AwsWorker]:
             yield AwsWorker(WorkerContext(resources, writer), queue)
         finally:
             await writer.aclose()
+    _log.info("worker_stopped")

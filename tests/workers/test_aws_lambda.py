@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from aiohttp import web
+from click.testing import CliRunner
 
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, UnavailableError
 from shop.jobs import RollUpSession, Sweep
 from shop.resources.texts import open_texts
+from shop.settings import TrainingTask, WorkerSettings
 from shop.store.aws import AwsClient
 from shop.store.job_claims import Begun
 from shop.store.sqs_queue import SqsQueue
@@ -26,10 +30,12 @@ from tests.fixtures.waiting import until
 from workers.aws_lambda import handle_batch
 from workers.aws_metrics import with_metrics
 from workers.aws_parameters import load_parameters
+from workers.aws_task import main
 from workers.aws_worker import AwsWorker
 from workers.context import WorkerContext
+from workers.ecs import attempt_training
 from workers.llm.writer import build_writer
-from workers.sqs_delivery import attempt, bury
+from workers.sqs_delivery import attempt, bury, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -321,3 +327,108 @@ def test_log_lines_of_jobs_are_metrics(line: dict[str, Any], name: str, value: i
 
 def test_other_log_lines_are_none() -> None:
     assert with_metrics(None, "info", {"event": "worker_started"}) == {"event": "worker_started"}
+
+
+class Ecs:
+    """What ECS is asked; it starts no task if there is a `failure`."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.failure = ""
+
+    async def run_task(self, request: web.Request) -> web.Response:
+        self.asked.append(orjson.loads(await request.read()))
+        failures = [{"reason": self.failure}] if self.failure else []
+        return web.json_response({"tasks": [], "failures": failures}, content_type="application/x-amz-json-1.1")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Those of the task that was ordered last."""
+        (override,) = self.asked[-1]["overrides"]["containerOverrides"]
+        return {one["name"]: one["value"] for one in override["environment"]}
+
+
+@pytest.fixture
+async def ecs(aws: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ecs]:
+    assert aws
+    service, app = Ecs(), web.Application()
+    app.router.add_post("/", service.run_task)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", f"http://127.0.0.1:{runner.addresses[0][1]}")
+    yield service
+    await runner.cleanup()
+
+
+TASK = TrainingTask(
+    cluster="whybuy", task_definition="training:1", container="training", subnets=["s"], security_groups=["g"]
+)
+
+
+async def test_a_training_can_be_run_by_a_task_that_outlives_the_function(
+    function: Function, body: Body, ecs: Ecs
+) -> None:
+    """The function starts it once, looks after it, and drops the message when the task has ended the job."""
+    settings = function.resources.settings.model_copy(update={"worker": WorkerSettings(training_task=TASK)})
+    resources = replace(function.resources, settings=settings)
+    worker = AwsWorker(replace(function.worker.context, resources=resources), function.worker.queue)
+    await function.put()
+    (message,) = await function.receive()
+    event = {"Records": [message]}
+
+    async def call() -> bool:
+        """Whether SQS keeps the message."""
+        answer = await handle_batch(event, Call(), JobGroup.GENERAL, attempt_training, worker)
+        return bool(answer["batchItemFailures"])
+
+    ecs.failure = "RESOURCE:MEMORY"
+    assert await call()
+    ecs.failure = ""
+    assert await call()
+    assert await call(), "it is being started"
+    assert len(ecs.asked) == 2
+    assert ecs.asked[1]["cluster"] == "whybuy"
+    assert (ecs.variables["WHYBUY_JOB_ATTEMPT"], body.seen) == ("1", []), "an order that failed is no attempt"
+
+    job = await function.worker.queue.read(ecs.variables["WHYBUY_JOB"], "task")
+    assert await carry_out(function.worker, job, number=1) is None
+
+    assert not await call()
+    assert body.seen == [ANNA]
+
+
+async def test_the_task_runs_the_job_that_it_is_given(function: Function, aws: str) -> None:
+    """As a process, with the body that the registry has."""
+    started = await function.resources.jobs.start(Sweep())
+    (message,) = await function.receive()
+    settings = function.resources.settings
+    assert settings.mongo.uri
+    assert settings.redis.url
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": aws,
+        "MONGODB_URI": settings.mongo.uri,
+        "MONGODB_DATABASE": settings.mongo.database,
+        "REDIS_URL": settings.redis.url,
+        "REDIS_PREFIX": settings.redis.prefix,
+        "QUEUE_BACKEND": "sqs",
+        **{f"QUEUE_URL_{group.upper()}": "none" for group in JobGroup},
+        "WHYBUY_JOB": message["body"],
+    }
+    task = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.aws_task", env=environment)
+
+    assert await task.wait() == 0
+    record = await function.resources.jobs.get(started.id)
+    assert record is not None
+    assert record.state is JobState.SUCCEEDED
+    assert await function.call(message) == []
+
+
+def test_a_task_without_a_job_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WHYBUY_JOB", raising=False)
+
+    ran = CliRunner().invoke(main, [])
+
+    assert ran.exit_code == 1
+    assert "WHYBUY_JOB must hold the job" in ran.output

@@ -1,0 +1,185 @@
+"""The packages of functions: what is in them and how large they are; each handler runs in Lambda's own runtime client,
+with a bare Python and nothing but its package."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from devstack.bench.functions import batch
+from devstack.errors import StackError
+from devstack.serverless.package import LIMIT, OUTPUT, Target, contents, libraries, write_zip
+from devstack.serverless.runtime_api import function
+from shop.entities.jobs import JobFilter, JobGroup, JobState
+from shop.entities.paging import PageRequest
+from shop.jobs import RollUpSession, TrainModel
+from shop.resources.stores import open_stores
+from shop.store.aws import AwsClient
+from tests.fixtures.aws import new_queues, receive
+from tests.fixtures.small_shop import stock
+from tests.scoring.synthetic import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from shop.resources.stores import Stores
+    from shop.settings import Settings
+    from shop.store.database import Database
+
+pytestmark = pytest.mark.slow
+
+NUMERICS = {"numpy", "scipy", "sklearn", "joblib"}
+WEB = {"strawberry", "starlette", "uvicorn", "graphql", "arq"}
+# 94 MB with bytecode when this was written; each megabyte more is a slower start.
+LARGEST_TEXTS = 105_000_000
+
+
+def package(name: str) -> Path:
+    file = OUTPUT / "local" / f"{name}.zip"
+    assert file.exists(), "`make test` builds the packages; `make package-lambda ARGS=--local` does it alone"
+    return file
+
+
+def listed(name: str) -> list[zipfile.ZipInfo]:
+    with zipfile.ZipFile(package(name)) as archive:
+        return archive.infolist()
+
+
+def top_level(name: str) -> set[str]:
+    return {entry.filename.split("/")[0] for entry in listed(name)}
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked("texts", tmp_path_factory.mktemp("texts"))
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    with zipfile.ZipFile(package(name)) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+async def stores(settings: Settings, database: Database, aws: str) -> AsyncIterator[Stores]:
+    """Of a small shop whose jobs go to SQS."""
+    assert aws
+    await stock(database, Shape(users=30, items=40, orders_per_user=4))
+    sqs = AwsClient("sqs", timeout_seconds=10)
+    async with open_stores(settings.model_copy(update={"queue": await new_queues(sqs)})) as opened:
+        yield opened
+    await sqs.aclose()
+
+
+async def environment(stores: Stores, settings: Settings, folder: Path) -> dict[str, str]:
+    urls = stores.queue._urls  # type: ignore[attr-defined]
+    return {
+        "MONGODB_URI": settings.mongo.uri or "",
+        "MONGODB_DATABASE": settings.mongo.database,
+        "REDIS_URL": settings.redis.url or "",
+        "REDIS_PREFIX": settings.redis.prefix,
+        "MODEL_CACHE_DIR": str(folder / "models"),
+        "OPENBLAS_NUM_THREADS": "1",
+        "WHYBUY_LOG_JSON": "true",
+        "QUEUE_BACKEND": "sqs",
+        **{f"QUEUE_URL_{group.upper()}": url for group, url in urls.items()},
+    }
+
+
+def test_the_package_of_texts_has_no_numerics_and_stays_small() -> None:
+    assert top_level("texts").isdisjoint(NUMERICS | WEB)
+    assert {"bootstrap", "workers", "shop", "anthropic", "openai", "awslambdaric"} <= top_level("texts")
+    assert sum(entry.file_size for entry in listed("texts")) < LARGEST_TEXTS
+
+
+def test_the_package_of_trainings_is_below_lambdas_limit() -> None:
+    assert {"numpy", "scipy", "sklearn"} <= top_level("training")
+    assert sum(entry.file_size for entry in listed("training")) < LIMIT
+
+
+def test_no_package_has_tests_or_secrets_or_what_others_need() -> None:
+    for name in ("texts", "training"):
+        names = [entry.filename for entry in listed(name)]
+        assert not [one for one in names if "/tests/" in one or one.endswith((".pyi", ".env")) or "graphql_api/" in one]
+        assert all(entry.external_attr >> 16 & 0o444 == 0o444 for entry in listed(name)), "Lambda's user can read it"
+
+
+def test_a_package_above_the_limit_is_not_written(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(LIMIT + 1)
+
+    with pytest.raises(StackError, match="262,144,000"):
+        write_zip({"large.so": large}, tmp_path / "x.zip")
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_libraries_are_made_anew_for_another_lock_or_target(tmp_path: Path) -> None:
+    one, other = libraries("texts", Target("arm64", "3.13")), libraries("texts", Target("x86_64", "3.13"))
+
+    assert one != other
+    assert contents(tmp_path).keys() >= {"bootstrap", "workers/llm/grammar.py", "shop/jobs.py"}
+
+
+async def lines_of(log: Path, event: str) -> list[dict[str, Any]]:
+    lines = (line for line in log.read_text().splitlines() if line.startswith("{"))
+    return [found for line in lines if (found := json.loads(line))["event"] == event]
+
+
+async def test_a_function_keeps_what_is_open_and_closes_it_when_it_is_stopped(
+    texts: Path, stores: Stores, settings: Settings, tmp_path: Path
+) -> None:
+    log = tmp_path / "general.log"
+    async with function("workers.aws_lambda.general", texts, await environment(stores, settings, tmp_path), log) as one:
+        answers = [await one.invoke(batch(RollUpSession("shopper-1"))) for _ in range(3)]
+        answers.append(await one.invoke({"not": "a batch"}))
+        answers.append(await one.invoke(batch(RollUpSession("shopper-2"))))
+        one.process.terminate()
+        assert await asyncio.wait_for(one.process.wait(), 30) == 0
+
+    assert [answer.failed for answer in answers] == [False, False, False, True, False]
+    assert answers[3].body["errorMessage"] == "This function takes batches of messages from SQS."
+    assert [answer.body for answer in answers if not answer.failed] == [{"batchItemFailures": []}] * 4
+    assert len(await lines_of(log, "worker_started")) == 1, "the next calls use what the first one has opened"
+    done = await lines_of(log, "job_done")
+    assert len(done) == 4
+    assert all(line["_aws"]["CloudWatchMetrics"] and line["aws_request_id"] for line in done)
+    assert len(await lines_of(log, "worker_stopped")) == 1
+
+
+async def test_the_schedule_function_puts_what_is_due_once(
+    texts: Path, stores: Stores, settings: Settings, tmp_path: Path
+) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    for name in ("sweep", "roll_up_experiments"):
+        await stores.schedules.last(name, yesterday)  # the first look notes the time
+
+    handler, variables = "workers.aws_lambda.schedule", await environment(stores, settings, tmp_path)
+    async with function(handler, texts, variables, tmp_path / "schedule.log") as one:
+        answers = [await one.invoke({"schedule": "sweep"}) for _ in range(2)]
+
+    assert not any(answer.failed for answer in answers)
+    page = await stores.jobs.page(PageRequest(), JobFilter(JobState.QUEUED))
+    assert {record.name for record, _ in page.rows} >= {"sweep", "roll_up_experiments"}
+    sqs = AwsClient("sqs", timeout_seconds=10)
+    messages = await receive(sqs, stores.queue._urls[JobGroup.GENERAL])  # type: ignore[attr-defined]
+    await sqs.aclose()
+    names = [json.loads(message["body"])["name"] for message in messages]
+    assert sorted(set(names)) == sorted(names), "one message for each"
+
+
+async def test_the_training_function_trains(stores: Stores, settings: Settings, tmp_path: Path) -> None:
+    folder = await asyncio.to_thread(unpacked, "training", tmp_path / "package")
+    variables = await environment(stores, settings, tmp_path)
+    async with function("workers.aws_lambda.training", folder, variables, tmp_path / "training.log") as one:
+        answer = await one.invoke(batch(TrainModel(seed=3)), seconds=600)
+
+    assert answer.body == {"batchItemFailures": []}
+    (snapshot,) = await stores.snapshots.recent(5)
+    assert snapshot.version
