@@ -21,7 +21,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 	bench-jobs bench-texts fuzz schedules package-lambda serverless-local bench-lambda serverless-tools lock clean
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # pip is told to want hashes: what is installed is what was locked, byte for byte, and nothing else.
 $(INSTALLED): requirements.lock pyproject.toml
