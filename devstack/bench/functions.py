@@ -80,21 +80,36 @@ def _record(job: Job) -> dict[str, object]:
     }
 
 
-def _text() -> ExplainList:
-    key = uuid4().hex
-    return ExplainList(f"s:{key}", "en", (ExplainItem(key, _PRODUCT, (Evidence(ReasonKind.POPULAR, count=12),)),))
+def _texts(count: int) -> ExplainList:
+    reasons = (Evidence(ReasonKind.POPULAR, count=12),)
+    items = tuple(ExplainItem(uuid4().hex, _PRODUCT, reasons, turn) for turn in range(count))
+    return ExplainList(f"s:{uuid4().hex}", "en", items)
 
 
 EVENTS: dict[str, Callable[[], object]] = {
     "general": lambda: batch(RollUpExperiments()),
-    "llm": lambda: batch(_text()),
+    "llm": lambda: batch(_texts(1)),
     "training": batch,  # what a training takes is told by `make bench-scoring`
     "schedule": dict,
     "dead_letters": lambda: batch(Sweep()),
 }
 
 
-async def measure(settings: Settings, folder: Path, calls: int) -> list[Measured]:
+# AWS's list prices in US dollars, November 2026, arm64: a GB-second, a call, a request to SQS.
+_GB_SECOND, _CALL, _SQS_REQUEST = 0.0000133334, 0.20e-6, 0.40e-6
+_MEMORY_GB = 1.0  # of `llm` in serverless.yml
+_BATCH, _LIST = 4, 10  # lists in a call of `llm`, texts in a list
+
+
+def dollars_per_1000_texts(seconds: float) -> float:
+    """What AWS costs for 1,000 texts when a call of `llm` takes so long for a whole batch of lists."""
+    lists = 1000 / _LIST
+    requests = 3 * lists  # a message is sent, received and deleted
+    return lists / _BATCH * (seconds * _MEMORY_GB * _GB_SECOND + _CALL) + requests * _SQS_REQUEST
+
+
+async def measure(settings: Settings, folder: Path, calls: int) -> tuple[list[Measured], float]:
+    """Each function, and the seconds of a warm call of `llm` for a batch of lists."""
     data = DataDir(folder)
     packages = {name: _unpacked(name, folder) for name in ("texts", "training")}
     async with own_databases(settings, data) as own:
@@ -111,10 +126,13 @@ async def measure(settings: Settings, folder: Path, calls: int) -> list[Measured
             "AWS_REGION": "eu-central-1",
             **{f"QUEUE_URL_{group}": f"{_NOWHERE}/{group}" for group in ("GENERAL", "LLM", "TRAINING")},
         }
-        return [
+        measured = [
             await _one(name, packages["training" if name == "training" else "texts"], environment, folder, calls)
             for name in EVENTS
         ]
+        async with function("workers.aws_lambda.llm", packages["texts"], environment, folder / "batch.log") as one:
+            batches = [await one.invoke(batch(*(_texts(_LIST) for _ in range(_BATCH)))) for _ in range(calls // 10 + 1)]
+        return measured, statistics.fmean(answer.seconds for answer in batches[1:])
 
 
 async def _one(name: str, package: Path, environment: dict[str, str], folder: Path, calls: int) -> Measured:
@@ -150,10 +168,14 @@ def _unpacked(package: str, folder: Path) -> Path:
 def main(calls: int) -> None:
     with tempfile.TemporaryDirectory(prefix="whybuy-bench-") as folder:
         plain = Settings().model_copy(update={"llm": LlmSettings(provider="template")})
-        measured = asyncio.run(measure(plain, Path(folder), calls))
+        measured, seconds = asyncio.run(measure(plain, Path(folder), calls))
     click.echo(f"\n{machine()}; one call at a time, databases on the same machine\n{_HEAD}")
     for one in measured:
         click.echo(one.row)
+    click.echo(f"a call of llm for {_BATCH} lists of {_LIST} texts, without the model's time: {seconds * 1000:.0f} ms")
+    for model_seconds in (0, 2, 5, 10):
+        price = dollars_per_1000_texts(seconds + model_seconds)
+        click.echo(f"1,000 texts, the model taking {model_seconds:>2} s for a list: {price * 100:.3f} US cents of AWS")
 
 
 if __name__ == "__main__":
