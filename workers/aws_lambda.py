@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _RESERVE_SECONDS = 3  # of a call's time: for handing back what has not ended
+_LEAST_SECONDS = 2  # with less than that no attempt is begun, since each counts
 
 
 class LambdaContext(Protocol):
@@ -159,8 +160,10 @@ async def _deliver(
     """Whether SQS may drop the message. One that it must keep is hidden until its next attempt."""
     later: float | None
     try:
-        job = await worker.queue.read(record["body"], record["messageId"])
-        later = await attempt_at(worker, job, seconds)
+        later = retry_delay_seconds(1)
+        if seconds >= _LEAST_SECONDS:
+            job = await worker.queue.read(record["body"], record["messageId"])
+            later = await attempt_at(worker, job, seconds)
     except UnavailableError as error:
         later = retry_delay_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
         _log.warning("message_waits", message_id=record["messageId"], reason=error.message, seconds=later)

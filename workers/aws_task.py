@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -39,22 +39,24 @@ def main() -> None:
 
 
 async def _run(body: str, number: int) -> None:
-    running = asyncio.current_task()
-    if running is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    running = cast("asyncio.Task[None]", asyncio.current_task())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     async with open_worker() as worker:
         job = await worker.queue.read(body, message_id="task")
-        keeping = asyncio.create_task(_keep(worker.queue, job))
+        keeping = asyncio.create_task(_keep(worker.queue, job, running))
         try:
             await carry_out(worker, job, number)
         finally:
             keeping.cancel()
 
 
-async def _keep(queue: SqsQueue, job: QueuedJob) -> None:
+async def _keep(queue: SqsQueue, job: QueuedJob, running: asyncio.Task[None]) -> None:
+    """Goes on until another one has the job: a task that was late, and whose place was taken."""
     while True:
         with contextlib.suppress(UnavailableError):  # a Redis that is away now may be back for the next turn
-            await queue.keep(job, _LOCK_SECONDS)
+            if not await queue.keep(job, _LOCK_SECONDS):
+                running.cancel()
+                return
         await asyncio.sleep(_LOCK_SECONDS / 4)
 
 

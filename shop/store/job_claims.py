@@ -55,12 +55,14 @@ redis.call('PEXPIRE', KEYS[1], {_KEPT_MS})
 return {{attempt, 0}}
 """
 _KEEP = f"""{_NOW}
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
+local held = redis.call('HMGET', KEYS[1], 'token', 'ended')
+if held[1] ~= ARGV[1] or held[2] then return 0 end
 redis.call('HSET', KEYS[1], 'locked', now + ARGV[2])
 return 1
 """
 _RELEASE = f"""{_NOW}
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return end
+local held = redis.call('HMGET', KEYS[1], 'token', 'ended')
+if held[1] ~= ARGV[1] or held[2] then return end
 redis.call('HDEL', KEYS[1], 'locked')
 redis.call('HINCRBY', KEYS[1], 'attempt', ARGV[3])
 redis.call('ZADD', KEYS[2], 'XX', now + ARGV[4], ARGV[2])

@@ -27,6 +27,7 @@ from shop.store.sqs_queue import SqsQueue
 from tests.fixtures.aws import Call, deliver_all, new_queues, receive
 from tests.fixtures.redis import redis_settings
 from tests.fixtures.waiting import until
+from workers import aws_lambda
 from workers.aws_lambda import handle_batch
 from workers.aws_metrics import with_metrics
 from workers.aws_parameters import load_parameters
@@ -151,8 +152,9 @@ async def test_a_job_that_kills_its_function_each_time_is_on_record(function: Fu
 
 
 async def test_what_cannot_be_done_in_a_calls_time_is_handed_back_and_ends_on_record(
-    function: Function, body: Body
+    function: Function, body: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(aws_lambda, "_LEAST_SECONDS", 0)
     body.gate.clear()
     await function.put()
 
@@ -165,6 +167,16 @@ async def test_what_cannot_be_done_in_a_calls_time_is_handed_back_and_ends_on_re
     await until(is_failed, "the last try")
     (record,) = await function.failed()
     assert (record.error_code, len(body.seen)) == ("WORKER_LOST", 3)
+
+
+async def test_a_call_that_has_no_time_left_begins_nothing(function: Function, body: Body) -> None:
+    await function.put()
+    (message,) = await function.receive()
+
+    assert await function.call(message, seconds=4) == [message["messageId"]]
+    assert body.seen == []
+    job = await function.worker.queue.read(message["body"], message["messageId"])
+    assert await function.worker.queue.begin(job, seconds=0) == Begun(1), "that was no attempt"
 
 
 async def test_a_function_that_is_stopped_hands_its_jobs_back_at_once_and_that_does_not_count(

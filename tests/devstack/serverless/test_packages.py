@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zipfile
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -66,19 +67,26 @@ def unpacked(name: str, folder: Path) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class SmallShop:
+    settings: Settings
+    stores: Stores
+
+
 @pytest.fixture
-async def stores(settings: Settings, database: Database, aws: str) -> AsyncIterator[Stores]:
-    """Of a small shop whose jobs go to SQS."""
+async def small(settings: Settings, database: Database, aws: str) -> AsyncIterator[SmallShop]:
+    """A shop whose jobs go to SQS."""
     assert aws
     await stock(database, Shape(users=30, items=40, orders_per_user=4))
     sqs = AwsClient("sqs", timeout_seconds=10)
-    async with open_stores(settings.model_copy(update={"queue": await new_queues(sqs)})) as opened:
-        yield opened
+    own = settings.model_copy(update={"queue": await new_queues(sqs)})
+    async with open_stores(own) as opened:
+        yield SmallShop(own, opened)
     await sqs.aclose()
 
 
-async def environment(stores: Stores, settings: Settings, folder: Path) -> dict[str, str]:
-    urls = stores.queue._urls  # type: ignore[attr-defined]
+def environment(small: SmallShop, folder: Path) -> dict[str, str]:
+    settings = small.settings
     return {
         "MONGODB_URI": settings.mongo.uri or "",
         "MONGODB_DATABASE": settings.mongo.database,
@@ -88,7 +96,7 @@ async def environment(stores: Stores, settings: Settings, folder: Path) -> dict[
         "OPENBLAS_NUM_THREADS": "1",
         "WHYBUY_LOG_JSON": "true",
         "QUEUE_BACKEND": "sqs",
-        **{f"QUEUE_URL_{group.upper()}": url for group, url in urls.items()},
+        **{f"QUEUE_URL_{group.upper()}": url for group, url in settings.queue.urls.items()},
     }
 
 
@@ -133,10 +141,10 @@ async def lines_of(log: Path, event: str) -> list[dict[str, Any]]:
 
 
 async def test_a_function_keeps_what_is_open_and_closes_it_when_it_is_stopped(
-    texts: Path, stores: Stores, settings: Settings, tmp_path: Path
+    texts: Path, small: SmallShop, tmp_path: Path
 ) -> None:
     log = tmp_path / "general.log"
-    async with function("workers.aws_lambda.general", texts, await environment(stores, settings, tmp_path), log) as one:
+    async with function("workers.aws_lambda.general", texts, environment(small, tmp_path), log) as one:
         answers = [await one.invoke(batch(RollUpSession("shopper-1"))) for _ in range(3)]
         answers.append(await one.invoke({"not": "a batch"}))
         answers.append(await one.invoke(batch(RollUpSession("shopper-2"))))
@@ -153,33 +161,31 @@ async def test_a_function_keeps_what_is_open_and_closes_it_when_it_is_stopped(
     assert len(await lines_of(log, "worker_stopped")) == 1
 
 
-async def test_the_schedule_function_puts_what_is_due_once(
-    texts: Path, stores: Stores, settings: Settings, tmp_path: Path
-) -> None:
+async def test_the_schedule_function_puts_what_is_due_once(texts: Path, small: SmallShop, tmp_path: Path) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     for name in ("sweep", "roll_up_experiments"):
-        await stores.schedules.last(name, yesterday)  # the first look notes the time
+        await small.stores.schedules.last(name, yesterday)  # the first look notes the time
 
-    handler, variables = "workers.aws_lambda.schedule", await environment(stores, settings, tmp_path)
+    handler, variables = "workers.aws_lambda.schedule", environment(small, tmp_path)
     async with function(handler, texts, variables, tmp_path / "schedule.log") as one:
         answers = [await one.invoke({"schedule": "sweep"}) for _ in range(2)]
 
     assert not any(answer.failed for answer in answers)
-    page = await stores.jobs.page(PageRequest(), JobFilter(JobState.QUEUED))
+    page = await small.stores.jobs.page(PageRequest(), JobFilter(JobState.QUEUED))
     assert {record.name for record, _ in page.rows} >= {"sweep", "roll_up_experiments"}
     sqs = AwsClient("sqs", timeout_seconds=10)
-    messages = await receive(sqs, stores.queue._urls[JobGroup.GENERAL])  # type: ignore[attr-defined]
+    messages = await receive(sqs, small.settings.queue.urls[JobGroup.GENERAL])
     await sqs.aclose()
     names = [json.loads(message["body"])["name"] for message in messages]
     assert sorted(set(names)) == sorted(names), "one message for each"
 
 
-async def test_the_training_function_trains(stores: Stores, settings: Settings, tmp_path: Path) -> None:
+async def test_the_training_function_trains(small: SmallShop, tmp_path: Path) -> None:
     folder = await asyncio.to_thread(unpacked, "training", tmp_path / "package")
-    variables = await environment(stores, settings, tmp_path)
+    variables = environment(small, tmp_path)
     async with function("workers.aws_lambda.training", folder, variables, tmp_path / "training.log") as one:
         answer = await one.invoke(batch(TrainModel(seed=3)), seconds=600)
 
     assert answer.body == {"batchItemFailures": []}
-    (snapshot,) = await stores.snapshots.recent(5)
+    (snapshot,) = await small.stores.snapshots.recent(5)
     assert snapshot.version
