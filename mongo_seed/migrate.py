@@ -24,16 +24,31 @@ RECORDS = "schema_migrations"
 _BATCH = 2000
 
 
-async def _ensure_collections(database: Database) -> None:
-    await asyncio.gather(
-        *(ensure_collection(database, spec.name, spec.validator, spec.indexes) for spec in COLLECTIONS)
-    )
+class Collections:
+    """The validators and indexes of `collections.py`. A run brings a database in line with them once, when a migration
+    first needs that; no migration changes them again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ensured = False
+
+    async def ensure(self) -> None:
+        if self._ensured:
+            return
+        await asyncio.gather(
+            *(ensure_collection(self._database, spec.name, spec.validator, spec.indexes) for spec in COLLECTIONS)
+        )
+        self._ensured = True
 
 
-async def _one_insight_each(database: Database) -> None:
+async def _only_collections(_database: Database, collections: Collections) -> None:
+    await collections.ensure()
+
+
+async def _one_insight_each(database: Database, collections: Collections) -> None:
     """Before, an insight was stored under its evidence: these are deleted, and written again when they are asked for.
     Activations of models had no subject in the audit log."""
-    await _ensure_collections(database)
+    await collections.ensure()
     await delete_documents(database, "insights", {"edition": {"$exists": False}})
     old = {"_id": {"$type": "objectId"}}
     entries = [
@@ -51,13 +66,13 @@ async def _one_insight_each(database: Database) -> None:
     await delete_documents(database, "audit_log", old)
 
 
-async def _skus_of_variants(database: Database) -> None:
+async def _skus_of_variants(database: Database, collections: Collections) -> None:
     """Products have a list of them."""
-    await _ensure_collections(database)
+    await collections.ensure()
     await set_fields(database, "products", {"variantSkus": {"$exists": False}}, {"variantSkus": []})
 
 
-async def _words_of_products(database: Database) -> None:
+async def _words_of_products(database: Database, collections: Collections) -> None:
     """Products have the words that find them, in place of an index of text."""
     changes: list[tuple[str, Document]] = []
     async for product in iterate(database, "products", {"search": {"$exists": False}}):
@@ -66,13 +81,13 @@ async def _words_of_products(database: Database) -> None:
             await bulk_set(database, "products", changes)
             changes = []
     await bulk_set(database, "products", changes)
-    await _ensure_collections(database)  # an index over what is there is built faster than it grows
+    await collections.ensure()  # an index over what is there is built faster than it grows
 
 
-async def _insights_by_language(database: Database) -> None:
+async def _insights_by_language(database: Database, collections: Collections) -> None:
     """Before, an insight was stored under its shopper alone: these are deleted, and written again when they are asked
     for. Nobody could state a language, so that "en" was no statement."""
-    await _ensure_collections(database)
+    await collections.ensure()
     await delete_documents(database, "insights", {"$expr": {"$eq": ["$_id", "$userId"]}})
     await set_fields(database, "users", {"locale": "en"}, {"locale": None})
 
@@ -83,12 +98,12 @@ class Migration:
 
     version: int
     name: str
-    apply: Callable[[Database], Awaitable[None]]
+    apply: Callable[[Database, Collections], Awaitable[None]]
 
 
 # Append only. Validators and indexes need no entry: they are brought in line with `collections.py` at every run.
 MIGRATIONS: tuple[Migration, ...] = (
-    Migration(1, "collections with validators and indexes", _ensure_collections),
+    Migration(1, "collections with validators and indexes", _only_collections),
     Migration(2, "one insight for each shopper, one form of audit entries", _one_insight_each),
     Migration(3, "SKUs of variants", _skus_of_variants),
     Migration(4, "words of products", _words_of_products),
@@ -105,10 +120,11 @@ async def migrate(database: Database, progress: Progress | None = None) -> list[
     async with lease(database, RECORDS, "migration-lock"):
         done = {record["_id"] async for record in iterate(database, RECORDS, {"_id": {"$type": "number"}})}
         pending = [migration for migration in MIGRATIONS if migration.version not in done]
+        collections = Collections(database)
         if not pending:
-            await _ensure_collections(database)
+            await collections.ensure()
         for position, migration in enumerate(pending, start=1):
-            await migration.apply(database)
+            await migration.apply(database, collections)
             record = {"_id": migration.version, "name": migration.name, "appliedAt": datetime.now(UTC)}
             await put_document(database, RECORDS, record)
             if progress is not None:
