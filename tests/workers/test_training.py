@@ -23,6 +23,7 @@ from shop.errors import BadInputError
 from shop.jobs import TrainModel
 from shop.resources.serving import open_serving
 from shop.services.models import TRAINING_FOLDER
+from tests.fixtures.models import model_of_same_data
 from tests.fixtures.shop import working
 from tests.fixtures.small_shop import product, purchase, stock
 from tests.fixtures.waiting import until
@@ -52,6 +53,16 @@ async def resources(settings: Settings, stored: Dataset) -> AsyncIterator[Servin
     assert stored
     async with open_serving(settings, start=False) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+async def trained(resources: ServingResources, models: Path) -> ModelSnapshot:
+    """The model of what `stored` holds, in use."""
+    return await model_of_same_data(resources.training, models)
 
 
 def with_model(settings: Settings, **changes: Any) -> Settings:
@@ -93,14 +104,14 @@ def kept(logs: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
-    resources: ServingResources, tmp_path: Path
+    resources: ServingResources, models: Path, tmp_path: Path
 ) -> None:
     settings = resources.settings
     async with open_serving(with_model(settings, cache_dir=tmp_path / "undisturbed"), start=False) as undisturbed:
-        expected = await train_and_activate(undisturbed.training, seed=3, guarded=False)
+        expected = await trained(undisturbed, models)
 
     with pytest.raises(TrainingInterruptedError, match="goes on from its last finished stage"):
-        await train_and_activate(resources.training, seed=3, progress=killing(settings), guarded=False)
+        await train_and_activate(resources.training, progress=killing(settings), guarded=False)
     finished = files(settings)
     stages: list[str] = []
     seen: dict[str, tuple[int, int]] = {}
@@ -111,7 +122,7 @@ async def test_a_killed_child_is_gone_on_from_and_gives_the_same_snapshot(
             seen.update(files(settings))
 
     with capture_logs() as logs:
-        snapshot = await train_and_activate(resources.training, seed=3, progress=tell, guarded=False)
+        snapshot = await train_and_activate(resources.training, progress=tell, guarded=False)
 
     assert snapshot.version == expected.version
     assert {"export/interactions-000000.npz", "export/columns/users.npy", "stage-neural.npz"} <= set(finished)
@@ -181,10 +192,6 @@ async def test_a_refresh_needs_a_model(resources: ServingResources) -> None:
         await train_and_activate(resources.training, kind=TrainingKind.EMBEDDINGS)
 
 
-async def trained(resources: ServingResources) -> ModelSnapshot:
-    return await train_and_activate(resources.training)
-
-
 async def buy_more(resources: ServingResources, stored: Dataset) -> None:
     """A week in which everybody buys three products of one category."""
     time = int(stored.interactions.times.max())
@@ -198,8 +205,10 @@ async def buy_more(resources: ServingResources, stored: Dataset) -> None:
     await resources.stores.interactions.append(bought)
 
 
-async def test_embeddings_learn_from_new_events_alone(resources: ServingResources, stored: Dataset) -> None:
-    first = await trained(resources)
+async def test_embeddings_learn_from_new_events_alone(
+    resources: ServingResources, stored: Dataset, models: Path
+) -> None:
+    first = await trained(resources, models)
 
     unchanged = await train_and_activate(resources.training, kind=TrainingKind.EMBEDDINGS)
     await buy_more(resources, stored)
@@ -214,8 +223,10 @@ async def test_embeddings_learn_from_new_events_alone(resources: ServingResource
     assert again.version == refreshed.version
 
 
-async def test_new_products_appear_with_a_content_refresh(resources: ServingResources, stored: Dataset) -> None:
-    first = await trained(resources)
+async def test_new_products_appear_with_a_content_refresh(
+    resources: ServingResources, stored: Dataset, models: Path
+) -> None:
+    first = await trained(resources, models)
     newcomer = replace(product(stored.catalogue, 8), id="newcomer", sku="newcomer")
     await resources.stores.catalog.upsert([newcomer])
 
@@ -227,8 +238,8 @@ async def test_new_products_appear_with_a_content_refresh(resources: ServingReso
     assert stored.catalogue.ids[8] in [one.id for one in alike[0]]
 
 
-async def test_a_worse_model_is_kept_inactive_and_says_why(resources: ServingResources) -> None:
-    good = await trained(resources)
+async def test_a_worse_model_is_kept_inactive_and_says_why(resources: ServingResources, models: Path) -> None:
+    good = await trained(resources, models)
     blind = with_model(
         resources.settings, weight_collaborative=0.0, weight_content=0.0, weight_neural=0.0, weight_contextual=1.0
     )
@@ -270,9 +281,9 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 @pytest.mark.slow
-async def test_the_command_line_trains_lists_and_goes_back(resources: ServingResources) -> None:
+async def test_the_command_line_trains_lists_and_goes_back(resources: ServingResources, models: Path) -> None:
     settings = resources.settings
-    good = await trained(resources)
+    good = await trained(resources, models)
     blind = {f"MODEL_WEIGHT_{name}": "0" for name in ("COLLABORATIVE", "CONTENT", "NEURAL")}
 
     status, said = await whybuy(settings, "train", **blind)
