@@ -12,6 +12,7 @@ from tests.fixtures.waiting import until
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
 
+SHOPPER = "household-82"
 START = """
 mutation ($input: StartTrainingInput!) {
   startTraining(input: $input) { job { id state progress } userErrors { field code message } }
@@ -38,11 +39,17 @@ async def in_use(shop: Shop) -> str:
     return str((await shop.data("{ model { version } }"))["model"]["version"])
 
 
+async def listed_by(shop: Shop) -> str:
+    return str((await shop.listed("modelVersion", SHOPPER))["modelVersion"])
+
+
 async def until_in_use(shop: Shop, version: str) -> None:
     async def swapped() -> bool:
         return await in_use(shop) == version
 
     await until(swapped, f"model {version}")
+    assert await listed_by(shop) == version
+    assert await shop.resources.stores.database["model_snapshots"].count_documents({"current": True}) == 1
 
 
 async def followed(shop: Shop, job_id: str) -> list[dict[str, Any]]:
@@ -58,7 +65,7 @@ async def followed(shop: Shop, job_id: str) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 async def test_a_training_is_followed_and_taken_back(shop: Shop) -> None:
-    before = await in_use(shop)
+    before = await listed_by(shop)
 
     async with shop.subscribe(ACTIVATED, listening=True) as activated:
         started = (await shop.data(START, {"input": {"kind": "FULL", "seed": 1234}}, demo.STAFF))["startTraining"]
@@ -113,17 +120,16 @@ async def test_a_model_that_is_not_there_is_the_users_error(shop: Shop) -> None:
 
 
 async def test_only_staff_have_a_say_in_models(shop: Shop) -> None:
-    shopper = "household-82"
     answers = [
-        await shop.ask(START, {"input": {}}, shopper),
-        await shop.ask(ACTIVATE, {"input": {"version": await in_use(shop)}}, shopper),
-        await shop.ask(MODELS, user=shopper),
-        await shop.ask("{ jobs { nodes { id } } }", user=shopper),
-        await shop.ask('{ job(id: "Sm9iOng") { id } }', user=shopper),
+        await shop.ask(START, {"input": {}}, SHOPPER),
+        await shop.ask(ACTIVATE, {"input": {"version": await in_use(shop)}}, SHOPPER),
+        await shop.ask(MODELS, user=SHOPPER),
+        await shop.ask("{ jobs { nodes { id } } }", user=SHOPPER),
+        await shop.ask('{ job(id: "Sm9iOng") { id } }', user=SHOPPER),
     ]
 
     assert [answer.code for answer in answers] == ["FORBIDDEN"] * 5
-    async with shop.subscribe(FOLLOW, {"id": "Sm9iOng"}, shopper) as progress:
+    async with shop.subscribe(FOLLOW, {"id": "Sm9iOng"}, SHOPPER) as progress:
         (error,) = await progress.next_errors()
     assert error["extensions"]["code"] == "FORBIDDEN"
     unknown = await shop.data('{ job(id: "Sm9iOng") { id } }', user=demo.STAFF)

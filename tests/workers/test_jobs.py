@@ -13,7 +13,7 @@ from scoring.types import ReasonKind
 from shop.entities.evidence import Evidence
 from shop.entities.explanations import TextStatus
 from shop.errors import BadInputError
-from shop.jobs import ExplainItem, ExplainList, RollUpSession, TrainModel
+from shop.jobs import ExplainItem, ExplainList, RollUpSession
 from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
 from tests.fixtures.redis import redis_settings
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from shop.resources.serving import ServingResources
     from shop.settings import Settings
-    from tests.fixtures.shop import Shop
 
 BANANAS = "1082185"
 
@@ -130,19 +129,3 @@ async def test_a_profile_adds_up_what_a_shopper_did(resources: ServingResources)
     assert profile.order_count > 1
     assert profile.categories[0][1] >= profile.categories[-1][1]
     assert profile.average_price is not None
-
-
-async def test_a_new_model_is_swapped_in_while_the_api_serves(shop: Shop) -> None:
-    version = "{ model { version trainedAt products } recommendations { modelVersion } }"
-    before = await shop.data(version, user="household-82")
-
-    await shop.resources.jobs.start(TrainModel(seed=7))
-
-    async def swapped() -> bool:
-        return bool((await shop.data(version))["model"]["version"] != before["model"]["version"])
-
-    await until(swapped, "another seed's model", 180)
-    following = await shop.data(version, user="household-82")
-    assert following["recommendations"]["modelVersion"] == following["model"]["version"]
-    current = await shop.resources.stores.database["model_snapshots"].count_documents({"current": True})
-    assert current == 1
