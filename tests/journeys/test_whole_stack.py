@@ -1,4 +1,4 @@
-"""A shopper goes on while every part of the stack is killed in turn; nothing that was acknowledged is missing."""
+"""`whybuy up` as a newcomer runs it: from nothing to recommendations, again in seconds, and whatever is killed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
+from devstack.stack.data_dir import DataDir
 from devstack.stack.ports import free_port
 from graphql_api.relay import encode_id
+from tests.devstack.stack.test_up import ROOT, eventually, none_alive, whybuy
 from tests.fixtures.queries import TRACK, product_ids
 from tests.fixtures.waiting import until
 
@@ -30,7 +34,80 @@ query ($exclude: [ID!]) {
   recommendations(input: { limit: 10, excludeProductIds: $exclude }) { items { product { id } explanation { status } } }
 }
 """
+QUERY = "{ recommendations(input: {}) { items { score product { name } } } }"
 _PATIENCE_SECONDS = 60
+
+
+@dataclass
+class FirstRun:
+    """What a newcomer saw, and the folder that holds what was made for them."""
+
+    data: DataDir
+    said: Path
+    report: dict[str, Any]
+    answer: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """The stack has been started from nothing, asked for a list, and stopped."""
+    folder = tmp_path_factory.mktemp("stack")
+    data, said = DataDir(folder / "data"), folder / "said"
+    stack = start(data, said)
+    try:
+        eventually(lambda: "Whybuy is up" in said.read_text() or stack.poll() is not None, "the greeting", seconds=100)
+        assert stack.poll() is None, said.read_text()
+        report = json.loads(whybuy(data.root, "status", "--json").stdout)
+        token = whybuy(data.root, "token", "household-250").stdout.strip()
+        answer = ask(report["api_url"], {"Authorization": f"Bearer {token}"})
+    finally:
+        stack.send_signal(signal.SIGINT)
+        assert stack.wait(60) == 0
+    return FirstRun(data, said, report, answer)
+
+
+def ask(url: str, headers: dict[str, str]) -> Any:
+    request = urllib.request.Request(  # noqa: S310  our own address
+        f"{url}/graphql",
+        data=json.dumps({"query": QUERY}).encode(),
+        headers={"Content-Type": "application/json", **headers},
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        return json.load(response)
+
+
+def start(data: DataDir, said: Path) -> subprocess.Popen[bytes]:
+    with said.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "devstack", "up", "--sample", "30", "--port", "0"],
+            cwd=ROOT,
+            env={**os.environ, "WHYBUY_DATA_DIR": str(data.root)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@pytest.mark.slow
+def test_one_command_gives_recommendations_and_the_next_one_keeps_the_data(first_run: FirstRun) -> None:
+    report, items = first_run.report, first_run.answer["data"]["recommendations"]["items"]
+    assert {process["process"]: process["health"] for process in report["processes"]} == dict.fromkeys(
+        ("mongod", "valkey", "api", "worker"), "ok"
+    )
+    assert report["counts"]["products"] > 1000
+    assert len(items) == 5
+    assert all(item["product"]["name"] for item in items)
+    assert none_alive([process["pid"] for process in report["processes"]])
+
+    data, said = first_run.data, first_run.said
+    again = start(data, said)
+    try:
+        eventually(lambda: "Whybuy is up" in said.read_text(), "the second greeting", seconds=100)
+        later = json.loads(whybuy(data.root, "status", "--json").stdout)
+        assert (later["model"], later["counts"]) == (report["model"], report["counts"])
+        assert "collaborative" not in said.read_text(), "nothing was trained again"
+    finally:
+        again.send_signal(signal.SIGINT)
+        assert again.wait(60) == 0
 
 
 @dataclass
@@ -79,10 +156,10 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def whole_stack(folder: Path) -> AsyncIterator[Stack]:
+async def whole_stack(data: DataDir, folder: Path) -> AsyncIterator[Stack]:
     port = free_port()
     patient = {"RATE_COST_PER_MINUTE": "1000000000", "RATE_WRITES_PER_MINUTE": "1000000000"}  # it asks without a pause
-    environment = os.environ | patient | {"WHYBUY_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | patient | {"WHYBUY_DATA_DIR": str(data.root), "PYTHONUNBUFFERED": "1"}
     command = (sys.executable, "-m", "devstack", "up", "--sample", "30", "--port", str(port))
     with (folder / "up.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
@@ -110,8 +187,9 @@ async def explained(stack: Stack, exclude: list[str]) -> bool:
 
 
 @pytest.mark.slow
-async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    async with whole_stack(tmp_path) as stack:
+async def test_nothing_acknowledged_is_lost(first_run: FirstRun, tmp_path: Path) -> None:
+    """A shopper goes on while every part of the stack is killed in turn."""
+    async with whole_stack(first_run.data, tmp_path) as stack:
         stop = asyncio.Event()
         walking = asyncio.create_task(stack.shop_on(stop))
         for victim in ("mongod", "valkey", "worker", "api"):
