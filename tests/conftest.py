@@ -54,9 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no process is left alone with one at the end."""
+    """Files with slow tests come first, then those that need a server, so that no process is left alone with one at
+    the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    serving = {item.path for item in items if {"mongo_uri", "redis_url"} & set(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: (item.path not in slow, item.path not in serving))
 
 
 @pytest.fixture(scope="session")
