@@ -55,10 +55,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, then those that need a server, so that no process is left alone with one at
-    the end."""
+    the end.
+
+    One that needs the shared shop is the very first, and other slow ones come before the next: then its model is
+    trained by the time that another process needs it.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    serving = {item.path for item in items if {"mongo_uri", "redis_url"} & set(getattr(item, "fixturenames", ()))}
-    items.sort(key=lambda item: (item.path not in slow, item.path not in serving))
+    serving, shopping = _needing(items, "mongo_uri", "redis_url"), _needing(items, "stocked")
+    first = next((item.path for item in items if item.path in slow & shopping), None)
+
+    def place(item: pytest.Item) -> tuple[bool, ...]:
+        path = item.path
+        return path != first, path not in slow, path in slow & shopping, path not in serving
+
+    items.sort(key=place)
+
+
+def _needing(items: list[pytest.Item], *fixtures: str) -> set[Path]:
+    """The files with tests that need one of the fixtures."""
+    return {item.path for item in items if not set(fixtures).isdisjoint(getattr(item, "fixturenames", ()))}
 
 
 @pytest.fixture(scope="session")
