@@ -82,6 +82,17 @@ def test_images_are_pinned_and_the_databases_are_not_published() -> None:
     assert all(IMAGE.match(base) for base in bases)
 
 
+@pytest.mark.parametrize("recipe", ["Dockerfile", "Dockerfile.lambda"])
+def test_what_an_image_copies_is_sent_to_the_builder(recipe: str) -> None:
+    sent = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / recipe).read_text(), re.MULTILINE)
+    sources = {source for sources in copied for source in sources.split()}
+
+    assert "workers" in sources
+    assert sources <= sent
+    assert all((ROOT / source).exists() for source in sources)
+
+
 def test_nothing_runs_as_root_and_every_server_has_a_health_check() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
 
