@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING
 import click
 
 from devstack.errors import StackError
+from devstack.progress import progress
 from shop.texts.wording import WORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mongo_seed.loading import Progress
 
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "build" / "lambda"
@@ -78,7 +81,10 @@ def install(package: str, target: Target) -> Path:
             *("--requirement", str(_lock(package))),
         )
         if subprocess.run(command, check=False).returncode != 0:
-            raise StackError(f"The libraries of {_lock(package).name} could not be installed (see above).")
+            raise StackError(
+                f"The libraries of {_lock(package).name} could not be installed (see above). They come from the "
+                "package index, once for each lock file: run `make package-lambda` where it can be reached."
+            )
         Path(making, "made").rename(folder)
     return folder
 
@@ -153,23 +159,31 @@ def write_zip(files: dict[str, Path | str], file: Path) -> None:
     if (size := unzipped_bytes(files)) > LIMIT:
         raise StackError(f"{file.name} would have {size:,} bytes unzipped; Lambda takes {LIMIT:,}.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    making = file.with_suffix(".new")
-    with zipfile.ZipFile(making, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, source in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, _TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (stat.S_IFREG | (0o755 if name == "bootstrap" else 0o644)) << 16
-            archive.writestr(entry, source if isinstance(source, str) else source.read_bytes())
-    making.replace(file)
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        making = Path(folder, file.name)
+        with zipfile.ZipFile(making, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for name, source in sorted(files.items()):
+                entry = zipfile.ZipInfo(name, _TIME)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = (stat.S_IFREG | (0o755 if name == "bootstrap" else 0o644)) << 16
+                archive.writestr(entry, source if isinstance(source, str) else source.read_bytes())
+        making.replace(file)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--arch", type=click.Choice(sorted(_MACHINES)), default="arm64", help="Processor of the functions.")
 @click.option("--python", default="3.13", help="Version of their runtime's Python.")
-@click.option("--local", is_flag=True, help="For the Python that runs this, into build/lambda/local.")
+@click.option("--local", is_flag=True, help="For the Python that runs this, into OUTPUT/local.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUTPUT,
+    show_default="build/lambda",
+    help="Folder of the zips.",
+)
 @click.option("--only", type=click.Choice(PACKAGES), help="One package; else all of them.")
-def main(arch: str, python: str, local: bool, only: str | None) -> None:
-    """Build the zips that serverless.yml deploys, into build/lambda.
+def main(arch: str, python: str, *, local: bool, output: Path, only: str | None) -> None:
+    """Build the zips that serverless.yml deploys.
 
     Libraries come from requirements-lambda-….lock with their hashes, once for each lock, without what is not needed.
     """
@@ -177,25 +191,30 @@ def main(arch: str, python: str, local: bool, only: str | None) -> None:
     compiler = interpreter(target)
     if compiler is None:
         click.echo(f"python{target.python} is not here to compile for: cold starts will take longer.", err=True)
-    click.echo(f"{'package':<24}{'files':>8}{'zip MB':>9}{'unzipped MB':>13}{'of the limit':>14}")
-    for package in (only,) if only else PACKAGES:
-        file = OUTPUT / ("local" if local else "") / f"{package}{'' if local else target.suffix}.zip"
-        try:
-            files, size = build(package, target, compiler, file)
-        except StackError as error:
-            raise click.ClickException(str(error)) from error
-        click.echo(
-            f"{os.path.relpath(file, OUTPUT):<24}{files:>8,}{file.stat().st_size / 1e6:>9.1f}{size / 1e6:>13.1f}"
-            f"{size / LIMIT:>14.0%}"
-        )
+    rows = [f"{'package':<24}{'files':>8}{'zip MB':>9}{'unzipped MB':>13}{'of the limit':>14}"]
+    try:
+        with progress(together=True, err=True) as report:
+            for package in (only,) if only else PACKAGES:
+                file = output / ("local" if local else "") / f"{package}{'' if local else target.suffix}.zip"
+                files, size = build(package, target, compiler, file, report)
+                rows.append(
+                    f"{os.path.relpath(file, output):<24}{files:>8,}{file.stat().st_size / 1e6:>9.1f}"
+                    f"{size / 1e6:>13.1f}{size / LIMIT:>14.0%}"
+                )
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n".join(rows))
 
 
-def build(package: str, target: Target, compiler: str | None, file: Path) -> tuple[int, int]:
+def build(package: str, target: Target, compiler: str | None, file: Path, report: Progress) -> tuple[int, int]:
     """Files and unzipped bytes of the zip that it writes. Raises StackError."""
+    report(f"{package}: libraries", 0, 0)
     files = contents(install(package, target))
     with tempfile.TemporaryDirectory() as folder:
         if compiler is not None and package in COMPILED:
+            report(f"{package}: bytecode", 0, 0)
             files |= bytecode(files, compiler, Path(folder))
+        report(f"{package}: zip", 0, 0)
         write_zip(files, file)
         return len(files), unzipped_bytes(files)
 
