@@ -75,9 +75,10 @@ def install(package: str, target: Target) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as making:
         command = (
-            *(str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps", "--require-hashes"),
-            *("--only-binary", ":all:", "--target", f"{making}/made", "--python-version", target.python),
-            *("--python-platform", f"{_MACHINES[target.architecture]}-manylinux_2_28"),
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
+            "--no-compile",
+            *("--require-hashes", "--only-binary", ":all:", "--target", f"{making}/made"),
+            *(() if target == here() else _platform_of(target)),
             *("--requirement", str(_lock(package))),
         )
         if subprocess.run(command, check=False).returncode != 0:
@@ -87,6 +88,17 @@ def install(package: str, target: Target) -> Path:
             )
         Path(making, "made").rename(folder)
     return folder
+
+
+def _platform_of(target: Target) -> Iterator[str]:
+    """pip's options for wheels of another machine or Python; those for an older C library run there too."""
+    interpreter = f"cp{target.python.replace('.', '')}"
+    yield from ("--python-version", target.python, "--implementation", "cp")
+    for abi in (interpreter, "abi3", "none"):
+        yield from ("--abi", abi)
+    for minor in range(28, 16, -1):
+        yield from ("--platform", f"manylinux_2_{minor}_{_MACHINES[target.architecture]}")
+    yield from ("--platform", f"manylinux2014_{_MACHINES[target.architecture]}")
 
 
 def libraries(package: str, target: Target) -> Path:

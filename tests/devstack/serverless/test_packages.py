@@ -5,29 +5,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from devstack.bench.functions import batch
 from devstack.errors import StackError
-from devstack.serverless.package import LIMIT, OUTPUT, Target, contents, libraries, write_zip
+from devstack.serverless import package as packaging
+from devstack.serverless.package import LIMIT, OUTPUT, Target, contents, here, install, libraries, write_zip
 from devstack.serverless.runtime_api import function
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.paging import PageRequest
 from shop.jobs import RollUpSession, TrainModel
 from shop.resources.stores import open_stores
 from shop.store.aws import AwsClient
+from tests.fixtures import import_all
 from tests.fixtures.aws import new_queues, receive
 from tests.fixtures.small_shop import stock
 from tests.scoring.synthetic import Shape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from shop.resources.stores import Stores
     from shop.settings import Settings
@@ -39,6 +44,11 @@ NUMERICS = {"numpy", "scipy", "sklearn", "joblib"}
 WEB = {"strawberry", "starlette", "uvicorn", "graphql", "arq"}
 # 94 MB with bytecode when this was written; each megabyte more is a slower start.
 LARGEST_TEXTS = 105_000_000
+# What each package is without, and of which no function imports a module that needs it.
+ABSENT = {
+    "texts": {"arq", "click", "numpy", "opentelemetry.exporter", "rapidfuzz"},
+    "training": {"arq", "opentelemetry.exporter", "rapidfuzz"},
+}
 
 
 def package(name: str) -> Path:
@@ -54,6 +64,11 @@ def listed(name: str) -> list[zipfile.ZipInfo]:
 
 def top_level(name: str) -> set[str]:
     return {entry.filename.split("/")[0] for entry in listed(name)}
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked("training", tmp_path_factory.mktemp("training"))
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +150,61 @@ def test_libraries_are_made_anew_for_another_lock_or_target(tmp_path: Path) -> N
     assert contents(tmp_path).keys() >= {"bootstrap", "workers/llm/grammar.py", "shop/jobs.py"}
 
 
+def test_libraries_that_cannot_be_fetched_are_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaging, "OUTPUT", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+    with pytest.raises(StackError, match="make package-lambda"):
+        install("texts", here())
+    assert not list((tmp_path / "libraries").iterdir())
+
+
+def test_zips_go_where_they_are_wanted_and_are_the_same_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    monkeypatch.setattr(packaging, "install", lambda _package, _target: libraries)
+
+    made = []
+    for name in ("one", "other"):
+        arguments = ["--local", "--only", "texts", "--output", str(tmp_path / name)]
+        result = CliRunner().invoke(packaging.main, arguments, catch_exceptions=False)
+        assert "local/texts.zip" in result.stdout
+        assert [file.name for file in (tmp_path / name / "local").iterdir()] == ["texts.zip"], "nothing half-made"
+        made.append((tmp_path / name / "local" / "texts.zip").read_bytes())
+
+    assert made[0] == made[1]
+
+
+def imported(folder: Path, *names: str) -> tuple[set[str], dict[str, str]]:
+    """The modules that import in a clean interpreter, and of the others what they miss."""
+    python = str(Path(sys.base_prefix) / "bin" / "python3")
+    command = (python, "-I", "-S", "-B", import_all.__file__, str(folder), *names)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
+    assert done.returncode == 0, done.stderr
+    found, missing = json.loads(done.stdout)
+    return set(found), missing
+
+
+def test_the_package_of_texts_has_all_that_its_modules_import(texts: Path) -> None:
+    found, missing = imported(texts, "shop", "workers")
+
+    assert set(missing.values()) == ABSENT["texts"]
+    assert found >= {"workers.aws_lambda", "workers.llm.chain", "workers.tasks.explanations", "shop.store.sqs_queue"}
+
+
+def test_the_package_of_trainings_has_all_that_its_modules_import(training: Path) -> None:
+    found, missing = imported(training, "scoring", "shop", "workers")
+
+    assert set(missing.values()) == ABSENT["training"]
+    assert found >= {"workers.aws_lambda", "workers.aws_task", "workers.training.pipeline", "workers.tasks.train"}
+    assert not [name for name in missing if name.startswith("scoring.")]
+
+
 async def lines_of(log: Path, event: str) -> list[dict[str, Any]]:
     lines = (line for line in log.read_text().splitlines() if line.startswith("{"))
     return [found for line in lines if (found := json.loads(line))["event"] == event]
@@ -180,10 +250,9 @@ async def test_the_schedule_function_puts_what_is_due_once(texts: Path, small: S
     assert sorted(set(names)) == sorted(names), "one message for each"
 
 
-async def test_the_training_function_trains(small: SmallShop, tmp_path: Path) -> None:
-    folder = await asyncio.to_thread(unpacked, "training", tmp_path / "package")
+async def test_the_training_function_trains(training: Path, small: SmallShop, tmp_path: Path) -> None:
     variables = environment(small, tmp_path)
-    async with function("workers.aws_lambda.training", folder, variables, tmp_path / "training.log") as one:
+    async with function("workers.aws_lambda.training", training, variables, tmp_path / "training.log") as one:
         answer = await one.invoke(batch(TrainModel(seed=3)), seconds=600)
 
     assert answer.body == {"batchItemFailures": []}
