@@ -39,7 +39,8 @@ if redis.call('HGET', KEYS[1], 'token') == ARGV[1] and redis.call('HEXISTS', KEY
 end
 """
 _WITHDRAW = """
-if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then
+local held = redis.call('HMGET', KEYS[1], 'token', 'attempt')
+if held[1] == ARGV[1] and held[2] == '0' then
     redis.call('DEL', KEYS[1])
     redis.call('ZREM', KEYS[2], ARGV[2])
 end
@@ -118,7 +119,7 @@ class JobClaims:
         await self._run(_CONFIRM, claim)
 
     async def withdraw(self, claim: Claim) -> None:
-        """The message could not be put."""
+        """The message could not be put, as far as is known: one that was and has been begun keeps its claim."""
         await self._run(_WITHDRAW, claim, claim.job_id)
 
     async def begin(self, claim: Claim, seconds: float) -> Begun | Held | None:
