@@ -75,10 +75,8 @@ def install(package: str, target: Target) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as making:
         command = (
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
-            "--no-compile",
-            *("--require-hashes", "--only-binary", ":all:", "--target", f"{making}/made"),
-            *(() if target == here() else _platform_of(target)),
+            *_installer(target),
+            *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", f"{making}/made"),
             *("--requirement", str(_lock(package))),
         )
         if subprocess.run(command, check=False).returncode != 0:
@@ -90,15 +88,15 @@ def install(package: str, target: Target) -> Path:
     return folder
 
 
-def _platform_of(target: Target) -> Iterator[str]:
-    """pip's options for wheels of another machine or Python; those for an older C library run there too."""
-    interpreter = f"cp{target.python.replace('.', '')}"
-    yield from ("--python-version", target.python, "--implementation", "cp")
-    for abi in (interpreter, "abi3", "none"):
-        yield from ("--abi", abi)
-    for minor in range(28, 16, -1):
-        yield from ("--platform", f"manylinux_2_{minor}_{_MACHINES[target.architecture]}")
-    yield from ("--platform", f"manylinux2014_{_MACHINES[target.architecture]}")
+def _installer(target: Target) -> tuple[str, ...]:
+    """pip, as for everything else here; for another machine or Python uv, since pip reads a lock's conditions for the
+    Python that runs it."""
+    if target == here():
+        return (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+    return (
+        *(str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--python-version", target.python),
+        *("--python-platform", f"{_MACHINES[target.architecture]}-manylinux_2_28"),
+    )
 
 
 def libraries(package: str, target: Target) -> Path:
