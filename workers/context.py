@@ -17,6 +17,7 @@ class WorkerContext:
     writer: Writer
     last_try: bool = False  # whether a retryable error of this attempt is final
     run: Run | None = None  # of jobs that have a record
+    order: str | None = None  # the same for all attempts at a job since it was put, and for no other
 
     async def advance(self, stage: str, progress: float) -> None:
         """Reports how far the job is, 0 to 1; does nothing for a job without a record."""

@@ -59,6 +59,11 @@ class Delivery:
     trace: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def order(self) -> str:
+        """Names the order that all attempts belong to: a job that is put again has another one."""
+        return f"{self.id}:{self.put_at.timestamp()}"
+
+    @property
     def tries(self) -> int:
         """How often it may be attempted."""
         return tries_of(self.name)
@@ -115,7 +120,8 @@ async def _handle(context: WorkerContext, delivery: Delivery) -> RetryLater | No
             run = await context.resources.jobs.begin(delivery.id, delivery.tries)
             if run is None:
                 return None
-        await _attempt(replace(context, last_try=delivery.attempt >= delivery.tries, run=run), delivery)
+        last_try = delivery.attempt >= delivery.tries
+        await _attempt(replace(context, last_try=last_try, run=run, order=delivery.order), delivery)
     except asyncio.CancelledError:
         if run is not None:
             await run.release()

@@ -39,10 +39,10 @@ class EventHub:
         """Registers a callback for every event of a topic; call before start()."""
         self._listeners.append((topic, listener))
 
-    async def publish(self, events: Sequence[Event]) -> None:
-        """Raises UnavailableError when the log is away."""
+    async def publish(self, events: Sequence[Event], once: str | None = None) -> None:
+        """Raises UnavailableError when the log is away. What was published under the name `once` is not again."""
         if events:
-            await self._event_log.publish(events)
+            await self._event_log.publish(events, once)
 
     async def start(self) -> None:
         """Begins to read at the log's end; waits in the background if the log is away."""

@@ -56,8 +56,9 @@ class ExplanationWriting:
         task = await self._task(job, items, products) if items else None
         return MissingExplanations(job, tuple(written.values()), items, gone, task)
 
-    async def keep(self, missing: MissingExplanations, texts: Sequence[Text]) -> None:
-        """Stores the texts, one for each of `missing.items`, and announces every explanation of the job.
+    async def keep(self, missing: MissingExplanations, texts: Sequence[Text], once: str | None = None) -> None:
+        """Stores the texts, one for each of `missing.items`, and announces every explanation of the job; not again if
+        an attempt under the same name `once` did.
 
         Raises UnavailableError.
         """
@@ -68,7 +69,8 @@ class ExplanationWriting:
             [
                 Event(Topic.EXPLANATION_READY, missing.job.actor_key, {"key": text.key, "product_id": text.product_id})
                 for text in (*missing.written, *added)
-            ]
+            ],
+            once,
         )
 
     async def show(self, key: str, text: str) -> None:

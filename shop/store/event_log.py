@@ -22,6 +22,13 @@ _MAX_LENGTH = 100_000
 _TOPICS = {topic.value for topic in Topic}
 _ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 _PAGE = 500
+_PUBLISHED_SECONDS = 86_400  # within which a job that was interrupted is run again
+_PUBLISH_ONCE = """
+if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[1]) then return end
+for i = 3, #ARGV, 3 do
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 't', ARGV[i], 's', ARGV[i + 1], 'd', ARGV[i + 2])
+end
+"""
 
 
 def event_order(event_id: str) -> tuple[int, int]:
@@ -38,10 +45,18 @@ class EventLog:
     def __init__(self, redis: Redis, reader: Redis, keys: Keys) -> None:
         self._redis = redis
         self._reader = reader
+        self._keys = keys
         self._key = keys.events
+        self._publish_once = redis.register_script(_PUBLISH_ONCE)
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[Event], once: str | None = None) -> None:
+        """Appends events; with `once` all or, if that name was used within a day, none."""
         with redis_errors():
+            if once is not None:
+                arguments = [value for event in events for value in _fields(event).values()]
+                keys = [self._key, self._keys.published(once)]
+                await self._publish_once(keys=keys, args=[_PUBLISHED_SECONDS, _MAX_LENGTH, *arguments])
+                return
             pipeline = self._redis.pipeline(transaction=False)
             for event in events:
                 pipeline.xadd(self._key, _fields(event), maxlen=_MAX_LENGTH, approximate=True)

@@ -21,6 +21,10 @@ class Keys:
         """arq's queue of general jobs."""
         return self.queue_of(JobGroup.GENERAL)
 
+    def published(self, once: str) -> str:
+        """Set once events were published under this name. The braces keep it on the event log's node of a cluster."""
+        return f"{{{self.events}}}:published:{once}"
+
     def queue_of(self, group: JobGroup) -> str:
         """arq's queue of a group (a sorted set of job ids by time)."""
         return f"{self.prefix}:queue" if group is JobGroup.GENERAL else f"{self.prefix}:queue:{group}"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from devstack.bench.databases import announced_texts
 from scoring.types import ReasonKind
 from shop.entities.evidence import Evidence
 from shop.entities.explanations import TextStatus
 from shop.errors import BadInputError
-from shop.jobs import ExplainItem, ExplainList, RollUpSession
+from shop.jobs import ExplainItem, ExplainList, RollUpSession, to_json
 from shop.resources.serving import open_serving
 from tests.fixtures.cable import cable
 from tests.fixtures.redis import redis_settings
@@ -21,7 +24,7 @@ from tests.fixtures.shop import working
 from tests.fixtures.waiting import until
 from tests.fixtures.worker import run_all
 from workers.context import WorkerContext
-from workers.delivery import run_job
+from workers.delivery import Delivery, handle_delivery, run_job
 from workers.llm.writer import build_writer
 
 if TYPE_CHECKING:
@@ -85,6 +88,21 @@ async def test_the_explanation_of_a_product_that_is_gone_fails_and_says_so(resou
     assert failed.status is TextStatus.FAILED
     assert failed.error is not None
     assert "no longer in the catalogue" in failed.error
+
+
+async def test_a_job_that_is_delivered_again_announces_its_texts_once_and_one_that_is_put_again_once_more(
+    resources: ServingResources,
+) -> None:
+    """As after a worker that was killed when all was done, but before the queue knew it."""
+    context, key = WorkerContext(resources, build_writer(resources.settings.llm)), uuid4().hex
+    delivery = Delivery(key, ExplainList.name, to_json(explain(key)), datetime.now(UTC), attempt=1)
+
+    assert await handle_delivery(context, delivery) is None
+    assert await handle_delivery(context, replace(delivery, attempt=2)) is None
+    assert (await announced_texts(resources.stores.event_log))[key] == 1
+
+    assert await handle_delivery(context, replace(delivery, put_at=datetime.now(UTC))) is None
+    assert (await announced_texts(resources.stores.event_log))[key] == 2
 
 
 async def test_a_job_waits_for_a_database_that_is_away(quiet: Settings) -> None:

@@ -30,5 +30,6 @@ async def write_missing(
     missing = await writing.missing(job)
     written = await write(missing.task) if missing.task else []
     now = stored_time(datetime.now(UTC))
-    await writing.keep(missing, [Text(one.text, one.source, one.model, one.prompt_version, now) for one in written])
+    texts = [Text(one.text, one.source, one.model, one.prompt_version, now) for one in written]
+    await writing.keep(missing, texts, once=context.order)
     return len(written)
