@@ -130,4 +130,4 @@ lock: $(INSTALLED)  ## Renew the locked requirements from pyproject.toml
 	$(UV_COMPILE) devstack/serverless/ministack.in --output-file devstack/serverless/ministack.lock
 
 clean:  ## Delete the virtual environment and caches; the stack's data stays
-	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) tests/clients/node_modules devstack/serverless/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
