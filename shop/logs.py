@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # Libraries, by the beginning of their loggers' names, and the least level that comes out of them. Below it they show
 # what is sent and received: prompts and texts, what a page sends, commands and documents.
 _LEAST_LEVELS = {
-    **dict.fromkeys(("openai", "anthropic", "httpx", "httpcore", "pymongo", "asyncio"), logging.WARNING),
+    **dict.fromkeys(
+        ("openai", "anthropic", "httpx", "httpcore", "pymongo", "asyncio", "botocore", "aiobotocore"), logging.WARNING
+    ),
     **dict.fromkeys(("uvicorn", "websockets"), logging.INFO),
 }
 _LIBRARIES = (*_LEAST_LEVELS, "httpx2", "httpcore2")

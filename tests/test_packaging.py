@@ -125,3 +125,10 @@ def test_no_secret_is_in_the_deployment_files() -> None:
     for name in ("compose.yaml", "Dockerfile", "Dockerfile.lambda", ".env.example", "serverless.yml"):
         text = (ROOT / name).read_text()
         assert not re.search(r"(SECRET|API_KEY|PASSWORD)[ \t]*[:=][ \t]*[^\s$]", text), name
+
+
+def test_templates_of_cloudformation_repeat_nothing_by_reference() -> None:
+    """Which YAML allows, and CloudFormation does not."""
+    template = (ROOT / "deploy" / "training-task.yml").read_text()
+
+    assert not re.search(r"[:-] [&*]\w", template)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from shop.store.sqs_queue import QueuedJob
     from workers.aws_worker import AwsWorker
 
-    # One attempt at a job within so many seconds; the seconds until the next one, None when SQS may drop it.
+    # One attempt at a job until a time of the loop; the seconds until the next one, None when SQS may drop it.
     Attempt = Callable[["AwsWorker", QueuedJob, float], Awaitable[float | None]]
 
 T = TypeVar("T")
@@ -146,24 +146,24 @@ async def handle_batch(
     if not isinstance(event.get("Records"), list):
         raise BadInputError("This function takes batches of messages from SQS.", field="Records")
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+    deadline = asyncio.get_running_loop().time() + seconds
     with bound_contextvars(aws_request_id=context.aws_request_id):
         dropped = await asyncio.gather(
-            *(_deliver(worker, group, record, seconds, attempt_at) for record in event["Records"])
+            *(_deliver(worker, group, record, deadline, attempt_at) for record in event["Records"])
         )
     kept = [record["messageId"] for record, drop in zip(event["Records"], dropped, strict=True) if not drop]
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in kept]}
 
 
 async def _deliver(
-    worker: AwsWorker, group: JobGroup | None, record: dict[str, Any], seconds: float, attempt_at: Attempt
+    worker: AwsWorker, group: JobGroup | None, record: dict[str, Any], deadline: float, attempt_at: Attempt
 ) -> bool:
     """Whether SQS may drop the message. One that it must keep is hidden until its next attempt."""
     later: float | None
     try:
         later = retry_delay_seconds(1)
-        if seconds >= _LEAST_SECONDS:
-            job = await worker.queue.read(record["body"], record["messageId"])
-            later = await attempt_at(worker, job, seconds)
+        if deadline - asyncio.get_running_loop().time() >= _LEAST_SECONDS:
+            later = await attempt_at(worker, worker.queue.read(record["body"], record["messageId"]), deadline)
     except UnavailableError as error:
         later = retry_delay_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
         _log.warning("message_waits", message_id=record["messageId"], reason=error.message, seconds=later)

@@ -12,7 +12,7 @@ _PATIENCE_SECONDS = 5
 
 
 async def load_parameters() -> list[str]:
-    """Sets the variables that the parameters below WHYBUY_PARAMETERS are named after, as `/whybuy/prod/MONGODB_URI`,
+    """Sets the variables that the parameters below WHYBUY_PARAMETERS are named after, as `/shop/secrets/MONGODB_URI`,
     unless they are set; returns their names. Without that variable nothing is read.
 
     Raises UnavailableError.

@@ -6,7 +6,6 @@ when the task has ended the job, the next one drops the message; when the task w
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import orjson
@@ -23,32 +22,33 @@ if TYPE_CHECKING:
     from workers.aws_worker import AwsWorker
 
 _log = structlog.get_logger(__name__)
-JOB_VARIABLE, ATTEMPT_VARIABLE = "WHYBUY_JOB", "WHYBUY_JOB_ATTEMPT"
+JOB_VARIABLE, BEGUN_VARIABLE = "WHYBUY_JOB", "WHYBUY_JOB_BEGUN"
 _STARTING_SECONDS = 600  # a task that has not begun by then is lost: to pull an image takes minutes
 _LOOK_SECONDS = 120
 
 
-async def attempt_training(worker: AwsWorker, job: QueuedJob, seconds: float) -> float | None:
+async def attempt_training(worker: AwsWorker, job: QueuedJob, deadline: float) -> float | None:
     """As `workers.sqs_delivery.attempt`; by a task that runs `workers.aws_task` if WORKER_TRAINING_TASK names one."""
     task = worker.context.resources.settings.worker.training_task
     if task is None:
-        return await attempt(worker, job, seconds)
+        return await attempt(worker, job, deadline)
     begun = await begin(worker, job, _STARTING_SECONDS)
     if not isinstance(begun, Begun):
         return min(begun, _LOOK_SECONDS) if begun is not None else None
     try:
-        await _run_task(task, {JOB_VARIABLE: orjson.dumps(asdict(job)).decode(), ATTEMPT_VARIABLE: str(begun.attempt)})
-    except UnavailableError:
-        await worker.queue.release(job, 0, counts=False)
+        await _run_task(task, job, begun)
+    except BaseException:  # nothing has begun
+        await worker.queue.release(job, begun, 0, counts=False)
         raise
     _log.info("task_started", job=job.name, job_id=job.id, attempt=begun.attempt)
     return _LOOK_SECONDS
 
 
-async def _run_task(task: TrainingTask, variables: dict[str, str]) -> None:
+async def _run_task(task: TrainingTask, job: QueuedJob, begun: Begun) -> None:
     """Raises UnavailableError when ECS does not take it."""
     client = AwsClient("ecs", timeout_seconds=10)
-    environment = [{"name": name, "value": value} for name, value in variables.items()]
+    variables = {JOB_VARIABLE: job, BEGUN_VARIABLE: begun}
+    environment = [{"name": name, "value": orjson.dumps(value).decode()} for name, value in variables.items()]
     network = {"subnets": task.subnets, "securityGroups": task.security_groups, "assignPublicIp": "DISABLED"}
     try:
         answer = await client.call(
@@ -57,6 +57,7 @@ async def _run_task(task: TrainingTask, variables: dict[str, str]) -> None:
             taskDefinition=task.task_definition,
             launchType="FARGATE",
             count=1,
+            clientToken=begun.holder,  # an order that is repeated starts no second task
             networkConfiguration={"awsvpcConfiguration": network},
             overrides={"containerOverrides": [{"name": task.container, "environment": environment}]},
         )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
+from shop.errors import UnavailableError
 from shop.store.job_claims import Begun, Held
 from workers.delivery import Delivery, RetryLater, handle_delivery, retry_delay_seconds, tries_of
 
@@ -25,19 +27,19 @@ _EARLY_SECONDS = 1
 _LOCK_MARGIN_SECONDS = 5
 
 
-async def attempt(worker: AwsWorker, job: QueuedJob, seconds: float) -> float | None:
-    """One attempt, which may take so many seconds. One that is cut short by that counts, so that a job that needs more
-    than a function has ends on record."""
-    begun = await begin(worker, job, seconds + _LOCK_MARGIN_SECONDS)
-    return await carry_out(worker, job, begun.attempt, seconds) if isinstance(begun, Begun) else begun
+async def attempt(worker: AwsWorker, job: QueuedJob, deadline: float) -> float | None:
+    """One attempt, until the loop's time `deadline`. One that is cut short by that counts, so that a job that needs
+    more than a function has ends on record."""
+    begun = await begin(worker, job, _lock_seconds(deadline))
+    return await carry_out(worker, job, begun, deadline) if isinstance(begun, Begun) else begun
 
 
-async def bury(worker: AwsWorker, job: QueuedJob, seconds: float) -> float | None:
+async def bury(worker: AwsWorker, job: QueuedJob, deadline: float) -> float | None:
     """Keeps a dead letter as a failed job: it was delivered often, and nothing was heard of it."""
-    begun = await begin(worker, job, seconds + _LOCK_MARGIN_SECONDS)
+    begun = await begin(worker, job, _lock_seconds(deadline))
     if not isinstance(begun, Begun):
         return begun
-    return await carry_out(worker, job, tries_of(job.name) + 1, seconds)
+    return await carry_out(worker, job, replace(begun, attempt=tries_of(job.name) + 1), deadline)
 
 
 async def begin(worker: AwsWorker, job: QueuedJob, seconds: float) -> Begun | float | None:
@@ -48,22 +50,26 @@ async def begin(worker: AwsWorker, job: QueuedJob, seconds: float) -> Begun | fl
     return begun.seconds + 1 if isinstance(begun, Held) else begun
 
 
-async def carry_out(worker: AwsWorker, job: QueuedJob, number: int, seconds: float | None = None) -> float | None:
-    """An attempt that has begun, `number` from 1; without a limit if `seconds` is None."""
+async def carry_out(worker: AwsWorker, job: QueuedJob, begun: Begun, deadline: float | None = None) -> float | None:
+    """An attempt that has begun; without a limit if `deadline` is None."""
+    later: RetryLater | None
     try:
-        async with asyncio.timeout(seconds):
-            later = await handle_delivery(worker.context, _delivery(job, number))
+        async with asyncio.timeout_at(deadline):
+            later = await handle_delivery(worker.context, _delivery(await worker.queue.whole(job), begun.attempt))
     except TimeoutError:
-        later = RetryLater(retry_delay_seconds(number))
-        _log.warning("job_handed_back", job=job.name, job_id=job.id, attempt=number, after_seconds=seconds)
-    except asyncio.CancelledError:
-        await worker.queue.release(job, 0, counts=False)
+        later = RetryLater(retry_delay_seconds(begun.attempt))
+        _log.warning("job_handed_back", job=job.name, job_id=job.id, attempt=begun.attempt)
+    except (asyncio.CancelledError, UnavailableError):
+        await worker.queue.release(job, begun, 0, counts=False)
         raise
     if later is None:
-        await worker.queue.end(job)
-        return None
-    await worker.queue.release(job, later.seconds, counts=later.counts)
+        return None if await worker.queue.end(job, begun) else _EARLY_SECONDS
+    await worker.queue.release(job, begun, later.seconds, counts=later.counts)
     return later.seconds
+
+
+def _lock_seconds(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time() + _LOCK_MARGIN_SECONDS
 
 
 def _delivery(job: QueuedJob, number: int) -> Delivery:

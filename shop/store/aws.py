@@ -18,7 +18,8 @@ _PASSING = {"RequestThrottled", "ThrottlingException", "Throttling", "ServiceUna
 
 
 class AwsClient:
-    """A client of one service, made at its first call; region, credentials and endpoint are those of AWS's variables.
+    """A client of one service, made at its first call, whose calls take so many seconds at most. Region, credentials
+    and endpoint are those of AWS's variables.
 
     The SDK is imported then as well: it takes half a second.
     """
@@ -35,7 +36,8 @@ class AwsClient:
         reached or does not let us in; a wrong call is a bug and goes on as it is."""
         client = await self._made()
         with _aws_errors(self._service.upper()):
-            answer: dict[str, Any] = await getattr(client, operation)(**parameters)
+            async with asyncio.timeout(self._timeout):
+                answer: dict[str, Any] = await getattr(client, operation)(**parameters)
         return answer
 
     async def aclose(self) -> None:
@@ -71,17 +73,25 @@ def _aws_errors(part: str) -> Iterator[None]:
     except (exceptions.NoRegionError, exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
         problem = "cannot be called without a region and credentials."
         raise UnavailableError(part, "Set AWS_REGION and a role or keys.", problem=problem) from error
-    except (exceptions.HTTPClientError, exceptions.ConnectionError, OSError, TimeoutError) as error:
+    except (
+        exceptions.CredentialRetrievalError,
+        exceptions.MetadataRetrievalError,
+        exceptions.TokenRetrievalError,
+        exceptions.HTTPClientError,
+        exceptions.ConnectionError,
+        OSError,
+        TimeoutError,
+    ) as error:
         raise UnavailableError(part) from error
 
 
 def _typed(part: str, code: str, status: int) -> UnavailableError | None:
     """What the operator has to correct, or what passes by itself; None for a bug of ours."""
-    if code in _DENIED:
+    if code in _DENIED or status in {401, 403}:
         hint = "Check the role's policy and the credentials."
         return UnavailableError(part, hint, problem="gives this process too few rights.")
     if code in _MISSING:
         return UnavailableError(part, "Check QUEUE_URL_… and the region.", problem="has no queue of this URL.")
-    if code in _PASSING or status >= 500:
+    if code in _PASSING or status == 429 or status >= 500:
         return UnavailableError(part)
     return None

@@ -3,21 +3,22 @@ a job may rely on beyond that is in `shop.store.job_claims`."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import time
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import orjson
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from shop.errors import UnavailableError
 from shop.jobs import Job, group_of, to_json
 from shop.logs import current_request_id
-from shop.store.job_claims import Claim
+from shop.store.job_claims import KEPT_DAYS, Claim
 from shop.telemetry.spans import carried
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ UNREADABLE = "unreadable"
 _SHOWN_CHARACTERS = 1_000
 
 
+_Seconds = Annotated[float, Field(ge=0, le=1e10)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class QueuedJob:
     """The body of a message. `message` is None for one that `large_messages` has under `token`; times are unix
@@ -44,8 +48,8 @@ class QueuedJob:
     token: str
     name: str
     message: dict[str, Any] | None
-    put_at: float
-    due_at: float
+    put_at: _Seconds
+    due_at: _Seconds
     recorded: bool = False
     request_id: str | None = None
     trace: dict[str, str] | None = None
@@ -76,37 +80,43 @@ class SqsQueue:
     async def backlog(self) -> dict[JobGroup, Backlog]:
         return await self._claims.backlog()
 
-    async def read(self, body: str, message_id: str) -> QueuedJob:
-        """The job of a message. What is none comes as a job that no worker knows, to be refused and kept there.
-
-        Raises UnavailableError when a large one cannot be fetched.
-        """
+    def read(self, body: str, message_id: str) -> QueuedJob:
+        """The job of a message. What is none comes as a job that no worker knows, to be refused and kept there."""
         try:
             job = _QUEUED.validate_json(body)
         except ValidationError:
             return _unreadable(message_id, body)
+        return job if job.due_at < time.time() + KEPT_DAYS * 86_400 else _unreadable(message_id, body)
+
+    async def whole(self, job: QueuedJob) -> QueuedJob:
+        """With its message, once the job has begun. One that has expired is replaced by what no job is.
+
+        Raises UnavailableError.
+        """
         if job.message is not None:
             return job
         message = await self._large.get(job.token)
-        return replace(job, message=message) if message is not None else _unreadable(message_id, body)
+        return replace(job, message=message if message is not None else {"text": "The large message has expired."})
 
     async def begin(self, job: QueuedJob, seconds: float) -> Begun | Held | None:
         """See `JobClaims.begin`."""
         return await self._claims.begin(job.claim, seconds)
 
-    async def keep(self, job: QueuedJob, seconds: float) -> bool:
+    async def keep(self, job: QueuedJob, begun: Begun, seconds: float) -> bool:
         """See `JobClaims.keep`."""
-        return await self._claims.keep(job.claim, seconds)
+        return await self._claims.keep(job.claim, begun, seconds)
 
-    async def release(self, job: QueuedJob, delay_seconds: float, *, counts: bool) -> None:
+    async def release(self, job: QueuedJob, begun: Begun, delay_seconds: float, *, counts: bool) -> None:
         """See `JobClaims.release`."""
-        await self._claims.release(job.claim, delay_seconds, counts=counts)
+        await self._claims.release(job.claim, begun, delay_seconds, counts=counts)
 
-    async def end(self, job: QueuedJob) -> None:
-        """SQS may drop the message. Raises UnavailableError."""
-        await self._claims.end(job.claim)
-        with contextlib.suppress(UnavailableError):  # it expires
-            await self._large.delete(job.token)
+    async def end(self, job: QueuedJob, begun: Begun) -> bool:
+        """Whether SQS may drop the message, see `JobClaims.end`. Raises UnavailableError."""
+        ended = await self._claims.end(job.claim, begun)
+        if ended:
+            with contextlib.suppress(UnavailableError):  # it expires
+                await self._large.delete(job.token)
+        return ended
 
     async def hide(self, group: JobGroup, receipt: str, seconds: float) -> None:
         """SQS delivers the message again after so many seconds, rounded up. Raises UnavailableError."""
@@ -140,16 +150,16 @@ class SqsQueue:
             request_id=request_id,
             trace=carried() or None,
         )
-        if not await self._claims.claim(job.claim, delay_seconds):
+        if not await self._claims.claim(job.claim):
             return False
         try:
             await self._send(job, delay_seconds)
-        except UnavailableError:
+        except BaseException:  # whoever ordered it may also have left
             with contextlib.suppress(UnavailableError):  # it expires within a minute
-                await self._claims.withdraw(job.claim)
+                await asyncio.shield(self._claims.withdraw(job.claim))
             raise
         with contextlib.suppress(UnavailableError):  # the message is there: its delivery claims the job anew
-            await self._claims.confirm(job.claim)
+            await self._claims.confirm(job.claim, delay_seconds)
         return True
 
     async def _send(self, job: QueuedJob, delay_seconds: float) -> None:

@@ -106,12 +106,15 @@ async def shop(stocked: Settings, aws: str, model: LlmServer) -> AsyncIterator[S
 
 
 def function_processes(name: str) -> list[int]:
-    """Process ids of a function's containers."""
-    wanted = f"AWS_LAMBDA_FUNCTION_NAME=whybuy-local-{name}".encode()
+    """Process ids of a function's containers, of the emulator that these tests have started."""
+    wanted = {
+        f"AWS_LAMBDA_FUNCTION_NAME=whybuy-local-{name}".encode(),
+        f"AWS_ENDPOINT_URL={os.environ['AWS_ENDPOINT_URL']}".encode(),
+    }
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if wanted in (process / "environ").read_bytes().split(b"\0"):
+            if wanted <= set((process / "environ").read_bytes().split(b"\0")):
                 found.append(int(process.name))
     return found
 

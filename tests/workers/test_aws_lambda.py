@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -15,14 +16,16 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner
 
+from scoring.types import ReasonKind
+from shop.entities.evidence import Evidence
 from shop.entities.jobs import JobFilter, JobGroup, JobState
 from shop.entities.paging import PageRequest
 from shop.errors import BadInputError, UnavailableError
-from shop.jobs import RollUpSession, Sweep
+from shop.jobs import ExplainItem, ExplainList, RollUpSession, Sweep
 from shop.resources.texts import open_texts
 from shop.settings import TrainingTask, WorkerSettings
 from shop.store.aws import AwsClient
-from shop.store.job_claims import Begun
+from shop.store.job_claims import Begun, Held
 from shop.store.sqs_queue import SqsQueue
 from tests.fixtures.aws import Call, deliver_all, new_queues, receive
 from tests.fixtures.redis import redis_settings
@@ -71,6 +74,12 @@ class Function:
         answer = await handle_batch({"Records": list(records)}, call, JobGroup.GENERAL, attempt, self.worker)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
+    async def begin(self, job: QueuedJob, seconds: float) -> int:
+        """The number of the attempt, as if a function had begun and died."""
+        begun = await self.worker.queue.begin(job, seconds)
+        assert isinstance(begun, Begun)
+        return begun.attempt
+
     async def failed(self) -> list[JobRecord]:
         page = await self.resources.jobs.page(PageRequest(), JobFilter(JobState.FAILED))
         return [record for record, _ in page.rows]
@@ -109,6 +118,93 @@ async def test_a_message_that_comes_twice_at_once_runs_once(function: Function, 
     assert len(body.seen) == 1
 
 
+async def test_of_two_who_have_begun_the_later_one_has_the_job(function: Function) -> None:
+    """The lock of the first one was over; whatever it does now changes nothing."""
+    await function.put()
+    (message,) = await function.receive()
+    queue = function.worker.queue
+    job = queue.read(message["body"], message["messageId"])
+    first = await queue.begin(job, seconds=0)
+    second = await queue.begin(job, seconds=60)
+    assert isinstance(first, Begun)
+    assert isinstance(second, Begun)
+
+    await queue.release(job, first, 0, counts=False)
+    assert not await queue.keep(job, first, 60)
+    assert not await queue.end(job, first)
+
+    assert isinstance(await queue.begin(job, seconds=0), Held)
+    assert await queue.keep(job, second, 60)
+    assert await queue.end(job, second)
+    assert not await queue.keep(job, second, 60)
+
+
+LARGE = ExplainList(
+    "u:anna", "en", (ExplainItem("key", "1", (Evidence(ReasonKind.POPULAR, label="large " * 60_000),)),)
+)
+
+
+async def test_a_large_message_that_comes_again_after_its_end_is_dropped(function: Function, body: Body) -> None:
+    await function.worker.queue.enqueue(LARGE, job_id="large")
+    messages = await receive(function.sqs, function.resources.settings.queue.urls[JobGroup.LLM])
+
+    assert await function.call(*messages) == []
+    assert await function.call(*messages) == []
+
+    assert body.seen == [LARGE]
+    assert await function.failed() == []
+
+
+async def test_a_large_message_that_has_expired_is_a_failed_job(function: Function, body: Body) -> None:
+    await function.worker.queue.enqueue(LARGE, job_id="large")
+    messages = await receive(function.sqs, function.resources.settings.queue.urls[JobGroup.LLM])
+    await function.resources.stores.database["large_messages"].delete_many({})
+
+    assert await function.call(*messages) == []
+
+    (record,) = await function.failed()
+    assert (record.id, record.name, record.error_code) == ("large", "explain_list", "BAD_USER_INPUT")
+    assert body.seen == []
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["SQS has it", "SQS has it not"])
+async def test_a_job_whose_order_was_interrupted_can_be_put_again(
+    function: Function, body: Body, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    """By a shopper who left."""
+    call = AwsClient.call
+
+    async def interrupted(self: AwsClient, operation: str, **parameters: Any) -> dict[str, Any]:
+        if arrives:
+            await call(self, operation, **parameters)
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AwsClient, "call", interrupted)
+        with pytest.raises(asyncio.CancelledError):
+            await function.worker.queue.enqueue(ANNA, job_id="anna")
+    assert not any(backlog.jobs for backlog in (await function.worker.queue.backlog()).values())
+
+    await function.put()
+    await deliver_all(function.resources, function.sqs)
+
+    assert len(body.seen) == 1
+    assert await function.receive() == []
+
+
+@pytest.mark.parametrize("due_at", ["1e300", "-1.0", "1e999", str(time.time() + 30 * 86_400)])
+async def test_a_message_of_an_impossible_time_is_refused(function: Function, body: Body, due_at: str) -> None:
+    await function.put()
+    (message,) = await function.receive()
+    odd = re.sub(r'"due_at":[0-9.e+]+', f'"due_at":{due_at}', message["body"])
+
+    assert await function.call({**message, "body": odd}) == []
+
+    (record,) = await function.failed()
+    assert (record.name, record.error_code) == ("unreadable", "BAD_USER_INPUT")
+    assert body.seen == []
+
+
 async def test_an_old_message_of_a_job_that_was_put_again_is_dropped(function: Function, body: Body) -> None:
     await function.put()
     (old,) = await function.receive()
@@ -126,8 +222,8 @@ async def test_a_job_whose_function_was_killed_is_run_by_the_next_and_that_count
 ) -> None:
     await function.put()
     (message,) = await function.receive()
-    job = await function.worker.queue.read(message["body"], message["messageId"])
-    assert await function.worker.queue.begin(job, seconds=0.2) == Begun(1)
+    job = function.worker.queue.read(message["body"], message["messageId"])
+    assert await function.begin(job, seconds=0.2) == 1
 
     async def taken_over() -> bool:
         return await function.call(message) == []
@@ -140,9 +236,9 @@ async def test_a_job_whose_function_was_killed_is_run_by_the_next_and_that_count
 async def test_a_job_that_kills_its_function_each_time_is_on_record(function: Function, body: Body) -> None:
     await function.put()
     (message,) = await function.receive()
-    job = await function.worker.queue.read(message["body"], message["messageId"])
+    job = function.worker.queue.read(message["body"], message["messageId"])
     for number in (1, 2, 3):  # tries
-        assert await function.worker.queue.begin(job, seconds=0) == Begun(number)
+        assert await function.begin(job, seconds=0) == number
 
     assert await function.call(message) == []
 
@@ -160,7 +256,7 @@ async def test_what_cannot_be_done_in_a_calls_time_is_handed_back_and_ends_on_re
 
     async def is_failed() -> bool:
         for message in await function.receive():
-            kept = await function.call(message, seconds=3.1)
+            kept = await function.call(message, seconds=4)
             assert kept == ([message["messageId"]] if not await function.failed() else [])
         return bool(await function.failed())
 
@@ -173,10 +269,10 @@ async def test_a_call_that_has_no_time_left_begins_nothing(function: Function, b
     await function.put()
     (message,) = await function.receive()
 
-    assert await function.call(message, seconds=4) == [message["messageId"]]
+    assert await function.call(message, seconds=4.5) == [message["messageId"]]
     assert body.seen == []
-    job = await function.worker.queue.read(message["body"], message["messageId"])
-    assert await function.worker.queue.begin(job, seconds=0) == Begun(1), "that was no attempt"
+    job = function.worker.queue.read(message["body"], message["messageId"])
+    assert await function.begin(job, seconds=0) == 1, "that was no attempt"
 
 
 async def test_a_function_that_is_stopped_hands_its_jobs_back_at_once_and_that_does_not_count(
@@ -198,8 +294,8 @@ async def test_a_function_that_is_stopped_hands_its_jobs_back_at_once_and_that_d
 
     (again,) = await function.receive()
     assert again["messageId"] == message["messageId"]
-    job = await function.worker.queue.read(again["body"], again["messageId"])
-    assert await function.worker.queue.begin(job, seconds=0) == Begun(1)
+    job = function.worker.queue.read(again["body"], again["messageId"])
+    assert await function.begin(job, seconds=0) == 1
 
 
 async def test_only_what_failed_comes_again_of_a_batch(function: Function, body: Body) -> None:
@@ -264,12 +360,12 @@ async def test_a_dead_letter_is_a_failed_job_that_can_be_tried_again(function: F
 async def test_a_job_that_is_due_later_than_sqs_can_delay_waits(function: Function, body: Body) -> None:
     await function.put()
     (message,) = await function.receive()
-    job = await function.worker.queue.read(message["body"], message["messageId"])
+    job = function.worker.queue.read(message["body"], message["messageId"])
     later = orjson.dumps(asdict(replace(job, due_at=time.time() + 3_600))).decode()
 
     assert await function.call({**message, "body": later}) == [message["messageId"]]
     assert body.seen == []
-    assert await function.worker.queue.begin(job, seconds=0) == Begun(1), "that was no attempt"
+    assert await function.begin(job, seconds=0) == 1, "that was no attempt"
 
 
 async def test_a_bug_of_ours_in_one_message_does_not_take_the_batch_with_it(
@@ -401,19 +497,18 @@ async def test_a_training_can_be_run_by_a_task_that_outlives_the_function(
     assert await call(), "it is being started"
     assert len(ecs.asked) == 2
     assert ecs.asked[1]["cluster"] == "whybuy"
-    assert (ecs.variables["WHYBUY_JOB_ATTEMPT"], body.seen) == ("1", []), "an order that failed is no attempt"
+    begun = Begun(**orjson.loads(ecs.variables["WHYBUY_JOB_BEGUN"]))
+    assert (begun.attempt, body.seen) == (1, []), "an order that failed is no attempt"
 
-    job = await function.worker.queue.read(ecs.variables["WHYBUY_JOB"], "task")
-    assert await carry_out(function.worker, job, number=1) is None
+    job = function.worker.queue.read(ecs.variables["WHYBUY_JOB"], "task")
+    assert await carry_out(function.worker, job, begun) is None
 
     assert not await call()
     assert body.seen == [ANNA]
 
 
-async def test_the_task_runs_the_job_that_it_is_given(function: Function, aws: str) -> None:
-    """As a process, with the body that the registry has."""
-    started = await function.resources.jobs.start(Sweep())
-    (message,) = await function.receive()
+async def run_task(function: Function, aws: str, body: str, begun: Begun) -> int:
+    """The task's process; its exit status."""
     settings = function.resources.settings
     assert settings.mongo.uri
     assert settings.redis.url
@@ -426,11 +521,29 @@ async def test_the_task_runs_the_job_that_it_is_given(function: Function, aws: s
         "REDIS_PREFIX": settings.redis.prefix,
         "QUEUE_BACKEND": "sqs",
         **{f"QUEUE_URL_{group.upper()}": "none" for group in JobGroup},
-        "WHYBUY_JOB": message["body"],
+        "WHYBUY_JOB": body,
+        "WHYBUY_JOB_BEGUN": orjson.dumps(begun).decode(),
     }
     task = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.aws_task", env=environment)
+    return await task.wait()
 
-    assert await task.wait() == 0
+
+async def test_the_task_runs_its_job_and_not_one_that_another_has_begun(function: Function, aws: str) -> None:
+    """With the body that the registry has."""
+    started = await function.resources.jobs.start(Sweep())
+    (message,) = await function.receive()
+    job = function.worker.queue.read(message["body"], message["messageId"])
+    late = await function.worker.queue.begin(job, seconds=0)
+    begun = await function.worker.queue.begin(job, seconds=60)
+    assert isinstance(late, Begun)
+    assert isinstance(begun, Begun)
+
+    assert await run_task(function, aws, message["body"], late) == 0
+    record = await function.resources.jobs.get(started.id)
+    assert record is not None
+    assert (record.state, record.attempt) == (JobState.QUEUED, 0)
+
+    assert await run_task(function, aws, message["body"], begun) == 0
     record = await function.resources.jobs.get(started.id)
     assert record is not None
     assert record.state is JobState.SUCCEEDED
@@ -443,4 +556,4 @@ def test_a_task_without_a_job_says_what_is_missing(monkeypatch: pytest.MonkeyPat
     ran = CliRunner().invoke(main, [])
 
     assert ran.exit_code == 1
-    assert "WHYBUY_JOB must hold the job" in ran.output
+    assert "WHYBUY_JOB_BEGUN must hold the job" in ran.output

@@ -247,6 +247,7 @@ async def test_the_schedule_function_puts_what_is_due_once(texts: Path, small: S
     messages = await receive(sqs, small.settings.queue.urls[JobGroup.GENERAL])
     await sqs.aclose()
     names = [json.loads(message["body"])["name"] for message in messages]
+    assert names, "they are in the queue"
     assert sorted(set(names)) == sorted(names), "one message for each"
 
 
