@@ -192,7 +192,7 @@ async def test_a_job_whose_order_was_interrupted_can_be_put_again(
     assert await function.receive() == []
 
 
-@pytest.mark.parametrize("due_at", ["1e300", "-1.0", "1e999", str(time.time() + 30 * 86_400)])
+@pytest.mark.parametrize("due_at", ["1e300", "-1.0", "1e999", "4000000000"])
 async def test_a_message_of_an_impossible_time_is_refused(function: Function, body: Body, due_at: str) -> None:
     await function.put()
     (message,) = await function.receive()
