@@ -34,7 +34,8 @@ OWN = ("scoring", "shop", "workers")
 LIMIT = 262_144_000  # bytes of an unzipped package, of Lambda's
 
 _BOOTSTRAP = """#!/bin/sh
-# What a runtime without Python of its own starts (provided.al2023): AWS's runtime client.
+# What a runtime without Python of its own starts (provided.al2023): AWS's runtime client. Where it takes the machine
+# for one of Python 3.12 or later, it waits for calls in a thread, so that SIGTERM is noticed meanwhile.
 cd "$LAMBDA_TASK_ROOT" || exit 1
 export AWS_EXECUTION_ENV="${AWS_EXECUTION_ENV:-AWS_Lambda_python3.13}"
 exec "${WHYBUY_PYTHON:-python3}" -m awslambdaric "$_HANDLER"

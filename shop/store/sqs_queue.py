@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 256 * 1024
 _LONGEST_DELAY_SECONDS = 900  # of SQS; a job that is due later is hidden again when it arrives
-LONGEST_HIDING_SECONDS = 43_000  # twelve hours since it was received, of SQS as well
-UNREADABLE = "unreadable"
+_LONGEST_HIDING_SECONDS = 43_000  # twelve hours since it was received, of SQS as well
+_UNREADABLE = "unreadable"
 _SHOWN_CHARACTERS = 1_000
-
-
 _Seconds = Annotated[float, Field(ge=0, le=1e10)]
 
 
@@ -120,7 +118,7 @@ class SqsQueue:
 
     async def hide(self, group: JobGroup, receipt: str, seconds: float) -> None:
         """SQS delivers the message again after so many seconds, rounded up. Raises UnavailableError."""
-        seconds = min(LONGEST_HIDING_SECONDS, math.ceil(seconds))
+        seconds = min(_LONGEST_HIDING_SECONDS, math.ceil(seconds))
         await self._sqs.call(
             "change_message_visibility", QueueUrl=self._urls[group], ReceiptHandle=receipt, VisibilityTimeout=seconds
         )
@@ -183,4 +181,4 @@ def _allowed(body: str) -> str:
 def _unreadable(message_id: str, body: str) -> QueuedJob:
     now = time.time()
     text = body[:_SHOWN_CHARACTERS]
-    return QueuedJob(id=message_id, token=message_id, name=UNREADABLE, message={"text": text}, put_at=now, due_at=now)
+    return QueuedJob(id=message_id, token=message_id, name=_UNREADABLE, message={"text": text}, put_at=now, due_at=now)
