@@ -12,15 +12,17 @@ import click
 from devstack.errors import StackError
 from devstack.stack.databases import open_databases
 from shop.entities.users import Role, User
-from shop.errors import NotFoundError
+from shop.errors import BadInputError, NotFoundError
 from shop.store.database import connect
 from shop.values import RefusedValueError, clean_id
+from shop.values import email as checked_email
 from shop.values import locale as checked_locale
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from shop.resources.accounts import AccountResources
     from shop.services.users import UserService
     from shop.settings import Settings
 
@@ -52,10 +54,72 @@ async def set_role(settings: Settings, user: str, role: str) -> str:
     """What was done. Raises StackError when there is no such user."""
     async with _service(settings) as users:
         try:
-            await users.set_role(user, Role(role))
+            await users.set_role(user, Role(role), actor_id=None)
         except NotFoundError as error:
             raise StackError(f"There is no user {user!r}. `whybuy users list` shows who is there.") from error
     return f"{user} is {role} now."
+
+
+async def set_password(settings: Settings, user: str, email: str | None, password: str) -> str:
+    """What was done. Raises StackError for a user that there is not, an e-mail that is taken and a weak password."""
+    async with _entrance(settings) as resources:
+        account = await _existing(resources.users, user)
+        try:
+            if email is not None:
+                account = await resources.users.set_email(user, checked_email(email))
+            if account.email is None:
+                raise StackError(f"{user} has no e-mail address to sign in with: name it with --email.")
+            await resources.accounts.set_password(account, password)
+        except (RefusedValueError, BadInputError) as error:
+            raise StackError(error.message) from error
+    return f"{user} signs in with {account.email} from now on."
+
+
+async def show_sessions(settings: Settings, user: str) -> None:
+    """Prints where the user is signed in. Raises StackError for a user that there is not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    async with _entrance(settings) as resources:
+        await _existing(resources.users, user)
+        found = await resources.sign_ins.of_user(user)
+    if not found:
+        click.echo(f"{user} is signed in nowhere.")
+        return
+    table = Table()
+    for heading in ("since", "last used", "until", "with"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(
+            *(f"{at:%Y-%m-%d %H:%M}" for at in (one.created_at, one.last_used_at, one.expires_at)), one.client
+        )
+    Console(highlight=False).print(table)
+
+
+async def sign_out(settings: Settings, user: str) -> str:
+    """What was done. Raises StackError for a user that there is not."""
+    async with _entrance(settings) as resources:
+        await _existing(resources.users, user)
+        ended = await resources.sign_ins.end(user)
+    return f"{ended} sign-ins of {user} have ended."
+
+
+async def _existing(users: UserService, user: str) -> User:
+    found = await users.user(user)
+    if found is None:
+        raise StackError(f"There is no user {user!r}. `whybuy users list` shows who is there.")
+    return found
+
+
+@contextlib.asynccontextmanager
+async def _entrance(settings: Settings) -> AsyncIterator[AccountResources]:
+    """In a database that is ready for users."""
+    from mongo_seed.migrate import migrate
+    from shop.resources.accounts import open_accounts
+
+    async with open_databases(settings) as found, open_accounts(found) as resources:
+        await migrate(resources.database)
+        yield resources
 
 
 async def import_file(settings: Settings, file: Path) -> int:

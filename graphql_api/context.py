@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 
+from graphql_api.cookies import NO_COOKIES
 from graphql_api.limits.addresses import address_of
 from graphql_api.loaders import Loaders
 from graphql_api.negotiation import preferred_language
 from shop.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
+    from graphql_api.cookies import Cookies
     from shop.entities.users import User, Viewer
     from shop.resources.serving import ServingResources
 
@@ -28,7 +31,18 @@ class Context:
         self.request = request
         self.response = response
         self.connection_params: Mapping[str, object] | None = None
+        self.cookies: Cookies = NO_COOKIES
         self.accept_language: str | None = request.headers.get("accept-language")
+
+    async def identify(self, authorization: str | None, x_user: str | None) -> None:
+        """Finds the viewer. Raises UnauthenticatedError; but a cookie that lets nobody in is as none, for no page can
+        take it back."""
+        access = self.resources.access
+        if authorization or x_user or self.cookies.access_token is None:
+            self.viewer = await access.viewer(authorization, x_user)
+            return
+        with contextlib.suppress(UnauthenticatedError):
+            self.viewer = await access.of_token(self.cookies.access_token)
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -55,14 +69,8 @@ class Context:
             raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <token>`.")
         return self.viewer
 
-    def require_staff(self) -> Viewer:
-        viewer = self.require_viewer()
-        if not viewer.is_staff:
-            raise ForbiddenError("Only staff may do this.")
-        return viewer
-
     def may_see(self, user_id: str) -> None:
-        """A shopper sees what is the shopper's own; staff and services see all. Raises ForbiddenError."""
+        """A shopper sees what is the shopper's own; staff and programs see all. Raises ForbiddenError."""
         viewer = self.require_viewer()
         if viewer.user_id != user_id and not viewer.is_staff:
             raise ForbiddenError("You may only see your own data.")

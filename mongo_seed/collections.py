@@ -102,7 +102,61 @@ _USERS = Collection(
     ),
 )
 
-_CREDENTIALS = Collection("credentials", _object({"_id": _ID}, {"passwordHash": _STRING, "updatedAt": _DATE}))
+_CREDENTIALS = Collection("credentials", _object({"_id": _ID, "passwordHash": _ID, "updatedAt": _DATE}))
+
+_SESSIONS = Collection(
+    "sessions",
+    _object(
+        {
+            "_id": _ID,
+            "userId": _ID,
+            "createdAt": _DATE,
+            "lastUsedAt": _DATE,
+            "expiresAt": _DATE,
+            "client": _STRING,
+            "endedAt": _NULLABLE_DATE,
+        }
+    ),
+    (
+        ("user", [("userId", 1), ("lastUsedAt", -1)], {}),
+        ("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),
+    ),
+)
+
+_REFRESH_TOKENS = Collection(
+    "refresh_tokens",
+    _object(
+        {
+            "_id": _ID,
+            "sessionId": _ID,
+            "userId": _ID,
+            "createdAt": _DATE,
+            "usedAt": _NULLABLE_DATE,
+            "expiresAt": _DATE,
+        }
+    ),
+    (
+        ("user", [("userId", 1)], {}),
+        ("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),
+    ),
+)
+
+_API_KEYS = Collection(
+    "api_keys",
+    _object(
+        {
+            "_id": _ID,
+            "name": _ID,
+            "secretHash": _ID,
+            "scopes": _STRINGS,
+            "createdAt": _DATE,
+            "createdBy": _NULLABLE_STRING,
+            "expiresAt": _NULLABLE_DATE,
+            "lastUsedAt": _NULLABLE_DATE,
+            "revokedAt": _NULLABLE_DATE,
+        }
+    ),
+)
 
 _PRODUCTS = Collection(
     "products",
@@ -492,6 +546,9 @@ _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType"
 COLLECTIONS: tuple[Collection, ...] = (
     _USERS,
     _CREDENTIALS,
+    _SESSIONS,
+    _REFRESH_TOKENS,
+    _API_KEYS,
     _PRODUCTS,
     _CATEGORIES,
     _INTERACTIONS,

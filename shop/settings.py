@@ -137,6 +137,12 @@ class RateSettings(BaseSettings):
     )
     address_factor: float = Field(5, gt=0, description="An address may do so many times as much as one shopper.")
     staff_factor: float = Field(20, gt=0, description="Staff and services may do so many times as much, each.")
+    attempts_per_account: float = Field(
+        20, gt=0, description="Wrong passwords that one e-mail address may get in an hour, from everywhere."
+    )
+    attempts_per_address: float = Field(
+        200, gt=0, description="Wrong passwords, and new accounts, that may come from one address in an hour."
+    )
     events_per_minute: int = Field(
         120,
         gt=0,
@@ -148,10 +154,23 @@ class RateSettings(BaseSettings):
 class AuthSettings(BaseSettings):
     model_config = _config("AUTH_")
 
-    secret: SecretStr | None = Field(
-        None, description="Key that signs tokens; needed in production (32 bytes or more)."
+    signing_keys: Path | None = Field(
+        None,
+        description="File of the private keys that sign access tokens; needed in production. `whybuy signing-keys "
+        "FILE` makes it, and adds a new key to it. Running processes read it again when it changes.",
     )
-    token_hours: float = Field(12, description="How long a development token is valid, in hours.")
+    access_minutes: float = Field(10, gt=0, description="How long an access token is valid.")
+    refresh_days: float = Field(
+        30, gt=0, description="How long somebody stays signed in without coming back: the life of a refresh token."
+    )
+    token_hours: float = Field(12, gt=0, description="How long a token of `whybuy token` is valid, in hours.")
+    sign_up: bool = Field(True, description="Whether anybody may make an account with `signUp`.")
+    password_threads: int = Field(
+        1, ge=1, description="Threads of one process that hash passwords: about 40 sign-ins a second each."
+    )
+    cookie_secure: bool | None = Field(
+        None, description="Whether browsers keep cookies for HTTPS alone; empty: not in development."
+    )
 
 
 class ModelSettings(BaseSettings):
@@ -389,6 +408,11 @@ class Settings(BaseSettings):
     def shows_graphiql(self) -> bool:
         """Whether a browser finds it."""
         return self.stack.env == "development" if self.api.graphiql is None else self.api.graphiql
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers send cookies over HTTPS alone."""
+        return self.stack.env != "development" if self.auth.cookie_secure is None else self.auth.cookie_secure
 
     @property
     def introspection(self) -> Literal["everyone", "staff", "nobody"]:

@@ -43,7 +43,6 @@ class AuditQuery:
         action: Action = None,
         subject: Subject = None,
     ) -> Connection[AuditEntry] | None:
-        info.context.require_staff()
         audit = info.context.resources.audit
         page = await audit.page(page_request(first, after, last, before), action, subject)
         return Connection.of(page, AuditEntry.of, lambda: audit.count(action, subject))

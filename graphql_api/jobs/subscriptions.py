@@ -28,7 +28,6 @@ class JobSubscription:
         description="The job now, and again whenever it gets further; completes when the job has ended (staff)."
     )
     async def job_progress(self, info: Info, id: NodeId, after: AfterEvent = None) -> AsyncGenerator[JobProgress, None]:
-        info.context.require_staff()
         job_id = decode_id("Job", id)
         hub = info.context.resources.hub
         start = after or hub.newest_id

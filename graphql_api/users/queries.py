@@ -39,7 +39,6 @@ class UserQuery:
         last: Last = None,
         before: Before = None,
     ) -> Connection[User] | None:
-        info.context.require_staff()
         users = info.context.resources.users
         page = await users.page(page_request(first, after, last, before))
         return Connection.of(page, User.of, users.count)

@@ -17,6 +17,8 @@ class Topic(StrEnum):
     PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
     DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so all caches are void
     USER_UPDATED = "user_updated"  # subject: user id
+    SIGN_IN_ENDED = "sign_in_ended"  # subject: id of the sign-in
+    API_KEY_REVOKED = "api_key_revoked"  # subject: key id
     MODEL_ACTIVATED = "model_activated"  # subject: model version
     JOB_CHANGED = "job_changed"  # subject: job id
     RULES_CHANGED = "rules_changed"  # subject: rule id; data: change (SAVED, DELETED)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from shop.store import database as mongo
 from shop.store import redis
+from shop.store.api_keys import ApiKeyStore
 from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
 from shop.store.corrections import CorrectionStore
+from shop.store.credentials import CredentialStore
 from shop.store.event_log import BLOCK_SECONDS, EventLog
 from shop.store.explanations import ExplanationStore
 from shop.store.feedback import FeedbackStore
@@ -25,6 +27,7 @@ from shop.store.rollups import RollupStore
 from shop.store.schedules import ScheduleStore
 from shop.store.session_owners import SessionOwnerStore
 from shop.store.sessions import SessionStore
+from shop.store.sign_ins import SignInStore
 from shop.store.usage import SpentStore, UsageStore
 from shop.store.users import UserStore
 
@@ -46,6 +49,9 @@ class Stores:
     queue: JobQueue
     event_log: EventLog
     users: UserStore
+    credentials: CredentialStore
+    sign_ins: SignInStore
+    api_keys: ApiKeyStore
     catalog: CatalogStore
     interactions: InteractionStore
     corrections: CorrectionStore
@@ -110,6 +116,9 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         queue=queue,
         event_log=EventLog(client, reader, keys),
         users=UserStore(database),
+        credentials=CredentialStore(database),
+        sign_ins=SignInStore(database),
+        api_keys=ApiKeyStore(database, audit),
         catalog=CatalogStore(database),
         interactions=InteractionStore(database),
         corrections=CorrectionStore(database, insights, audit),

@@ -52,7 +52,7 @@ def text_resources(settings: Settings, stores: Stores) -> TextResources:
         settings=settings,
         stores=stores,
         hub=hub,
-        users=UserService(stores.users, hub, settings),
+        users=UserService(stores.users, hub),
         catalog=catalog,
         jobs=JobService(stores.jobs, stores.queue, hub),
         explanations=ExplanationService(stores.explanations, stores.queue, catalog, settings.llm, usage, budgets),

@@ -6,6 +6,7 @@ Redis is away each process counts alone.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,27 @@ class RateService:
             per_minute = self._settings.writes_per_minute
             await self._spend([Want(_bucket(f"writes:session:{actor.session_id}", per_minute), writes)])
 
+    async def take_attempt(self, address: str, account: str | None = None) -> None:
+        """One attempt to get in, of those that an address, and an account whether it exists or not, has in an hour.
+        Raises RateLimitedError."""
+        wants = [Want(bucket, 1) for bucket in self._attempts(address, account)]
+        taken = await self._fetched(wants, [0.0] * len(wants))
+        if taken.refused_by is not None:
+            raise RateLimitedError(taken.wait)
+
+    async def give_back_attempt(self, address: str, account: str) -> None:
+        """For one that got in."""
+        wants = [Want(bucket, -1) for bucket in self._attempts(address, account)]
+        await self._fetched(wants, [0.0] * len(wants))
+
+    def _attempts(self, address: str, account: str | None) -> list[Bucket]:
+        settings = self._settings
+        buckets = [_hourly(f"attempts:address:{address}", settings.attempts_per_address)]
+        if account is not None:
+            hashed = hashlib.sha256(account.encode()).hexdigest()
+            buckets.append(_hourly(f"attempts:account:{hashed}", settings.attempts_per_account))
+        return buckets
+
     def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
         settings = self._settings
         per_minute = settings.cost_per_minute if kind == "cost" else settings.writes_per_minute
@@ -95,10 +117,7 @@ class RateService:
     async def _fetch(self, wants: Sequence[Want]) -> None:
         """New portions, each with what is needed at least."""
         now = self._now()
-        try:
-            taken = await self._store.take(wants, [want.bucket.capacity / _PORTIONS for want in wants])
-        except UnavailableError:
-            taken = self._take_alone(wants, now)
+        taken = await self._fetched(wants, [want.bucket.capacity / _PORTIONS for want in wants])
         if taken.refused_by is not None:
             self._refused.put(taken.refused_by.name, now + min(taken.wait, _LONGEST_REFUSAL))
             raise RateLimitedError(taken.wait)
@@ -106,6 +125,12 @@ class RateService:
             rest, until, _ = self._portions.get(want.bucket.name, _NOTHING)
             kept = rest if until >= now else 0.0
             self._portions.put(want.bucket.name, (kept + tokens, now + _PORTION_SECONDS, left))
+
+    async def _fetched(self, wants: Sequence[Want], ask: Sequence[float]) -> Taken:
+        try:
+            return await self._store.take(wants, ask)
+        except UnavailableError:
+            return self._take_alone(wants, self._now())
 
     def _take_alone(self, wants: Sequence[Want], now: float) -> Taken:
         left = [self._alone_left(want.bucket, now) for want in wants]
@@ -124,3 +149,8 @@ class RateService:
 def _bucket(name: str, per_minute: float) -> Bucket:
     """Holds what a minute brings."""
     return Bucket(name, per_minute, per_minute / 60)
+
+
+def _hourly(name: str, per_hour: float) -> Bucket:
+    """Holds what an hour brings."""
+    return Bucket(name, per_hour, per_hour / 3600)

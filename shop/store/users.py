@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pymongo.errors import DuplicateKeyError
+
 from shop.entities.users import UserProfile
-from shop.store.database import Database, store_errors
+from shop.errors import BadInputError
+from shop.store.audit import AuditStore
+from shop.store.database import Database, in_transaction, store_errors
 from shop.store.documents import money_from_document, money_to_document, user_from_document, user_to_document
 from shop.store.paging import SortKey, find_page
 
@@ -15,12 +19,15 @@ if TYPE_CHECKING:
 
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences, Role, User
+    from shop.store.database import Session
 
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
 
 class UserStore:
     def __init__(self, database: Database) -> None:
+        self._database = database
+        self._audit_log = AuditStore(database)
         self._users = database["users"]
         self._profiles = database["user_profiles"]
 
@@ -50,10 +57,26 @@ class UserStore:
             )
         return result.upserted_id is not None
 
-    async def set_role(self, user_id: str, role: Role) -> bool:
-        """False if there is no such user."""
+    async def set_role(self, user_id: str, role: Role, actor_id: str | None) -> bool:
+        """With its entry in the audit log. False if there is no such user."""
+
+        async def write(session: Session) -> bool:
+            change = {"$set": {"role": role.value}}
+            before = await self._users.find_one_and_update({"_id": user_id}, change, {"role": 1}, session=session)
+            if before is not None and before["role"] != role.value:
+                details = {"from": before["role"], "to": role.value}
+                await self._audit_log.add("setUserRole", actor_id, user_id, details, session)
+            return before is not None
+
+        return await in_transaction(self._database, write)
+
+    async def set_email(self, user_id: str, email: str) -> bool:
+        """False if there is no such user. Raises BadInputError for an address that is somebody else's."""
         with store_errors():
-            result = await self._users.update_one({"_id": user_id}, {"$set": {"role": role.value}})
+            try:
+                result = await self._users.update_one({"_id": user_id}, {"$set": {"email": email}})
+            except DuplicateKeyError as error:
+                raise BadInputError("This e-mail address is another user's.", field="email") from error
         return result.matched_count == 1
 
     async def count(self) -> int:
