@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from shop.entities.users import User, Viewer
     from shop.resources.serving import ServingResources
 
+_NOTED_SECONDS = 60  # longer than a request may take
+
 
 class Context:
     """One request's, or one WebSocket connection's. Loaders do not keep what they loaded, so a subscription that
@@ -24,11 +27,26 @@ class Context:
 
     def __init__(self, resources: ServingResources, viewer: Viewer | None, request: Any, response: Any) -> None:
         self.resources = resources
-        self.viewer = viewer
+        self._viewer = viewer
+        self._began = time.monotonic()
+        self._noted: dict[str, float] = {}  # subjects whose data were read, and when that was recorded
         self.request = request
         self.response = response
         self.connection_params: Mapping[str, object] | None = None
         self.accept_language: str | None = request.headers.get("accept-language")
+
+    @property
+    def viewer(self) -> Viewer | None:
+        """Raises UnauthenticatedError for somebody whose account was erased after this began."""
+        viewer = self._viewer
+        if viewer is not None and self.resources.users.erased_after(viewer.user_id, self._began):
+            raise UnauthenticatedError("This account has been erased.")
+        return viewer
+
+    @viewer.setter
+    def viewer(self, viewer: Viewer | None) -> None:
+        self._viewer = viewer
+        self._began = time.monotonic()
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -38,6 +56,15 @@ class Context:
     def address(self) -> str:
         """Whose connection it is."""
         return address_of(self.request)
+
+    @property
+    def base_url(self) -> str:
+        """The address under which the client has asked, with a slash at its end."""
+        return str(self.request.base_url).replace("ws", "http", 1) if self._over_socket else str(self.request.base_url)
+
+    @property
+    def _over_socket(self) -> bool:
+        return self.request.url.scheme in {"ws", "wss"}
 
     def require_introspection(self) -> None:
         """Raises ForbiddenError for those who may not ask for the schema."""
@@ -61,11 +88,21 @@ class Context:
             raise ForbiddenError("Only staff may do this.")
         return viewer
 
-    def may_see(self, user_id: str) -> None:
-        """A shopper sees what is the shopper's own; staff and services see all. Raises ForbiddenError."""
+    async def may_see(self, user_id: str, what: str) -> None:
+        """A shopper sees what is the shopper's own; staff and services see all, and that is recorded: `what` is the
+        field that was asked for. Raises ForbiddenError, and UnavailableError when it cannot be recorded."""
         viewer = self.require_viewer()
         if viewer.user_id != user_id and not viewer.is_staff:
             raise ForbiddenError("You may only see your own data.")
+        await self.note_read([user_id], what)
+
+    async def note_read(self, user_ids: Sequence[str], what: str) -> None:
+        """Records that staff read data of these users, before anything of them goes out. Once for each request, or
+        minute of a socket. Raises UnavailableError."""
+        now = time.monotonic()
+        fresh = [id_ for id_ in user_ids if now - self._noted.get(id_, float("-inf")) > _NOTED_SECONDS]
+        await self.resources.audit.note_read(self.viewer, fresh, what)
+        self._noted.update(dict.fromkeys(fresh, now))
 
     def locale(self, stated: str | None, user: User | None) -> str:
         """The language that texts are wanted in: the page's, else the shopper's, the browser's, the shop's own."""

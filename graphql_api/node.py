@@ -14,7 +14,7 @@ from graphql_api.limits.sizes import sizes
 from graphql_api.merchandising.types import MerchandisingRule
 from graphql_api.relay import MAX_PAGE, Node, decode_any_id
 from graphql_api.users.types import User
-from shop.errors import BadInputError, ShopError
+from shop.errors import BadInputError, ForbiddenError, UnauthenticatedError
 
 NodeIds = Annotated[
     list[strawberry.ID],
@@ -60,8 +60,8 @@ async def _category(info: Info, id_: str) -> Node | None:
 async def _user(info: Info, id_: str) -> Node | None:
     """Somebody else's account looks as if it were not there."""
     try:
-        info.context.may_see(id_)
-    except ShopError:
+        await info.context.may_see(id_, info.field_name)
+    except (ForbiddenError, UnauthenticatedError):
         return None
     found = await info.context.user(id_)
     return User.of(found) if found else None

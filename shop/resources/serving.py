@@ -16,6 +16,7 @@ from shop.services.bandit import BanditService
 from shop.services.corrections import CorrectionService
 from shop.services.explanation_stream import ExplanationStream
 from shop.services.feedback import FeedbackService
+from shop.services.forgetting import ForgettingService
 from shop.services.freshness import FreshnessService
 from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
@@ -61,6 +62,7 @@ class ServingResources(TextResources):
     explanation_stream: ExplanationStream
     audit: AuditService
     rates: RateService
+    forgetting: ForgettingService
 
     @property
     def training(self) -> TrainingResources:
@@ -85,6 +87,9 @@ def _over(texts: TextResources) -> ServingResources:
     )
     listing_store = ListingStore(stores.database)
     spelling = SpellingService(listing_store, hub)
+    ranker = Ranker(catalog, merchandising, bandit, texts.explanations, settings.model)
+    rates = RateService(stores.rates, settings.rate)
+    forgetful = (texts.users, texts.explanations, owners, bandit, rates, stores.recommendation_log)
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
@@ -95,7 +100,7 @@ def _over(texts: TextResources) -> ServingResources:
         bandit=bandit,
         recommendations=RecommendationService(
             RequestResolver(models, history, owners, catalog, settings.api.default_locale),
-            Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
+            ranker,
             texts.explanations,
             stores.recommendation_log,
             bandit,
@@ -115,7 +120,8 @@ def _over(texts: TextResources) -> ServingResources:
         feedback=FeedbackService(stores.feedback, texts.explanations),
         explanation_stream=ExplanationStream(texts.explanations, hub),
         audit=AuditService(stores.audit),
-        rates=RateService(stores.rates, settings.rate),
+        rates=rates,
+        forgetting=ForgettingService(hub, history, ranker, forgetful),
     )
 
 

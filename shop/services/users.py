@@ -6,6 +6,7 @@ import contextlib
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jwt
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
+    from shop.entities.privacy import Shopper
     from shop.entities.users import Preferences
     from shop.services.events import EventHub
     from shop.settings import Settings
+    from shop.store.erasures import ErasureStore
     from shop.store.users import UserStore
 
 _ALGORITHM = "HS256"
@@ -36,14 +39,16 @@ _USER_SECONDS = 60
 class UserService:
     """Users are kept in memory for a minute unless the event log has a change; longer while MongoDB is away."""
 
-    def __init__(self, users: UserStore, hub: EventHub, settings: Settings) -> None:
+    def __init__(self, users: UserStore, erasures: ErasureStore, hub: EventHub, settings: Settings) -> None:
         self._users = users
+        self._erasures = erasures
         self._hub = hub
         hub.listen(Topic.USER_UPDATED, self._on_update)
         self._development = settings.stack.env == "development"
         self._secret = settings.auth.secret.get_secret_value() if settings.auth.secret else None
         self._lifetime = timedelta(hours=settings.auth.token_hours)
         self._cache: BoundedDict[str, tuple[float, User | None]] = BoundedDict(20_000)
+        self._erased: BoundedDict[str, float] = BoundedDict(20_000)
 
     def issue_token(self, user_id: str) -> str:
         """A signed token that names a viewer. Raises BadInputError without a strong enough AUTH_SECRET."""
@@ -62,8 +67,9 @@ class UserService:
         hand, so there an unknown name is an error.
         """
         if authorization:
-            user_id, expires_at = self._claims(authorization)
-            return replace(await self._viewer(user_id, self._first_seen), expires_at=expires_at)
+            user_id, issued_at, expires_at = self._claims(authorization)
+            first_seen = partial(self._first_seen, issued_at=issued_at)
+            return replace(await self._viewer(user_id, first_seen), expires_at=expires_at)
         if x_user is None:
             return None
         if not self._development:
@@ -102,9 +108,9 @@ class UserService:
             raise BadInputError(f"There is a user {user.id!r} already.", field="id")
         await self._announce(user.id)
 
-    async def set_role(self, user_id: str, role: Role) -> User:
-        """Raises NotFoundError."""
-        return await self._changed(user_id, found=await self._users.set_role(user_id, role))
+    async def set_role(self, user_id: str, role: Role, actor_id: str | None = None) -> User:
+        """`actor_id` is who wants it, None for a command. Raises NotFoundError."""
+        return await self._changed(user_id, found=await self._users.set_role(user_id, role, actor_id))
 
     async def update_preferences(
         self, user_id: str, preferences: Preferences, *, locale: str | EllipsisType | None = ...
@@ -130,6 +136,15 @@ class UserService:
     async def _on_update(self, event: Event) -> None:
         self._cache.pop(event.subject, None)
 
+    def forget(self, shopper: Shopper) -> None:
+        """Drops what is known of a shopper who is being erased."""
+        self._cache.pop(shopper.user_id, None)
+        self._erased.put(shopper.user_id, time.monotonic())
+
+    def erased_after(self, user_id: str, moment: float) -> bool:
+        """Whether this process has learnt after a moment (monotonic seconds) that the user is being erased."""
+        return self._erased.get(user_id, float("-inf")) >= moment
+
     async def _viewer(self, user_id: str, unknown: Callable[[str], Awaitable[User]]) -> Viewer:
         try:
             user = await self.user(user_id) or await unknown(user_id)
@@ -137,7 +152,9 @@ class UserService:
             return Viewer(user_id, Role.SHOPPER)
         return Viewer(user.id, user.role)
 
-    async def _first_seen(self, user_id: str) -> User:
+    async def _first_seen(self, user_id: str, issued_at: datetime) -> User:
+        if await self._erasures.was_erased_since(user_id, issued_at):
+            raise UnauthenticatedError("This account has been erased.")
         new = User(user_id, created_at=datetime.now(UTC))
         await self._users.create(new)
         self._cache.pop(user_id, None)
@@ -146,8 +163,8 @@ class UserService:
     async def _unknown(self, user_id: str) -> User:
         raise UnauthenticatedError(f"There is no user {user_id!r}. `whybuy users create` makes one.")
 
-    def _claims(self, authorization: str) -> tuple[str, float]:
-        """The user whom the token names, and when it expires. Raises UnauthenticatedError."""
+    def _claims(self, authorization: str) -> tuple[str, datetime, float]:
+        """The user whom the token names, when it was issued, and when it expires. Raises UnauthenticatedError."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError("Send `Authorization: Bearer <token>`.")
@@ -162,6 +179,7 @@ class UserService:
         except jwt.InvalidTokenError as error:
             raise UnauthenticatedError("The token is not valid; sign in again.") from error
         try:
-            return clean_id(str(claims["sub"])), float(claims["exp"])
+            issued_at = datetime.fromtimestamp(float(claims.get("iat", 0)), UTC)
+            return clean_id(str(claims["sub"])), issued_at, float(claims["exp"])
         except RefusedValueError as error:
             raise UnauthenticatedError(f"The token's `sub` is no user id. {error.message}") from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shop.entities.users import UserProfile
-from shop.store.database import Database, store_errors
+from shop.store.audit import AuditStore
+from shop.store.database import Database, Document, in_transaction, store_errors
 from shop.store.documents import money_from_document, money_to_document, user_from_document, user_to_document
 from shop.store.paging import SortKey, find_page
 
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences, Role, User
+    from shop.store.database import Session
 
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
 
 class UserStore:
     def __init__(self, database: Database) -> None:
+        self._database = database
+        self._audit_log = AuditStore(database)
         self._users = database["users"]
         self._profiles = database["user_profiles"]
 
@@ -50,11 +54,21 @@ class UserStore:
             )
         return result.upserted_id is not None
 
-    async def set_role(self, user_id: str, role: Role) -> bool:
-        """False if there is no such user."""
-        with store_errors():
-            result = await self._users.update_one({"_id": user_id}, {"$set": {"role": role.value}})
-        return result.matched_count == 1
+    async def set_role(self, user_id: str, role: Role, actor_id: str | None = None) -> bool:
+        """In one transaction with its entry in the audit log; `actor_id` is who wants it, None for a command. False if
+        there is no such user."""
+
+        async def write(session: Session) -> bool:
+            before: Document | None = await self._users.find_one_and_update(
+                {"_id": user_id}, {"$set": {"role": role.value}}, projection={"role": 1}, session=session
+            )
+            if before is None:
+                return False
+            details = {"before": before["role"], "after": role.value}
+            await self._audit_log.add("setUserRole", actor_id, user_id, details, session)
+            return True
+
+        return await in_transaction(self._database, write)
 
     async def count(self) -> int:
         with store_errors():
