@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -29,6 +30,7 @@ class Context:
         self.resources = resources
         self._viewer = viewer
         self._began = time.monotonic()
+        self._noting = asyncio.Lock()
         self._noted: dict[str, float] = {}  # subjects whose data were read, and when that was recorded
         self.request = request
         self.response = response
@@ -99,10 +101,11 @@ class Context:
     async def note_read(self, user_ids: Sequence[str], what: str) -> None:
         """Records that staff read data of these users, before anything of them goes out. Once for each request, or
         minute of a socket. Raises UnavailableError."""
-        now = time.monotonic()
-        fresh = [id_ for id_ in user_ids if now - self._noted.get(id_, float("-inf")) > _NOTED_SECONDS]
-        await self.resources.audit.note_read(self.viewer, fresh, what)
-        self._noted.update(dict.fromkeys(fresh, now))
+        async with self._noting:  # fields of one request are resolved at the same time
+            now = time.monotonic()
+            fresh = [id_ for id_ in user_ids if now - self._noted.get(id_, float("-inf")) > _NOTED_SECONDS]
+            await self.resources.audit.note_read(self.viewer, fresh, what)
+            self._noted.update(dict.fromkeys(fresh, now))
 
     def locale(self, stated: str | None, user: User | None) -> str:
         """The language that texts are wanted in: the page's, else the shopper's, the browser's, the shop's own."""
