@@ -133,7 +133,5 @@ async def erase(settings: Settings, user: str) -> str:
                 report(stage, round(100 * share), 100)
 
             receipt = await resources.erasures.run(ordered.id, tell)
-    lines = [f"  {place}: {count:,}" for place, count in sorted(receipt.counts.items()) if count]
-    return "\n".join(
-        [f"Erased in {receipt.passes} passes; the receipt is {receipt.id}.", *(lines or ["  nothing was there"])]
-    )
+    counts = [f"  {place}: {count:,}" for place, count in sorted(receipt.counts.items()) if count]
+    return "\n".join([f"Erased in {receipt.passes} passes; the receipt is {receipt.id}.", *counts])
