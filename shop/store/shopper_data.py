@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from shop.privacy.places import Found
     from shop.store.database import Session
 
-_BATCH = 500
+_READ = 500  # documents that are in memory
+_BATCH = 2_000  # documents of one transaction
 _SESSIONS_AT_ONCE = 5_000  # names in one query
 
 
@@ -40,7 +41,7 @@ class ShopperDataStore:
         seen: set[Any] = set()
         queries = _queries(place, shopper)
         for query in queries:
-            async for document in iterate(self._database, place.collection, query, batch_size=_BATCH):
+            async for document in iterate(self._database, place.collection, query, batch_size=_READ):
                 if len(queries) > 1:
                     if document["_id"] in seen:
                         continue

@@ -434,3 +434,22 @@ async def test_staff_erase_somebody_unknown_and_no_colleague(own: Settings, shop
     assert refused["userErrors"] == [{"field": "userId", "code": "ROLE"}]
     assert Actor(demo.STAFF).key  # the account is still there
     assert (await shop.data("{ viewer { role } }", None, demo.STAFF))["viewer"]["role"] == "STAFF"
+
+
+async def test_a_training_under_way_begins_anew_without_whoever_is_erased(shop: Shop) -> None:
+    resources = shop.resources
+    stages: list[str] = []
+    orders = iter(("shopper-3", "shopper-4"))
+
+    async def erase_somebody(stage: str, _share: float) -> None:
+        stages.append(stage)
+        if stage == "storing" and (user_id := next(orders, None)) is not None:
+            await resources.erasures.note(user_id)
+
+    first = await train_and_activate(resources.training)
+    trained = await train_and_activate(resources.training, 7, erase_somebody)
+
+    assert stages.count("storing") == 2
+    assert trained.users == first.users - 1, "of the second one the data had been read already"
+    assert any("A shopper was erased while this was trained" in note for note in trained.notes)
+    assert (await train_and_activate(resources.training, 7)).users == first.users - 2
