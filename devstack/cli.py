@@ -364,6 +364,28 @@ def signing_keys(file: Path, keep: int) -> None:
     click.echo(f"{file}: {ids[0]} signs" + (f"; {', '.join(ids[1:])} stay valid" if ids[1:] else ""))
 
 
+@users.command("export")
+@click.argument("user")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; standard output without it.")
+def export_user(user: str, output: Path | None) -> None:
+    """Write everything that is stored of USER as JSON, in the form of docs/privacy.md."""
+    from devstack.users import export
+
+    _run(export(_settings(), user, output))
+
+
+@users.command("erase")
+@click.argument("user")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_user(user: str, *, yes: bool) -> None:
+    """Erase everything that is stored of the shopper USER. It cannot be taken back."""
+    from devstack.users import erase
+
+    if not yes:
+        click.confirm(f"Erase everything that is stored of {user}?", abort=True)
+    click.echo(_run(erase(_settings(), user)))
+
+
 @users.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def import_users(file: Path) -> None:

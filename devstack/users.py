@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,18 +24,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shop.resources.accounts import AccountResources
+    from shop.resources.texts import TextResources
     from shop.services.users import UserService
     from shop.settings import Settings
 
 
 @contextlib.asynccontextmanager
-async def _service(settings: Settings) -> AsyncIterator[UserService]:
+async def _resources(settings: Settings) -> AsyncIterator[TextResources]:
     """In a database that is ready for users, also a new one."""
     from mongo_seed.migrate import migrate
     from shop.resources.texts import open_texts
 
     async with open_databases(settings) as found, open_texts(found) as resources:
         await migrate(resources.stores.database)
+        yield resources
+
+
+@contextlib.asynccontextmanager
+async def _service(settings: Settings) -> AsyncIterator[UserService]:
+    async with _resources(settings) as resources:
         yield resources.users
 
 
@@ -159,3 +167,35 @@ async def show(settings: Settings, role: str | None, first: int) -> None:
         console.width = 120  # a pipe gets each id in one line
     console.print(table)
     click.echo(f"{len(found):,} of {total:,} users")
+
+
+async def export(settings: Settings, user: str, output: Path | None) -> None:
+    """Writes everything that is stored of a user, as JSON, to a file or to standard output; the audit log has it."""
+    async with _resources(settings) as resources:
+        with output.open("wb") if output else contextlib.nullcontext(sys.stdout.buffer) as target:
+            async for piece in resources.user_exports.export_now(user):
+                target.write(piece)
+    if output is not None:
+        click.echo(f"{output} has all that is stored of {user}.")
+
+
+async def erase(settings: Settings, user: str) -> str:
+    """Erases everything that is stored of a shopper, here and now. What was done. Raises StackError for a user who is
+    no shopper."""
+    from devstack.progress import progress
+
+    async with _resources(settings) as resources:
+        found = await resources.users.user(user)
+        if found is not None and found.role is not Role.SHOPPER:
+            raise StackError(
+                f"{user} is {found.role}, and only shoppers are erased. `whybuy users set-role` changes that."
+            )
+        ordered = await resources.erasures.note(user)
+        with progress(together=True) as report:
+
+            async def tell(stage: str, share: float) -> None:
+                report(stage, round(100 * share), 100)
+
+            receipt = await resources.erasures.run(ordered.id, tell)
+    counts = [f"  {place}: {count:,}" for place, count in sorted(receipt.counts.items()) if count]
+    return "\n".join([f"Erased in {receipt.passes} passes; the receipt is {receipt.id}.", *counts])

@@ -14,7 +14,7 @@ async def actor_of(info: Info, user_id: str | None, session_id: str | None) -> A
     if user_id is None:
         return _asking(info, session_id)
     wanted = decode_id("User", user_id, "userId")
-    info.context.may_see(wanted)
+    await info.context.require_rights(info, wanted)
     if await info.context.user(wanted) is None:
         raise NotFoundError("user", wanted)
     return Actor(user_id=wanted)
@@ -35,6 +35,7 @@ def require_somebody(actor: Actor) -> None:
 
 def _asking(info: Info, session_id: str | None) -> Actor:
     session_id = _session(session_id)
+    info.context.resources.forgetting.require_known(session_id)
     viewer = info.context.viewer
     if viewer is None:
         return Actor(session_id=session_id)

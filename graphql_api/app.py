@@ -24,6 +24,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from graphql_api.admission.transport import PatienceMiddleware
 from graphql_api.errors import RequestError, extensions_of, refusal, refused_status, unexpected
+from graphql_api.exports import download
 from graphql_api.health import live, ready
 from graphql_api.http_requests import NOT_CACHED, body_type
 from graphql_api.limits.streams import OpenStreams
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", show_metrics),
+            Route("/exports/{token}", download),
             *([Mount("/graphiql", StaticFiles(directory=STATIC / "graphiql"))] if settings.shows_graphiql else []),
         ],
         middleware=middleware,

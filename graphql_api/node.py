@@ -65,6 +65,7 @@ async def _user(info: Info, id_: str) -> Node | None:
     may = allows(viewer, "Query", "user")
     if may is May.NO or (may is May.OWN and (viewer is None or viewer.user_id != id_)):
         return None
+    await info.context.note_read([id_], info.field_name)
     found = await info.context.user(id_)
     return User.of(found) if found else None
 

@@ -43,6 +43,8 @@ from graphql_api.models.queries import ModelQuery
 from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
 from graphql_api.permissions.guard import guard
+from graphql_api.privacy.mutations import PrivacyMutation
+from graphql_api.privacy.queries import PrivacyQuery
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.tracing import tracing_extensions
@@ -77,6 +79,7 @@ Query = merge_types(
         JobQuery,
         UsageQuery,
         AuditQuery,
+        PrivacyQuery,
     ),
 )
 Mutation = merge_types(
@@ -93,6 +96,7 @@ Mutation = merge_types(
         MerchandisingMutation,
         ModelMutation,
         JobMutation,
+        PrivacyMutation,
     ),
 )
 Subscription = merge_types(

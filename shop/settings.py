@@ -349,6 +349,50 @@ class WorkerSettings(BaseSettings):
     )
 
 
+class PrivacySettings(BaseSettings):
+    model_config = _config("PRIVACY_")
+
+    export_hours: float = Field(24, gt=0, description="How long an export of a shopper's data can be downloaded.")
+    settle_seconds: float = Field(
+        15,
+        ge=0,
+        description="How long an erasure waits for requests under way, before it looks a last time; longer than "
+        "API_DEADLINE_SECONDS.",
+    )
+    mark_days: float = Field(
+        90,
+        gt=0,
+        description="How long an erased id is remembered, as a salted hash, so that no old token makes it again; "
+        "longer than any token is valid.",
+    )
+    train_after_erasure: bool = Field(
+        False, description="Whether an erasure starts a full training at once, and does not wait for the scheduled one."
+    )
+
+
+class RetentionSettings(BaseSettings):
+    """Applied hourly by the job `sweep`."""
+
+    model_config = _config("RETENTION_")
+
+    list_log_days: float = Field(
+        180, ge=0, description="How long the lists that were shown are kept, in days; 0: for ever."
+    )
+    explanation_days: float = Field(180, ge=0, description="The same for texts that explain; they are written anew.")
+    audit_log_days: float = Field(730, ge=0, description="The same for the audit log.")
+    session_days: float = Field(
+        730,
+        ge=0,
+        description="The same for ended sign-in sessions, and for which visits were a shopper's: after that the events "
+        "of such a visit count as a stranger's.",
+    )
+    export_days: float = Field(
+        30,
+        ge=0,
+        description="The same for the records of ended exports; their data go when they are downloaded or expire.",
+    )
+
+
 class StackSettings(BaseSettings):
     model_config = _config("WHYBUY_")
 
@@ -401,6 +445,8 @@ class Settings(BaseSettings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     stack: StackSettings = Field(default_factory=StackSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 

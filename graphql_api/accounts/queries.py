@@ -9,7 +9,6 @@ from graphql_api.arguments import UserId
 from graphql_api.context import Info
 from graphql_api.limits.prices import costs
 from graphql_api.relay import decode_id
-from shop.errors import ForbiddenError
 
 
 @strawberry.type
@@ -21,8 +20,7 @@ class AccountQuery:
     async def sessions(self, info: Info, user_id: UserId = None) -> list[SignInSession] | None:
         viewer = info.context.require_viewer()
         wanted = decode_id("User", user_id, "userId") if user_id is not None else viewer.user_id
-        if wanted != viewer.user_id and not viewer.is_admin:
-            raise ForbiddenError("You may only see your own sign-ins.")
+        await info.context.require_rights(info, wanted)
         found = await info.context.resources.sign_ins.of_user(wanted)
         return [SignInSession.of(session, viewer.session_id) for session in found]
 

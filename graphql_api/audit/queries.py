@@ -30,7 +30,7 @@ Subject = Annotated[
 @strawberry.type
 class AuditQuery:
     @strawberry.field(
-        description="Who changed what, newest first (staff).",
+        description="Who changed and who read what, newest first (staff).",
         directives=page_costs(),
     )
     async def audit_log(

@@ -38,4 +38,5 @@ class JobMutation:
         except (NotFoundError, BadInputError) as error:
             problem = UserError(field="id", code=error.code, message=error.message)
             return RetryJobPayload(job=None, user_errors=[problem])
+        await info.context.resources.audit.note_change("retryJob", viewer, {record.id: {"name": record.name}})
         return RetryJobPayload(job=Job.of(record), user_errors=[])

@@ -56,6 +56,8 @@ class ModelMutation:
             problem = UserError(field="seed", code="OUT_OF_RANGE", message="A seed is 0 or more.")
             return StartTrainingPayload(job=None, user_errors=[problem])
         record = await info.context.resources.jobs.start(TrainModel(input.kind, input.seed), viewer.user_id)
+        details = {"kind": input.kind.value, "seed": input.seed}
+        await info.context.resources.audit.note_change("startTraining", viewer, {record.id: details})
         return StartTrainingPayload(job=Job.of(record), user_errors=[])
 
     @strawberry.mutation(description="Makes a stored model the active one, also one that the guard rejected (staff).")

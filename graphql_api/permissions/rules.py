@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from shop.entities.access import Scope
 from shop.entities.users import Role
 from shop.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
-    from shop.entities.access import Scope
     from shop.entities.users import Viewer
 
 
@@ -64,6 +64,7 @@ OPEN = Rule(May.YES, May.YES, May.YES, May.YES, May.YES)
 ACCOUNT = Rule(May.NO, May.OWN, May.OWN, May.NO, May.OWN)
 ADMIN = Rule(May.NO, May.NO, May.NO, May.NO, May.YES)
 OWN_OR_ADMIN = Rule(May.NO, May.OWN, May.OWN, May.NO, May.YES)
+ERASING = Rule(May.NO, May.OWN, May.OWN, May.YES, May.YES, Scope.PRIVACY_WRITE)
 STAFF_ALONE = Rule(May.NO, May.NO, May.YES, May.NO, May.YES)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from graphql_api.permissions.rules import (
     ACCOUNT,
     ADMIN,
+    ERASING,
     OPEN,
     OWN_OR_ADMIN,
     STAFF_ALONE,
@@ -29,13 +30,14 @@ _EDGE = "cursor node"
 
 PERMISSIONS: dict[str, dict[str, Rule]] = {
     "Query": {
-        **_each(OPEN, "node nodes product products categories model viewer"),
+        **_each(OPEN, "node nodes product products categories model viewer erasure"),
         **_each(own(Scope.USERS_READ), "user insight"),
         **_each(OWN_OR_ADMIN, "sessions"),
         **_each(staff(Scope.USERS_READ), "users"),
         **_each(_PERSONAL_LIST, "recommendations explanation"),
         **_each(staff(Scope.RULES_READ), "merchandisingRules"),
-        **_each(staff(Scope.JOBS_READ), "job jobs"),
+        **_each(own(Scope.JOBS_READ), "job"),
+        **_each(staff(Scope.JOBS_READ), "jobs"),
         **_each(staff(Scope.REPORTS_READ), "explanationReport llmUsage models"),
         **_each(STAFF_ALONE, "auditLog"),
         **_each(ADMIN, "apiKeys"),
@@ -49,13 +51,15 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
         **_each(staff(Scope.CATALOG_WRITE), "upsertProducts"),
         **_each(staff(Scope.RULES_WRITE), "saveMerchandisingRule deleteMerchandisingRule"),
         **_each(staff(Scope.MODELS_WRITE), "startTraining activateModel retryJob"),
+        **_each(own(Scope.PRIVACY_WRITE), "exportUserData"),
+        **_each(ERASING, "eraseUserData"),
         **_each(ADMIN, "createApiKey revokeApiKey setUserRole"),
     },
     "Subscription": {
         **_each(OPEN, "productUpdated modelActivated"),
         **_each(_PERSONAL_LIST, "recommendationsUpdated explanationReady explanationStream"),
         **_each(own(Scope.USERS_READ), "insightUpdated"),
-        **_each(staff(Scope.JOBS_READ), "jobProgress"),
+        **_each(own(Scope.JOBS_READ), "jobProgress"),
     },
     # The catalogue.
     "Product": _each(
@@ -95,6 +99,11 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "CreateApiKeyPayload": _each(ADMIN, "apiKey secret userErrors"),
     "RevokeApiKeyPayload": _each(ADMIN, "apiKey userErrors"),
     "SetUserRolePayload": _each(ADMIN, "user userErrors"),
+    # Privacy. A receipt names nobody.
+    "ExportUserDataPayload": _each(OPEN, "job downloadUrl expiresAt userErrors"),
+    "EraseUserDataPayload": _each(OPEN, "job receiptId userErrors"),
+    "Erasure": _each(OPEN, "id requestedAt finishedAt passes total counts"),
+    "ErasedPlace": _each(OPEN, "place count"),
     # What shoppers do.
     "Interaction": _each(OPEN, "id type at quantity price orderId rating product excluded"),
     "InteractionConnection": _each(OPEN, _PAGE),
@@ -151,14 +160,15 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "StartTrainingPayload": _each(staff(Scope.MODELS_WRITE), "job userErrors"),
     "ActivateModelPayload": _each(staff(Scope.MODELS_WRITE), "model userErrors"),
     "RetryJobPayload": _each(staff(Scope.MODELS_WRITE), "job userErrors"),
+    # Of a job one sees what one has ordered.
     "Job": _each(
-        staff(None),
+        OPEN,
         "id name message state progress stage attempt maxAttempts createdAt startedAt finishedAt durationMs errorCode "
-        "errorMessage resultVersion",
+        "errorMessage resultVersion result",
     ),
     "JobConnection": _each(staff(Scope.JOBS_READ), _PAGE),
     "JobEdge": _each(staff(Scope.JOBS_READ), _EDGE),
-    "JobProgress": _each(staff(Scope.JOBS_READ), "eventId job"),
+    "JobProgress": _each(OPEN, "eventId job"),
     "LlmUsage": _each(staff(Scope.REPORTS_READ), "from to rows totals budgets cache"),
     "LlmUsageRow": _each(
         staff(Scope.REPORTS_READ),

@@ -62,4 +62,4 @@ async def open_accounts(settings: Settings) -> AsyncIterator[AccountResources]:
     async with open_stores(settings) as stores, contextlib.AsyncExitStack() as closing:
         hub = EventHub(stores.event_log)
         rates = RateService(stores.rates, settings.rate)
-        yield account_resources(settings, stores, UserService(stores.users, hub), hub, rates, closing)
+        yield account_resources(settings, stores, UserService(stores.users, stores.erasures, hub), hub, rates, closing)

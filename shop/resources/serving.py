@@ -17,6 +17,7 @@ from shop.services.bandit import BanditService
 from shop.services.corrections import CorrectionService
 from shop.services.explanation_stream import ExplanationStream
 from shop.services.feedback import FeedbackService
+from shop.services.forgetting import ForgettingService
 from shop.services.freshness import FreshnessService
 from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
@@ -73,6 +74,7 @@ class ServingResources(TextResources):
     sign_ins: SignInService
     accounts: AccountService
     api_keys: ApiKeyService
+    forgetting: ForgettingService
 
     @property
     def training(self) -> TrainingResources:
@@ -99,6 +101,9 @@ def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingRe
     entrance = account_resources(settings, stores, texts.users, hub, rates, closing)
     listing_store = ListingStore(stores.database)
     spelling = SpellingService(listing_store, hub)
+    ranker = Ranker(catalog, merchandising, bandit, texts.explanations, settings.model)
+    rates = RateService(stores.rates, settings.rate)
+    forgetful = (texts.users, texts.explanations, owners, bandit, rates, stores.recommendation_log)
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
@@ -109,7 +114,7 @@ def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingRe
         bandit=bandit,
         recommendations=RecommendationService(
             RequestResolver(models, history, owners, catalog, settings.api.default_locale),
-            Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
+            ranker,
             texts.explanations,
             stores.recommendation_log,
             bandit,
@@ -136,6 +141,7 @@ def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingRe
         sign_ins=entrance.sign_ins,
         accounts=entrance.accounts,
         api_keys=entrance.api_keys,
+        forgetting=ForgettingService(hub, history, ranker, forgetful),
     )
 
 

@@ -158,7 +158,10 @@ class AccessService:
 
 
 def _interests(viewer: Viewer) -> list[tuple[Topic, str | None]]:
-    interests: list[tuple[Topic, str | None]] = [(Topic.USER_UPDATED, viewer.user_id)]
+    interests: list[tuple[Topic, str | None]] = [
+        (Topic.USER_UPDATED, viewer.user_id),
+        (Topic.USER_ERASED, viewer.user_id),
+    ]
     if viewer.session_id is not None:
         interests.append((Topic.SIGN_IN_ENDED, viewer.session_id))
     if viewer.key_id is not None:

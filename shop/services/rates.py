@@ -11,12 +11,13 @@ import time
 from typing import TYPE_CHECKING
 
 from shop.bounded import BoundedDict
-from shop.entities.rates import Bucket, Taken, Want
+from shop.entities.rates import KINDS, Bucket, Taken, Want, session_bucket, viewer_bucket
 from shop.errors import RateLimitedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shop.entities.privacy import Shopper
     from shop.entities.users import Actor, Viewer
     from shop.settings import RateSettings
     from shop.store.rates import RateStore
@@ -61,7 +62,15 @@ class RateService:
         """The same for what an anonymous session writes; `take` has counted a viewer's. Raises RateLimitedError."""
         if actor.user_id is None:
             per_minute = self._settings.writes_per_minute
-            await self._spend([Want(_bucket(f"writes:session:{actor.session_id}", per_minute), writes)])
+            await self._spend([Want(_bucket(session_bucket(actor.session_id), per_minute), writes)])
+
+    def forget(self, shopper: Shopper) -> None:
+        """Drops what is known of a shopper."""
+        names = [viewer_bucket(kind, shopper.user_id) for kind in KINDS] + [*map(session_bucket, shopper.sessions)]
+        for name in names:
+            self._portions.pop(name, None)
+            self._alone.pop(name, None)
+            self._refused.pop(name, None)
 
     async def take_attempt(self, address: str, account: str | None = None) -> None:
         """One attempt to get in, of those that an address, and an account whether it exists or not, has in an hour.
@@ -90,7 +99,7 @@ class RateService:
         if viewer is None:
             return [_bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
         factor = settings.staff_factor if viewer.is_staff else 1
-        own = _bucket(f"{kind}:viewer:{viewer.user_id}", per_minute * factor)
+        own = _bucket(viewer_bucket(kind, viewer.user_id), per_minute * factor)
         # A shop's own server and its staff's office ask for many people from one address.
         return (
             [own]

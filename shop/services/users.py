@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from shop.bounded import BoundedDict
 from shop.entities.events import Event, Topic
 from shop.entities.users import Role, User
-from shop.errors import BadInputError, NotFoundError, UnavailableError
+from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, UnavailableError
 from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
+    from shop.entities.privacy import Shopper
     from shop.entities.users import Preferences
     from shop.services.events import EventHub
+    from shop.store.erasures import ErasureStore
     from shop.store.users import UserStore
 
 _USER_SECONDS = 60
@@ -26,12 +29,14 @@ _USER_SECONDS = 60
 class UserService:
     """Users are kept in memory for a minute unless the event log has a change; longer while MongoDB is away."""
 
-    def __init__(self, users: UserStore, hub: EventHub) -> None:
+    def __init__(self, users: UserStore, erasures: ErasureStore, hub: EventHub) -> None:
         self._users = users
+        self._erasures = erasures
         self._hub = hub
         hub.listen(Topic.USER_UPDATED, self._on_update)
         self._changes = 0
         self._cache: BoundedDict[str, tuple[float, User | None]] = BoundedDict(20_000)
+        self._erased: BoundedDict[str, float] = BoundedDict(20_000)
 
     async def user(self, user_id: str) -> User | None:
         """Raises UnavailableError only for a user who was never read before."""
@@ -103,6 +108,24 @@ class UserService:
 
     async def _on_update(self, event: Event) -> None:
         self._forget(event.subject)
+
+    def forget(self, shopper: Shopper) -> None:
+        """Drops what is known of a shopper who is being erased."""
+        self._forget(shopper.user_id)
+        self._erased.put(shopper.user_id, time.monotonic())
+
+    def erased_after(self, user_id: str, moment: float) -> bool:
+        """Whether this process has learnt after a moment (monotonic seconds) that the user is being erased."""
+        return self._erased.get(user_id, float("-inf")) >= moment
+
+    async def first_seen(self, user: User, issued_at: datetime) -> User:
+        """Makes a user whom a trusted token names for the first time. Raises UnauthenticatedError for one who was
+        erased after the token was issued."""
+        if await self._erasures.was_erased_since(user.id, issued_at):
+            raise UnauthenticatedError("This account has been erased.")
+        await self._users.create(user)
+        self._forget(user.id)
+        return await self.user(user.id) or user  # another process may have made it, with another role
 
     def _forget(self, user_id: str) -> None:
         self._changes += 1
