@@ -201,6 +201,7 @@ _describe(
     {
         Role.SHOPPER: "Its own things.",
         Role.STAFF: "Everything.",
+        Role.ADMIN: "Everything, and the accounts of others.",
         Role.SERVICE: "Everything; for programs.",
     },
 )

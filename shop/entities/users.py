@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class Role(StrEnum):
     SHOPPER = "shopper"
     STAFF = "staff"
+    ADMIN = "admin"
     SERVICE = "service"
 
 
