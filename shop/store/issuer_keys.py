@@ -63,10 +63,12 @@ class IssuerKeyStore:
 def _client(issuer: OidcIssuer) -> httpx2.AsyncClient:
     import httpx2
 
+    # Without a transport of its own, a client takes the proxy that the environment names.
+    local = is_this_machine(issuer.jwks_url or issuer.issuer)
     return httpx2.AsyncClient(
         timeout=_SECONDS,
         follow_redirects=False,
-        trust_env=not is_this_machine(issuer.jwks_url or issuer.issuer),  # the environment may name a proxy
+        transport=httpx2.AsyncHTTPTransport() if local else None,
         headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "whybuy"},
     )
 
