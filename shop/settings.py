@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shop.entities.jobs import JobGroup
+from shop.oidc_issuer import OidcIssuer, from_json, unlike_each_other
 
 
 def _config(prefix: str) -> SettingsConfigDict:
@@ -171,6 +172,21 @@ class AuthSettings(BaseSettings):
     cookie_secure: bool | None = Field(
         None, description="Whether browsers keep cookies for HTTPS alone; empty: not in development."
     )
+
+
+class OidcSettings(BaseSettings):
+    """OpenID Connect. What each issuer has is in `shop.oidc_issuer`."""
+
+    model_config = _config("OIDC_")
+
+    issuers: Annotated[list[OidcIssuer], NoDecode] = Field(
+        [],
+        description="Issuers whose access tokens are accepted beside the shop's own, as a JSON list; "
+        "docs/accounts-oidc.md has examples.",
+    )
+
+    _read = field_validator("issuers", mode="before")(from_json)
+    _unlike = field_validator("issuers")(unlike_each_other)
 
 
 class ModelSettings(BaseSettings):
@@ -442,6 +458,7 @@ class Settings(BaseSettings):
     api: ApiSettings = Field(default_factory=ApiSettings)
     rate: RateSettings = Field(default_factory=RateSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)

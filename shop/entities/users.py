@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Role(StrEnum):
     SHOPPER = "shopper"
     STAFF = "staff"
-    SERVICE = "service"
     ADMIN = "admin"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from shop.services.access import AccessService
 from shop.services.accounts import AccountService
 from shop.services.api_keys import ApiKeyService
 from shop.services.events import EventHub
+from shop.services.external_identity import ExternalIdentities
 from shop.services.passwords import Passwords
 from shop.services.rates import RateService
 from shop.services.sign_ins import SignInService
 from shop.services.signing_keys import SigningKeys
 from shop.services.users import UserService
+from shop.store.issuer_keys import IssuerKeyStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,7 +50,8 @@ def account_resources(
     keys = SigningKeys(settings.auth.signing_keys)
     api_keys = ApiKeyService(stores.api_keys, hub)
     development = settings.stack.env == "development"
-    access = AccessService(users, stores.sign_ins, keys, api_keys, hub, development=development)
+    outside = ExternalIdentities(settings.oidc, IssuerKeyStore())
+    access = AccessService(users, stores.sign_ins, keys, api_keys, outside, hub, development=development)
     passwords = Passwords(settings.auth.password_threads)
     closing.callback(passwords.close)
     sign_ins = SignInService(stores.sign_ins, access, keys, hub, settings.auth)

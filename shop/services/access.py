@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 
 from shop.bounded import BoundedDict
 from shop.entities.events import Topic
-from shop.entities.users import Role, Viewer
+from shop.entities.users import Role, User, Viewer
 from shop.errors import UnauthenticatedError, UnavailableError
 from shop.services.api_keys import LOOKS_LIKE_KEY
 
 if TYPE_CHECKING:
     from shop.entities.events import Event
+    from shop.entities.identity import ExternalIdentity
     from shop.services.api_keys import ApiKeyService
     from shop.services.events import EventHub
+    from shop.services.external_identity import ExternalIdentities
     from shop.services.signing_keys import SigningKeys
     from shop.services.users import UserService
     from shop.store.sign_ins import SignInStore
@@ -39,6 +41,7 @@ class AccessService:
         sign_ins: SignInStore,
         keys: SigningKeys,
         api_keys: ApiKeyService,
+        outside: ExternalIdentities,
         hub: EventHub,
         *,
         development: bool,
@@ -47,6 +50,8 @@ class AccessService:
         self._sign_ins = sign_ins
         self._keys = keys
         self._api_keys = api_keys
+        self._outside = outside
+        self._roles_of: BoundedDict[str, float] = BoundedDict(50_000)  # when the token was issued that a role is from
         self._hub = hub
         self._development = development
         self._ends = 0
@@ -70,6 +75,8 @@ class AccessService:
         """Raises UnauthenticatedError for a token that lets nobody in now."""
         if token.startswith(LOOKS_LIKE_KEY):
             return await self._api_keys.viewer(token)
+        if not self._keys.has_verified(token) and self._outside.issuer_of(token) is not None:
+            return await self._of_identity(await self._outside.identify(token))
         claims = self._keys.verify(token)
         await self._require_alive(claims.session_id)
         viewer = Viewer(claims.user_id, Role.SHOPPER, claims.expires_at, claims.session_id)
@@ -137,6 +144,34 @@ class AccessService:
         if user is None:
             raise UnauthenticatedError(_SIGN_IN_AGAIN)
         return viewer if user.role is viewer.role else replace(viewer, role=user.role)
+
+    async def _of_identity(self, identity: ExternalIdentity) -> Viewer:
+        """A user whom an issuer names for the first time is made. Where it says roles, its newest token counts."""
+        viewer = Viewer(identity.user_id, Role.SHOPPER, identity.expires_at)
+        try:
+            user = await self._users.user(identity.user_id)
+            if user is None:
+                issued_at = datetime.fromtimestamp(identity.issued_at or 0, UTC)
+                new = User(
+                    identity.user_id,
+                    identity.email,
+                    identity.display_name,
+                    role=identity.role or Role.SHOPPER,
+                    created_at=datetime.now(UTC),
+                )
+                user = await self._users.first_seen(new, issued_at)
+            if identity.role not in {None, user.role} and self._is_newest(identity):
+                user = await self._users.set_role(user.id, identity.role or user.role, None)
+        except UnavailableError:
+            return viewer
+        return replace(viewer, role=user.role)
+
+    def _is_newest(self, identity: ExternalIdentity) -> bool:
+        issued_at = identity.issued_at or 0.0
+        if issued_at < self._roles_of.get(identity.user_id, 0.0):
+            return False
+        self._roles_of.put(identity.user_id, issued_at)
+        return True
 
     async def _named(self, user_id: str) -> Viewer:
         """`X-User` is typed by hand, so an unknown name is an error."""

@@ -79,6 +79,10 @@ class SigningKeys:
         self._verified.put(token, claims)
         return claims
 
+    def has_verified(self, token: str) -> bool:
+        """Whether it is known to be one of ours."""
+        return token in self._verified
+
     def public(self) -> dict[str, Any]:
         """The key set that others verify our tokens with. Empty without a file of keys."""
         if self.are_there:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
@@ -14,7 +15,7 @@ from shop.store.documents import money_from_document, money_to_document, user_fr
 from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
@@ -50,8 +51,9 @@ class UserStore:
         return list(map(user_from_document, documents))
 
     async def create(self, user: User) -> bool:
-        """False if there is one with this id: that one stays as it is."""
-        with store_errors():
+        """False if there is one with this id: that one stays as it is. Raises BadInputError for an e-mail address that
+        is somebody else's."""
+        with store_errors(), _own_email():
             result = await self._users.update_one(
                 {"_id": user.id}, {"$setOnInsert": user_to_document(user)}, upsert=True
             )
@@ -72,11 +74,8 @@ class UserStore:
 
     async def set_email(self, user_id: str, email: str) -> bool:
         """False if there is no such user. Raises BadInputError for an address that is somebody else's."""
-        with store_errors():
-            try:
-                result = await self._users.update_one({"_id": user_id}, {"$set": {"email": email}})
-            except DuplicateKeyError as error:
-                raise BadInputError("This e-mail address is another user's.", field="email") from error
+        with store_errors(), _own_email():
+            result = await self._users.update_one({"_id": user_id}, {"$set": {"email": email}})
         return result.matched_count == 1
 
     async def count(self) -> int:
@@ -128,3 +127,11 @@ class UserStore:
         }
         with store_errors():
             await self._profiles.replace_one({"_id": profile.user_id}, document, upsert=True)
+
+
+@contextlib.contextmanager
+def _own_email() -> Iterator[None]:
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise BadInputError("This e-mail address is another user's.", field="email") from error
