@@ -18,7 +18,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
-	bench-jobs bench-texts fuzz schedules package-lambda serverless-local bench-lambda serverless-tools lock clean
+	bench-jobs bench-texts fuzz schedules permissions package-lambda serverless-local bench-lambda serverless-tools lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ schema-check: $(INSTALLED)
 
 settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop/settings.py
 	$(BIN)/python -m devstack.settings_docs
+
+permissions: $(INSTALLED)  ## Write docs/permissions.md from the table
+	$(BIN)/python -m graphql_api.permissions
 
 schedules: $(INSTALLED)  ## Write deploy/schedules.json from the registry
 	$(BIN)/python -m devstack.serverless.schedules > deploy/schedules.json

@@ -213,7 +213,8 @@ async def _sign_out(info: Info, wanted: SignOutInput) -> int:
     token = wanted.refresh_token or (info.context.cookies.refresh_token if viewer is None else None)
     if token is not None:
         return await sign_ins.end_of(token, everywhere=wanted.everywhere)
-    viewer = info.context.require_viewer()
+    if viewer is None:
+        raise UnauthenticatedError("Pass the refreshToken, or send the access token, of the sign-in that ends.")
     if wanted.everywhere:
         return await sign_ins.end(viewer.user_id)
     only = decode_id("SignInSession", wanted.session_id, "sessionId") if wanted.session_id else viewer.session_id

@@ -1,0 +1,98 @@
+"""A shop whose accounts are elsewhere: its issuer's tokens open the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from shop.settings import OidcSettings
+from tests.fixtures.accounts import bearer
+from tests.fixtures.queries import new_user
+from tests.fixtures.shop import Shop, open_shop, variant
+from tests.fixtures.token_issuer import KEYS, Issuer, issuer_server
+from tests.journeys.test_accounts import closing_code, live
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shop.settings import Settings
+
+VIEWER = "{ viewer { email displayName role } }"
+
+
+@pytest.fixture(scope="module")
+async def issuer() -> AsyncIterator[Issuer]:
+    async with issuer_server() as server:
+        yield server.add()
+
+
+@pytest.fixture(scope="module")
+async def outside(stocked: Settings, issuer: Issuer) -> AsyncIterator[Shop]:
+    accepted = issuer.settings(role_claim="groups", roles={"buyers": "staff"})
+    async with open_shop(variant(stocked, oidc=OidcSettings(issuers=[accepted]))) as served:
+        yield served
+
+
+async def who(shop: Shop, token: str) -> dict[str, Any] | None:
+    answer = await shop.ask(VIEWER, headers={"Authorization": f"Bearer {token}"})
+    assert not answer.errors, answer.errors
+    assert answer.data is not None
+    found: dict[str, Any] | None = answer.data["viewer"]
+    return found
+
+
+async def test_whoever_the_issuer_names_becomes_a_user_with_the_role_that_it_says(
+    outside: Shop, issuer: Issuer
+) -> None:
+    sub, email = f"anna-{uuid4().hex[:8]}", f"{uuid4().hex[:8]}@shop.example"
+    known: dict[str, Any] = {"sub": sub, "email": email.upper(), "email_verified": True, "name": "Anna"}
+    now = issuer.claims()["iat"]
+
+    first = await who(outside, issuer.token(**known, iat=now - 3))
+    promoted = issuer.token(**known, groups=["buyers"], iat=now - 2)
+    assert first == {"email": email, "displayName": "Anna", "role": "SHOPPER"}
+    assert await who(outside, promoted) == {**first, "role": "STAFF"}
+    async with live(outside, promoted) as socket:
+        assert await who(outside, issuer.token(**known, iat=now - 1)) == first
+        assert await closing_code(socket) == 4403
+    assert await who(outside, promoted) == first, "an older token does not bring the role back"
+    stored = await outside.resources.stores.database["users"].count_documents({"_id": f"local:{sub}"})
+    assert stored == 1
+
+
+async def test_an_address_that_is_an_account_of_ours_is_not_taken_over(outside: Shop, issuer: Issuer) -> None:
+    email = f"{uuid4().hex[:8]}@shop.example"
+    ours = await new_user(outside)
+    await outside.resources.stores.database["users"].update_one({"_id": ours}, {"$set": {"email": email}})
+
+    viewer = await who(outside, issuer.token(sub=uuid4().hex, email=email, email_verified=True))
+
+    assert viewer == {"email": None, "displayName": None, "role": "SHOPPER"}
+
+
+async def test_our_own_tokens_open_the_same_shop(outside: Shop) -> None:
+    mine = await bearer(outside, await new_user(outside))
+    assert (await outside.ask(VIEWER, headers=mine)).data is not None
+
+
+async def test_a_token_that_was_meant_for_somebody_else_opens_nothing(outside: Shop, issuer: Issuer) -> None:
+    for token in (issuer.token(aud="another-app"), issuer.token(exp=1), issuer.token()[:-5] + "AAAAA"):
+        answer = await outside.ask(VIEWER, headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
+
+
+async def test_an_issuer_that_is_down_is_said_so_and_nobody_is_let_in(stocked: Settings) -> None:
+    async with issuer_server() as server:
+        down = server.add()
+
+        def broken() -> Any:
+            raise OSError
+
+        down.answers[KEYS] = broken
+        async with open_shop(variant(stocked, oidc=OidcSettings(issuers=[down.settings()]))) as served:
+            answer = await served.ask(VIEWER, headers={"Authorization": f"Bearer {down.token()}"})
+
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+    assert answer.errors[0]["extensions"]["retryable"]
