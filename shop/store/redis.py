@@ -133,19 +133,25 @@ async def ping(client: Redis) -> None:
         with redis_errors():
             await cast("Awaitable[bool]", client.ping())
     except UnavailableError as error:
-        if isinstance(error.__cause__, RedisConnectionError | RedisTimeoutError):
-            await _require_same_transport(client)
+        cause = error.__cause__
+        is_known = isinstance(cause, AuthenticationError) or tls_error(_SERVER, str(cause)) is not None
+        if isinstance(cause, RedisConnectionError | RedisTimeoutError) and not is_known:
+            await _explain(client, is_closed=isinstance(cause, RedisConnectionError))
         raise
 
 
-async def _require_same_transport(client: Redis) -> None:
-    """Raises UnavailableError where one side encrypts and the other does not: then one just hangs up, or waits."""
+async def _explain(client: Redis, *, is_closed: bool) -> None:
+    """Raises UnavailableError where one side encrypts and the other does not, or wants a certificate: then one just
+    hangs up, or waits."""
     pool = client.connection_pool
     host, port = pool.connection_kwargs.get("host"), pool.connection_kwargs.get("port", 6379)
     if host is None:
         return
-    if issubclass(pool.connection_class, SSLConnection):
-        if await answers_in_plain(host, port, _PROBE_SECONDS):
-            raise _SERVER.not_encrypted
-    elif await speaks_tls(host, port, _PROBE_SECONDS):
-        raise _SERVER.error("wants TLS.", "Let {address} begin with rediss://.")
+    if not issubclass(pool.connection_class, SSLConnection):
+        if await speaks_tls(host, port, _PROBE_SECONDS):
+            raise _SERVER.error("wants TLS.", "Let {address} begin with rediss://.")
+    elif await answers_in_plain(host, port, _PROBE_SECONDS):
+        raise _SERVER.not_encrypted
+    elif is_closed and await speaks_tls(host, port, _PROBE_SECONDS):
+        hint = "If it asks for a certificate, name the file of ours in {prefix}_TLS_CERTIFICATE_FILE."
+        raise _SERVER.error("closes our connections at once.", hint)
