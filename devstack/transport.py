@@ -79,7 +79,7 @@ class Transport:
         return (self.root / path).read_text(encoding="ascii")
 
     def _write(self, path: str, content: str) -> None:
-        """Whoever reads the file sees all of the old content or all of the new."""
+        """Whoever reads the file sees all of the old content or all of the new. It belongs to whom its folder does."""
         target = self.root / path
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.chmod(0o700)
@@ -87,6 +87,8 @@ class Transport:
         fresh.unlink(missing_ok=True)
         with open(fresh, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(content)
+        if (owner := target.parent.stat().st_uid) != os.geteuid():
+            os.chown(fresh, owner, -1)
         fresh.replace(target)
 
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shop.setting_files import (
     read_secret,
+    require_address,
     require_authorities,
     require_certificate,
     require_checks,
@@ -78,6 +79,7 @@ class MongoSettings(BaseSettings):
     def _transport_is_sound(self) -> MongoSettings:
         _require_files("MONGODB", self, "MONGODB_URI", self.uri)
         if self.uri:
+            require_address("MONGODB_URI", self.uri, "mongodb://", "mongodb+srv://")
             require_checks(self.uri)
             user, password = user_and_password(self.uri)
             if self.password_file and not user:
@@ -116,6 +118,8 @@ class RedisSettings(BaseSettings):
     @model_validator(mode="after")
     def _transport_is_sound(self) -> RedisSettings:
         _require_files("REDIS", self, "REDIS_URL", self.url)
+        if self.url:
+            require_address("REDIS_URL", self.url, "redis://", "rediss://", "unix://")
         if self.url and "ssl_" in self.url.partition("?")[2]:
             raise ValueError(
                 "REDIS_URL has an option ssl_…: `rediss://` turns TLS on, certificates are always checked, and "

@@ -67,6 +67,15 @@ def _readable(name: str, path: Path) -> str:
         raise ValueError(f"{name} names {path}, which cannot be read: {error.strerror}.") from error
 
 
+def require_address(name: str, address: str, *schemes: str) -> None:
+    """Raises ValueError for an address that cannot be one, without repeating it."""
+    if not address.startswith(schemes):
+        raise ValueError(f"{name} must begin with {' or '.join(schemes)}.")
+    user_and_password = address.partition("://")[2].partition("?")[0].rpartition("@")[0]
+    if not address.startswith("unix:") and any(sign in user_and_password for sign in "/#@"):
+        raise ValueError(f"{name} has one of the signs / # @ in its password: write them as %2F, %23 and %40.")
+
+
 def require_checks(uri: str) -> None:
     """Raises ValueError for an address of MongoDB that would have certificates go unchecked."""
     for option, value in parse_qsl(urlsplit(uri).query):

@@ -98,12 +98,12 @@ def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Data
     """
     try:
         client = _client(settings)
-    except (PyMongoError, OSError) as error:
+    except (PyMongoError, ValueError, OSError):
         raise UnavailableError(
             "MongoDB",
             "Check how it is written, the files that are named, and the name server if it begins with mongodb+srv.",
             problem="cannot be asked with this MONGODB_URI.",
-        ) from error
+        ) from None  # the driver's error may repeat a part of the address
     database = client.get_database(
         settings.database,
         codec_options=CodecOptions(tz_aware=True),

@@ -56,7 +56,9 @@ def redis_errors() -> Iterator[None]:
 def _denied(error: RedisError) -> UnavailableError:
     """What the operator has to correct."""
     if isinstance(error, NoPermissionError):
-        hint = "It needs all commands, on the keys that begin with REDIS_PREFIX or `arq:`."
+        hint = (
+            "It needs what docs/deployment.md gives it, on keys that begin with REDIS_PREFIX (also in `{`) or `arq:`."
+        )
         return UnavailableError("Redis", hint, problem="gives the user of REDIS_URL too few rights.")
     if "required" in str(error):  # NOAUTH; else WRONGPASS
         problem = "wants a password, and REDIS_URL has none."
@@ -74,10 +76,10 @@ def connect(settings: RedisSettings, *, patience_seconds: float = 0) -> Redis:
     """
     try:
         pool = _pool(settings, patience_seconds)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError):
         problem = "cannot be asked with this REDIS_URL."
         hint = "Check how it is written (redis://… or rediss://…), and the files that are named."
-        raise UnavailableError("Redis", hint, problem=problem) from error
+        raise UnavailableError("Redis", hint, problem=problem) from None  # the error may repeat a part of the address
     return _Redis.from_pool(pool)
 
 

@@ -128,6 +128,7 @@ async def test_a_shop_runs_over_tls_as_a_user_with_few_rights(servers: SecureDat
     status = json.loads((processes.folder / "devstack-status.log").read_text())
     assert status["problems"] == []
     assert status["counts"]["products"] > 0
+    assert "too few rights" not in processes.said
     for secret in servers.secrets:
         assert secret not in processes.said
         assert not [arguments for arguments in processes.arguments if secret in arguments]

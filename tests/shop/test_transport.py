@@ -252,6 +252,28 @@ def test_files_for_a_server_that_is_not_named_or_not_encrypted_are_refused(files
         RedisSettings(url="redis://db/0", tls_ca_file=files.ca)
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        (f"http://shop:{PLANTED}@db/", "must begin with"),
+        (f"rediss://shop:{PLANTED}#1@db/0", "has one of the signs / # @ in its password"),
+    ],
+)
+def test_an_address_that_is_none_is_not_repeated(address: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as raised:
+        RedisSettings(url=address)
+
+    assert PLANTED not in str(raised.value)
+
+
+async def test_an_address_that_the_driver_refuses_is_not_repeated() -> None:
+    with pytest.raises(UnavailableError, match="cannot be asked with this MONGODB_URI") as raised:
+        mongo.connect(MongoSettings(uri=f"mongodb://shop:{PLANTED}@db:port/"))
+
+    assert raised.value.__cause__ is None
+    assert PLANTED not in raised.value.message
+
+
 def test_addresses_are_in_no_description_of_the_settings() -> None:
     settings = Settings(
         mongo=MongoSettings(uri=f"mongodb://shop:{PLANTED}@db/"), redis=RedisSettings(url=f"redis://:{PLANTED}@db/0")
