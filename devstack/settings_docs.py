@@ -22,6 +22,7 @@ _TITLES = {
     "api": "API",
     "rate": "How often somebody may ask",
     "auth": "Sign-in",
+    "oidc": "Sign-in elsewhere",
     "model": "Model",
     "llm": "Language model",
     "worker": "Worker",
