@@ -422,15 +422,10 @@ main.add_command(prompts)
 
 
 def _settings() -> Settings:
-    from pydantic import ValidationError
-
+    from shop.setting_files import read_settings
     from shop.settings import Settings
 
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise StackError(f"A setting is wrong: {wrong}. All settings are in docs/settings.md.") from error
+    return read_settings(Settings)
 
 
 def _run(command: Coroutine[Any, Any, _T]) -> _T:

@@ -15,6 +15,7 @@ from graphql_api.server import config
 from shop.errors import BadInputError
 from shop.logs import configure_logging
 from shop.services.signing_keys import SigningKeys
+from shop.setting_files import read_settings
 from shop.settings import Settings
 from shop.telemetry.tracing import start_tracing, stop_tracing
 from shop.watchdog import watchdog
@@ -52,16 +53,16 @@ def _watched(app: ASGIApp, seconds: float) -> ASGIApp:
 
 
 def main() -> None:
-    settings = Settings()
+    try:
+        settings = read_settings(Settings)
+        check_settings(settings)
+    except BadInputError as error:
+        sys.exit(f"whybuy: {error.message}")
     configure_logging(settings.stack)
     # Answers, and documents that are validated, leave objects in cycles. They are collected a few at a time, because
     # everybody waits meanwhile: 20,000 take 20 to 40 ms, 100,000 take 0.1 s, a million 1.5 s. The catalogue does not
     # count: CatalogService freezes it.
     gc.set_threshold(5_000, 4, 10)
-    try:
-        check_settings(settings)
-    except BadInputError as error:
-        sys.exit(f"whybuy: {error.message}")
     # Ranking and long documents run in threads: the event loop, which waits for their turn to end after every system
     # call, must not wait 5 ms each time.
     sys.setswitchinterval(0.0005)

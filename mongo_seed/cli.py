@@ -32,10 +32,11 @@ _BESIDE_DEMO = (
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[Database]:
+    from shop.setting_files import read_settings
     from shop.settings import MongoSettings
     from shop.store.database import connect, ping
 
-    settings = MongoSettings()
+    settings = read_settings(MongoSettings)
     if not settings.uri:
         raise click.ClickException(_NO_URI)
     client, database = connect(settings)

@@ -9,39 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shop.connection_settings import MongoSettings as MongoSettings  # noqa: PLC0414 (everybody takes it from here)
+from shop.connection_settings import RedisSettings as RedisSettings  # noqa: PLC0414
+from shop.connection_settings import config as _config
 from shop.entities.jobs import JobGroup
 from shop.oidc_issuer import OidcIssuer, from_json, unlike_each_other
-
-
-def _config(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=prefix, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
-
-
-class MongoSettings(BaseSettings):
-    model_config = _config("MONGODB_")
-
-    uri: str | None = Field(None, description="MongoDB to use; when empty, `whybuy up` starts its own.")
-    database: str = Field("whybuy", description="Database name.")
-    timeout_ms: int = Field(3000, description="How long to look for a server before saying it is away.")
-    app_name: str = Field(
-        "whybuy",
-        max_length=128,
-        description="Name of this process's connections in MongoDB's own log, profiler and `currentOp`.",
-    )
-    max_connections: int = Field(
-        100,
-        gt=0,
-        description="Connections that one process opens at most; a server takes a limited number of them all.",
-    )
-
-
-class RedisSettings(BaseSettings):
-    model_config = _config("REDIS_")
-
-    url: str | None = Field(None, description="Redis or Valkey to use; when empty, `whybuy up` starts its own.")
-    prefix: str = Field("whybuy", description="First part of every key, so that several shops can share a server.")
-    timeout_seconds: float = Field(1.0, description="How long a request waits for Redis before it goes on without.")
-    max_connections: int = Field(200, gt=0, description="Connections that one process opens at most.")
 
 
 class QueueSettings(BaseSettings):

@@ -106,6 +106,7 @@ def test_nothing_runs_as_root_and_every_server_has_a_health_check() -> None:
 def test_what_ends_is_started_again() -> None:
     """The watchdog only ends a process."""
     assert {name: service["restart"] for name, service in services().items()} == {
+        "certificates": "no",
         "mongo": "unless-stopped",
         "valkey": "unless-stopped",
         "migrate": "no",

@@ -7,7 +7,9 @@ import logging
 
 import click
 
+from shop.errors import BadInputError
 from shop.logs import configure_logging
+from shop.setting_files import read_settings
 from shop.settings import Settings
 from shop.telemetry.tracing import start_tracing, stop_tracing
 from shop.watchdog import watchdog
@@ -21,7 +23,10 @@ def main() -> None:
     killed are taken over by another within seconds. Settings are in the environment or in .env: MONGODB_URI,
     REDIS_URL, LLM_… and WORKER_… (docs/settings.md). Jobs, retries and schedules are described in docs/jobs.md.
     """
-    settings = Settings()
+    try:
+        settings = read_settings(Settings)
+    except BadInputError as error:
+        raise click.ClickException(error.message) from None
     configure_logging(settings.stack)
     logging.getLogger("arq").setLevel(logging.WARNING)  # its lines on each job repeat those of workers/delivery.py
     start_tracing(settings.telemetry, "whybuy-worker")

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from arq import Retry, Worker, func
-from arq.connections import RedisSettings
+from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, retry_key_prefix
 from arq.utils import timestamp_ms
 
 from shop.entities.jobs import JobGroup
+from shop.errors import UnavailableError
 from shop.resources.texts import open_texts
+from shop.store import redis
 from shop.store.queue import deserialize, serialize
 from workers.context import WorkerContext
 from workers.delivery import Delivery, handle_delivery
@@ -45,6 +47,7 @@ _UNREADABLE = "unreadable"
 _MOST_TRIES = 1_000_000
 _LONGEST_SECONDS = max(spec.timeout_seconds for spec in JOBS.values()) + 600
 _SHOWN_BYTES = 1_000
+_REDIS_PATIENCE_SECONDS = 30  # a worker has nobody who waits for it
 
 
 async def serve(settings: Settings) -> None:
@@ -96,8 +99,18 @@ async def _run_until(stopping: asyncio.Event, context: WorkerContext) -> None:
     await asyncio.gather(worker.stop(running, patience), return_exceptions=True)
     if not stopping.is_set():
         (outcome,) = await asyncio.gather(running, return_exceptions=True)
-        _log.warning("worker_interrupted", reason=repr(outcome), retry_in_seconds=_RESTART_SECONDS)
+        reason = await _reason(context, outcome)
+        _log.warning("worker_interrupted", reason=reason, retry_in_seconds=_RESTART_SECONDS)
         await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _reason(context: WorkerContext, outcome: int | BaseException) -> str:
+    """What is wrong with Redis; if nothing is any longer, the kind of what has ended the worker."""
+    try:
+        await redis.ping(context.resources.stores.redis)
+    except UnavailableError as error:
+        return error.message
+    return type(outcome).__name__
 
 
 class _QueueWorker(Worker):
@@ -176,7 +189,7 @@ def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> _QueueWo
     settings, keys = context.resources.settings, context.resources.stores.keys
     worker = _QueueWorker(
         functions=[_function(context, keys.job(""))],
-        redis_settings=RedisSettings.from_dsn(settings.redis.url or "redis://127.0.0.1:6379/0"),
+        redis_pool=_pool(settings),
         queue_name=keys.queue_of(group),
         health_check_key=keys.worker_health(group),
         health_check_interval=15,
@@ -191,6 +204,12 @@ def _worker(context: WorkerContext, group: JobGroup, *, burst: bool) -> _QueueWo
     # it for an hour. A short lock that is renewed while the job runs expires soon after.
     worker.in_progress_timeout_s = LOCK_SECONDS
     return worker
+
+
+def _pool(settings: Settings) -> ArqRedis:
+    """As arq makes its own, but connected as everything else is, with the same checks of certificates."""
+    client = redis.connect(settings.redis, patience_seconds=_REDIS_PATIENCE_SECONDS)
+    return ArqRedis(client.connection_pool, job_serializer=serialize, job_deserializer=_incoming)
 
 
 def _incoming(data: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import structlog
 from shop.errors import BadInputError
 from shop.logs import configure_logging
 from shop.resources.texts import open_texts
+from shop.setting_files import read_settings
 from shop.settings import Settings
 from shop.store.sqs_queue import SqsQueue
 from workers.aws_metrics import with_metrics
@@ -34,9 +35,9 @@ class AwsWorker:
 @contextlib.asynccontextmanager
 async def open_worker() -> AsyncIterator[AwsWorker]:
     """Connected lazily, by the environment's settings and secrets. Raises UnavailableError when these cannot be read,
-    and BadInputError unless jobs are in SQS."""
+    and BadInputError for wrong settings and unless jobs are in SQS."""
     await load_parameters()
-    settings = Settings()
+    settings = read_settings(Settings)
     configure_logging(settings.stack, last=[with_metrics])
     async with open_texts(settings) as resources:
         queue = resources.stores.queue

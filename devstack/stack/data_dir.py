@@ -159,9 +159,12 @@ class DataDir:
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
-    """Whoever reads the file sees all of the old content or all of the new."""
+    """Whoever reads the file sees all of the old content or all of the new; addresses in it may have passwords, so
+    only its owner does."""
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(content, indent=2))
+    fresh.unlink(missing_ok=True)
+    with open(fresh, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(json.dumps(content, indent=2))
     fresh.replace(path)
 
 

@@ -8,14 +8,19 @@ if TYPE_CHECKING:
     from devstack.stack.data_dir import DataDir
     from shop.settings import Settings
 
+_NO_FILES = {"password_file": None, "tls_ca_file": None, "tls_certificate_file": None}
+
 
 def connected(settings: Settings, data: DataDir, mongo_uri: str, redis_url: str) -> Settings:
     """The same settings, with the databases filled in and the models in the data folder."""
     named = "cache_dir" in settings.model.model_fields_set
+    # The files are for the user's own servers.
+    mongo = {} if mongo_uri == settings.mongo.uri else _NO_FILES
+    redis = {} if redis_url == settings.redis.url else _NO_FILES
     return with_signing_keys(settings, data).model_copy(
         update={
-            "mongo": settings.mongo.model_copy(update={"uri": mongo_uri}),
-            "redis": settings.redis.model_copy(update={"url": redis_url}),
+            "mongo": settings.mongo.model_copy(update={"uri": mongo_uri, **mongo}),
+            "redis": settings.redis.model_copy(update={"url": redis_url, **redis}),
             "model": settings.model if named else settings.model.model_copy(update={"cache_dir": data.models}),
         }
     )
@@ -41,3 +46,9 @@ def child_environment(settings: Settings, data: DataDir) -> dict[str, str]:
         # Small matrix products: waking a second thread costs more than it brings, and training ran 3 times slower.
         "OPENBLAS_NUM_THREADS": "1",
     }
+
+
+def shown_address(address: str | None) -> str:
+    """An address without user, password and options, of which one may be a password too."""
+    scheme, _, rest = (address or "").partition("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from devstack.stack.content import DEMO_SHOPPER, content, example_shopper, opened
+from devstack.stack.environment import shown_address
 
 if TYPE_CHECKING:
     from devstack.stack.content import Content
@@ -78,15 +79,10 @@ def _show_addresses(settings: Settings, data: DataDir, api_url: str, seconds: fl
         rows.add_row("", "(open it in a browser: queries, documentation, subscriptions)", style="dim")
         rows.add_row("Health", f"{api_url}/health/ready")
         rows.add_row("Metrics", f"{api_url}/metrics")
-    rows.add_row("MongoDB", f"{_without_password(settings.mongo.uri)}  database {settings.mongo.database}")
-    rows.add_row("Valkey", _without_password(settings.redis.url))
+    rows.add_row("MongoDB", f"{shown_address(settings.mongo.uri)}  database {settings.mongo.database}")
+    rows.add_row("Valkey", shown_address(settings.redis.url))
     rows.add_row("Data", f"{data.root}  (kept when you stop; `whybuy reset` deletes it)")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 120
     console.print(Panel(rows, title=f"Whybuy is up ({seconds:.0f} s)", border_style="green", expand=False))
-
-
-def _without_password(address: str | None) -> str:
-    scheme, _, rest = (address or "").partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from devstack.stack.content import Content, content
 from devstack.stack.data_dir import DataDir, StackState
-from devstack.stack.environment import connected
+from devstack.stack.environment import connected, shown_address
 from devstack.stack.health import HEALTHY, http_health
 from devstack.stack.local_llm import health_url
 from devstack.stack.servers import mongo_address
@@ -37,6 +37,8 @@ class ProcessStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
+    """Addresses are without their passwords; `problems` say why a database does not answer, and what to do."""
+
     running: bool
     api_url: str
     mongo_uri: str
@@ -44,6 +46,7 @@ class Status:
     processes: tuple[ProcessStatus, ...]
     counts: Mapping[str, int]
     model: str | None
+    problems: tuple[str, ...] = ()
 
 
 async def status(settings: Settings) -> Status:
@@ -53,23 +56,38 @@ async def status(settings: Settings) -> Status:
     mongo_uri = settings.mongo.uri or (state.mongo_uri if state else "")
     redis_url = settings.redis.url or (state.redis_url if state else "")
     processes = await asyncio.gather(*(_process_status(name, state) for name in state.processes)) if state else []
-    databases = await _content(connected(settings, data, mongo_uri, redis_url)) if mongo_uri else Content({}, None)
+    problems: list[str] = []
+    found = connected(settings, data, mongo_uri, redis_url)
+    databases = await _content(found, problems) if mongo_uri else Content({}, None)
+    if redis_url:
+        await _ping_redis(found, problems)
     return Status(
         running=state is not None,
         api_url=state.api_url if state else "",
-        mongo_uri=mongo_uri,
-        redis_url=redis_url,
+        mongo_uri=shown_address(mongo_uri) if mongo_uri else "",
+        redis_url=shown_address(redis_url) if redis_url else "",
         processes=tuple(processes),
         counts=databases.counts,
         model=databases.model,
+        problems=tuple(problems),
     )
 
 
-async def _content(settings: Settings) -> Content:
+async def _content(settings: Settings, problems: list[str]) -> Content:
     try:
         return await content(settings)
-    except UnavailableError:
+    except UnavailableError as error:
+        problems.append(error.message)
         return Content({}, None)
+
+
+async def _ping_redis(settings: Settings, problems: list[str]) -> None:
+    from shop.store.admin import redis_answers
+
+    try:
+        await redis_answers(settings.redis)
+    except UnavailableError as error:
+        problems.append(error.message)
 
 
 async def _process_status(name: str, state: StackState) -> ProcessStatus:
@@ -124,7 +142,7 @@ def show(report: Status) -> None:
     if report.counts:
         console.print(", ".join(f"{count:,} {name}" for name, count in report.counts.items()))
         console.print(f"model {report.model}" if report.model else "no model yet: `whybuy train` makes one")
-    elif report.mongo_uri:
-        console.print("MongoDB does not answer.")
+    for problem in report.problems:
+        console.print(problem)
     if report.api_url:
         console.print(f"GraphQL {report.api_url}/graphql")

@@ -12,10 +12,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shop.store.database import store_errors
+from shop.store.redis import connect as connect_redis
+from shop.store.redis import ping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shop.settings import RedisSettings
     from shop.store.database import Database, Document
 
 _ALREADY_INITIALIZED = 23
@@ -66,6 +69,16 @@ async def redis_ready(url: str) -> bool:
         return False
     finally:
         await client.aclose()
+
+
+async def redis_answers(settings: RedisSettings) -> None:
+    """Raises UnavailableError that says what is wrong, unless the server answers."""
+    client = connect_redis(settings)
+    try:
+        await ping(client)
+    finally:
+        await client.aclose()
+        await client.connection_pool.disconnect()
 
 
 async def ensure_collection(

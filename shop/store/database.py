@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WriteConcernError, WTimeoutError
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shop.errors import UnavailableError
+from shop.store.tls import Server, tls_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -31,15 +40,18 @@ _TRANSACTION_SECONDS = 10
 _UNAUTHORIZED = 13
 _REFUSED = {11, 18}  # UserNotFound, AuthenticationFailed
 _ATLAS = 8000  # Atlas says this of several errors
+_SERVER = Server("MongoDB", "MONGODB_URI", "MONGODB")
 
 
 @contextlib.contextmanager
 def store_errors() -> Iterator[None]:
-    """Turns a lost connection, and a user who is not let in, into UnavailableError; everything else is a bug and goes
-    on as it is."""
+    """Turns a lost connection, one that cannot be encrypted, and a user who is not let in, into UnavailableError;
+    everything else is a bug and goes on as it is."""
     try:
         yield
-    except (ConnectionFailure, ExecutionTimeout, WTimeoutError, WriteConcernError) as error:
+    except ConnectionFailure as error:
+        raise _unreachable(error) from error
+    except (ExecutionTimeout, WTimeoutError, WriteConcernError) as error:
         raise UnavailableError("MongoDB") from error
     except OperationFailure as error:
         if (denied := _denied(error)) is None:
@@ -47,11 +59,26 @@ def store_errors() -> Iterator[None]:
         raise denied from error
 
 
+def _unreachable(error: ConnectionFailure) -> UnavailableError:
+    """What the operator has to correct, where that is known."""
+    reason = str(error)
+    if (refused := tls_error(_SERVER, reason)) is not None:
+        return refused
+    if isinstance(error, ServerSelectionTimeoutError) and "connection closed" in reason:
+        return _SERVER.error(
+            "closes our connections at once.",
+            "If it wants TLS, add tls=true to {address}; if it asks for a certificate, name the file of ours in "
+            "{prefix}_TLS_CERTIFICATE_FILE.",
+        )
+    return UnavailableError("MongoDB")
+
+
 def _denied(error: OperationFailure) -> UnavailableError | None:
     """What the operator has to correct. The server's own words may hold a command with its values."""
     if error.code in _REFUSED or (error.code == _ATLAS and "bad auth" in str(error)):
         problem = "refuses the user name or password of MONGODB_URI."
-        return UnavailableError("MongoDB", "Check them, and the authSource.", problem=problem)
+        hint = "Check them, the authSource, and MONGODB_PASSWORD_FILE if it is set."
+        return UnavailableError("MongoDB", hint, problem=problem)
     if error.code != _UNAUTHORIZED:
         return None
     if "requires authentication" in str(error):
@@ -67,17 +94,16 @@ def _denied(error: OperationFailure) -> UnavailableError | None:
 def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Database]:
     """A client and the shop's database. Nothing is sent until the first operation.
 
-    Writes are acknowledged when a majority has journaled them.
+    Writes are acknowledged when a majority has journaled them. Raises UnavailableError for an address that is none.
     """
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-        settings.uri or "mongodb://127.0.0.1:27017",
-        serverSelectionTimeoutMS=settings.timeout_ms,
-        connectTimeoutMS=settings.timeout_ms,
-        retryWrites=True,
-        retryReads=True,
-        appname=settings.app_name,
-        maxPoolSize=settings.max_connections,
-    )
+    try:
+        client = _client(settings)
+    except (PyMongoError, ValueError, OSError):
+        raise UnavailableError(
+            "MongoDB",
+            "Check how it is written, the files that are named, and the name server if it begins with mongodb+srv.",
+            problem="cannot be asked with this MONGODB_URI.",
+        ) from None  # the driver's error may repeat a part of the address
     database = client.get_database(
         settings.database,
         codec_options=CodecOptions(tz_aware=True),
@@ -87,20 +113,47 @@ def connect(settings: MongoSettings) -> tuple[AsyncIOMotorClient[Document], Data
     return client, database
 
 
+def _client(settings: MongoSettings) -> AsyncIOMotorClient[Document]:
+    options: dict[str, Any] = {}
+    if settings.tls_ca_file is not None or settings.tls_certificate_file is not None:
+        options["tls"] = True
+    if settings.tls_ca_file is not None:
+        options["tlsCAFile"] = str(settings.tls_ca_file)
+    if settings.tls_certificate_file is not None:
+        options["tlsCertificateKeyFile"] = str(settings.tls_certificate_file)
+    if (password := settings.password) is not None:
+        options["password"] = password
+    return AsyncIOMotorClient(
+        settings.uri or "mongodb://127.0.0.1:27017",
+        serverSelectionTimeoutMS=settings.timeout_ms,
+        connectTimeoutMS=settings.timeout_ms,
+        retryWrites=True,
+        retryReads=True,
+        appname=settings.app_name,
+        maxPoolSize=settings.max_connections,
+        **options,
+    )
+
+
 async def ping(database: Database) -> None:
     """Raises UnavailableError unless a primary answers."""
-    with store_errors():
+    with _first_reason(database), store_errors():
         await database.command("ping")
 
 
 async def require_writes(database: Database) -> None:
     """Raises UnavailableError unless a primary answers and the user may read and write. Changes nothing."""
     products = database["products"].with_options(write_concern=WriteConcern(w=1))
+    with _first_reason(database), store_errors():
+        await products.find_one_and_update({"_id": {"$in": []}}, {"$unset": {"nothing": ""}})
+
+
+@contextlib.contextmanager
+def _first_reason(database: Database) -> Iterator[None]:
+    """Of a server that has refused the password the driver says for a while only that there is none."""
     try:
-        with store_errors():
-            await products.find_one_and_update({"_id": {"$in": []}}, {"$unset": {"nothing": ""}})
+        yield
     except UnavailableError:
-        # Of a server that has refused the password the driver says for a while only that there is none.
         topology = cast("TopologyDescription", database.client.topology_description)  # a property
         for server in topology.server_descriptions().values():
             if isinstance(server.error, OperationFailure) and (denied := _denied(server.error)) is not None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
+import tempfile
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -350,6 +353,25 @@ async def test_secrets_come_from_the_parameter_store_and_what_is_set_stays(
     assert await load_parameters() == sorted(names)
 
     assert [os.environ[name] for name in names[:2]] == ["own", "secret of LLM_TEST_1"]
+
+
+async def test_a_parameter_of_a_file_is_written_into_one_that_nobody_else_may_read(
+    aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert aws
+    ssm, path, name = AwsClient("ssm", timeout_seconds=10), f"/whybuy/{uuid4().hex[:8]}/secrets", "LLM_TEST_CA_FILE"
+    await ssm.call("put_parameter", Name=f"{path}/{name}", Value="-----BEGIN CERTIFICATE-----", Type="SecureString")
+    await ssm.aclose()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(name, "to be taken back")
+    monkeypatch.delenv(name)
+    monkeypatch.setenv("WHYBUY_PARAMETERS", path)
+
+    await load_parameters()
+
+    written = Path(os.environ[name])
+    assert written.read_text() == "-----BEGIN CERTIFICATE-----"
+    assert stat.S_IMODE(written.parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(
