@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,6 +58,10 @@ class KeySet:
 
 
 def _signing_key(jwk: Mapping[str, Any], algorithm: str) -> SigningKey | None:
+    # Here, because functions that only write texts have no cryptography in their packages.
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     kind, curve = _KINDS[algorithm]
     if jwk.get("kty") != kind or jwk.get("crv") != curve or not _is_meant_for(jwk, algorithm):
         return None
