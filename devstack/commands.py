@@ -133,19 +133,17 @@ def run_program(settings: Settings, name: str, port: int | None) -> None:
 async def development_token(settings: Settings, user: str, hours: float | None) -> str:
     """A signed token that names the user.
 
-    Raises StackError when there is no such user, BadInputError when AUTH_SECRET is too weak.
+    Raises StackError when there is no such user, BadInputError without keys that sign it.
     """
-    from shop.resources.texts import open_texts
+    from shop.resources.accounts import open_accounts
 
-    if hours is not None:
-        settings = settings.model_copy(update={"auth": settings.auth.model_copy(update={"token_hours": hours})})
-    async with open_databases(settings) as found, open_texts(found) as resources:
+    async with open_databases(settings) as found, open_accounts(found) as resources:
         if await resources.users.user(user) is None:
             raise StackError(
                 f"There is no user {user!r}. `whybuy users create {shlex.quote(user)}` makes one, "
                 "`whybuy users list` shows who is there."
             )
-        return resources.users.issue_token(user)
+        return await resources.sign_ins.development_token(user, settings.auth.token_hours if hours is None else hours)
 
 
 async def forward(settings: Settings, arguments: tuple[str, ...]) -> int:

@@ -14,19 +14,22 @@ from graphql_api.app import create_app
 from graphql_api.server import config
 from shop.errors import BadInputError
 from shop.logs import configure_logging
-from shop.services.users import SECRET_BYTES
+from shop.services.signing_keys import SigningKeys
 from shop.settings import Settings
 from shop.telemetry.tracing import start_tracing, stop_tracing
 from shop.watchdog import watchdog
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises BadInputError for settings that would be unsafe in production."""
-    secret = settings.auth.secret.get_secret_value() if settings.auth.secret else ""
-    if settings.stack.env == "production" and len(secret.encode()) < SECRET_BYTES:
+    """Raises BadInputError for settings that would be unsafe in production, and for keys that cannot be read."""
+    if settings.stack.env != "production":
+        return
+    if settings.auth.signing_keys is None:
         raise BadInputError(
-            f"AUTH_SECRET must have at least {SECRET_BYTES} bytes in production; `openssl rand -hex 32` makes one."
+            "Production needs AUTH_SIGNING_KEYS, a file of keys that sign access tokens. `whybuy signing-keys FILE` "
+            "makes one."
         )
+    SigningKeys(settings.auth.signing_keys).public()
 
 
 def _watched(app: ASGIApp, seconds: float) -> ASGIApp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphql_api.context import Info
 from graphql_api.relay import decode_id
-from shop.entities.users import Actor
+from shop.entities.users import Actor, Role
 from shop.errors import BadInputError, NotFoundError, UnauthenticatedError
 from shop.values import RefusedValueError, clean_id
 
@@ -14,7 +14,7 @@ async def actor_of(info: Info, user_id: str | None, session_id: str | None) -> A
     if user_id is None:
         return _asking(info, session_id)
     wanted = decode_id("User", user_id, "userId")
-    info.context.may_see(wanted)
+    await info.context.require_rights(info, wanted)
     if await info.context.user(wanted) is None:
         raise NotFoundError("user", wanted)
     return Actor(user_id=wanted)
@@ -30,15 +30,17 @@ def viewer_or_session(info: Info, session_id: str | None) -> Actor:
 def require_somebody(actor: Actor) -> None:
     """Raises UnauthenticatedError without a name or a session: what nobody owns, everybody would share."""
     if actor.user_id is None and actor.session_id is None:
-        raise UnauthenticatedError("Sign in, or pass the sessionId of an anonymous visitor.")
+        raise UnauthenticatedError("Sign in, or name the shopper: by userId, or an anonymous visitor by sessionId.")
 
 
 def _asking(info: Info, session_id: str | None) -> Actor:
     session_id = _session(session_id)
+    info.context.resources.forgetting.require_known(session_id)
     viewer = info.context.viewer
     if viewer is None:
         return Actor(session_id=session_id)
-    if viewer.is_staff and session_id is not None:  # they look after the sessions of others: none becomes theirs
+    if viewer.role is Role.SERVICE or (viewer.is_staff and session_id is not None):
+        # They look after the sessions of others: none becomes theirs. A program has no taste of its own.
         return Actor(session_id=session_id)
     return Actor(user_id=viewer.user_id, session_id=session_id)
 

@@ -24,6 +24,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from graphql_api.admission.transport import PatienceMiddleware
 from graphql_api.errors import RequestError, extensions_of, refusal, refused_status, unexpected
+from graphql_api.exports import download
 from graphql_api.health import live, ready
 from graphql_api.http_requests import NOT_CACHED, body_type
 from graphql_api.limits.streams import OpenStreams
@@ -40,6 +41,7 @@ from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _PATHS = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics"})
+_KEYS_SECONDS = 300
 _LEAST_COMPRESSED_BYTES = 1_000
 _COMPRESSION_LEVEL = 5  # of 9, which takes several times as long for a few percent
 
@@ -69,6 +71,11 @@ def create_app(settings: Settings) -> Starlette:
         await metrics.refresh(request.app.state.resources)
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
+    async def show_keys(request: Request) -> Response:
+        """The public keys of access tokens (RFC 7517), for whoever else checks them."""
+        keys = request.app.state.resources.keys.public()
+        return JSONResponse(keys, headers={"Cache-Control": f"public, max-age={_KEYS_SECONDS}"})
+
     middleware = [
         Middleware(TracingMiddleware, path="/graphql"),
         Middleware(MetricsMiddleware, metrics=metrics, paths=_PATHS),
@@ -82,9 +89,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", lambda _request: RedirectResponse("/graphql")),
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
+            Route("/.well-known/jwks.json", show_keys),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", show_metrics),
+            Route("/exports/{token}", download),
             *([Mount("/graphiql", StaticFiles(directory=STATIC / "graphiql"))] if settings.shows_graphiql else []),
         ],
         middleware=middleware,
@@ -111,6 +120,7 @@ class _Application(Starlette):
             allow_origin_regex=self._origins.pattern,
             allow_methods=["*"],
             allow_headers=["*"],
+            allow_credentials=self._origins.lets_in_cookies,
             expose_headers=[HEADER],
         )
         answering = SecurityHeadersMiddleware(RequestIdMiddleware(answering_others))

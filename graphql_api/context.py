@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 
+from graphql_api.cookies import NO_COOKIES
 from graphql_api.limits.addresses import address_of
 from graphql_api.loaders import Loaders
 from graphql_api.negotiation import preferred_language
+from graphql_api.permissions.guard import allows
+from graphql_api.permissions.rules import May
 from shop.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
+    from graphql_api.cookies import Cookies
     from shop.entities.users import User, Viewer
     from shop.resources.serving import ServingResources
+
+_NOTED_SECONDS = 60  # longer than a request may take
 
 
 class Context:
@@ -24,11 +33,38 @@ class Context:
 
     def __init__(self, resources: ServingResources, viewer: Viewer | None, request: Any, response: Any) -> None:
         self.resources = resources
-        self.viewer = viewer
+        self._viewer = viewer
+        self._began = time.monotonic()
+        self._noting = asyncio.Lock()
+        self._noted: dict[str, float] = {}  # subjects whose data were read, and when that was recorded
         self.request = request
         self.response = response
         self.connection_params: Mapping[str, object] | None = None
+        self.cookies: Cookies = NO_COOKIES
         self.accept_language: str | None = request.headers.get("accept-language")
+
+    async def identify(self, authorization: str | None, x_user: str | None) -> None:
+        """Finds the viewer. Raises UnauthenticatedError; but a cookie that lets nobody in is as none, for no page can
+        take it back."""
+        access = self.resources.access
+        if authorization or x_user or self.cookies.access_token is None:
+            self.viewer = await access.viewer(authorization, x_user)
+            return
+        with contextlib.suppress(UnauthenticatedError):
+            self.viewer = await access.of_token(self.cookies.access_token)
+
+    @property
+    def viewer(self) -> Viewer | None:
+        """Raises UnauthenticatedError for somebody whose account was erased after this began."""
+        viewer = self._viewer
+        if viewer is not None and self.resources.users.erased_after(viewer.user_id, self._began):
+            raise UnauthenticatedError("This account has been erased.")
+        return viewer
+
+    @viewer.setter
+    def viewer(self, viewer: Viewer | None) -> None:
+        self._viewer = viewer
+        self._began = time.monotonic()
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -38,6 +74,15 @@ class Context:
     def address(self) -> str:
         """Whose connection it is."""
         return address_of(self.request)
+
+    @property
+    def base_url(self) -> str:
+        """The address under which the client has asked, with a slash at its end."""
+        return str(self.request.base_url).replace("ws", "http", 1) if self._over_socket else str(self.request.base_url)
+
+    @property
+    def _over_socket(self) -> bool:
+        return self.request.url.scheme in {"ws", "wss"}
 
     def require_introspection(self) -> None:
         """Raises ForbiddenError for those who may not ask for the schema."""
@@ -55,17 +100,22 @@ class Context:
             raise UnauthenticatedError("Sign in first: send `Authorization: Bearer <token>`.")
         return self.viewer
 
-    def require_staff(self) -> Viewer:
+    async def require_rights(self, info: Info, user_id: str) -> None:
+        """Whoever may do with this field only what is their own names themselves; who may more names anybody, and that
+        is recorded. Raises ForbiddenError, and UnavailableError when it cannot be recorded."""
         viewer = self.require_viewer()
-        if not viewer.is_staff:
-            raise ForbiddenError("Only staff may do this.")
-        return viewer
+        if viewer.user_id != user_id and allows(viewer, info.path.typename or "", info.field_name) is not May.YES:
+            raise ForbiddenError("You may only do this with what is your own.")
+        await self.note_read([user_id], info.field_name)
 
-    def may_see(self, user_id: str) -> None:
-        """A shopper sees what is the shopper's own; staff and services see all. Raises ForbiddenError."""
-        viewer = self.require_viewer()
-        if viewer.user_id != user_id and not viewer.is_staff:
-            raise ForbiddenError("You may only see your own data.")
+    async def note_read(self, user_ids: Sequence[str], what: str) -> None:
+        """Records that staff read data of these users, before anything of them goes out. Once for each request, or
+        minute of a socket. Raises UnavailableError."""
+        async with self._noting:  # fields of one request are resolved at the same time
+            now = time.monotonic()
+            fresh = [id_ for id_ in user_ids if now - self._noted.get(id_, float("-inf")) > _NOTED_SECONDS]
+            await self.resources.audit.note_read(self.viewer, fresh, what)
+            self._noted.update(dict.fromkeys(fresh, now))
 
     def locale(self, stated: str | None, user: User | None) -> str:
         """The language that texts are wanted in: the page's, else the shopper's, the browser's, the shop's own."""

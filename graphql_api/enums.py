@@ -8,6 +8,7 @@ import strawberry
 
 from scoring.ranking.rules import RuleAction, Segment
 from scoring.types import EventType, ReasonKind, Scenario
+from shop.entities.access import Scope
 from shop.entities.corrections import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason, ReportGroup
@@ -200,9 +201,28 @@ _describe(
     "What an account may do.",
     {
         Role.SHOPPER: "Its own things.",
-        Role.STAFF: "Everything.",
-        Role.ADMIN: "Everything, and the accounts of others.",
-        Role.SERVICE: "Everything; for programs.",
+        Role.STAFF: "What is needed to run the shop, for everybody's sake.",
+        Role.SERVICE: "What the scopes of an API key say: the role of programs.",
+        Role.ADMIN: "Everything, also roles and API keys.",
+    },
+)
+_describe(
+    Scope,
+    "ApiScope",
+    "What an API key may do; reading the catalogue needs none. docs/permissions.md has every field.",
+    {
+        Scope.CATALOG_WRITE: "Change products.",
+        Scope.INTERACTIONS_WRITE: "Record what shoppers do.",
+        Scope.RECOMMENDATIONS_READ: "Ask for anybody's lists and explanations, and follow them.",
+        Scope.TEXTS_WRITE: "Order and rate texts for anybody.",
+        Scope.USERS_READ: "Read users, their history and insights.",
+        Scope.USERS_WRITE: "Change users.",
+        Scope.RULES_READ: "Read merchandising rules.",
+        Scope.RULES_WRITE: "Change them.",
+        Scope.MODELS_WRITE: "Start trainings, choose the model, try jobs again.",
+        Scope.JOBS_READ: "Follow jobs.",
+        Scope.REPORTS_READ: "Read reports on texts, language models and models.",
+        Scope.PRIVACY_WRITE: "Export and erase what is stored about a shopper.",
     },
 )
 _describe(

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from shop.errors import UnauthenticatedError
 if TYPE_CHECKING:
     from strawberry.http import GraphQLHTTPResponse
 
-    from graphql_api.context import Info
+    from graphql_api.context import Context, Info
     from graphql_api.limits.streams import OpenStreams
 
 _Resolver = Callable[..., AsyncGenerator[Any, None]]
@@ -67,7 +66,10 @@ def subscription(description: str) -> Callable[[_Resolver], Any]:
                     streams: OpenStreams = request.app.state.streams
                     counted.enter_context(streams.of_address(info.context.address))
                     counted.enter_context(streams.of_viewer(viewer))
-                async for event in _until(events, viewer.expires_at if viewer else None):
+                # A socket is closed as a whole.
+                ends = over_http and viewer is not None
+                allowed = counted.enter_context(_while_allowed(info.context, events)) if ends else events
+                async for event in allowed:
                     if over_http:
                         request.state.event_id = event.event_id
                     yield event
@@ -77,20 +79,37 @@ def subscription(description: str) -> Callable[[_Resolver], Any]:
     return decorate
 
 
-async def _until(events: AsyncGenerator[Any, None], moment: float | None) -> AsyncGenerator[Any, None]:
-    """The events that come before a moment, in seconds since 1970. Raises UnauthenticatedError at it."""
+@contextlib.contextmanager
+def _while_allowed(context: Context, events: AsyncGenerator[Any, None]) -> Iterator[AsyncGenerator[Any, None]]:
+    """The events that come while the viewer may go on. They raise UnauthenticatedError afterwards."""
+    ended = asyncio.create_task(context.resources.access.ended(context.require_viewer()))
+    try:
+        yield _before(ended, events)
+    finally:
+        ended.cancel()
+
+
+async def _before(ended: asyncio.Task[str], events: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
     while True:
-        left = None if moment is None else moment - time.time()
         try:
-            async with asyncio.timeout(left) as patience:
-                event = await anext(events)
+            async with asyncio.timeout(None) as patience:
+                give_up = _now(patience)
+                ended.add_done_callback(give_up)
+                try:
+                    event = await anext(events)
+                finally:
+                    ended.remove_done_callback(give_up)
         except StopAsyncIteration:
             return
         except TimeoutError as error:
             if patience.expired():
-                raise UnauthenticatedError("The token has expired; sign in again.") from error
+                raise UnauthenticatedError(f"{ended.result()}; sign in again.") from error
             raise
         yield event
+
+
+def _now(patience: asyncio.Timeout) -> Callable[[object], None]:
+    return lambda _ended: patience.reschedule(asyncio.get_running_loop().time())
 
 
 def with_event_id(extensions: Mapping[str, Any] | None, request: Request) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # An answer depends on who asks, in which language, for which form; a cache between must not give it to somebody else.
-NOT_CACHED = {"Cache-Control": "private, no-store", "Vary": "Accept, Accept-Language, Authorization, X-User"}
+NOT_CACHED = {"Cache-Control": "private, no-store", "Vary": "Accept, Accept-Language, Authorization, Cookie, X-User"}
 _BODIES = (JSON, GRAPHQL_RESPONSE)
 _EXAMPLE = '{"query": "{ model { version } }"}'
 

@@ -12,9 +12,11 @@ from graphql_api.context import Info
 from graphql_api.limits.prices import costs
 from graphql_api.limits.sizes import sizes
 from graphql_api.merchandising.types import MerchandisingRule
+from graphql_api.permissions.guard import allows
+from graphql_api.permissions.rules import May
 from graphql_api.relay import MAX_PAGE, Node, decode_any_id
 from graphql_api.users.types import User
-from shop.errors import BadInputError, ShopError
+from shop.errors import BadInputError
 
 NodeIds = Annotated[
     list[strawberry.ID],
@@ -59,16 +61,18 @@ async def _category(info: Info, id_: str) -> Node | None:
 
 async def _user(info: Info, id_: str) -> Node | None:
     """Somebody else's account looks as if it were not there."""
-    try:
-        info.context.may_see(id_)
-    except ShopError:
+    viewer = info.context.viewer
+    may = allows(viewer, "Query", "user")
+    if may is May.NO or (may is May.OWN and (viewer is None or viewer.user_id != id_)):
         return None
+    await info.context.note_read([id_], info.field_name)
     found = await info.context.user(id_)
     return User.of(found) if found else None
 
 
 async def _rule(info: Info, id_: str) -> Node | None:
     """For staff alone; to others it looks as if it were not there."""
-    viewer = info.context.viewer
-    found = await info.context.resources.merchandising.get(id_) if viewer is not None and viewer.is_staff else None
+    if allows(info.context.viewer, "Query", "merchandisingRules") is May.NO:
+        return None
+    found = await info.context.resources.merchandising.get(id_)
     return MerchandisingRule.of(found) if found else None

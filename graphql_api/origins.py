@@ -38,3 +38,14 @@ class Origins:
         if "*" in self.listed or (self.pattern is not None and re.fullmatch(self.pattern, origin)):
             return True
         return normalize_origin(origin) in self.listed
+
+    def trust(self, origin: str) -> bool:
+        """Whether its pages may use cookies: `*` names none."""
+        if self.pattern is not None and re.fullmatch(self.pattern, origin):
+            return True
+        return origin != "*" and normalize_origin(origin) in self.listed
+
+    @property
+    def lets_in_cookies(self) -> bool:
+        """Whether browsers may send cookies from other origins at all: those that are listed by name."""
+        return "*" not in self.listed

@@ -10,6 +10,9 @@ from graphql import GraphQLError
 from strawberry.tools import merge_types
 from strawberry.types.execution import PreExecutionError
 
+from graphql_api.accounts.admin import AdminMutation
+from graphql_api.accounts.mutations import AccountMutation
+from graphql_api.accounts.queries import AccountQuery
 from graphql_api.admission.documents import Documents
 from graphql_api.admission.executor import YieldingExecutor
 from graphql_api.admission.extension import Admission, Gate
@@ -39,6 +42,9 @@ from graphql_api.models.mutations import ModelMutation
 from graphql_api.models.queries import ModelQuery
 from graphql_api.models.subscriptions import ModelSubscription
 from graphql_api.node import NodeQuery
+from graphql_api.permissions.guard import guard
+from graphql_api.privacy.mutations import PrivacyMutation
+from graphql_api.privacy.queries import PrivacyQuery
 from graphql_api.recommendations.queries import RecommendationQuery
 from graphql_api.recommendations.subscriptions import RecommendationSubscription
 from graphql_api.tracing import tracing_extensions
@@ -63,6 +69,7 @@ Query = merge_types(
         NodeQuery,
         CatalogQuery,
         UserQuery,
+        AccountQuery,
         RecommendationQuery,
         InsightQuery,
         ExplanationQuery,
@@ -72,6 +79,7 @@ Query = merge_types(
         JobQuery,
         UsageQuery,
         AuditQuery,
+        PrivacyQuery,
     ),
 )
 Mutation = merge_types(
@@ -79,6 +87,8 @@ Mutation = merge_types(
     (
         InteractionMutation,
         UserMutation,
+        AccountMutation,
+        AdminMutation,
         CatalogMutation,
         InsightMutation,
         ExplanationMutation,
@@ -86,6 +96,7 @@ Mutation = merge_types(
         MerchandisingMutation,
         ModelMutation,
         JobMutation,
+        PrivacyMutation,
     ),
 )
 Subscription = merge_types(
@@ -157,4 +168,5 @@ def build_schema(*extensions: Callable[[], SchemaExtension]) -> ShopSchema:
         extensions=extensions,
     )
     describe_sizes(schema._schema)
+    guard(schema._schema)
     return schema

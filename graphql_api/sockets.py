@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
         SubscribeMessage,
     )
 
+    from shop.entities.users import Viewer
     from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _BAD_REQUEST = 4400
-_EXPIRED = 4403  # clients of graphql-ws fetch a new token and connect again
+_ENDED = 4403  # clients of graphql-ws fetch a new token and connect again
 _TOO_MANY = 4429
 _SLOW = 1013  # "try again later"
 _LONGEST_OPERATION_ID = 200
@@ -100,9 +100,10 @@ class BoundedSocket(ASGIWebSocketAdapter):
 
 
 class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Closes with a code for whatever is no message of the protocol, and when the token that opened it has expired."""
+    """Closes with a code for whatever is no message of the protocol, and when whoever opened it may no longer go on:
+    the token has expired, they have signed out, or their role has changed."""
 
-    _expiry: asyncio.Task[None] | None = None
+    _end: asyncio.Task[None] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -141,12 +142,11 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(_TOO_MANY, error.message)
             return
         self._is_counted = True
-        if viewer.expires_at is not None:
-            self._expiry = asyncio.create_task(self._close_at(viewer.expires_at))
+        self._end = asyncio.create_task(self._close_when_ended(viewer))
 
-    async def _close_at(self, moment: float) -> None:
-        await asyncio.sleep(max(0.0, moment - time.time()))
-        await self.websocket.close(_EXPIRED, "The token has expired")
+    async def _close_when_ended(self, viewer: Viewer) -> None:
+        reason = await self.context.resources.access.ended(viewer)
+        await self.websocket.close(_ENDED, reason)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         begin_operation()
@@ -161,8 +161,8 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_task_exception(error)
 
     async def shutdown(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
+        if self._end is not None:
+            self._end.cancel()
         self._counted.close()
         await super().shutdown()
         await cast("BoundedSocket", self.websocket).settle()

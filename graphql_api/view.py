@@ -26,6 +26,7 @@ from graphql_api.admission.extension import reading_costs
 from graphql_api.admission.persisted import query_of
 from graphql_api.admission.transport import cancelled_with_client
 from graphql_api.context import Context
+from graphql_api.cookies import cookies_of
 from graphql_api.errors import RequestError, extensions_of, refused_status
 from graphql_api.event_streams import EventStream, with_event_id
 from graphql_api.http_requests import (
@@ -185,25 +186,25 @@ class ShopView(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         resources: ServingResources = request.app.state.resources
+        context = Context(resources, None, request, response)
+        context.cookies = cookies_of(request, self._origins, secure=self.settings.secure_cookies)
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
-            return Context(resources, None, request, response)
+            return context
         headers = request.headers
-        viewer = await resources.users.viewer(headers.get("authorization"), headers.get("x-user"))
-        resources.rates.require_patience(viewer, address_of(request))
-        request.state.viewer = viewer
-        return Context(resources, viewer, request, response)
+        await context.identify(headers.get("authorization"), headers.get("x-user"))
+        resources.rates.require_patience(context.viewer, address_of(request))
+        request.state.viewer = context.viewer
+        return context
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """`connection_init` carries what HTTP carries in headers: `authorization`, or `X-User` in development, and
-        `accept-language`."""
+        `accept-language`. A browser's cookies come with the request that opens the socket."""
         given = {str(name).lower(): value for name, value in (context.connection_params or {}).items()}
         authorization, x_user = given.get("authorization"), given.get("x-user")
         if language := given.get("accept-language"):
             context.accept_language = str(language)
         try:
-            context.viewer = await context.resources.users.viewer(
-                str(authorization) if authorization else None, str(x_user) if x_user else None
-            )
+            await context.identify(str(authorization) if authorization else None, str(x_user) if x_user else None)
         except UnauthenticatedError as error:
             _log.info("connection_refused", code=error.code, reason=error.message)
             raise ConnectionRejectionError({"code": error.code, "message": error.message}) from error

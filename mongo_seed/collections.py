@@ -15,6 +15,7 @@ from shop.entities.corrections import ExclusionReason
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason
 from shop.entities.jobs import JobState
+from shop.entities.privacy import ExportState
 from shop.entities.usage import Purpose
 from shop.entities.users import Role
 
@@ -102,7 +103,61 @@ _USERS = Collection(
     ),
 )
 
-_CREDENTIALS = Collection("credentials", _object({"_id": _ID}, {"passwordHash": _STRING, "updatedAt": _DATE}))
+_CREDENTIALS = Collection("credentials", _object({"_id": _ID, "passwordHash": _ID, "updatedAt": _DATE}))
+
+_SESSIONS = Collection(
+    "sessions",
+    _object(
+        {
+            "_id": _ID,
+            "userId": _ID,
+            "createdAt": _DATE,
+            "lastUsedAt": _DATE,
+            "expiresAt": _DATE,
+            "client": _STRING,
+            "endedAt": _NULLABLE_DATE,
+        }
+    ),
+    (
+        ("user", [("userId", 1), ("lastUsedAt", -1)], {}),
+        ("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),
+    ),
+)
+
+_REFRESH_TOKENS = Collection(
+    "refresh_tokens",
+    _object(
+        {
+            "_id": _ID,
+            "sessionId": _ID,
+            "userId": _ID,
+            "createdAt": _DATE,
+            "usedAt": _NULLABLE_DATE,
+            "expiresAt": _DATE,
+        }
+    ),
+    (
+        ("user", [("userId", 1)], {}),
+        ("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),
+    ),
+)
+
+_API_KEYS = Collection(
+    "api_keys",
+    _object(
+        {
+            "_id": _ID,
+            "name": _ID,
+            "secretHash": _ID,
+            "scopes": _STRINGS,
+            "createdAt": _DATE,
+            "createdBy": _NULLABLE_STRING,
+            "expiresAt": _NULLABLE_DATE,
+            "lastUsedAt": _NULLABLE_DATE,
+            "revokedAt": _NULLABLE_DATE,
+        }
+    ),
+)
 
 _PRODUCTS = Collection(
     "products",
@@ -185,7 +240,7 @@ _INTERACTIONS = Collection(
 _SESSION_OWNERS = Collection(
     "session_owners",
     _object({"_id": _ID, "userId": _ID, "at": _DATE}),
-    (("user", [("userId", 1), ("at", -1)], {}),),
+    (("user", [("userId", 1), ("at", -1)], {}), ("oldest", [("at", 1)], {})),
 )
 
 _EXCLUSIONS = Collection(
@@ -263,7 +318,11 @@ _RECOMMENDATIONS_LOG = Collection(
             "degraded": _STRINGS,
         },
     ),
-    (("actor", [("actorKey", 1), ("at", -1)], {}), ("time", [("at", 1)], {})),
+    (
+        ("actor", [("actorKey", 1), ("at", -1)], {}),
+        ("user", [("userId", 1)], {"partialFilterExpression": {"userId": {"$type": "string"}}}),
+        ("time", [("at", 1)], {}),
+    ),
 )
 
 _BANDIT_STATES = Collection(
@@ -286,7 +345,7 @@ _EXPLANATIONS = Collection(
         {"_id": _ID, "actorKey": _ID, "productId": _ID, **_TEXT_REQUIRED},
         {**_TEXT_OPTIONAL, "evidence": {"bsonType": "array", "items": _object({"kind": _STRING})}},
     ),
-    (("actor", [("actorKey", 1), ("productId", 1), ("createdAt", -1)], {}),),
+    (("actor", [("actorKey", 1), ("productId", 1), ("createdAt", -1)], {}), ("oldest", [("createdAt", 1)], {})),
 )
 
 _INSIGHTS = Collection(
@@ -477,6 +536,7 @@ _AUDIT_LOG = Collection(
         ("newest", [("at", -1), ("_id", 1)], {}),
         ("subject", [("subject", 1), ("at", -1), ("_id", 1)], {}),
         ("action", [("action", 1), ("at", -1), ("_id", 1)], {}),
+        ("actor", [("actorId", 1)], {}),
     ),
 )
 
@@ -487,11 +547,63 @@ _LARGE_MESSAGES = Collection(
     (("expiry", [("createdAt", 1)], {"expireAfterSeconds": 15 * 86_400}),),
 )
 
+_EXPORTS = Collection(
+    "exports",
+    _object(
+        {
+            "_id": _ID,
+            "userId": _ID,
+            "requestedBy": _NULLABLE_STRING,
+            "requestedAt": _DATE,
+            "tokenHash": _ID,
+            "state": {"enum": [state.value for state in ExportState]},
+            "expiresAt": _DATE,
+        }
+    ),
+    (
+        ("token", [("tokenHash", 1)], {"unique": True}),
+        ("user", [("userId", 1)], {}),
+        ("expiry", [("expiresAt", 1)], {}),
+    ),
+)
+
+_EXPORT_CHUNKS = Collection(
+    "export_chunks",
+    _object({"_id": _ID, "exportId": _ID, "userId": _ID, "number": _COUNT, "data": _BYTES, "expiresAt": _DATE}),
+    (
+        ("export", [("exportId", 1), ("number", 1)], {}),
+        ("user", [("userId", 1)], {}),
+        ("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),
+    ),
+)
+
+_ERASURES = Collection(
+    "erasures",
+    _object(
+        {"_id": _ID, "requestedAt": _DATE, "passes": _COUNT, "counts": _OBJECT},
+        {"finishedAt": _DATE, "subject": _ID, "sessions": _STRINGS},
+    ),
+    (
+        ("newest", [("requestedAt", -1)], {}),
+        # One for each shopper at a time; the subject goes when it has finished.
+        ("subject", [("subject", 1)], {"unique": True, "partialFilterExpression": {"subject": {"$exists": True}}}),
+    ),
+)
+
+_ERASURE_MARKS = Collection(
+    "erasure_marks",
+    _object({"_id": _ID}, {"at": _DATE, "salt": _BYTES, "expiresAt": _DATE}),
+    (("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),),
+)
+
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))
 
 COLLECTIONS: tuple[Collection, ...] = (
     _USERS,
     _CREDENTIALS,
+    _SESSIONS,
+    _REFRESH_TOKENS,
+    _API_KEYS,
     _PRODUCTS,
     _CATEGORIES,
     _INTERACTIONS,
@@ -513,5 +625,9 @@ COLLECTIONS: tuple[Collection, ...] = (
     _LARGE_MESSAGES,
     _SCHEDULES,
     _AUDIT_LOG,
+    _EXPORTS,
+    _EXPORT_CHUNKS,
+    _ERASURES,
+    _ERASURE_MARKS,
     _SCHEMA_MIGRATIONS,
 )

@@ -16,7 +16,7 @@ from shop.errors import BadInputError
 from shop.validation import describe, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
     from shop.entities.jobs import JobRecord
@@ -123,7 +123,24 @@ class Sweep(Message):
     name: ClassVar[str] = "sweep"
 
 
-RecordedJob = TrainModel | RollUpExperiments | Sweep  # have a record from the start, and run one at a time
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class ExportShopper(Message):
+    """Gather everything that is stored of a shopper; the order names whom."""
+
+    name: ClassVar[str] = "export_shopper"
+    export_id: str
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class EraseShopper(Message):
+    """Erase everything that is stored of a shopper; the order names whom, until it is done."""
+
+    name: ClassVar[str] = "erase_shopper"
+    erasure_id: str
+
+
+# Have a record from the start; those of ONE_AT_A_TIME run one at a time.
+RecordedJob = TrainModel | RollUpExperiments | Sweep | ExportShopper | EraseShopper
 Job = ExplainList | StreamExplanation | WriteInsight | RollUpSession | RecordedJob
 
 ONE_AT_A_TIME = frozenset({TrainModel.name, RollUpExperiments.name, Sweep.name})
@@ -155,6 +172,10 @@ class JobQueue(Protocol):
 
     async def put(self, record: JobRecord) -> bool:
         """The same for a job that has a record, under the record's id."""
+        ...
+
+    async def forget(self, is_wanted: Callable[[Mapping[str, Any]], bool]) -> int:
+        """Deletes jobs by their messages, as far as the queue can find them; how many. Raises UnavailableError."""
         ...
 
     async def backlog(self) -> dict[JobGroup, Backlog]:

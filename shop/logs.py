@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # what is sent and received: prompts and texts, what a page sends, commands and documents.
 _LEAST_LEVELS = {
     **dict.fromkeys(
-        ("openai", "anthropic", "httpx", "httpcore", "pymongo", "asyncio", "botocore", "aiobotocore"), logging.WARNING
+        ("openai", "anthropic", "httpx", "httpcore", "pymongo", "asyncio", "botocore", "aiobotocore", "arq"),
+        logging.WARNING,
     ),
     **dict.fromkeys(("uvicorn", "websockets"), logging.INFO),
 }

@@ -138,6 +138,12 @@ class RateSettings(BaseSettings):
     )
     address_factor: float = Field(5, gt=0, description="An address may do so many times as much as one shopper.")
     staff_factor: float = Field(20, gt=0, description="Staff and services may do so many times as much, each.")
+    attempts_per_account: float = Field(
+        20, gt=0, description="Wrong passwords that one e-mail address may get in an hour, from everywhere."
+    )
+    attempts_per_address: float = Field(
+        200, gt=0, description="Wrong passwords, and new accounts, that may come from one address in an hour."
+    )
     events_per_minute: int = Field(
         120,
         gt=0,
@@ -149,10 +155,23 @@ class RateSettings(BaseSettings):
 class AuthSettings(BaseSettings):
     model_config = _config("AUTH_")
 
-    secret: SecretStr | None = Field(
-        None, description="Key that signs tokens; needed in production (32 bytes or more)."
+    signing_keys: Path | None = Field(
+        None,
+        description="File of the private keys that sign access tokens; needed in production. `whybuy signing-keys "
+        "FILE` makes it, and adds a new key to it. Running processes read it again when it changes.",
     )
-    token_hours: float = Field(12, description="How long a development token is valid, in hours.")
+    access_minutes: float = Field(10, gt=0, description="How long an access token is valid.")
+    refresh_days: float = Field(
+        30, gt=0, description="How long somebody stays signed in without coming back: the life of a refresh token."
+    )
+    token_hours: float = Field(12, gt=0, description="How long a token of `whybuy token` is valid, in hours.")
+    sign_up: bool = Field(True, description="Whether anybody may make an account with `signUp`.")
+    password_threads: int = Field(
+        1, ge=1, description="Threads of one process that hash passwords: about 40 sign-ins a second each."
+    )
+    cookie_secure: bool | None = Field(
+        None, description="Whether browsers keep cookies for HTTPS alone; empty: not in development."
+    )
 
 
 class OidcSettings(BaseSettings):
@@ -346,6 +365,50 @@ class WorkerSettings(BaseSettings):
     )
 
 
+class PrivacySettings(BaseSettings):
+    model_config = _config("PRIVACY_")
+
+    export_hours: float = Field(24, gt=0, description="How long an export of a shopper's data can be downloaded.")
+    settle_seconds: float = Field(
+        15,
+        ge=0,
+        description="How long an erasure waits for requests under way, before it looks a last time; longer than "
+        "API_DEADLINE_SECONDS.",
+    )
+    mark_days: float = Field(
+        90,
+        gt=0,
+        description="How long an erased id is remembered, as a salted hash, so that no old token makes it again; "
+        "longer than any token is valid.",
+    )
+    train_after_erasure: bool = Field(
+        False, description="Whether an erasure starts a full training at once, and does not wait for the scheduled one."
+    )
+
+
+class RetentionSettings(BaseSettings):
+    """Applied hourly by the job `sweep`."""
+
+    model_config = _config("RETENTION_")
+
+    list_log_days: float = Field(
+        180, ge=0, description="How long the lists that were shown are kept, in days; 0: for ever."
+    )
+    explanation_days: float = Field(180, ge=0, description="The same for texts that explain; they are written anew.")
+    audit_log_days: float = Field(730, ge=0, description="The same for the audit log.")
+    session_days: float = Field(
+        730,
+        ge=0,
+        description="The same for ended sign-in sessions, and for which visits were a shopper's: after that the events "
+        "of such a visit count as a stranger's.",
+    )
+    export_days: float = Field(
+        30,
+        ge=0,
+        description="The same for the records of ended exports; their data go when they are downloaded or expire.",
+    )
+
+
 class StackSettings(BaseSettings):
     model_config = _config("WHYBUY_")
 
@@ -399,6 +462,8 @@ class Settings(BaseSettings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     stack: StackSettings = Field(default_factory=StackSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -406,6 +471,11 @@ class Settings(BaseSettings):
     def shows_graphiql(self) -> bool:
         """Whether a browser finds it."""
         return self.stack.env == "development" if self.api.graphiql is None else self.api.graphiql
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers send cookies over HTTPS alone."""
+        return self.stack.env != "development" if self.auth.cookie_secure is None else self.auth.cookie_secure
 
     @property
     def introspection(self) -> Literal["everyone", "staff", "nobody"]:

@@ -26,6 +26,7 @@ LONGEST_TEXT = 20_000
 LONGEST_NAME = 1_000  # of a product
 LONGEST_LABEL = 500  # of a brand, a tag or a package size
 LONGEST_ADDRESS = 2_000
+LONGEST_EMAIL = 254  # RFC 5321
 MOST_TAGS = 200
 LONGEST_MARKUP = 200_000  # of a text with its markup: taking that away takes time
 MOST_UNITS = 1_000_000
@@ -74,6 +75,20 @@ def clean_id(value: str) -> str:
     if _CONTROL.search(cleaned):
         raise RefusedValueError("INVALID", "An id must not hold line breaks or other control characters.")
     return cleaned
+
+
+def email(value: str) -> str:
+    """An e-mail address, however it was typed, as it is stored and found: in small letters, the domain as people read
+    it. Nothing is sent and nothing looked up. Raises RefusedValueError."""
+    from email_validator import EmailNotValidError, validate_email
+
+    if len(value) > LONGEST_EMAIL:
+        raise RefusedValueError("TOO_LONG", f"An e-mail address has {LONGEST_EMAIL} characters at most.")
+    try:
+        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise RefusedValueError("INVALID", f"This is no e-mail address: {error}") from error
+    return checked.normalized.lower()
 
 
 def is_numeral(value: str) -> bool:

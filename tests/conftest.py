@@ -18,6 +18,7 @@ from devstack.stack.process import running
 from devstack.stack.servers import mongo_server, valkey_server
 from shop.settings import ModelSettings, MongoSettings, Settings
 from shop.store.database import connect
+from tests.fixtures.accounts import auth_settings
 from tests.fixtures.memory import quick_folder
 from tests.fixtures.redis import redis_settings
 
@@ -111,6 +112,7 @@ def settings(mongo_uri: str, redis_url: str, tmp_path: Path) -> Settings:
         mongo=MongoSettings(uri=mongo_uri, database=name),
         redis=redis_settings(redis_url, name),
         model=ModelSettings(cache_dir=tmp_path / "models"),
+        auth=auth_settings(),
     )
 
 

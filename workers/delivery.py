@@ -120,6 +120,9 @@ async def _handle(context: WorkerContext, delivery: Delivery) -> RetryLater | No
             run = await context.resources.jobs.begin(delivery.id, delivery.tries)
             if run is None:
                 return None
+        if await context.resources.erasures.voids(delivery.message, delivery.put_at):
+            _log.info("job_dropped", reason="it is about somebody who has been erased")
+            return None
         last_try = delivery.attempt >= delivery.tries
         await _attempt(replace(context, last_try=last_try, run=run, order=delivery.order), delivery)
     except asyncio.CancelledError:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from shop.entities.models import TrainingKind
 from shop.jobs import (
+    EraseShopper,
     ExplainList,
+    ExportShopper,
     RollUpExperiments,
     RollUpSession,
     StreamExplanation,
@@ -64,6 +66,9 @@ JOBS: dict[str, JobSpec] = {
         JobSpec(TrainModel, _body("workers.tasks.train:train_model"), timeout_seconds=3_600),
         JobSpec(RollUpExperiments, _body("workers.tasks.roll_up:roll_up_experiments"), timeout_seconds=600),
         JobSpec(Sweep, _body("workers.tasks.sweep:sweep"), timeout_seconds=600),
+        JobSpec(ExportShopper, _body("workers.tasks.privacy:export_shopper"), timeout_seconds=3_600),
+        # A worker that dies in the middle of it leaves it to the next one, as often as need be.
+        JobSpec(EraseShopper, _body("workers.tasks.privacy:erase_shopper"), timeout_seconds=3_600, tries=50),
     )
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import sys
 import tempfile
 from dataclasses import replace
@@ -47,7 +46,7 @@ async def attack(cases: int, connections: int, seed_: int) -> bool:
     with tempfile.TemporaryDirectory(prefix="whybuy-fuzz-") as folder:
         data = DataDir(Path(folder))
         settings = Settings(
-            auth=AuthSettings(secret=secrets.token_hex(32)),
+            auth=AuthSettings(signing_keys=data.signing_keys()),
             model=ModelSettings(cache_dir=Path(folder) / "models"),
         )
         async with own_databases(settings, data) as found:

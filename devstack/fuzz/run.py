@@ -61,7 +61,7 @@ class Target:
     """The server, who asks it, what there is to ask for, and every word that only its shopper may read."""
 
     url: str
-    secret: str
+    key: dict[str, Any]  # the private one that signs tokens
     schema: GraphQLSchema
     viewers: Sequence[Viewer]
     ids: Mapping[str, Sequence[str]]
@@ -95,7 +95,7 @@ class Fuzzer:
         over_socket = kind == "frame" or (kind in {"operation", "bomb"} and chance.random() < 0.15)
         viewer = chance.choice(self._target.viewers)
         if kind == "forged":
-            viewer = forged(chance.choice(self._target.viewers[1:]).name, self._target.secret, chance)
+            viewer = forged(chance.choice(self._target.viewers[1:]).name, self._target.key, chance)
         case = (
             bombs.bomb(chance) if kind == "bomb" else Operations(self._target.schema, self._target.ids, chance).make()
         )

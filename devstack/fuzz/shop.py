@@ -14,6 +14,7 @@ from scoring.types import EventType
 from shop.entities.interactions import InteractionDraft
 from shop.entities.users import Actor, Preferences, Role, User
 from shop.store.database import iterate
+from shop.store.signing_keys import read_keys
 
 if TYPE_CHECKING:
     from shop.resources.serving import ServingResources
@@ -23,13 +24,13 @@ _SHOPPERS = 3
 
 async def target_of(url: str, resources: ServingResources) -> Target:
     """The server at this address over these resources; makes shoppers, and what only they may read."""
-    secret = resources.settings.auth.secret
-    key = secret.get_secret_value() if secret else ""
+    path = resources.settings.auth.signing_keys
+    key = read_keys(path)[0] if path else {}
     database = resources.stores.database
     products = [row["_id"] async for row in iterate(database, "products", fields=["_id"])][:50]
-    shoppers = [await _shopper(resources, products, key) for _ in range(_SHOPPERS)]
-    victim = await _shopper(resources, products, key)  # whose words must reach nobody: nobody asks as this shopper
-    staff = [await _trusted(resources, role, key) for role in (Role.STAFF, Role.SERVICE)]
+    shoppers = [await _shopper(resources, products) for _ in range(_SHOPPERS)]
+    victim = await _shopper(resources, products)  # whose words must reach nobody: nobody asks as this shopper
+    staff = [await _trusted(resources, role) for role in (Role.STAFF, Role.ADMIN)]
     nobody = Viewer("nobody", {})
     ids = {
         "Product": [encode_id("Product", id_) for id_ in products],
@@ -47,7 +48,7 @@ async def target_of(url: str, resources: ServingResources) -> Target:
     return Target(url, key, schema, (nobody, *shoppers, *staff), ids, marks)
 
 
-async def _shopper(resources: ServingResources, products: list[str], secret: str) -> Viewer:
+async def _shopper(resources: ServingResources, products: list[str]) -> Viewer:
     id_ = f"fuzz-{uuid4().hex[:8]}"
     marks = {name: f"{name}-of-{uuid4().hex}" for name in ("mail", "name", "taste", "order")}
     user = User(
@@ -59,10 +60,10 @@ async def _shopper(resources: ServingResources, products: list[str], secret: str
     await resources.users.create(user)
     drafts = [InteractionDraft(EventType.PURCHASE, id_, order_id=marks["order"]) for id_ in products[:5]]
     await resources.interactions.record(Actor(user_id=id_), drafts)
-    return viewer(id_, secret, list(marks.values()))
+    return viewer(id_, await resources.sign_ins.development_token(id_, 24), list(marks.values()))
 
 
-async def _trusted(resources: ServingResources, role: Role, secret: str) -> Viewer:
+async def _trusted(resources: ServingResources, role: Role) -> Viewer:
     id_ = f"fuzz-{role}-{time.time_ns()}"
     await resources.users.create(User(id_, role=role))
-    return viewer(id_, secret, sees_all=True)
+    return viewer(id_, await resources.sign_ins.development_token(id_, 24), sees_all=True)

@@ -7,13 +7,13 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from devstack.errors import StackError
+from shop.services.signing_keys import rotate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ class DataDir:
         self._lock = self.root / "lock"
         self._state = self.root / "state.json"
         self._ports = self.root / "ports.json"
-        self._secret = self.root / "secret"
+        self._signing_keys = self.root / "signing-keys.json"
 
     def prepare(self, bytes_needed: int = FREE_SPACE_NEEDED) -> None:
         """Makes the folder. Raises StackError when it cannot be written or its disk is nearly full."""
@@ -140,20 +140,19 @@ class DataDir:
     def write_ports(self, ports: Mapping[str, int]) -> None:
         _replace(self._ports, dict(ports))
 
-    def secret(self) -> str:
-        """A key for signing development tokens; made once, readable by its owner alone."""
-        with contextlib.suppress(FileExistsError):
+    def signing_keys(self) -> Path:
+        """The file of the keys that sign development tokens; made once, readable by its owner alone."""
+        if not self._signing_keys.exists():
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(self._secret, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(secrets.token_hex(32))
-        return self._secret.read_text()
+            rotate(self._signing_keys)
+        return self._signing_keys
 
     def remove(self) -> None:
         """Deletes what the stack has made, and the folder itself when nothing else is in it."""
         for folder in (self.mongod, self.valkey, self.models, self.logs, self.libraries):
             if folder.is_dir():
                 shutil.rmtree(folder)
-        for file in (self._state, self._ports, self._secret, self._lock):
+        for file in (self._state, self._ports, self._signing_keys, self._lock):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.root.rmdir()

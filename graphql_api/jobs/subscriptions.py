@@ -10,6 +10,7 @@ import strawberry
 from graphql_api.arguments import EVENT_ID, AfterEvent, NodeId
 from graphql_api.context import Info
 from graphql_api.event_streams import subscription
+from graphql_api.jobs.access import visible_job
 from graphql_api.jobs.types import Job
 from graphql_api.relay import decode_id
 from shop.entities.events import Topic
@@ -25,11 +26,12 @@ class JobProgress:
 @strawberry.type
 class JobSubscription:
     @subscription(
-        description="The job now, and again whenever it gets further; completes when the job has ended (staff)."
+        description="The job now, and again whenever it gets further; completes when the job has ended. For whoever "
+        "has ordered it, and for staff."
     )
     async def job_progress(self, info: Info, id: NodeId, after: AfterEvent = None) -> AsyncGenerator[JobProgress, None]:
-        info.context.require_staff()
         job_id = decode_id("Job", id)
+        await visible_job(info, job_id)
         hub = info.context.resources.hub
         start = after or hub.newest_id
         yield (progress := await _progress(info, job_id, start))

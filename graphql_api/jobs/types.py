@@ -35,6 +35,7 @@ class Job:
     )
     error_code: str | None = strawberry.field(description="What went wrong last, for programs, such as UNAVAILABLE.")
     error_message: str | None = strawberry.field(description="What went wrong last, for people.")
+    result: str | None = strawberry.field(description="What came of it, for people; null until it has succeeded.")
     result_version: str | None = strawberry.field(description="The model version that a training has made.")
 
     @classmethod
@@ -54,6 +55,7 @@ class Job:
             duration_ms=record.duration_ms,
             error_code=record.error_code,
             error_message=record.error_message,
+            result=record.result,
             result_version=record.result if record.name == TrainModel.name else None,
         )
 

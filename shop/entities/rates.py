@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+KINDS = ("cost", "writes")
+
+
+def viewer_bucket(kind: str, user_id: str) -> str:
+    """The name of a viewer's bucket."""
+    return f"{kind}:viewer:{user_id}"
+
+
+def session_bucket(session_id: str | None) -> str:
+    """The name of the bucket of what an anonymous session writes."""
+    return f"writes:session:{session_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NewType
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from shop.entities.access import Scope
     from shop.entities.catalog import Money
 
 
@@ -47,15 +48,24 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The user who sent a request, with the role that the token gives."""
+    """Whoever sent a request: a user, or a program with an API key, which has a `user_id` of its own and is no user."""
 
     user_id: str
     role: Role
-    expires_at: float | None = None  # seconds since 1970, of the token
+    expires_at: float | None = None  # seconds since 1970, of the token or the key
+    session_id: str | None = None  # the sign-in that the token is from
+    key_id: str | None = None  # the API key
+    issued_at: float | None = None  # seconds since 1970, of an external issuer's token
+    scopes: frozenset[Scope] | None = None  # what a key may do; None: all that the role may
 
     @property
     def is_staff(self) -> bool:
-        return self.role in {Role.STAFF, Role.SERVICE}
+        """Whether it may see what is others'."""
+        return self.role is not Role.SHOPPER
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN
 
 
 @dataclass(frozen=True, slots=True)

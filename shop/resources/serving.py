@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from shop.resources.accounts import account_resources
 from shop.resources.stores import open_stores
 from shop.resources.texts import TextResources, text_resources
 from shop.resources.training import TrainingResources
@@ -16,6 +17,7 @@ from shop.services.bandit import BanditService
 from shop.services.corrections import CorrectionService
 from shop.services.explanation_stream import ExplanationStream
 from shop.services.feedback import FeedbackService
+from shop.services.forgetting import ForgettingService
 from shop.services.freshness import FreshnessService
 from shop.services.history import HistoryService
 from shop.services.interactions import InteractionService
@@ -38,6 +40,11 @@ from shop.warming import warm
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from shop.services.access import AccessService
+    from shop.services.accounts import AccountService
+    from shop.services.api_keys import ApiKeyService
+    from shop.services.sign_ins import SignInService
+    from shop.services.signing_keys import SigningKeys
     from shop.settings import Settings
 
 _POLL_SECONDS = 30
@@ -61,6 +68,13 @@ class ServingResources(TextResources):
     explanation_stream: ExplanationStream
     audit: AuditService
     rates: RateService
+    session_owners: SessionOwnerService
+    keys: SigningKeys
+    access: AccessService
+    sign_ins: SignInService
+    accounts: AccountService
+    api_keys: ApiKeyService
+    forgetting: ForgettingService
 
     @property
     def training(self) -> TrainingResources:
@@ -68,7 +82,7 @@ class ServingResources(TextResources):
         return TrainingResources(self.settings, self.stores, self.models)
 
 
-def _over(texts: TextResources) -> ServingResources:
+def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingResources:
     settings, stores, hub, catalog = texts.settings, texts.stores, texts.hub, texts.catalog
     models = ModelService(stores.snapshots, hub, settings.model.cache_dir)
     models.follow()
@@ -83,8 +97,13 @@ def _over(texts: TextResources) -> ServingResources:
         stores.recommendation_log,
         settings.model.bandit_half_life_days,
     )
+    rates = RateService(stores.rates, settings.rate)
+    entrance = account_resources(settings, stores, texts.users, hub, rates, closing)
     listing_store = ListingStore(stores.database)
     spelling = SpellingService(listing_store, hub)
+    ranker = Ranker(catalog, merchandising, bandit, texts.explanations, settings.model)
+    rates = RateService(stores.rates, settings.rate)
+    forgetful = (texts.users, texts.explanations, owners, bandit, rates, stores.recommendation_log)
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
@@ -95,7 +114,7 @@ def _over(texts: TextResources) -> ServingResources:
         bandit=bandit,
         recommendations=RecommendationService(
             RequestResolver(models, history, owners, catalog, settings.api.default_locale),
-            Ranker(catalog, merchandising, bandit, texts.explanations, settings.model),
+            ranker,
             texts.explanations,
             stores.recommendation_log,
             bandit,
@@ -115,7 +134,14 @@ def _over(texts: TextResources) -> ServingResources:
         feedback=FeedbackService(stores.feedback, texts.explanations),
         explanation_stream=ExplanationStream(texts.explanations, hub),
         audit=AuditService(stores.audit),
-        rates=RateService(stores.rates, settings.rate),
+        rates=rates,
+        session_owners=owners,
+        keys=entrance.keys,
+        access=entrance.access,
+        sign_ins=entrance.sign_ins,
+        accounts=entrance.accounts,
+        api_keys=entrance.api_keys,
+        forgetting=ForgettingService(hub, history, ranker, forgetful),
     )
 
 
@@ -123,7 +149,7 @@ def _over(texts: TextResources) -> ServingResources:
 async def open_serving(settings: Settings, *, start: bool = True) -> AsyncIterator[ServingResources]:
     """Connected lazily. `start` also loads the model, follows the event log and fills the catalogue's cache."""
     async with open_stores(settings) as stores, contextlib.AsyncExitStack() as closing:
-        resources = _over(text_resources(settings, stores))
+        resources = _over(text_resources(settings, stores), closing)
         closing.push_async_callback(resources.usage.stop)
         if start:
             await _start(resources, closing)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from shop.store import database as mongo
 from shop.store import redis
+from shop.store.api_keys import ApiKeyStore
 from shop.store.audit import AuditStore
 from shop.store.catalog import CatalogStore
 from shop.store.corrections import CorrectionStore
+from shop.store.credentials import CredentialStore
+from shop.store.erasures import ErasureStore
 from shop.store.event_log import BLOCK_SECONDS, EventLog
 from shop.store.explanations import ExplanationStore
+from shop.store.exports import ExportStore
 from shop.store.feedback import FeedbackStore
 from shop.store.insights import InsightStore
 from shop.store.interactions import InteractionStore
@@ -21,10 +25,14 @@ from shop.store.keys import Keys
 from shop.store.models import SnapshotStore
 from shop.store.rates import RateStore
 from shop.store.recommendation_log import RecommendationLog
+from shop.store.retention import RetentionStore
 from shop.store.rollups import RollupStore
 from shop.store.schedules import ScheduleStore
 from shop.store.session_owners import SessionOwnerStore
 from shop.store.sessions import SessionStore
+from shop.store.shopper_data import ShopperDataStore
+from shop.store.shopper_keys import ShopperKeyStore
+from shop.store.sign_ins import SignInStore
 from shop.store.usage import SpentStore, UsageStore
 from shop.store.users import UserStore
 
@@ -46,6 +54,9 @@ class Stores:
     queue: JobQueue
     event_log: EventLog
     users: UserStore
+    credentials: CredentialStore
+    sign_ins: SignInStore
+    api_keys: ApiKeyStore
     catalog: CatalogStore
     interactions: InteractionStore
     corrections: CorrectionStore
@@ -63,6 +74,11 @@ class Stores:
     spent: SpentStore
     audit: AuditStore
     rates: RateStore
+    exports: ExportStore
+    erasures: ErasureStore
+    shopper_data: ShopperDataStore
+    shopper_keys: ShopperKeyStore
+    retention: RetentionStore
 
 
 @contextlib.asynccontextmanager
@@ -103,13 +119,17 @@ def _queue(
 
 def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Keys, queue: JobQueue) -> Stores:
     insights, audit = InsightStore(database), AuditStore(database)
+    event_log = EventLog(client, reader, keys)
     return Stores(
         database=database,
         redis=client,
         keys=keys,
         queue=queue,
-        event_log=EventLog(client, reader, keys),
+        event_log=event_log,
         users=UserStore(database),
+        credentials=CredentialStore(database),
+        sign_ins=SignInStore(database),
+        api_keys=ApiKeyStore(database, audit),
         catalog=CatalogStore(database),
         interactions=InteractionStore(database),
         corrections=CorrectionStore(database, insights, audit),
@@ -127,4 +147,9 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         spent=SpentStore(client, keys),
         audit=audit,
         rates=RateStore(client, keys),
+        exports=ExportStore(database),
+        erasures=ErasureStore(database),
+        shopper_data=ShopperDataStore(database),
+        shopper_keys=ShopperKeyStore(client, keys, queue, event_log),
+        retention=RetentionStore(database),
     )

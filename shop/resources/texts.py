@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from shop.resources.stores import open_stores
 from shop.services.budgets import BudgetService
 from shop.services.catalog import CatalogService
+from shop.services.erasures import ErasureService
 from shop.services.events import EventHub
 from shop.services.explanation_writing import ExplanationWriting
 from shop.services.explanations import ExplanationService
 from shop.services.insights import InsightService
 from shop.services.jobs import JobService
 from shop.services.profiles import ProfileService
+from shop.services.retention import RetentionService
 from shop.services.usage import UsageService
+from shop.services.user_exports import UserExportService
 from shop.services.users import UserService
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ class TextResources:
     insights: InsightService
     budgets: BudgetService
     usage: UsageService
+    user_exports: UserExportService
+    erasures: ErasureService
+    retention: RetentionService
 
 
 def text_resources(settings: Settings, stores: Stores) -> TextResources:
@@ -48,15 +54,17 @@ def text_resources(settings: Settings, stores: Stores) -> TextResources:
     catalog = CatalogService(stores.catalog, hub, settings.api.product_cache_size)
     budgets = BudgetService(stores.spent, stores.usage, settings.llm)
     usage = UsageService(stores.usage, budgets, settings.llm)
+    jobs = JobService(stores.jobs, stores.queue, hub)
+    data, keys, privacy = stores.shopper_data, stores.shopper_keys, settings.privacy
     return TextResources(
         settings=settings,
         stores=stores,
         hub=hub,
-        users=UserService(stores.users, hub, settings),
+        users=UserService(stores.users, stores.erasures, hub),
         catalog=catalog,
-        jobs=JobService(stores.jobs, stores.queue, hub),
+        jobs=jobs,
         explanations=ExplanationService(stores.explanations, stores.queue, catalog, settings.llm, usage, budgets),
-        explanation_writing=ExplanationWriting(stores.explanations, stores.users, catalog, hub),
+        explanation_writing=ExplanationWriting(stores.explanations, stores.users, stores.erasures, catalog, hub),
         insights=InsightService(
             stores.insights,
             stores.users,
@@ -68,6 +76,9 @@ def text_resources(settings: Settings, stores: Stores) -> TextResources:
         ),
         budgets=budgets,
         usage=usage,
+        user_exports=UserExportService(stores.exports, data, keys, jobs, privacy),
+        erasures=ErasureService(stores.erasures, data, keys, jobs, hub, privacy),
+        retention=RetentionService(stores.retention, stores.exports, settings.retention),
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from shop.entities.interactions import Interaction
+    from shop.entities.privacy import Shopper
     from shop.entities.recommendations import RecommendationList
     from shop.store.bandit import BanditStore
     from shop.store.recommendation_log import RecommendationLog
@@ -97,6 +98,13 @@ class BanditService:
             self._clicks.popleft()
             self.dropped += 1
 
+    def forget(self, shopper: Shopper) -> None:
+        """Drops the clicks of a shopper who is being erased, as far as they have not become sums."""
+        keys = shopper.actor_keys
+        kept = [click for click in self._clicks if click.actor_key not in keys]
+        self._clicks.clear()
+        self._clicks.extend(kept)
+
     async def current(self) -> BanditState:
         """The shared state, or its durable copy, read now; for tools. Raises UnavailableError."""
         stored = await self._store.read() or await self._store.load()
@@ -165,6 +173,8 @@ class BanditService:
         """Clicks become rewards. One whose list is not in the log yet waits, each time as long as it has waited."""
         early: list[_Click] = []
         for _ in range(min(len(self._clicks), most)):
+            if not self._clicks:  # their shopper was erased meanwhile
+                break
             click = self._clicks.popleft()
             if time.monotonic() < click.due:
                 early.append(click)

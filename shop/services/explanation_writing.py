@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shop.jobs import ExplainItem, ExplainList
     from shop.services.catalog import CatalogService
     from shop.services.events import EventHub
+    from shop.store.erasures import ErasureStore
     from shop.store.explanations import ExplanationStore
     from shop.store.users import UserStore
     from shop.texts.labels import CategoryLabels
@@ -34,17 +35,27 @@ class MissingExplanations:
     items: tuple[ExplainItem, ...]
     gone: tuple[ExplainItem, ...]
     task: ExplanationTask | None
+    began: datetime
 
 
 class ExplanationWriting:
-    def __init__(self, store: ExplanationStore, users: UserStore, catalog: CatalogService, hub: EventHub) -> None:
+    def __init__(
+        self,
+        store: ExplanationStore,
+        users: UserStore,
+        erasures: ErasureStore,
+        catalog: CatalogService,
+        hub: EventHub,
+    ) -> None:
         self._store = store
         self._users = users
+        self._erasures = erasures
         self._catalog = catalog
         self._hub = hub
 
     async def missing(self, job: ExplainList) -> MissingExplanations:
         """Those of the job's items that are not written yet, or FAILED. Raises UnavailableError."""
+        began = datetime.now(UTC)
         stored = await self._store.stored([item.key for item in job.items])
         written = {key: text for key, text in stored.items() if text.status is not TextStatus.FAILED}
         unwritten = [item for item in job.items if item.key not in written]
@@ -54,14 +65,16 @@ class ExplanationWriting:
         items = tuple(item for item in unwritten if item.product_id in products)
         gone = tuple(item for item in unwritten if item.product_id not in products)
         task = await self._task(job, items, products) if items else None
-        return MissingExplanations(job, tuple(written.values()), items, gone, task)
+        return MissingExplanations(job, tuple(written.values()), items, gone, task, began)
 
     async def keep(self, missing: MissingExplanations, texts: Sequence[Text], once: str | None = None) -> None:
         """Stores the texts, one for each of `missing.items`, and announces every explanation of the job; not again if
-        an attempt under the same name `once` did.
+        an attempt under the same name `once` did. For a shopper who was erased since the job began nothing is stored.
 
         Raises UnavailableError.
         """
+        if await self._erasures.actor_erased_since(missing.job.actor_key, missing.began):
+            return
         ready = [_ready(missing.job, item, text) for item, text in zip(missing.items, texts, strict=True)]
         new = [*ready, *(_gone(missing.job, item) for item in missing.gone)]
         added = await self._store.add(new, datetime.now(UTC)) if new else []
@@ -73,9 +86,9 @@ class ExplanationWriting:
             once,
         )
 
-    async def show(self, key: str, text: str) -> None:
+    async def show(self, key: str, text: str, actor_key: str) -> None:
         """Publishes an explanation as far as it is written, not yet checked. Raises UnavailableError."""
-        await self._hub.publish([Event(Topic.EXPLANATION_CHUNK, key, {"text": text})])
+        await self._hub.publish([Event(Topic.EXPLANATION_CHUNK, key, {"text": text, "actor": actor_key})])
 
     async def _task(
         self, job: ExplainList, items: Sequence[ExplainItem], products: Mapping[str, Product]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.entities.evidence import Evidence
+    from shop.entities.privacy import Shopper
     from shop.entities.users import Actor
     from shop.services.budgets import BudgetService
     from shop.services.catalog import CatalogService
@@ -148,6 +149,12 @@ class ExplanationService:
     async def forget_evidence(self, actor: Actor) -> None:
         """What was shown so far is no evidence any more. Raises UnavailableError."""
         await self._store.forget_evidence(actor.key)
+
+    def forget(self, shopper: Shopper) -> None:
+        """Drops the texts of a shopper who is being erased."""
+        keys = shopper.actor_keys
+        for key in [key for key, text in self._ready.items() if text.actor_key in keys]:
+            self._ready.pop(key, None)
 
     async def order_stream(self, wanted: Explanation) -> None:
         """Orders this one to be shown while it is written; no list orders it as well from now on.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from shop.entities.identity import ExternalIdentity
 from shop.entities.users import Role
 from shop.values import RefusedValueError, clean_id, plain_text
+from shop.values import email as checked_email
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _HIGHEST_FIRST = (Role.ADMIN, Role.STAFF, Role.SHOPPER)
 _LONGEST_NAME = 200  # characters
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
 
 
 def identity_from(claims: Mapping[str, Any], issuer: OidcIssuer, others: Collection[str]) -> ExternalIdentity:
@@ -80,9 +79,10 @@ def _role(claims: Mapping[str, Any], issuer: OidcIssuer) -> Role | None:
 
 def _email(claims: Mapping[str, Any], issuer: OidcIssuer) -> str | None:
     value = claim_at(claims, issuer.email_claim) if issuer.email_claim and _is_verified(claims) else None
-    if isinstance(value, str) and _EMAIL.fullmatch(value) and value.isprintable():
-        return value
-    return None
+    try:
+        return checked_email(value) if isinstance(value, str) else None
+    except RefusedValueError:
+        return None
 
 
 def _is_verified(claims: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from shop.entities.identity import ExternalIdentity
     from shop.oidc_issuer import OidcIssuer
-    from shop.services.signing_keys import KeySet
+    from shop.services.published_keys import KeySet
     from shop.settings import OidcSettings
     from shop.store.issuer_keys import IssuerKeyStore
 

@@ -112,7 +112,7 @@ class InsightService:
 
     async def _enqueue(self, insight: Insight, turn: str = "") -> None:
         """One job for each edition and turn."""
-        job_id = f"insight:{insight.user_id}:{insight.language}:{insight.edition}:{turn}"
+        job_id = f"insight:{_nameless(insight.user_id)}:{insight.language}:{insight.edition}:{turn}"
         await self._queue.enqueue(WriteInsight(insight.user_id, insight.language), job_id=job_id)
 
     async def after_events(self, user_id: str) -> bool:
@@ -121,7 +121,7 @@ class InsightService:
         False if the queue is away (the next event orders it again).
         """
         turn = int(time.time()) // _ROLL_UP_DELAY_SECONDS
-        job_id = f"rollup:{user_id}:{turn}"
+        job_id = f"rollup:{_nameless(user_id)}:{turn}"
         try:
             await self._queue.enqueue(RollUpSession(user_id), job_id=job_id, delay_seconds=_ROLL_UP_DELAY_SECONDS)
         except UnavailableError:
@@ -193,6 +193,11 @@ class InsightService:
             actor = Actor(user_id=insight.user_id)
             await self._hub.publish([Event(Topic.INSIGHT_UPDATED, actor.key, {"language": insight.language})])
         return settled
+
+
+def _nameless(user_id: str) -> str:
+    """For ids of jobs, which stay in logs and in Redis."""
+    return hashlib.sha256(user_id.encode()).hexdigest()[:32]
 
 
 def _pending(user_id: str, language: str) -> Insight:

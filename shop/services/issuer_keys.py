@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shop.errors import UnavailableError
-from shop.services.signing_keys import KeySet
+from shop.services.published_keys import KeySet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -80,6 +80,10 @@ class Ranker:
         self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
         self._lists: BoundedDict[tuple[object, ...], tuple[RankedProduct, ...]] = BoundedDict(_CACHED_LISTS)
 
+    def forget_lists(self) -> None:
+        """Drops all lists that are kept: they are made again when they are asked for."""
+        self._lists.clear()
+
     async def rank(self, asked: ResolvedRequest) -> Ranking:
         """The list over products that still exist and are in stock (or out of it, if asked for); what does not fit is
         replaced by what comes next. What goes with an empty cart is nothing.

@@ -6,16 +6,18 @@ Redis is away each process counts alone.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import TYPE_CHECKING
 
 from shop.bounded import BoundedDict
-from shop.entities.rates import Bucket, Taken, Want
+from shop.entities.rates import KINDS, Bucket, Taken, Want, session_bucket, viewer_bucket
 from shop.errors import RateLimitedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shop.entities.privacy import Shopper
     from shop.entities.users import Actor, Viewer
     from shop.settings import RateSettings
     from shop.store.rates import RateStore
@@ -60,7 +62,36 @@ class RateService:
         """The same for what an anonymous session writes; `take` has counted a viewer's. Raises RateLimitedError."""
         if actor.user_id is None:
             per_minute = self._settings.writes_per_minute
-            await self._spend([Want(_bucket(f"writes:session:{actor.session_id}", per_minute), writes)])
+            await self._spend([Want(_bucket(session_bucket(actor.session_id), per_minute), writes)])
+
+    def forget(self, shopper: Shopper) -> None:
+        """Drops what is known of a shopper."""
+        names = [viewer_bucket(kind, shopper.user_id) for kind in KINDS] + [*map(session_bucket, shopper.sessions)]
+        for name in names:
+            self._portions.pop(name, None)
+            self._alone.pop(name, None)
+            self._refused.pop(name, None)
+
+    async def take_attempt(self, address: str, account: str | None = None) -> None:
+        """One attempt to get in, of those that an address, and an account whether it exists or not, has in an hour.
+        Raises RateLimitedError."""
+        wants = [Want(bucket, 1) for bucket in self._attempts(address, account)]
+        taken = await self._fetched(wants, [0.0] * len(wants))
+        if taken.refused_by is not None:
+            raise RateLimitedError(taken.wait)
+
+    async def give_back_attempt(self, address: str, account: str) -> None:
+        """For one that got in."""
+        wants = [Want(bucket, -1) for bucket in self._attempts(address, account)]
+        await self._fetched(wants, [0.0] * len(wants))
+
+    def _attempts(self, address: str, account: str | None) -> list[Bucket]:
+        settings = self._settings
+        buckets = [_hourly(f"attempts:address:{address}", settings.attempts_per_address)]
+        if account is not None:
+            hashed = hashlib.sha256(account.encode()).hexdigest()
+            buckets.append(_hourly(f"attempts:account:{hashed}", settings.attempts_per_account))
+        return buckets
 
     def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
         settings = self._settings
@@ -68,7 +99,7 @@ class RateService:
         if viewer is None:
             return [_bucket(f"{kind}:address:{address}", per_minute * settings.address_factor)]
         factor = settings.staff_factor if viewer.is_staff else 1
-        own = _bucket(f"{kind}:viewer:{viewer.user_id}", per_minute * factor)
+        own = _bucket(viewer_bucket(kind, viewer.user_id), per_minute * factor)
         # A shop's own server and its staff's office ask for many people from one address.
         return (
             [own]
@@ -95,10 +126,7 @@ class RateService:
     async def _fetch(self, wants: Sequence[Want]) -> None:
         """New portions, each with what is needed at least."""
         now = self._now()
-        try:
-            taken = await self._store.take(wants, [want.bucket.capacity / _PORTIONS for want in wants])
-        except UnavailableError:
-            taken = self._take_alone(wants, now)
+        taken = await self._fetched(wants, [want.bucket.capacity / _PORTIONS for want in wants])
         if taken.refused_by is not None:
             self._refused.put(taken.refused_by.name, now + min(taken.wait, _LONGEST_REFUSAL))
             raise RateLimitedError(taken.wait)
@@ -106,6 +134,12 @@ class RateService:
             rest, until, _ = self._portions.get(want.bucket.name, _NOTHING)
             kept = rest if until >= now else 0.0
             self._portions.put(want.bucket.name, (kept + tokens, now + _PORTION_SECONDS, left))
+
+    async def _fetched(self, wants: Sequence[Want], ask: Sequence[float]) -> Taken:
+        try:
+            return await self._store.take(wants, ask)
+        except UnavailableError:
+            return self._take_alone(wants, self._now())
 
     def _take_alone(self, wants: Sequence[Want], now: float) -> Taken:
         left = [self._alone_left(want.bucket, now) for want in wants]
@@ -124,3 +158,8 @@ class RateService:
 def _bucket(name: str, per_minute: float) -> Bucket:
     """Holds what a minute brings."""
     return Bucket(name, per_minute, per_minute / 60)
+
+
+def _hourly(name: str, per_hour: float) -> Bucket:
+    """Holds what an hour brings."""
+    return Bucket(name, per_hour, per_hour / 3600)

@@ -19,6 +19,7 @@ from shop.store.database import AWAY_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from shop.entities.privacy import Shopper
     from shop.services.freshness import FreshnessService
     from shop.store.session_owners import SessionOwnerStore
 
@@ -65,6 +66,11 @@ class SessionOwnerService:
         self._known.put(session_id, owner)
         if owner == user_id:
             await self._freshness.change_past(actor)
+
+    def forget(self, shopper: Shopper) -> None:
+        """Drops whose the sessions are of a shopper who is being erased."""
+        for session_id in [id_ for id_, owner in self._known.items() if owner == shopper.user_id]:
+            self._known.pop(session_id, None)
 
     async def try_named(self, actor: Actor) -> None:
         """The same for a list, which comes also while MongoDB is away: a later request makes the session theirs."""

@@ -1,4 +1,4 @@
-"""The audit log. An entry is written in the same transaction as the change that it records."""
+"""The audit log. An entry is written in the same transaction as the change that it records, where there is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shop.store.database import Database, Document, store_errors
 from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shop.entities.paging import Page, PageRequest
     from shop.store.database import Session
@@ -25,15 +25,13 @@ class AuditStore:
 
     async def add(self, action: str, actor_id: str | None, subject: str, details: Document, session: Session) -> None:
         """Joins the transaction of the session."""
-        entry = {
-            "_id": uuid4().hex,
-            "at": datetime.now(UTC),
-            "action": action,
-            "actorId": actor_id,
-            "subject": subject,
-            "details": details,
-        }
-        await self._entries.insert_one(entry, session=session)
+        await self._entries.insert_one(_document(action, actor_id, subject, details), session=session)
+
+    async def add_all(self, entries: Sequence[tuple[str, str | None, str, Document]]) -> None:
+        """Adds entries of things that have no transaction: action, actor, subject and details of each."""
+        if entries:
+            with store_errors():
+                await self._entries.insert_many([_document(*entry) for entry in entries])
 
     async def page(self, request: PageRequest, action: str | None, subject: str | None) -> Page[AuditEntry]:
         """Newest first; all entries, or those of an action or a subject."""
@@ -44,6 +42,17 @@ class AuditStore:
         query = _query(action, subject)
         with store_errors():
             return await (self._entries.count_documents(query) if query else self._entries.estimated_document_count())
+
+
+def _document(action: str, actor_id: str | None, subject: str, details: Document) -> Document:
+    return {
+        "_id": uuid4().hex,
+        "at": datetime.now(UTC),
+        "action": action,
+        "actorId": actor_id,
+        "subject": subject,
+        "details": details,
+    }
 
 
 def _query(action: str | None, subject: str | None) -> Document:

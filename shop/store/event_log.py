@@ -12,7 +12,7 @@ from shop.errors import BadInputError
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shop.store.keys import Keys
     from shop.store.redis import Redis
@@ -79,6 +79,16 @@ class EventLog:
         with redis_errors():
             entries = await self._redis.xrange(self._key, min=f"({after}", max=until, count=_PAGE)
         return [_event(entry) for entry in entries]
+
+    async def scrub(self, is_wanted: Callable[[Event], bool]) -> int:
+        """Deletes events from the log; returns how many. Subscribers that have them keep them."""
+        deleted, after = 0, "0-0"
+        while page := await self.between(after, "+"):
+            after = page[-1].id
+            if wanted := [event.id for event in page if is_wanted(event)]:
+                with redis_errors():
+                    deleted += await self._redis.xdel(self._key, *wanted)
+        return deleted
 
 
 def _fields(event: Event) -> dict[Any, Any]:

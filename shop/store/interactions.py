@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 
+from shop.entities.privacy import Shopper
 from shop.entities.users import Actor
 from shop.errors import UnavailableError
 from shop.store.bulk import insert_new
@@ -15,7 +16,7 @@ from shop.store.paging import SortKey, find_page
 from shop.store.session_owners import SessionOwnerStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
     from datetime import datetime
 
     from shop.entities.interactions import Interaction
@@ -36,6 +37,7 @@ class InteractionStore:
         self._database = database
         self._interactions = database["interactions"]
         self._exclusions = database["exclusions"]
+        self._erasures = database["erasures"]
         self._owners = SessionOwnerStore(database)
 
     async def append(self, interactions: Sequence[Interaction]) -> dict[str, Interaction]:
@@ -103,7 +105,9 @@ class InteractionStore:
 
     async def export(self, after: str | None = None, until: datetime | None = None) -> AsyncIterator[ExportedRow]:
         """Every interaction that counts, for training, in the order of ids, beginning after one, up to a time: id,
-        actor key, product, type, unix seconds, quantity, order id."""
+        actor key, product, type, unix seconds, quantity, order id. Those of shoppers who are being erased are left
+        out."""
+        erased = await self._being_erased()
         plain_times = CodecOptions[Document](datetime_conversion=DatetimeConversion.DATETIME_MS)
         slim = self._interactions.with_options(codec_options=plain_times)
         beyond: Document = {} if after is None else {"_id": {"$gt": after}}
@@ -121,14 +125,20 @@ class InteractionStore:
                     continue
                 rows.append(row)
                 if len(rows) == _BATCH:
-                    for exported in await self._exported(rows):
+                    for exported in await self._exported(rows, erased):
                         yield exported
                     rows.clear()
-            for exported in await self._exported(rows):
+            for exported in await self._exported(rows, erased):
                 yield exported
 
-    async def _exported(self, rows: Sequence[Document]) -> list[ExportedRow]:
-        """Whoever owns a session has its events."""
+    async def _being_erased(self) -> set[str]:
+        """Actor keys."""
+        with store_errors():
+            orders = await self._erasures.find({"subject": {"$exists": True}}).to_list(None)
+        return {key for one in orders for key in Shopper(one["subject"], frozenset(one["sessions"])).actor_keys}
+
+    async def _exported(self, rows: Sequence[Document], left_out: Collection[str]) -> list[ExportedRow]:
+        """Whoever owns a session has its events. Those of the actors to be left out are not there."""
         sessions = {row.get("sessionId", "") for row in rows if row["userId"] is None}
         owners = await self._owners.owners_of(sessions)
         exported = []
@@ -138,7 +148,7 @@ class InteractionStore:
             at = int(row["at"]) // 1000
             facts = (row["productId"], row["type"], at, row["quantity"], row.get("orderId"))
             exported.append((row["_id"], Actor(user_id, session_id).key, *facts))
-        return exported
+        return [row for row in exported if row[1] not in left_out]
 
     async def _by(self, actor: Actor) -> Document:
         """A session has what was done in it without signing in: the rest is a user's own."""

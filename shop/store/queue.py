@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix, retry_key_prefix
 
 from shop.entities.jobs import Backlog, JobGroup
 from shop.jobs import Job, group_of, to_json
 from shop.logs import current_request_id
-from shop.store.redis import redis_errors
+from shop.store.redis import pattern, redis_errors
 from shop.telemetry.spans import carried
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from shop.entities.jobs import JobRecord
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
+_SCANNED = 1_000  # keys that Redis looks at in one step
 _EXPIRY_DAYS = 30  # arq drops a job that nobody has run by then
 
 
@@ -30,6 +34,17 @@ def serialize(data: dict[str, Any]) -> bytes:
 def deserialize(data: bytes) -> dict[str, Any]:
     loaded: dict[str, Any] = orjson.loads(data)
     return loaded
+
+
+def _message(value: bytes) -> dict[str, Any]:
+    """The message of a queue's entry; empty for what is no job."""
+    try:
+        match deserialize(value):
+            case {"a": [dict(message)]}:
+                return message
+    except ValueError:
+        pass
+    return {}
 
 
 class ArqQueue:
@@ -53,6 +68,20 @@ class ArqQueue:
 
     async def put(self, record: JobRecord) -> bool:
         return await self._put(record.name, record.message, record.id, record.request_id, recorded=True)
+
+    async def forget(self, is_wanted: Callable[[Mapping[str, Any]], bool]) -> int:
+        deleted = 0
+        with redis_errors():
+            async for key in self._arq.scan_iter(match=pattern(job_key_prefix + self._keys.job("")), count=_SCANNED):
+                value = await self._arq.get(key)
+                if value is None or not is_wanted(_message(value)):
+                    continue
+                id_ = key.decode().removeprefix(job_key_prefix)
+                for group in JobGroup:
+                    await self._arq.zrem(self._keys.queue_of(group), id_)
+                deleted += await self._arq.delete(key)
+                await self._arq.delete(retry_key_prefix + id_)
+        return deleted
 
     async def backlog(self) -> dict[JobGroup, Backlog]:
         now = time.time() * 1_000

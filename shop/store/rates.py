@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from shop.store.keys import Keys
     from shop.store.redis import Redis
 
-# Takes from all buckets or from none. Each gives what is asked for where it has twice as much, else what is needed.
+# Takes from all buckets or from none. Each gives what is asked for where it has twice as much, else what is needed; a
+# need below zero is given back.
 # The clock is that of Redis: those of the processes may differ.
 _TAKE = """
 local time = redis.call('TIME')
@@ -33,7 +34,8 @@ if wait > 0 then return {tostring(wait), tostring(by)} end
 local answer = {'0', '0'}
 for i, key in ipairs(KEYS) do
     local capacity, rate, need = tonumber(ARGV[4 * i - 3]), tonumber(ARGV[4 * i - 2]), tonumber(ARGV[4 * i - 1])
-    local given = math.max(need, math.min(tonumber(ARGV[4 * i]), left[i] / 2))
+    local given = need
+    if need >= 0 then given = math.max(need, math.min(tonumber(ARGV[4 * i]), left[i] / 2)) end
     redis.call('HSET', key, 'tokens', tostring(left[i] - given), 'at', tostring(now))
     redis.call('EXPIRE', key, math.ceil(capacity / rate) + 1)
     answer[2 * i + 1] = tostring(given)

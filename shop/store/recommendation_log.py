@@ -18,6 +18,7 @@ from shop.store.database import Database, Document, iterate, store_errors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
+    from shop.entities.privacy import Shopper
     from shop.entities.recommendations import Recommendation, RecommendationList
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,9 @@ _INTERVAL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
 ATTRIBUTION = timedelta(days=1)  # a click that comes later is not credited to the list
 _REPLAYED = ["scenario", "actorKey", *(f"items.{name}" for name in ("propensity", "rewardedAt", "impression"))]
+
+
+_Entry = tuple["RecommendationList", dict[str, float], float]
 
 
 class RecommendationLog:
@@ -39,7 +43,7 @@ class RecommendationLog:
     def __init__(self, database: Database, capacity: int = 20_000) -> None:
         self._database = database
         self._capacity = capacity
-        self._waiting: deque[tuple[RecommendationList, dict[str, float], float]] = deque()
+        self._waiting: deque[_Entry | None] = deque()  # None: its shopper was erased
         self._writer: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
@@ -89,12 +93,21 @@ class RecommendationLog:
 
     async def shown_to(self, list_ids: Collection[str]) -> dict[str, str]:
         """The actor keys of those of the lists that are in the log, or wait in this process to be written to it."""
-        found = {shown.id: shown.actor.key for shown, _, _ in self._waiting if shown.id in list_ids} if list_ids else {}
+        waiting = [entry[0] for entry in self._waiting if entry is not None] if list_ids else []
+        found = {shown.id: shown.actor.key for shown in waiting if shown.id in list_ids}
         if missing := [id_ for id_ in list_ids if id_ not in found]:
             with store_errors():
                 logged = await self._database[COLLECTION].find({"_id": {"$in": missing}}, {"actorKey": 1}).to_list(None)
             found |= {document["_id"]: document["actorKey"] for document in logged}
         return found
+
+    def forget(self, shopper: Shopper) -> None:
+        """Drops the lists that wait and were shown to a shopper who is being erased; one that is being written now is
+        found in the collection."""
+        keys = shopper.actor_keys
+        for position, entry in enumerate(self._waiting):
+            if entry is not None and entry[0].actor.key in keys:
+                self._waiting[position] = None
 
     def since(self, start: datetime) -> AsyncIterator[Document]:
         """What replay needs of the lists shown since then: scenario, actor, and each item's impression and reward."""
@@ -138,7 +151,7 @@ class RecommendationLog:
         batch = [self._waiting[position] for position in range(min(_BATCH, len(self._waiting)))]
         dropped_before = self.dropped
         try:
-            await bulk_insert(self._database, COLLECTION, [_document(*entry) for entry in batch])
+            await bulk_insert(self._database, COLLECTION, [_document(*entry) for entry in batch if entry])
         except BulkError as error:  # the rest of the batch is stored; trying these again would not help
             _log.exception("recommendation_log_refused", lists=len(error.failures), first=error.failures[0][1])
         for _ in range(len(batch) - (self.dropped - dropped_before)):

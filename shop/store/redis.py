@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import BlockingConnectionPool
@@ -92,6 +93,11 @@ class _Cancellable(AbstractConnection):
         if task and task.cancelling() > before:
             await self.disconnect(nowait=True)  # its answer would be taken for that of the next command
             raise asyncio.CancelledError
+
+
+def pattern(start: str) -> str:
+    """A glob pattern for keys that start like this."""
+    return re.sub(r"([\\*?\[\]^])", r"\\\1", start) + "*"
 
 
 async def ping(client: Redis) -> None:

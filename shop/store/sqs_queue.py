@@ -22,7 +22,7 @@ from shop.store.job_claims import KEPT_DAYS, Claim
 from shop.telemetry.spans import carried
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from shop.entities.jobs import Backlog, JobGroup, JobRecord
     from shop.store.aws import AwsClient
@@ -74,6 +74,10 @@ class SqsQueue:
 
     async def put(self, record: JobRecord) -> bool:
         return await self._put(record.name, record.message, record.id, record.request_id, recorded=True)
+
+    async def forget(self, is_wanted: Callable[[Mapping[str, Any]], bool]) -> int:  # noqa: ARG002 (as the protocol)
+        """None: SQS cannot be searched. Whoever takes such a job drops it."""
+        return 0
 
     async def backlog(self) -> dict[JobGroup, Backlog]:
         return await self._claims.backlog()

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from pymongo.errors import DuplicateKeyError
+
 from shop.entities.users import UserProfile
-from shop.store.database import Database, store_errors
+from shop.errors import BadInputError
+from shop.store.audit import AuditStore
+from shop.store.database import Database, in_transaction, store_errors
 from shop.store.documents import money_from_document, money_to_document, user_from_document, user_to_document
 from shop.store.paging import SortKey, find_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
     from shop.entities.users import Preferences, Role, User
+    from shop.store.database import Session
 
 _NEWEST = SortKey("NEWEST", "createdAt", -1, 1)
 
 
 class UserStore:
     def __init__(self, database: Database) -> None:
+        self._database = database
+        self._audit_log = AuditStore(database)
         self._users = database["users"]
         self._profiles = database["user_profiles"]
 
@@ -43,17 +51,31 @@ class UserStore:
         return list(map(user_from_document, documents))
 
     async def create(self, user: User) -> bool:
-        """False if there is one with this id: that one stays as it is."""
-        with store_errors():
+        """False if there is one with this id: that one stays as it is. Raises BadInputError for an e-mail address that
+        is somebody else's."""
+        with store_errors(), _own_email():
             result = await self._users.update_one(
                 {"_id": user.id}, {"$setOnInsert": user_to_document(user)}, upsert=True
             )
         return result.upserted_id is not None
 
-    async def set_role(self, user_id: str, role: Role) -> bool:
-        """False if there is no such user."""
-        with store_errors():
-            result = await self._users.update_one({"_id": user_id}, {"$set": {"role": role.value}})
+    async def set_role(self, user_id: str, role: Role, actor_id: str | None) -> bool:
+        """With its entry in the audit log. False if there is no such user."""
+
+        async def write(session: Session) -> bool:
+            change = {"$set": {"role": role.value}}
+            before = await self._users.find_one_and_update({"_id": user_id}, change, {"role": 1}, session=session)
+            if before is not None and before["role"] != role.value:
+                details = {"from": before["role"], "to": role.value}
+                await self._audit_log.add("setUserRole", actor_id, user_id, details, session)
+            return before is not None
+
+        return await in_transaction(self._database, write)
+
+    async def set_email(self, user_id: str, email: str) -> bool:
+        """False if there is no such user. Raises BadInputError for an address that is somebody else's."""
+        with store_errors(), _own_email():
+            result = await self._users.update_one({"_id": user_id}, {"$set": {"email": email}})
         return result.matched_count == 1
 
     async def count(self) -> int:
@@ -105,3 +127,11 @@ class UserStore:
         }
         with store_errors():
             await self._profiles.replace_one({"_id": profile.user_id}, document, upsert=True)
+
+
+@contextlib.contextmanager
+def _own_email() -> Iterator[None]:
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise BadInputError("This e-mail address is another user's.", field="email") from error

@@ -13,6 +13,7 @@ from graphql import get_introspection_query
 from graphql_api.admission.persisted import TrustedDocuments
 from shop.errors import BadInputError
 from shop.settings import ApiSettings, StackSettings
+from tests.fixtures.accounts import bearer
 from tests.fixtures.shop import Shop, open_shop, variant
 
 if TYPE_CHECKING:
@@ -32,17 +33,13 @@ async def closed(stocked: Settings) -> AsyncIterator[Shop]:
         yield served
 
 
-def bearer(served: Shop, user: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {served.resources.users.issue_token(user)}"}
-
-
 async def test_strangers_may_not_ask_for_the_schema_and_staff_may(closed: Shop) -> None:
     hidden = "{ ...F } fragment F on Query { __schema { types { name } } }"
     for query in (get_introspection_query(), '{ __type(name: "User") { name } }', hidden):
         answer = await closed.ask(query)
         assert answer.errors[0]["extensions"]["code"] == "FORBIDDEN"
         assert answer.data is None
-    assert not (await closed.ask(get_introspection_query(), headers=bearer(closed, "demo-staff"))).errors
+    assert not (await closed.ask(get_introspection_query(), headers=await bearer(closed, "demo-staff"))).errors
     assert (await closed.data("{ __typename }")) == {"__typename": "Query"}
 
 

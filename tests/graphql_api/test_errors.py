@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jwt
 import pytest
 
 from graphql_api.relay import encode_cursor, encode_id
 from shop.entities.paging import Cursor
 from shop.store.bulk import BulkError
 from tests.fixtures.queries import TRACK, TRACK_SEVERAL, products_in_stock
-from tests.fixtures.shop import SECRET
 
 if TYPE_CHECKING:
     from tests.fixtures.shop import Shop
@@ -175,37 +173,6 @@ async def test_nobody_sees_another_shoppers_data(shop: Shop) -> None:
     ) as spying:
         (error,) = await spying.next_errors()
         assert error["extensions"]["code"] == "FORBIDDEN"
-
-
-async def test_tokens(shop: Shop) -> None:
-    viewer = "{ viewer { displayName } }"
-    token = shop.resources.users.issue_token("household-250")
-
-    assert (await shop.ask(viewer, headers={"Authorization": f"Bearer {token}"})).data == {
-        "viewer": {"displayName": "Anna"}
-    }
-    forged = jwt.encode({"sub": "demo-staff", "iss": "whybuy", "exp": 4e9}, "x" * 40, "HS256")
-    unsigned = jwt.encode({"sub": "demo-staff", "iss": "whybuy", "exp": 4e9}, None, "none")
-    expired = jwt.encode({"sub": "demo-staff", "iss": "whybuy", "exp": 1}, SECRET, "HS256")
-    for bad in (forged, unsigned, expired, "nonsense"):
-        answer = await shop.ask(viewer, headers={"Authorization": f"Bearer {bad}"})
-        assert answer.status == 401
-        assert answer.errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
-    assert (await shop.ask(viewer, user="nobody-of-that-name")).status == 401
-
-
-async def test_a_signed_token_of_somebody_new_opens_the_shop(shop: Shop) -> None:
-    token = shop.resources.users.issue_token("first-time-here")
-
-    answer = await shop.ask(
-        "{ viewer { role } recommendations(input: { limit: 3 }) { items { product { name } } } }",
-        headers={"Authorization": f"Bearer {token}"},
-    )
-
-    assert not answer.errors
-    assert answer.data is not None
-    assert answer.data["viewer"] == {"role": "SHOPPER"}
-    assert len(answer.data["recommendations"]["items"]) == 3
 
 
 async def test_hostile_queries_are_refused_before_they_run(shop: Shop) -> None:

@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import json
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import aiohttp
-import jwt
 import pytest
 
 from shop.settings import ApiSettings, RateSettings
 from tests.fixtures.queries import new_user
-from tests.fixtures.shop import SECRET, Shop, open_shop, variant
+from tests.fixtures.shop import Shop, open_shop, variant
 from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
@@ -216,14 +214,13 @@ async def test_what_open_operations_were_sent_with_is_bounded(shop: Shop) -> Non
     assert answered["payload"]["data"]["model"]["version"]
 
 
-def token(user: str, seconds: float) -> str:
-    claims = {"sub": user, "iss": "whybuy", "iat": int(time.time()), "exp": time.time() + seconds}
-    return jwt.encode(claims, SECRET, "HS256")
+async def token(shop: Shop, seconds: float) -> str:
+    """Of a user of its own."""
+    return await shop.resources.sign_ins.development_token(await new_user(shop), seconds / 3600)
 
 
 async def test_the_expiry_of_a_token_closes_the_socket_that_it_opened(shop: Shop) -> None:
-    user = await new_user(shop)
-    async with connected(shop, {"authorization": f"Bearer {token(user, 2)}"}) as opened:
+    async with connected(shop, {"authorization": f"Bearer {await token(shop, 2)}"}) as opened:
         await opened.send_str(subscribe(LIVE))
         assert (await opened.receive_json(timeout=_PATIENCE))["type"] == "next"
 
@@ -231,7 +228,7 @@ async def test_the_expiry_of_a_token_closes_the_socket_that_it_opened(shop: Shop
 
 
 async def test_the_expiry_of_a_token_ends_the_events_that_it_opened(shop: Shop) -> None:
-    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token(await new_user(shop), 2)}"}
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {await token(shop, 2)}"}
     async with shop.http.post(f"{shop.url}/graphql", json={"query": LIVE}, headers=headers) as response:
         async with asyncio.timeout(_PATIENCE):
             text = (await response.read()).decode()

@@ -15,10 +15,9 @@ from mongo_seed.migrate import migrate
 from shop.entities.users import User
 from shop.errors import BadInputError
 from shop.jobs import RollUpSession, Sweep
-from shop.settings import AuthSettings
 from shop.store.bulk import bulk_insert
 from shop.store.documents import user_to_document
-from tests.fixtures.shop import SECRET, open_shop, variant
+from tests.fixtures.shop import open_shop, variant
 from tests.fixtures.waiting import until
 from workers.registry import JOBS, JobSpec
 
@@ -57,7 +56,7 @@ async def shop(settings: Settings, database: Database) -> AsyncIterator[Shop]:
     now = datetime.now(UTC)
     accounts = [User(SHOPPER, "anna@shop.example", "Anna Shopper", created_at=now), *demo.special_accounts(now)]
     await bulk_insert(database, "users", [user_to_document(user) for user in accounts])
-    async with open_shop(variant(settings, auth=AuthSettings(secret=SECRET)), with_worker=True) as served:
+    async with open_shop(variant(settings), with_worker=True) as served:
         yield served
 
 

@@ -22,12 +22,12 @@ async def stream_explanation(context: WorkerContext, job: StreamExplanation) -> 
     """Returns how many texts were written: none if it is there already. Its end is announced as in `explain_list`."""
 
     async def write(task: ExplanationTask) -> list[WrittenText]:
-        return [await _write(context, task, job.item.key)]
+        return [await _write(context, task, job)]
 
     return await write_missing(context, ExplainList(job.actor_key, job.language, (job.item,)), write)
 
 
-async def _write(context: WorkerContext, task: ExplanationTask, key: str) -> WrittenText:
+async def _write(context: WorkerContext, task: ExplanationTask, job: StreamExplanation) -> WrittenText:
     text = published = ""
     async with aclosing(context.writer.stream(task)) as parts:
         async for part in parts:
@@ -37,5 +37,5 @@ async def _write(context: WorkerContext, task: ExplanationTask, key: str) -> Wri
             if len(text) >= len(published) + _CHUNK_CHARACTERS:
                 published = text
                 with suppress(UnavailableError):  # the text comes all the same, in one piece
-                    await context.resources.explanation_writing.show(key, text)
+                    await context.resources.explanation_writing.show(job.item.key, text, job.actor_key)
     raise AssertionError("a stream ends with the checked text")

@@ -1,4 +1,4 @@
-"""Deletes old records of jobs, and puts lost jobs into the queue again."""
+"""Deletes what is older than it may be, and puts lost jobs into the queue again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ async def sweep(context: WorkerContext, _job: Sweep) -> str:
     lost = await jobs.put_lost()
     retention = timedelta(days=context.resources.settings.worker.job_retention_days)
     deleted = await jobs.delete_ended(datetime.now(UTC) - retention)
-    result = f"{lost} lost jobs put again, {deleted} old records forgotten"
+    resumed = await context.resources.erasures.resume()
+    too_old = await context.resources.retention.apply()
+    done = {**({"erasures resumed": resumed} if resumed else {}), **too_old}
+    result = f"{lost} lost jobs put again, {deleted} old records forgotten" + "".join(
+        f", {number:,} {what}" for what, number in done.items()
+    )
     await context.advance(result, 1.0)
     return result

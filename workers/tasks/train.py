@@ -25,9 +25,10 @@ async def train_model(context: WorkerContext, job: TrainModel) -> str:
 
 
 async def _mark(context: WorkerContext, resources: TrainingResources) -> DataMark:
-    """That of the first attempt: with a newer one, a job that was interrupted would begin again."""
+    """That of the first attempt: with a newer one, a job that was interrupted would begin again. That is wanted when
+    a shopper was erased since."""
     noted = context.run.record.notes.get("mark") if context.run else None
-    if noted is not None:
+    if noted is not None and noted.get("erasures_ordered") == await resources.stores.erasures.newest_order():
         return DataMark(**noted)
     mark = await data_mark(resources)
     if context.run is not None:

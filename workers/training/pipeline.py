@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _EXPORT_SHARE = 0.2
 _TRAINED_SHARE = 0.97
+_READ_BEFORE_AN_ERASURE = (
+    "A shopper was erased while this was trained: what the shopper took may be in it, as numbers without any id, until "
+    "the next full training."
+)
 
 
 class TrainingError(ShopError):
@@ -71,6 +75,7 @@ class DataMark:
     products: int
     products_changed: datetime | None
     exclusions_changed: datetime | None = None
+    erasures_ordered: datetime | None = None
 
 
 async def data_mark(resources: TrainingResources) -> DataMark:
@@ -84,7 +89,8 @@ async def data_mark(resources: TrainingResources) -> DataMark:
     if products == 0:
         raise BadInputError("There are no products to train on. Run `whybuy seed`, or import your own.")
     products_changed, corrected = await stores.catalog.newest_change(), await stores.corrections.newest_change()
-    return DataMark(until, interactions, products, products_changed, corrected)
+    erased = await stores.erasures.newest_order()
+    return DataMark(until, interactions, products, products_changed, corrected, erased)
 
 
 async def train_and_activate(
@@ -102,10 +108,31 @@ async def train_and_activate(
     learn from. `progress` is called with the stage and the fraction done, 0 to 1. With `guarded` the new model is
     compared with the one in use. `mark` is that of an earlier attempt, to continue on its data.
 
+    When a shopper's erasure was ordered after the data were read, it trains once more, on data without that shopper;
+    when that happens again, the snapshot is used, and a note in it says so.
+
     Raises BadInputError when there is nothing to train on or no model to refresh, TrainingInterruptedError when the
     same call may continue, TrainingError when it would fail again.
     """
     report_progress = progress or _ignore_progress
+    first = await _trained(resources, seed, report_progress, mark, kind=kind, guarded=guarded)
+    snapshot = first or await _trained(resources, seed, report_progress, None, kind=kind, guarded=guarded, again=True)
+    await report_progress("done", 1.0)
+    assert snapshot is not None  # noqa: S101 (of the second turn it is)
+    return snapshot
+
+
+async def _trained(
+    resources: TrainingResources,
+    seed: int | None,
+    report_progress: ReportProgress,
+    mark: DataMark | None,
+    *,
+    kind: TrainingKind,
+    guarded: bool,
+    again: bool = False,
+) -> ModelSnapshot | None:
+    """One training; None when an erasure was ordered after its data were read, unless it is done `again`."""
     started = datetime.now(UTC)
     current = await _current(resources, kind)
     mark = mark or await data_mark(resources)
@@ -131,10 +158,14 @@ async def train_and_activate(
             raise
         await report_progress("storing", _TRAINED_SHARE)
         snapshot = _snapshot(trained, kind, started)
+        if await resources.stores.erasures.newest_order() != mark.erasures_ordered:
+            if not again:
+                _log.info("training_starts_anew", reason="a shopper was erased after the data were read")
+                return None
+            snapshot = replace(snapshot, notes=(*snapshot.notes, _READ_BEFORE_AN_ERASURE))
         await resources.stores.snapshots.save(snapshot, folder / PACK)
         snapshot = await _activated(resources, snapshot, trained)
     await resources.models.prune(resources.settings.model.snapshots_kept)
-    await report_progress("done", 1.0)
     return snapshot
 
 

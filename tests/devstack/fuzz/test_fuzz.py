@@ -13,8 +13,8 @@ from devstack.fuzz.slow import slow_connections
 from devstack.fuzz.viewers import Viewer, viewer
 from graphql_api.schema import build_schema
 from shop.resources.serving import open_serving
-from shop.settings import ApiSettings, AuthSettings
-from tests.fixtures.shop import NOBODY_WAITS, SECRET, open_shop, variant
+from shop.settings import ApiSettings
+from tests.fixtures.shop import NOBODY_WAITS, open_shop, variant
 from tests.fixtures.small_shop import stock
 from tests.scoring.synthetic import Shape
 from workers.training.pipeline import train_and_activate
@@ -30,7 +30,7 @@ CASES = 400
 async def test_strangers_break_nothing_and_read_nothing(settings: Settings, database: Database) -> None:
     await stock(database, Shape(users=40, items=60, orders_per_user=4))
     api = ApiSettings(trusted_proxies=["127.0.0.1"])
-    served = variant(settings.model_copy(update={"api": api}), auth=AuthSettings(secret=SECRET * 2), rate=NOBODY_WAITS)
+    served = variant(settings.model_copy(update={"api": api}), rate=NOBODY_WAITS)
     async with open_serving(served, start=False) as resources:
         await train_and_activate(resources.training)
     async with open_shop(served) as shop:
@@ -45,10 +45,10 @@ async def test_strangers_break_nothing_and_read_nothing(settings: Settings, data
 
 
 def test_what_must_not_be_is_found() -> None:
-    mine, other = viewer("a", SECRET, ["mail-of-a"]), viewer("b", SECRET, ["mail-of-b"])
+    mine, other = viewer("a", "token-a", ["mail-of-a"]), viewer("b", "token-b", ["mail-of-b"])
     staff = Viewer("boss", {}, sees_all=True)
     schema = build_schema()._schema
-    fuzzer = Fuzzer(Target("", SECRET, schema, (mine, other, staff), {}, mine.marks | other.marks), seed=0)
+    fuzzer = Fuzzer(Target("", {}, schema, (mine, other, staff), {}, mine.marks | other.marks), seed=0)
     answer = '{"errors":[{"extensions":{"code":"INTERNAL"}}],"data":"mail-of-b@example.org"}'
 
     fuzzer._judge(answer, Case("{ users { nodes { email } } }"), other)

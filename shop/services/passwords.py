@@ -1,0 +1,99 @@
+"""Passwords: which are taken, and their hashes, made off the event loop and never more at once than is good for others.
+
+Argon2id with the parameters that OWASP's Password Storage Cheat Sheet names for it (12 MiB, 3 passes, 1 lane).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from shop.errors import UnavailableError
+from shop.values import RefusedValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+SHORTEST = 10  # characters
+LONGEST = 256
+_MEMORY_KIB, _PASSES, _LANES = 12_288, 3, 1
+_MOST_WAITING = 200  # hashes: what a thread does in about five seconds
+_NICENESS = 10  # whoever waits for a list goes first
+
+
+class Passwords:
+    """One for each process. A hash takes about 20 ms of one core, so `threads` is how many cores sign-ins may have."""
+
+    def __init__(self, threads: int) -> None:
+        self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=_LANES)
+        self._threads = ThreadPoolExecutor(threads, "passwords", initializer=_stand_back)
+        self._waiting = 0
+        self._nobodys: str | None = None
+
+    async def hash(self, password: str) -> str:
+        """Raises UnavailableError while too many wait."""
+        return await self._run(lambda: self._hasher.hash(_normalized(password)))
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        """Without a stored hash it takes as long, and is False. Raises UnavailableError while too many wait."""
+
+        def verify() -> bool:
+            if self._nobodys is None:
+                self._nobodys = self._hasher.hash("nobody's")
+            try:
+                return self._hasher.verify(stored or self._nobodys, _normalized(password)) and stored is not None
+            except (VerificationError, InvalidHashError):
+                return False
+
+        return await self._run(verify)
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether the hash was made with other parameters than those of today."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= _MOST_WAITING:
+            raise UnavailableError("Signing in", problem="is what too many do right now.")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
+
+
+def require_good_password(password: str, email: str) -> None:
+    """Raises RefusedValueError for one that is not taken: length counts, not kinds of characters (NIST SP 800-63B-4,
+    section 3.1.1.2)."""
+    normalized = _normalized(password)
+    if len(normalized) < SHORTEST:
+        raise RefusedValueError("TOO_SHORT", f"A password has {SHORTEST} characters at least.")
+    if len(normalized) > LONGEST:
+        raise RefusedValueError("TOO_LONG", f"A password has {LONGEST} characters at most.")
+    lowered, (name, _, _) = normalized.lower(), email.partition("@")
+    plain = lowered.strip("0123456789!.-_ ")
+    if len(set(lowered)) < 5 or plain in {"", "password", "passwort", name, email}:
+        raise RefusedValueError("TOO_WEAK", "This password is guessed at once. Three words in a row are better.")
+
+
+def _normalized(password: str) -> str:
+    """However the keyboard writes its letters."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _stand_back() -> None:
+    """The thread yields the core to others; on Linux niceness is each thread's own."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
