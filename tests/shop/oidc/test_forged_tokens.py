@@ -115,3 +115,10 @@ async def test_the_log_says_what_is_wrong(issuer: Issuer, accepting: Accepting, 
     assert line["event"] == "issuer_token_refused"
     assert line["issuer"] == "local"
     assert not any(part and part in str(line) for part in token.split("."))
+
+
+@pytest.mark.parametrize("name", ["algorithm none", "algorithm HS256", "crit", "type JWE", "a key id that is a number"])
+async def test_nobody_is_asked_for_keys_that_could_not_help(issuer: Issuer, accepting: Accepting, name: str) -> None:
+    await refused(accepting(), FORGED[name](issuer))
+
+    assert not issuer.asked

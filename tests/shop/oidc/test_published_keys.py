@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.fixtures.token_issuer import ec_key, encoded, published, rsa_key
 from tests.shop.oidc.refusals import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.fixtures.token_issuer import Issuer
+    from tests.fixtures.token_issuer import Issuer, Json
     from tests.shop.oidc.conftest import Accepting
-
-    Made = Callable[[Issuer], str]
 
 
 async def test_a_token_without_a_key_id_means_the_only_key(issuer: Issuer, accepting: Accepting) -> None:
@@ -26,6 +23,15 @@ async def test_a_token_without_a_key_id_means_the_only_key(issuer: Issuer, accep
 
     issuer.keys.append(published(rsa_key("two"), None))
     await refused(accepting(), token)
+
+
+def private(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Json:
+    """A private key as nobody should publish it."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
+    else:
+        jwk = jwt.algorithms.ECAlgorithm.to_jwk(key, as_dict=True)
+    return {name: value for name, value in jwk.items() if name != "key_ops"} | {"kid": "one"}
 
 
 PUBLISHED: dict[str, list[Any]] = {
@@ -39,7 +45,9 @@ PUBLISHED: dict[str, list[Any]] = {
     "of another kind with the algorithm": [published(ec_key("one"), alg="RS256")],
     "that says to be of another kind": [{**published(rsa_key("one")), "kty": "EC"}],
     "symmetric": [{"kty": "oct", "kid": "one", "k": encoded(b"k" * 32)}],
-    "with its private part": [jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key("one"), as_dict=True) | {"kid": "one"}],
+    "with its private part": [published(rsa_key("one")) | {"d": private(rsa_key("one"))["d"]}],
+    "that is all private": [private(rsa_key("one"))],
+    "on a curve and all private": [private(ec_key("one"))],
     "broken": [{**published(rsa_key("one")), "n": "AQ"}],
     "without numbers": [{"kty": "RSA", "kid": "one"}],
     "with numbers as numbers": [{**published(rsa_key("one")), "n": 5, "e": None}],

@@ -14,12 +14,8 @@ from tests.fixtures.token_issuer import AUDIENCE, ec_key, ed_key, encoded, publi
 from tests.shop.oidc.refusals import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.fixtures.token_issuer import Issuer, Json
     from tests.shop.oidc.conftest import Accepting
-
-    Made = Callable[[Issuer], str]
 
 
 async def test_a_good_token_names_its_user(issuer: Issuer, accepting: Accepting) -> None:
