@@ -1,4 +1,4 @@
-"""`python -m devstack.transport FOLDER`: certificates and passwords for the databases of compose.yaml.
+"""`python -m devstack.transport FOLDER`: certificates, passwords and signing keys for compose.yaml.
 
 An authority of one's own signs a certificate for each server. What a process may read has a folder of its own. What is
 there stays, but for certificates that end soon.
@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from devstack.certificates import Authority, days_left
+from shop.services.signing_keys import rotate
 
 SERVERS = ("mongo", "valkey")
 _RENEWED_DAYS = 30  # before the end
@@ -30,7 +31,7 @@ class Transport:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def prepare(self, *, renew: bool = False, new_passwords: bool = False) -> list[str]:
+    def prepare(self, *, renew: bool = False, new_passwords: bool = False, new_signing_key: bool = False) -> list[str]:
         """Makes what is missing; returns the paths of what was made."""
         made: list[str | None] = [*self._certificates(renew=renew)]
         made += [self._secret("mongo/root-password"), self._secret("mongo/replica.key")]
@@ -39,6 +40,7 @@ class Transport:
             self._write(f"app/{server}-password", self._read(f"{server}/password"))
         digest = hashlib.sha256(self._read("valkey/password").encode()).hexdigest()
         self._write("valkey/users.acl", _ACL.format(password=digest))
+        made.append(self._signing_keys(again=new_signing_key))
         return [path for path in made if path]
 
     def give(self, folder: str, user_id: int) -> None:
@@ -69,6 +71,15 @@ class Transport:
         self._write(path, secrets.token_hex(32))
         return path
 
+    def _signing_keys(self, *, again: bool) -> str | None:
+        path = "app/signing-keys.json"
+        if self._has(path) and not again:
+            return None
+        rotate(self.root / path)
+        if (owner := (self.root / "app").stat().st_uid) != os.geteuid():
+            os.chown(self.root / path, owner, -1)
+        return path
+
     def _ends_soon(self, path: str) -> bool:
         return days_left(self._read(path), datetime.now(UTC)) < _RENEWED_DAYS
 
@@ -96,14 +107,16 @@ class Transport:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--renew", is_flag=True, help="Make new certificates of the servers, by the same authority.")
 @click.option("--new-passwords", is_flag=True, help="Make new passwords of the application.")
+@click.option("--new-signing-key", is_flag=True, help="Make a key that signs access tokens from now on.")
 @click.option("--owner", multiple=True, metavar="FOLDER=UID", help="Make a folder another user's (needs root).")
-def main(folder: Path, *, renew: bool, new_passwords: bool, owner: tuple[str, ...]) -> None:
-    """Make certificates and passwords for the databases of compose.yaml; what is there stays.
+def main(folder: Path, *, renew: bool, new_passwords: bool, new_signing_key: bool, owner: tuple[str, ...]) -> None:
+    """Make certificates, passwords and the keys of access tokens for compose.yaml; what is there stays.
 
-    Certificates of servers are made again in their last 30 days. Restart the containers after a change.
+    Certificates of servers are made again in their last 30 days. Restart the containers after a change; a new signing
+    key needs no restart.
     """
     transport = Transport(folder)
-    made = transport.prepare(renew=renew, new_passwords=new_passwords)
+    made = transport.prepare(renew=renew, new_passwords=new_passwords, new_signing_key=new_signing_key)
     for name, _, user_id in (one.partition("=") for one in owner):
         transport.give(name, int(user_id))
     click.echo(f"made: {', '.join(made)}" if made else "all is there")

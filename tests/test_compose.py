@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 from devstack.transport import main
+from shop.services.signing_keys import SigningKeys
 from shop.settings import MongoSettings, RedisSettings
 
 ROOT = Path(__file__).parent.parent
@@ -164,3 +165,14 @@ def test_certificates_and_passwords_are_changed_on_demand(tmp_path: Path, option
     after = content(tmp_path)
     assert {name for name, text in after.items() if text != before[name]} == changed
     assert not [text for text in after.values() if text.strip() in said]
+
+
+def test_a_new_signing_key_leaves_the_tokens_of_before_valid(tmp_path: Path) -> None:
+    first = Transport(tmp_path).prepare()
+    before = SigningKeys(tmp_path / "app/signing-keys.json").sign("anna", "a-sign-in", 60)[0]
+
+    again = Transport(tmp_path).prepare(new_signing_key=True)
+
+    assert "app/signing-keys.json" in first
+    assert again == ["app/signing-keys.json"]
+    assert SigningKeys(tmp_path / "app/signing-keys.json").verify(before).user_id == "anna"
