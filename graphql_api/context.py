@@ -32,7 +32,7 @@ class Context:
 
     @cached_property
     def loaders(self) -> Loaders:
-        return Loaders(self.resources)
+        return Loaders(self.resources, also_withdrawn=self.sees_withdrawn)
 
     @property
     def address(self) -> str:
@@ -60,6 +60,11 @@ class Context:
         if not viewer.is_staff:
             raise ForbiddenError("Only staff may do this.")
         return viewer
+
+    @property
+    def sees_withdrawn(self) -> bool:
+        """Whether the viewer sees products that are withdrawn."""
+        return self.viewer is not None and self.viewer.is_staff
 
     def may_see(self, user_id: str) -> None:
         """A shopper sees what is the shopper's own; staff and services see all. Raises ForbiddenError."""

@@ -17,6 +17,7 @@ from shop.entities.feedback import RatingReason
 from shop.entities.jobs import JobState
 from shop.entities.usage import Purpose
 from shop.entities.users import Role
+from shop.store.catalog import WITHDRAWN
 
 Schema = dict[str, Any]
 Index = tuple[str, list[tuple[str, Any]], dict[str, Any]]
@@ -127,6 +128,7 @@ _PRODUCTS = Collection(
         },
         {
             "variantSkus": _STRINGS,
+            "withdrawnAt": _NULLABLE_DATE,
             "search": _object({"name": _STRINGS, "labels": _STRINGS, "exact": _STRINGS, "words": _STRINGS}),
         },
     ),
@@ -142,6 +144,8 @@ _PRODUCTS = Collection(
         ("brand", [("brand", 1), ("popularity", -1), ("_id", 1)], {}),
         ("tags", [("tags", 1), ("popularity", -1), ("_id", 1)], {}),
         ("stock", [("inStock", 1), ("popularity", -1), ("_id", 1)], {}),
+        # As small as there are products withdrawn: these are counted apart and taken off what other indexes count.
+        ("withdrawn", [("withdrawnAt", -1), ("_id", 1)], {"partialFilterExpression": WITHDRAWN}),
     ),
 )
 

@@ -24,6 +24,7 @@ from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
 from shop.services.neighbours import NeighbourService
 from shop.services.pace import PaceService
+from shop.services.product_changes import ProductChangeService
 from shop.services.ranking import Ranker
 from shop.services.rates import RateService
 from shop.services.recommendations import RecommendationService
@@ -48,6 +49,7 @@ class ServingResources(TextResources):
     """The services of a process that serves lists."""
 
     models: ModelService
+    product_changes: ProductChangeService
     listings: ListingService
     spelling: SpellingService
     history: HistoryService
@@ -88,6 +90,7 @@ def _over(texts: TextResources) -> ServingResources:
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
+        product_changes=ProductChangeService(stores.catalog, stores.withdrawals, catalog),
         listings=ListingService(listing_store, catalog, spelling),
         spelling=spelling,
         history=history,

@@ -27,6 +27,7 @@ from shop.store.session_owners import SessionOwnerStore
 from shop.store.sessions import SessionStore
 from shop.store.usage import SpentStore, UsageStore
 from shop.store.users import UserStore
+from shop.store.withdrawals import WithdrawalStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,6 +48,7 @@ class Stores:
     event_log: EventLog
     users: UserStore
     catalog: CatalogStore
+    withdrawals: WithdrawalStore
     interactions: InteractionStore
     corrections: CorrectionStore
     sessions: SessionStore
@@ -111,6 +113,7 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         event_log=EventLog(client, reader, keys),
         users=UserStore(database),
         catalog=CatalogStore(database),
+        withdrawals=WithdrawalStore(database, audit),
         interactions=InteractionStore(database),
         corrections=CorrectionStore(database, insights, audit),
         sessions=SessionStore(client, keys),

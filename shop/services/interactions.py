@@ -104,7 +104,10 @@ class InteractionService:
         """The valid ones; what is wrong with the others goes into `refused`."""
         sent = [draft for draft in drafts if not isinstance(draft, Problem)]
         products, by_sku = await asyncio.gather(
-            self._catalog.get_many({draft.product_id for draft in sent if draft.product_id is not None}),
+            # Also with products that are withdrawn: an order may arrive late, and a page may still be open.
+            self._catalog.get_many(
+                {draft.product_id for draft in sent if draft.product_id is not None}, also_withdrawn=True
+            ),
             self._catalog.by_skus({sku for draft in sent if (sku := sku_of(draft)) is not None}),
         )
         valid: list[_Read] = []

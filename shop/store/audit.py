@@ -25,15 +25,25 @@ class AuditStore:
 
     async def add(self, action: str, actor_id: str | None, subject: str, details: Document, session: Session) -> None:
         """Joins the transaction of the session."""
-        entry = {
-            "_id": uuid4().hex,
-            "at": datetime.now(UTC),
-            "action": action,
-            "actorId": actor_id,
-            "subject": subject,
-            "details": details,
-        }
-        await self._entries.insert_one(entry, session=session)
+        await self.add_all(action, actor_id, {subject: details}, session)
+
+    async def add_all(
+        self, action: str, actor_id: str | None, details: Mapping[str, Document], session: Session
+    ) -> None:
+        """The same for several subjects; `details` has at least one."""
+        now = datetime.now(UTC)
+        entries = [
+            {
+                "_id": uuid4().hex,
+                "at": now,
+                "action": action,
+                "actorId": actor_id,
+                "subject": subject,
+                "details": of_subject,
+            }
+            for subject, of_subject in details.items()
+        ]
+        await self._entries.insert_many(entries, session=session)
 
     async def page(self, request: PageRequest, action: str | None, subject: str | None) -> Page[AuditEntry]:
         """Newest first; all entries, or those of an action or a subject."""
