@@ -31,6 +31,7 @@ from shop.services.recommendations import RecommendationService
 from shop.services.resolution import RequestResolver
 from shop.services.session_owners import SessionOwnerService
 from shop.services.spelling import SpellingService
+from shop.services.user_changes import UserChangeService
 from shop.store.bandit import BanditStore
 from shop.store.listing import ListingStore
 from shop.store.merchandising import MerchandisingStore
@@ -50,6 +51,7 @@ class ServingResources(TextResources):
 
     models: ModelService
     product_changes: ProductChangeService
+    user_changes: UserChangeService
     listings: ListingService
     spelling: SpellingService
     history: HistoryService
@@ -91,6 +93,7 @@ def _over(texts: TextResources) -> ServingResources:
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
         product_changes=ProductChangeService(stores.catalog, stores.withdrawals, catalog),
+        user_changes=UserChangeService(stores.users, stores.user_batches, texts.users, catalog),
         listings=ListingService(listing_store, catalog, spelling),
         spelling=spelling,
         history=history,

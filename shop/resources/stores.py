@@ -26,6 +26,7 @@ from shop.store.schedules import ScheduleStore
 from shop.store.session_owners import SessionOwnerStore
 from shop.store.sessions import SessionStore
 from shop.store.usage import SpentStore, UsageStore
+from shop.store.user_batches import UserBatchStore
 from shop.store.users import UserStore
 from shop.store.withdrawals import WithdrawalStore
 
@@ -47,6 +48,7 @@ class Stores:
     queue: JobQueue
     event_log: EventLog
     users: UserStore
+    user_batches: UserBatchStore
     catalog: CatalogStore
     withdrawals: WithdrawalStore
     interactions: InteractionStore
@@ -112,6 +114,7 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         queue=queue,
         event_log=EventLog(client, reader, keys),
         users=UserStore(database),
+        user_batches=UserBatchStore(database),
         catalog=CatalogStore(database),
         withdrawals=WithdrawalStore(database, audit),
         interactions=InteractionStore(database),

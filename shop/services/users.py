@@ -18,7 +18,7 @@ from shop.store.database import AWAY_SECONDS
 from shop.values import RefusedValueError, clean_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from types import EllipsisType
 
     from shop.entities.paging import Page, PageRequest
@@ -126,6 +126,13 @@ class UserService:
         self._cache.pop(user_id, None)
         with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
             await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
+
+    async def tell(self, user_ids: Collection[str]) -> None:
+        """After a change of several users: every process reads them anew."""
+        for user_id in user_ids:
+            self._cache.pop(user_id, None)
+        with contextlib.suppress(UnavailableError):  # other processes read them within a minute all the same
+            await self._hub.publish([Event(Topic.USER_UPDATED, user_id) for user_id in user_ids])
 
     async def _on_update(self, event: Event) -> None:
         self._cache.pop(event.subject, None)

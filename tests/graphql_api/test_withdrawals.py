@@ -274,7 +274,7 @@ async def test_good_ones_are_done_beside_bad_ones_and_again_changes_nothing(shop
     dress = Product(f"{name}-id", name, "Dress", variant_skus=(f"{name}-S",))
     await shop.resources.catalog.upsert([dress])
     id_ = encode_id("Product", dress.id)
-    named = {
+    named: dict[str, Any] = {
         "productIds": [id_, encode_id("Product", "no-such"), "no-id", encode_id("User", "somebody")],
         "productSkus": [name, "no-such", f"{name}-S", " "],
     }
