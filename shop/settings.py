@@ -85,8 +85,17 @@ class ApiSettings(BaseSettings):
     max_query_cost: int = Field(
         10_000, gt=0, description="Dearest query that is run; one unit is about one value of the answer."
     )
+    max_batch_cost: int = Field(
+        100_000, gt=0, description="Dearest query of staff and services, whose batches have a thousand entries."
+    )
     query_cache_bytes: int = Field(16 << 20, description="Memory of each API process for queries that it has read.")
     max_body_bytes: int = Field(1 << 20, gt=0, description="Largest body of a request, and of a WebSocket message.")
+    max_batch_bytes: int = Field(
+        8 << 20,
+        gt=0,
+        description="Largest body of a request of staff and services that states its length, and largest answer to "
+        "them.",
+    )
     max_header_bytes: int = Field(32 << 10, gt=0, description="Longest headers of a request, with its address.")
     max_answer_bytes: int = Field(4 << 20, gt=0, description="Largest answer.")
     deadline_seconds: float = Field(10, gt=0, description="How long a query or mutation may take.")
