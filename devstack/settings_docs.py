@@ -22,6 +22,7 @@ _TITLES = {
     "api": "API",
     "rate": "How often somebody may ask",
     "auth": "Sign-in",
+    "webhook": "Webhooks of other shop systems",
     "model": "Model",
     "llm": "Language model",
     "worker": "Worker",

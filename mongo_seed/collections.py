@@ -491,6 +491,18 @@ _LARGE_MESSAGES = Collection(
     (("expiry", [("createdAt", 1)], {"expireAfterSeconds": 15 * 86_400}),),
 )
 
+_WEBHOOK_DELIVERIES = Collection(
+    "webhook_deliveries",
+    _object({"_id": _ID, "digest": _STRING, "expiresAt": _DATE}),
+    (("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),),
+)
+
+_WEBHOOK_SUBJECTS = Collection(
+    "webhook_subjects",
+    _object({"_id": _ID, "at": _DATE, "gone": _BOOL}, {"productId": _ID}),
+    (("product", [("productId", 1)], {"partialFilterExpression": {"productId": {"$exists": True}}}),),
+)
+
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -515,6 +527,8 @@ COLLECTIONS: tuple[Collection, ...] = (
     _MODEL_SNAPSHOTS,
     _JOBS,
     _LARGE_MESSAGES,
+    _WEBHOOK_DELIVERIES,
+    _WEBHOOK_SUBJECTS,
     _SCHEDULES,
     _AUDIT_LOG,
     _SCHEMA_MIGRATIONS,

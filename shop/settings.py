@@ -163,6 +163,54 @@ class AuthSettings(BaseSettings):
     token_hours: float = Field(12, description="How long a development token is valid, in hours.")
 
 
+class WebhookSettings(BaseSettings):
+    """Which other shop systems may tell of products and orders."""
+
+    model_config = _config("WEBHOOK_")
+
+    shopify_secret: SecretStr | None = Field(
+        None, description="Secret that Shopify signs webhooks with; empty: there is no /webhooks/shopify."
+    )
+    shopify_secret_before: SecretStr | None = Field(
+        None, description="The one before it, which is accepted too while the secret is being changed."
+    )
+    woocommerce_secret: SecretStr | None = Field(
+        None, description="Secret of the webhooks of WooCommerce; empty: there is no /webhooks/woocommerce."
+    )
+    woocommerce_secret_before: SecretStr | None = Field(None, description="The one before it, likewise.")
+    currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="Currency (ISO 4217) of what is told without one, as prices of products are.",
+    )
+    shopify_users: Literal["id", "email"] = Field(
+        "id",
+        description="What makes the user id of Shopify's customers: their `id`, or the pseudonym of their e-mail "
+        "address that `whybuy import` gives to those of an orders export.",
+    )
+    max_body_bytes: int = Field(4 << 20, gt=0, description="Largest message.")
+    max_age_hours: float = Field(
+        72, gt=0, le=240, description="Age above which a message of Shopify is refused as sent again by somebody else."
+    )
+    bad_signatures_per_minute: float = Field(
+        30, gt=0, description="Messages with a wrong signature that one address may send in a minute."
+    )
+
+    @property
+    def shopify_secrets(self) -> tuple[bytes, ...]:
+        return _secrets(self.shopify_secret, self.shopify_secret_before)
+
+    @property
+    def woocommerce_secrets(self) -> tuple[bytes, ...]:
+        return _secrets(self.woocommerce_secret, self.woocommerce_secret_before)
+
+
+def _secrets(secret: SecretStr | None, before: SecretStr | None) -> tuple[bytes, ...]:
+    """None at all without the first: one that was taken back must not go on alone."""
+    named = (secret, before) if secret else ()
+    return tuple(each.get_secret_value().encode() for each in named if each)
+
+
 class ModelSettings(BaseSettings):
     model_config = _config("MODEL_")
 
@@ -388,6 +436,7 @@ class Settings(BaseSettings):
     api: ApiSettings = Field(default_factory=ApiSettings)
     rate: RateSettings = Field(default_factory=RateSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)

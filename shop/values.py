@@ -151,6 +151,13 @@ def money(amount: object, currency: str) -> Money:
     return stored
 
 
+def rounded(amount: Decimal | None, currency: str) -> Decimal | None:
+    """An amount that a program has computed, in the digits of its currency. What is no price comes back as it is."""
+    if amount is None or not is_currency(currency) or not is_price(amount):
+        return amount
+    return Money.from_minor(Money(amount, currency).minor, currency).amount
+
+
 def _too_exact(exact: Decimal, stored: Money) -> str:
     digits = max(-int(stored.amount.as_tuple().exponent), 0)
     text = str(exact)

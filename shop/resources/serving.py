@@ -32,6 +32,9 @@ from shop.services.resolution import RequestResolver
 from shop.services.session_owners import SessionOwnerService
 from shop.services.spelling import SpellingService
 from shop.services.user_changes import UserChangeService
+from shop.services.webhook_orders import WebhookOrders
+from shop.services.webhook_products import WebhookProducts
+from shop.services.webhooks import WebhookService
 from shop.store.bandit import BanditStore
 from shop.store.listing import ListingStore
 from shop.store.merchandising import MerchandisingStore
@@ -70,6 +73,25 @@ class ServingResources(TextResources):
     def training(self) -> TrainingResources:
         """The part of it that a training in the same process would use."""
         return TrainingResources(self.settings, self.stores, self.models)
+
+    @property
+    def webhooks(self) -> WebhookService:
+        """What takes the messages of other shop systems; it keeps nothing."""
+        stores, settings = self.stores, self.settings.webhook
+        return WebhookService(
+            stores.webhooks,
+            WebhookProducts(stores.webhooks, stores.catalog, self.catalog, self.product_changes, settings.currency),
+            WebhookOrders(
+                stores.webhooks,
+                stores.interactions,
+                self.catalog,
+                self.interactions,
+                self.corrections,
+                self.user_changes,
+                settings.currency,
+            ),
+            settings,
+        )
 
 
 def _over(texts: TextResources) -> ServingResources:

@@ -28,6 +28,7 @@ from shop.store.sessions import SessionStore
 from shop.store.usage import SpentStore, UsageStore
 from shop.store.user_batches import UserBatchStore
 from shop.store.users import UserStore
+from shop.store.webhooks import WebhookStore
 from shop.store.withdrawals import WithdrawalStore
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Stores:
     user_batches: UserBatchStore
     catalog: CatalogStore
     withdrawals: WithdrawalStore
+    webhooks: WebhookStore
     interactions: InteractionStore
     corrections: CorrectionStore
     sessions: SessionStore
@@ -117,6 +119,7 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         user_batches=UserBatchStore(database),
         catalog=CatalogStore(database),
         withdrawals=WithdrawalStore(database, audit),
+        webhooks=WebhookStore(database),
         interactions=InteractionStore(database),
         corrections=CorrectionStore(database, insights, audit),
         sessions=SessionStore(client, keys),

@@ -237,6 +237,10 @@ class CatalogService:
             [Event(Topic.PRODUCT_UPDATED, id_, {"change": change.value}) for id_, change in changes.items()]
         )
 
+    def forget_categories(self) -> None:
+        """Reads them anew when they are needed next."""
+        self._categories_read_at = float("-inf")
+
     def forget_all(self) -> None:
         """Drops all that is in memory, but for what is withdrawn: no import changes that."""
         self._changes += 1

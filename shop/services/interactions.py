@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shop.entities.catalog import ChangeStatus
+from shop.entities.users import Actor
 from shop.errors import BadInputError, Problem
 from shop.services.interaction_drafts import is_resend, read_draft, sku_of
 from shop.together import for_each
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from shop.entities.interactions import Interaction, InteractionDraft
     from shop.entities.paging import Page, PageRequest
-    from shop.entities.users import Actor
     from shop.services.attribution import AttributionService, NamedLists
     from shop.services.catalog import CatalogService
     from shop.services.freshness import FreshnessService
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_BATCH = 1_000
 
 Placed = tuple[int, Problem]  # and the place in the batch of the event that it is about
-Entry = tuple["Actor", "InteractionDraft | Problem"]
+Entry = tuple[Actor, "InteractionDraft | Problem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Read:
 
 
 _Results = dict[int, EventResult]
-_Named = dict["Actor", "NamedLists"]
+_Named = dict[Actor, "NamedLists"]
 
 
 class InteractionService:
@@ -147,6 +147,13 @@ class InteractionService:
             await self._owners.acted(actor)
         if len(fresh) < len(accepted):  # whoever stored the others may have died before it told of them
             self._freshness.read_again(actor)
+
+    async def shopper_of(self, actor: Actor) -> Actor:
+        """The user whose an anonymous visit is; the actor as it is if there is none. Raises UnavailableError."""
+        if actor.user_id is not None or actor.session_id is None:
+            return actor
+        owner = await self._owners.owner_of(actor.session_id)
+        return Actor(user_id=owner) if owner is not None else actor
 
     async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
         """What an actor did, newest first."""

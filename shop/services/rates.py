@@ -62,6 +62,10 @@ class RateService:
             per_minute = self._settings.writes_per_minute
             await self._spend([Want(_bucket(f"writes:session:{actor.session_id}", per_minute), writes)])
 
+    async def take_bad_signature(self, address: str, per_minute: float) -> None:
+        """One of the messages with a wrong signature that an address may send. Raises RateLimitedError."""
+        await self._spend([Want(_bucket(f"signatures:address:{address}", per_minute), 1)])
+
     def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
         settings = self._settings
         per_minute = settings.cost_per_minute if kind == "cost" else settings.writes_per_minute
