@@ -23,6 +23,7 @@ _TITLES = {
     "rate": "How often somebody may ask",
     "auth": "Sign-in",
     "oidc": "Sign-in elsewhere",
+    "webhook": "Webhooks of other shop systems",
     "model": "Model",
     "llm": "Language model",
     "worker": "Worker",

@@ -35,12 +35,13 @@ from graphql_api.schema import serve
 from graphql_api.security_headers import SecurityHeadersMiddleware
 from graphql_api.tracing import TracingMiddleware
 from graphql_api.view import STATIC, ShopView
+from graphql_api.webhooks.endpoints import WEBHOOK_ROUTES
 from shop.errors import ShopError
 from shop.resources.serving import open_serving
 from shop.settings import Settings
 
 _log = structlog.get_logger(__name__)
-_PATHS = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics"})
+_PATHS = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics", *(route.path for route in WEBHOOK_ROUTES)})
 _KEYS_SECONDS = 300
 _LEAST_COMPRESSED_BYTES = 1_000
 _COMPRESSION_LEVEL = 5  # of 9, which takes several times as long for a few percent
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/health/ready", ready),
             Route("/metrics", show_metrics),
             Route("/exports/{token}", download),
+            *WEBHOOK_ROUTES,
             *([Mount("/graphiql", StaticFiles(directory=STATIC / "graphiql"))] if settings.shows_graphiql else []),
         ],
         middleware=middleware,

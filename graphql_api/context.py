@@ -68,7 +68,7 @@ class Context:
 
     @cached_property
     def loaders(self) -> Loaders:
-        return Loaders(self.resources)
+        return Loaders(self.resources, also_withdrawn=self.sees_withdrawn)
 
     @property
     def address(self) -> str:
@@ -116,6 +116,11 @@ class Context:
             fresh = [id_ for id_ in user_ids if now - self._noted.get(id_, float("-inf")) > _NOTED_SECONDS]
             await self.resources.audit.note_read(self.viewer, fresh, what)
             self._noted.update(dict.fromkeys(fresh, now))
+
+    @property
+    def sees_withdrawn(self) -> bool:
+        """Whether the viewer sees products that are withdrawn."""
+        return allows(self.viewer, "Mutation", "deleteProducts") is not May.NO
 
     def locale(self, stated: str | None, user: User | None) -> str:
         """The language that texts are wanted in: the page's, else the shopper's, the browser's, the shop's own."""

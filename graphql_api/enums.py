@@ -9,7 +9,9 @@ import strawberry
 from scoring.ranking.rules import RuleAction, Segment
 from scoring.types import EventType, ReasonKind, Scenario
 from shop.entities.access import Scope
+from shop.entities.catalog import ChangeStatus
 from shop.entities.corrections import ExclusionReason
+from shop.entities.events import ProductChange
 from shop.entities.explanations import TextSource, TextStatus
 from shop.entities.feedback import RatingReason, ReportGroup
 from shop.entities.jobs import JobState
@@ -193,6 +195,26 @@ _describe(
         ProductSort.NAME_ASC: "A to Z.",
         ProductSort.NAME_DESC: "Z to A.",
         ProductSort.NEWEST: "Newest in the catalogue first.",
+    },
+)
+_describe(
+    ProductChange,
+    "ProductChange",
+    "What happened to a product.",
+    {
+        ProductChange.UPDATED: "It was made, changed or put back on offer.",
+        ProductChange.DELETED: "It is withdrawn: shoppers see it no longer.",
+    },
+)
+_describe(
+    ChangeStatus,
+    "ChangeStatus",
+    "What became of one entry of a batch.",
+    {
+        ChangeStatus.CREATED: "It is new.",
+        ChangeStatus.UPDATED: "It was there, and is changed.",
+        ChangeStatus.UNCHANGED: "It was so already; nothing was written.",
+        ChangeStatus.REFUSED: "Nothing was stored of it; `userErrors` say why.",
     },
 )
 _describe(

@@ -18,14 +18,15 @@ NeighbourKey = tuple[str, "Scenario", int]  # product id, SIMILAR or BOUGHT_TOGE
 class Loaders:
     """They batch within one turn of the event loop and keep nothing."""
 
-    def __init__(self, resources: ServingResources) -> None:
+    def __init__(self, resources: ServingResources, *, also_withdrawn: bool) -> None:
         self._resources = resources
+        self._also_withdrawn = also_withdrawn
         self.products: DataLoader[str, Product | None] = DataLoader(self._load_products, cache=False)
         self.excluded: DataLoader[str, bool] = DataLoader(self._load_excluded, cache=False)
         self.neighbours: DataLoader[NeighbourKey, list[Product]] = DataLoader(self._load_neighbours, cache=False)
 
     async def _load_products(self, ids: list[str]) -> list[Product | None]:
-        products = await self._resources.catalog.get_many(ids)
+        products = await self._resources.catalog.get_many(ids, also_withdrawn=self._also_withdrawn)
         return [products.get(id_) for id_ in ids]
 
     async def _load_excluded(self, interaction_ids: list[str]) -> list[bool]:

@@ -24,7 +24,7 @@ from strawberry.types.unset import UNSET, UnsetType
 
 from graphql_api.admission.extension import reading_costs
 from graphql_api.admission.persisted import query_of
-from graphql_api.admission.transport import cancelled_with_client
+from graphql_api.admission.transport import allow_body, cancelled_with_client, states_more_than
 from graphql_api.context import Context
 from graphql_api.cookies import cookies_of
 from graphql_api.errors import RequestError, extensions_of, refused_status
@@ -44,6 +44,7 @@ from graphql_api.negotiation import GRAPHQL_RESPONSE, names
 from graphql_api.origins import Origins
 from graphql_api.schema import ServedSchema
 from graphql_api.sockets import BoundedSocket, ShopHandler
+from shop.entities.users import Viewer
 from shop.errors import CostExceededError, CrowdedError, UnauthenticatedError
 from shop.resources.serving import ServingResources
 from shop.services.rates import RateService
@@ -88,12 +89,21 @@ class ShopView(GraphQL[Context, None]):
         if isinstance(request, WebSocket):
             return await self._run_socket(request, context, root_value)
         try:
+            await self._allow_batch(request)
             await request.body()  # all of it, so that what comes after can only be that the client leaves
             async with cancelled_with_client(request):
                 return await super().run(request, context, root_value)
         except HTTPException as error:
             allowed = {"Allow": "GET, POST"} if error.status_code == 405 else None
             raise RequestError(error.reason, status=error.status_code, headers=allowed) from error
+
+    async def _allow_batch(self, request: Request) -> None:
+        """Staff and services may send larger bodies; who asks is looked at first only for one that says it is large."""
+        settings = self.settings.api
+        if states_more_than(request, settings.max_body_bytes):
+            viewer = await _viewer(request)
+            if viewer is not None and viewer.is_staff:
+                allow_body(request, max(settings.max_body_bytes, settings.max_batch_bytes))
 
     async def _run_socket(self, socket: WebSocket, context: Any, root_value: Any) -> Any:
         streams: OpenStreams = socket.app.state.streams
@@ -159,8 +169,9 @@ class ShopView(GraphQL[Context, None]):
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         media_type = str(sub_response.media_type)
         body = orjson.dumps(response_data, default=str)
-        if len(body) > self.settings.api.max_answer_bytes:
-            response_data = self._too_large(len(body))
+        most = max(self.settings.api.max_answer_bytes, getattr(sub_response, "batch_bytes", 0))
+        if len(body) > most:
+            response_data = self._too_large(len(body), most)
             body = orjson.dumps(response_data)
         response = Response(body, media_type=f"{media_type}; charset=utf-8", headers=NOT_CACHED)
         response.headers.raw.extend(sub_response.headers.raw)
@@ -172,8 +183,8 @@ class ShopView(GraphQL[Context, None]):
                 response.headers["Retry-After"] = retry_after
         return response
 
-    def _too_large(self, size: int) -> dict[str, Any]:
-        most = self.settings.api.max_answer_bytes
+    def _too_large(self, size: int, most: int | None = None) -> dict[str, Any]:
+        most = most or self.settings.api.max_answer_bytes
         error = CostExceededError(f"The answer would have {size:,} bytes, and {most:,} is the limit. Ask for less.")
         return {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
 
@@ -190,8 +201,9 @@ class ShopView(GraphQL[Context, None]):
         context.cookies = cookies_of(request, self._origins, secure=self.settings.secure_cookies)
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
             return context
-        headers = request.headers
-        await context.identify(headers.get("authorization"), headers.get("x-user"))
+        await context.identify(request.headers.get("authorization"), request.headers.get("x-user"))
+        if context.viewer is not None and context.viewer.is_staff:
+            response.batch_bytes = self.settings.api.max_batch_bytes  # type: ignore[union-attr]  # for `create_response`
         resources.rates.require_patience(context.viewer, address_of(request))
         request.state.viewer = context.viewer
         return context
@@ -221,6 +233,12 @@ class ShopView(GraphQL[Context, None]):
 
     def decode_json(self, data: str | bytes) -> Any:
         return orjson.loads(data)
+
+
+async def _viewer(request: Request) -> Viewer | None:
+    """Who asks. Raises UnauthenticatedError."""
+    resources: ServingResources = request.app.state.resources
+    return await resources.access.viewer(request.headers.get("authorization"), request.headers.get("x-user"))
 
 
 def _rates(request: Request) -> RateService:

@@ -18,6 +18,7 @@ from shop.entities.jobs import JobState
 from shop.entities.privacy import ExportState
 from shop.entities.usage import Purpose
 from shop.entities.users import Role
+from shop.store.catalog import WITHDRAWN
 
 Schema = dict[str, Any]
 Index = tuple[str, list[tuple[str, Any]], dict[str, Any]]
@@ -182,6 +183,7 @@ _PRODUCTS = Collection(
         },
         {
             "variantSkus": _STRINGS,
+            "withdrawnAt": _NULLABLE_DATE,
             "search": _object({"name": _STRINGS, "labels": _STRINGS, "exact": _STRINGS, "words": _STRINGS}),
         },
     ),
@@ -197,6 +199,8 @@ _PRODUCTS = Collection(
         ("brand", [("brand", 1), ("popularity", -1), ("_id", 1)], {}),
         ("tags", [("tags", 1), ("popularity", -1), ("_id", 1)], {}),
         ("stock", [("inStock", 1), ("popularity", -1), ("_id", 1)], {}),
+        # As small as there are products withdrawn: these are counted apart and taken off what other indexes count.
+        ("withdrawn", [("withdrawnAt", -1), ("_id", 1)], {"partialFilterExpression": WITHDRAWN}),
     ),
 )
 
@@ -596,6 +600,18 @@ _ERASURE_MARKS = Collection(
     (("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),),
 )
 
+_WEBHOOK_DELIVERIES = Collection(
+    "webhook_deliveries",
+    _object({"_id": _ID, "digest": _STRING, "expiresAt": _DATE}),
+    (("expiry", [("expiresAt", 1)], {"expireAfterSeconds": 0}),),
+)
+
+_WEBHOOK_SUBJECTS = Collection(
+    "webhook_subjects",
+    _object({"_id": _ID, "at": _DATE, "gone": _BOOL}, {"productId": _ID}),
+    (("product", [("productId", 1)], {"partialFilterExpression": {"productId": {"$exists": True}}}),),
+)
+
 _SCHEMA_MIGRATIONS = Collection("schema_migrations", _object({"_id": {"bsonType": ["int", "long", "string"]}}))
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -623,6 +639,8 @@ COLLECTIONS: tuple[Collection, ...] = (
     _MODEL_SNAPSHOTS,
     _JOBS,
     _LARGE_MESSAGES,
+    _WEBHOOK_DELIVERIES,
+    _WEBHOOK_SUBJECTS,
     _SCHEDULES,
     _AUDIT_LOG,
     _EXPORTS,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.types import EventType
 from shop.store.bulk import bulk_set
+from shop.store.catalog import ON_OFFER
 from shop.store.database import aggregate, iterate
 from shop.store.interactions import NOT_AUTOMATED
 
@@ -60,6 +61,7 @@ async def _buyers(database: Database) -> dict[str, int]:
 
 async def _categories(database: Database) -> int:
     pipeline: list[dict[str, Any]] = [
+        {"$match": ON_OFFER},
         {"$unwind": "$categoryPath"},
         {"$group": {"_id": "$categoryPath", "products": {"$sum": 1}}},
     ]

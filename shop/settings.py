@@ -58,8 +58,17 @@ class ApiSettings(BaseSettings):
     max_query_cost: int = Field(
         10_000, gt=0, description="Dearest query that is run; one unit is about one value of the answer."
     )
+    max_batch_cost: int = Field(
+        100_000, gt=0, description="Dearest query of staff and services, whose batches have a thousand entries."
+    )
     query_cache_bytes: int = Field(16 << 20, description="Memory of each API process for queries that it has read.")
     max_body_bytes: int = Field(1 << 20, gt=0, description="Largest body of a request, and of a WebSocket message.")
+    max_batch_bytes: int = Field(
+        8 << 20,
+        gt=0,
+        description="Largest body of a request of staff and services that states its length, and largest answer to "
+        "them.",
+    )
     max_header_bytes: int = Field(32 << 10, gt=0, description="Longest headers of a request, with its address.")
     max_answer_bytes: int = Field(4 << 20, gt=0, description="Largest answer.")
     deadline_seconds: float = Field(10, gt=0, description="How long a query or mutation may take.")
@@ -159,6 +168,54 @@ class OidcSettings(BaseSettings):
 
     _read = field_validator("issuers", mode="before")(from_json)
     _unlike = field_validator("issuers")(unlike_each_other)
+
+
+class WebhookSettings(BaseSettings):
+    """Which other shop systems may tell of products and orders."""
+
+    model_config = _config("WEBHOOK_")
+
+    shopify_secret: SecretStr | None = Field(
+        None, description="Secret that Shopify signs webhooks with; empty: there is no /webhooks/shopify."
+    )
+    shopify_secret_before: SecretStr | None = Field(
+        None, description="The one before it, which is accepted too while the secret is being changed."
+    )
+    woocommerce_secret: SecretStr | None = Field(
+        None, description="Secret of the webhooks of WooCommerce; empty: there is no /webhooks/woocommerce."
+    )
+    woocommerce_secret_before: SecretStr | None = Field(None, description="The one before it, likewise.")
+    currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="Currency (ISO 4217) of what is told without one, as prices of products are.",
+    )
+    shopify_users: Literal["id", "email"] = Field(
+        "id",
+        description="What makes the user id of Shopify's customers: their `id`, or the pseudonym of their e-mail "
+        "address that `whybuy import` gives to those of an orders export.",
+    )
+    max_body_bytes: int = Field(4 << 20, gt=0, description="Largest message.")
+    max_age_hours: float = Field(
+        72, gt=0, le=240, description="Age above which a message of Shopify is refused as sent again by somebody else."
+    )
+    bad_signatures_per_minute: float = Field(
+        30, gt=0, description="Messages with a wrong signature that one address may send in a minute."
+    )
+
+    @property
+    def shopify_secrets(self) -> tuple[bytes, ...]:
+        return _secrets(self.shopify_secret, self.shopify_secret_before)
+
+    @property
+    def woocommerce_secrets(self) -> tuple[bytes, ...]:
+        return _secrets(self.woocommerce_secret, self.woocommerce_secret_before)
+
+
+def _secrets(secret: SecretStr | None, before: SecretStr | None) -> tuple[bytes, ...]:
+    """None at all without the first: one that was taken back must not go on alone."""
+    named = (secret, before) if secret else ()
+    return tuple(each.get_secret_value().encode() for each in named if each)
 
 
 class ModelSettings(BaseSettings):
@@ -431,6 +488,7 @@ class Settings(BaseSettings):
     rate: RateSettings = Field(default_factory=RateSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     oidc: OidcSettings = Field(default_factory=OidcSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)

@@ -45,6 +45,12 @@ _NO_TAG = re.compile(
     r"|<(?=[^<>]*(?:<|$))",  # what no > ends: the parser's time would grow with the square of their number
     re.DOTALL,
 )
+_ATTRIBUTE = r"""\s+[a-zA-Z:_][\w:.-]*+(?:\s*+=\s*+(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`/]++))?+"""
+_SIMPLE_TAG = re.compile(rf"</?[a-zA-Z][a-zA-Z0-9]*+(?:{_ATTRIBUTE})*+\s*+/?>", re.ASCII)
+# Elements whose text is not shown, or is no markup.
+_HIDING = re.compile(
+    "<(?:script|style|template|noscript|textarea|title|xmp|iframe|noembed|noframes|plaintext|[?!])", re.IGNORECASE
+)
 _LOCALE = re.compile(
     r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?(?:-[a-z\d]{5,8}|-\d[a-z\d]{3})*(?:-[a-wyz\d](?:-[a-z\d]{2,8})+)*",
     re.IGNORECASE | re.ASCII,
@@ -145,6 +151,13 @@ def money(amount: object, currency: str) -> Money:
     return stored
 
 
+def rounded(amount: Decimal | None, currency: str) -> Decimal | None:
+    """An amount that a program has computed, in the digits of its currency. What is no price comes back as it is."""
+    if amount is None or not is_currency(currency) or not is_price(amount):
+        return amount
+    return Money.from_minor(Money(amount, currency).minor, currency).amount
+
+
 def _too_exact(exact: Decimal, stored: Money) -> str:
     digits = max(-int(stored.amount.as_tuple().exponent), 0)
     text = str(exact)
@@ -238,8 +251,10 @@ def _visible(text: str) -> str:
 
 
 def _without_markup(text: str) -> str:
-    if "<" not in text:
-        return html.unescape(text)
+    # Of nearly every description this leaves no tag: a tree of them would take twenty times as long.
+    simple = text if _HIDING.search(text) else _SIMPLE_TAG.sub(" ", text)
+    if "<" not in simple:
+        return html.unescape(simple)
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(_NO_TAG.sub(" ", _CDATA.sub(r"\1", text)), "html.parser")

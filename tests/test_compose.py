@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from devstack.transport import main
+from devstack.transport import Transport, main
 from shop.services.signing_keys import SigningKeys
 from shop.settings import MongoSettings, RedisSettings
 

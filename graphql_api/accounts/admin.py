@@ -25,7 +25,9 @@ class CreateApiKeyInput:
     name: str = strawberry.field(
         description="What it is for, such as `shop server`.", metadata=sizes(length=LONGEST_NAME, told=True)
     )
-    scopes: list[Scope] = strawberry.field(description="What it may do: no more than its program needs.")
+    scopes: list[Scope] = strawberry.field(
+        description="What it may do: no more than its program needs.", metadata=sizes(entries=len(Scope))
+    )
     expires_in_days: int | None = strawberry.field(
         default=365, description=f"1 to {LONGEST_LIFE_DAYS:,}; null: it lives until it is revoked."
     )

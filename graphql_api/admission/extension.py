@@ -101,6 +101,13 @@ class Admission(SchemaExtension):
     def get_results(self) -> dict[str, Any]:
         return {} if self._cost is None else {"cost": self._cost}
 
+    @property
+    def _limit(self) -> int:
+        """The most that an operation of this viewer may cost."""
+        settings, viewer = self._gate.settings.api, self._context.viewer
+        batches = settings.max_batch_cost if viewer is not None and viewer.is_staff else 0
+        return max(settings.max_query_cost, batches)
+
     async def _admit(self, document: Document, operation: Operation) -> None:
         """Raises ShopError for an operation that must not run."""
         if self._gate.trusted is not None:
@@ -108,7 +115,7 @@ class Admission(SchemaExtension):
         if document.introspects:
             self._context.require_introspection()
         variables = self.execution_context.variables
-        cost, limit = operation.cost(variables), self._gate.settings.api.max_query_cost
+        cost, limit = operation.cost(variables), self._limit
         self._cost = {"requested": cost.units, "limit": limit}
         if cost.units > limit:
             raise CostExceededError(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
+_BODY = "whybuy.body"  # in the scope of a request
 _UNWATCHED_SECONDS = 0.1  # most requests are answered within, and need nobody to watch
 
 
@@ -71,8 +72,9 @@ class PatienceMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        body = scope[_BODY] = _Body(scope, receive, self._settings)
         try:
-            await self._app(scope, _Body(scope, receive, self._settings).receive, send)
+            await self._app(scope, body.receive, send)
         except ClientDisconnect:
             _log.info("client_left", path=scope["path"])
 
@@ -83,8 +85,9 @@ class _Body:
     def __init__(self, scope: Scope, receive: Receive, settings: ApiSettings) -> None:
         self._receive = receive
         self._settings = settings
+        self.most = settings.max_body_bytes
         stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        self._stated = int(stated) if stated.isdigit() else 0
+        self.stated = int(stated) if stated.isdigit() else 0
         self._received = 0
         self._complete = False
         self._deadline: float | None = None
@@ -93,7 +96,7 @@ class _Body:
         """Raises RequestError for a body that is too large or too late."""
         if self._complete:
             return await self._receive()
-        self._require_size(self._stated)
+        self._require_size(self.stated)
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._settings.read_seconds
         try:
@@ -107,7 +110,18 @@ class _Body:
         return message
 
     def _require_size(self, size: int) -> None:
-        most = self._settings.max_body_bytes
-        if size > most:
+        if size > self.most:
             closing = {"Connection": "close"}
-            raise RequestError(f"The body may have {most:,} bytes at most.", status=413, headers=closing)
+            raise RequestError(f"The body may have {self.most:,} bytes at most.", status=413, headers=closing)
+
+
+def states_more_than(request: Request, size: int) -> bool:
+    """Whether the request says that its body has more bytes."""
+    body: _Body = request.scope[_BODY]
+    return body.stated > size
+
+
+def allow_body(request: Request, size: int) -> None:
+    """Lets the body have so many bytes; before it is read."""
+    body: _Body = request.scope[_BODY]
+    body.most = size

@@ -7,17 +7,18 @@ from typing import Annotated
 
 import strawberry
 
+from graphql_api import enums  # noqa: F401 (registers them)
 from graphql_api.catalog.types import Product
 from graphql_api.context import Info
 from graphql_api.limits.prices import costs
-from graphql_api.limits.sizes import sizes
+from graphql_api.limits.sizes import LONGEST_SKU, sizes
 from graphql_api.payloads import INPUT, UserError, malformed
 from graphql_api.relay import decode_id
-from shop.entities.catalog import ProductDraft
+from shop.entities.catalog import ChangeStatus, ProductDraft
 from shop.errors import BadInputError, Problem
+from shop.services.product_changes import MOST_PRODUCTS, NamedProduct, ProductResult
 from shop.values import LONGEST_ADDRESS, LONGEST_ID, LONGEST_LABEL, LONGEST_NAME, LONGEST_TEXT, MOST_TAGS
 
-_MAX_PRODUCTS = 500
 _PLAIN = "Markup becomes plain text."
 
 
@@ -84,13 +85,68 @@ class ProductInput:
 @strawberry.input(description="Products to store.")
 class UpsertProductsInput:
     products: list[ProductInput] = strawberry.field(
-        description="What to create or replace.", metadata=sizes(entries=_MAX_PRODUCTS)
+        description="What to create or replace.", metadata=sizes(entries=MOST_PRODUCTS)
     )
+
+
+@strawberry.type(description="What became of one product of a batch.")
+class UpsertProductResult:
+    index: int = strawberry.field(description="Its place in the input, from 0.")
+    status: ChangeStatus = strawberry.field(description="In a word.")
+    product: Product | None = strawberry.field(description="As it is stored now, null if it was refused.")
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused.", directives=costs(size=1))
+
+    @classmethod
+    def of(cls, index: int, result: ProductResult) -> UpsertProductResult:
+        return cls(
+            index=index,
+            status=result.status,
+            product=Product.of(result.product) if result.product else None,
+            user_errors=[UserError.of(problem, f"products.{index}.") for problem in result.problems],
+        )
 
 
 @strawberry.type(description="What became of them: the good ones are stored, whatever is wrong with the others.")
 class UpsertProductsPayload:
     products: list[Product] = strawberry.field(description="What is stored, in the order of the input.")
+    results: list[UpsertProductResult] = strawberry.field(description="What became of each, in the order of the input.")
+    user_errors: list[UserError] = strawberry.field(description="What was refused, and why.")
+
+
+@strawberry.input(description="Products to withdraw or to restore, by their ids, their SKUs or both.")
+class DeleteProductsInput:
+    product_ids: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="Their ids.", metadata=sizes(entries=MOST_PRODUCTS)
+    )
+    product_skus: list[str] = strawberry.field(
+        default_factory=list,
+        description="The shop's own article numbers; not those of variants.",
+        metadata=sizes(entries=MOST_PRODUCTS, length=LONGEST_SKU),
+    )
+    restore: bool = strawberry.field(default=False, description="Put them back on offer instead.")
+
+    def to_named(self) -> list[NamedProduct | Problem]:
+        """A problem stands for an id that is none. Raises BadInputError for too many."""
+        if len(self.product_ids) + len(self.product_skus) > MOST_PRODUCTS:
+            raise BadInputError(f"At most {MOST_PRODUCTS:,} products at once; split the batch.", field="productIds")
+        named = [_named(f"productIds.{index}", id_) for index, id_ in enumerate(self.product_ids)]
+        skus = enumerate(self.product_skus)
+        return named + [NamedProduct(f"productSkus.{index}", sku, by_sku=True) for index, sku in skus]
+
+
+def _named(field: str, id_: str) -> NamedProduct | Problem:
+    try:
+        return NamedProduct(field, decode_id("Product", id_, field))
+    except BadInputError as error:
+        return malformed(error)
+
+
+@strawberry.type(description="What became of them: the good ones are done, whatever is wrong with the others.")
+class DeleteProductsPayload:
+    products: list[Product] = strawberry.field(
+        description="Those that are withdrawn now, or on offer again: first those of `productIds`, then those of "
+        "`productSkus`, each in the order of the input."
+    )
     user_errors: list[UserError] = strawberry.field(description="What was refused, and why.")
 
 
@@ -98,17 +154,34 @@ class UpsertProductsPayload:
 class CatalogMutation:
     @strawberry.mutation(
         description="Creates or replaces products, and tells `productUpdated` (staff). The good ones are stored beside "
-        "bad ones.",
-        directives=costs(20, size=1, sized_by=("input.products",), in_fields=("products", "userErrors")),
+        "bad ones. A withdrawn product is replaced too, and stays withdrawn.",
+        directives=costs(20, size=1, sized_by=("input.products",), in_fields=("products", "results", "userErrors")),
     )
     async def upsert_products(self, info: Info, input: Annotated[UpsertProductsInput, INPUT]) -> UpsertProductsPayload:
         viewer = info.context.require_viewer()
-        if len(input.products) > _MAX_PRODUCTS:
-            raise BadInputError(f"At most {_MAX_PRODUCTS} products at once; split the batch.", field="products")
-        saved = await info.context.resources.catalog.save([product.to_draft() for product in input.products])
-        changes = {product.id: {"sku": product.sku} for product in saved.stored}
+        saved = await info.context.resources.product_changes.save([product.to_draft() for product in input.products])
+        results = [UpsertProductResult.of(index, result) for index, result in enumerate(saved)]
+        changes = {each.product.id: {"sku": each.product.sku} for each in saved if each.product is not None}
         await info.context.resources.audit.note_change("upsertProducts", viewer, changes)
         return UpsertProductsPayload(
-            products=[Product.of(product) for product in saved.stored],
-            user_errors=[UserError.of(problem, f"products.{index}.") for index, problem in saved.refused],
+            products=[result.product for result in results if result.product],
+            results=results,
+            user_errors=[error for result in results for error in result.user_errors],
+        )
+
+    @strawberry.mutation(
+        description="Withdraws products: from the next list on no shopper sees them, anywhere, and `productUpdated` "
+        "tells DELETED. What shoppers did with them stays, and `restore: true` brings all of it back. Doing it again "
+        "changes nothing (staff).",
+        directives=costs(
+            20, size=1, sized_by=("input.productIds", "input.productSkus"), in_fields=("products", "userErrors")
+        ),
+    )
+    async def delete_products(self, info: Info, input: Annotated[DeleteProductsInput, INPUT]) -> DeleteProductsPayload:
+        viewer = info.context.require_viewer()
+        service = info.context.resources.product_changes
+        results = await service.withdraw(input.to_named(), viewer.user_id, restore=input.restore)
+        return DeleteProductsPayload(
+            products=[Product.of(result.product) for result in results if result.product],
+            user_errors=[UserError.of(problem) for result in results for problem in result.problems],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import strawberry
@@ -17,6 +18,7 @@ from graphql_api.catalog.types import (
 from graphql_api.context import Info
 from graphql_api.limits.prices import costs, page_costs
 from graphql_api.limits.sizes import LONGEST_SKU, sizes
+from graphql_api.permissions.table import PERMISSIONS
 from graphql_api.relay import decode_id, page_request
 from shop.entities.paging import ProductFilter, ProductSort
 from shop.errors import BadInputError
@@ -41,13 +43,18 @@ Sort = Annotated[
         description="If left out, RELEVANCE with search, else POPULARITY. By price, products without one come last."
     ),
 ]
+Withdrawn = Annotated[
+    bool, strawberry.argument(description="Only what is withdrawn (staff); false: only what is on offer.")
+]
 ParentId = Annotated[strawberry.ID | None, strawberry.argument(description="Only what is right below this category.")]
 
 
 @strawberry.type
 class CatalogQuery:
     @strawberry.field(
-        description="One product, by its id or by the shop's own article number. Null if unknown.", directives=costs(2)
+        description="One product, by its id or by the shop's own article number. Null if unknown, and for shoppers if "
+        "it is withdrawn.",
+        directives=costs(2),
     )
     async def product(self, info: Info, id: ProductKey = None, sku: Sku = None) -> Product | None:
         if (id is None) == (sku is None):
@@ -57,8 +64,9 @@ class CatalogQuery:
             found = await catalog.by_sku(sku)
         else:
             product_id = decode_id("Product", id or "")
-            found = (await catalog.get_many([product_id])).get(product_id)
-        return Product.of(found) if found else None
+            found = (await catalog.get_many([product_id], also_withdrawn=True)).get(product_id)
+        hidden = found is not None and found.withdrawn_at is not None and not info.context.sees_withdrawn
+        return None if found is None or hidden else Product.of(found)
 
     @strawberry.field(
         description="Products to browse or search. `search` wants all of its words; case, accents and width do not "
@@ -76,11 +84,14 @@ class CatalogQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
+        withdrawn: Withdrawn = False,
     ) -> ProductConnection | None:
+        if withdrawn:
+            PERMISSIONS["Mutation"]["deleteProducts"].require(info.context.viewer)
         text = search if search and search.strip() else None
         order = _order(sort, text)
         page = page_request(first, after, last, before, sort=order.value)
-        filter_ = filter.to_listing() if filter else ProductFilter()
+        filter_ = replace(filter.to_listing() if filter else ProductFilter(), withdrawn=withdrawn)
         await require_categories(info.context.resources.catalog, set(filter_.categories))
         listing = await info.context.resources.listings.find(filter_, text)
         return ProductConnection.of_listing(await listing.page(order, page), listing)

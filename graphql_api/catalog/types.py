@@ -79,6 +79,10 @@ class Product(Node):
     buyer_count: int = strawberry.field(description="Shoppers who bought it.")
     created_at: datetime | None = strawberry.field(description="When it came into the catalogue.")
     updated_at: datetime | None = strawberry.field(description="When it last changed.")
+    withdrawn_at: datetime | None = strawberry.field(
+        description="Since when it is out of the shop, as `deleteProducts` takes it out; null while it is on offer. "
+        "Only staff see products that are withdrawn."
+    )
     raw: strawberry.Private[entities.Product]
 
     @classmethod
@@ -99,6 +103,7 @@ class Product(Node):
             buyer_count=product.buyer_count,
             created_at=product.created_at,
             updated_at=product.updated_at,
+            withdrawn_at=product.withdrawn_at,
             raw=product,
         )
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
 import strawberry
 
-from graphql_api.actors import viewer_or_session
 from graphql_api.arguments import OF_THE_VISIT
 from graphql_api.context import Info
+from graphql_api.interactions.shoppers import ShopperFields, shoppers_of
 from graphql_api.interactions.types import Interaction
 from graphql_api.limits.prices import costs
 from graphql_api.limits.sizes import LONGEST_SESSION, sizes
 from graphql_api.payloads import INPUT, WARNINGS, InputWarning, UserError, malformed
 from graphql_api.relay import decode_id
 from scoring.types import EventType
+from shop.entities.catalog import ChangeStatus
 from shop.entities.interactions import InteractionDraft
+from shop.entities.users import Actor
 from shop.errors import BadInputError, Problem
 from shop.services.interaction_drafts import LONGEST_KEY, LONGEST_LIST_ID
-from shop.services.interactions import MAX_BATCH
+from shop.services.interactions import MAX_BATCH, EventResult, Recorded
 from shop.values import LONGEST_ID
 
 
 @strawberry.input(description="Something the shopper just did.")
-class InteractionInput:
+class InteractionInput(ShopperFields):
     product_id: strawberry.ID | None = strawberry.field(
         default=None, description="With which product; or name it by `productSku`."
     )
@@ -97,6 +100,28 @@ class TrackInteractionsInput:
     )
 
 
+@strawberry.type(description="What became of one event of a batch.")
+class TrackInteractionResult:
+    index: int = strawberry.field(description="Its place in the input, from 0.")
+    status: ChangeStatus = strawberry.field(
+        description="CREATED when it is recorded, UNCHANGED when it was sent before, else REFUSED."
+    )
+    interaction: Interaction | None = strawberry.field(description="As it is stored, null if it was refused.")
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused.", directives=costs(size=1))
+    warnings: list[InputWarning] = strawberry.field(description=WARNINGS, directives=costs(size=1))
+
+    @classmethod
+    def of(cls, index: int, result: EventResult) -> TrackInteractionResult:
+        prefix = f"interactions.{index}."
+        return cls(
+            index=index,
+            status=result.status,
+            interaction=Interaction.of(result.interaction) if result.interaction else None,
+            user_errors=[UserError.of(problem, prefix) for problem in result.problems],
+            warnings=[InputWarning.of(problem, prefix) for problem in result.warnings],
+        )
+
+
 @strawberry.type(description="What became of it.")
 class TrackInteractionPayload:
     interaction: Interaction | None = strawberry.field(description="As it is stored, null if it was refused.")
@@ -107,6 +132,9 @@ class TrackInteractionPayload:
 @strawberry.type(description="What became of them: the good ones are stored, whatever is wrong with the others.")
 class TrackInteractionsPayload:
     interactions: list[Interaction] = strawberry.field(description="What is stored, in the order of the input.")
+    results: list[TrackInteractionResult] = strawberry.field(
+        description="What became of each, in the order of the input."
+    )
     user_errors: list[UserError] = strawberry.field(description="What was refused, and why.")
     warnings: list[InputWarning] = strawberry.field(description=WARNINGS)
 
@@ -117,9 +145,7 @@ class InteractionMutation:
     async def track_interaction(
         self, info: Info, input: Annotated[TrackInteractionInput, INPUT]
     ) -> TrackInteractionPayload:
-        actor = viewer_or_session(info, input.session_id)
-        await info.context.resources.rates.take_writes(actor, 1)
-        recorded = await info.context.resources.interactions.record(actor, [input.interaction.to_draft()])
+        recorded = await _recorded(info, [input.interaction], input.session_id)
         stored = [Interaction.of(interaction) for interaction in recorded.accepted]
         return TrackInteractionPayload(
             interaction=stored[0] if stored else None,
@@ -129,20 +155,31 @@ class InteractionMutation:
 
     @strawberry.mutation(
         description="Records several things at once, say what was done while offline. The good ones are stored beside "
-        "bad ones.",
+        "bad ones. A shop's own server may send those of many shoppers.",
         directives=costs(
-            10, size=1, sized_by=("input.interactions",), in_fields=("interactions", "userErrors", "warnings")
+            10,
+            size=1,
+            sized_by=("input.interactions",),
+            in_fields=("interactions", "results", "userErrors", "warnings"),
         ),
     )
     async def track_interactions(
         self, info: Info, input: Annotated[TrackInteractionsInput, INPUT]
     ) -> TrackInteractionsPayload:
-        actor = viewer_or_session(info, input.session_id)
-        await info.context.resources.rates.take_writes(actor, len(input.interactions))
-        batch = [interaction.to_draft() for interaction in input.interactions]
-        recorded = await info.context.resources.interactions.record(actor, batch)
+        recorded = await _recorded(info, input.interactions, input.session_id)
+        results = [TrackInteractionResult.of(index, result) for index, result in enumerate(recorded.results)]
         return TrackInteractionsPayload(
-            interactions=[Interaction.of(interaction) for interaction in recorded.accepted],
-            user_errors=[UserError.of(problem, f"interactions.{index}.") for index, problem in recorded.refused],
-            warnings=[InputWarning.of(problem, f"interactions.{index}.") for index, problem in recorded.warnings],
+            interactions=[result.interaction for result in results if result.interaction],
+            results=results,
+            user_errors=[error for result in results for error in result.user_errors],
+            warnings=[warning for result in results for warning in result.warnings],
         )
+
+
+async def _recorded(info: Info, inputs: Sequence[InteractionInput], session_id: str | None) -> Recorded:
+    actors = await shoppers_of(info, inputs, session_id)
+    entries = [
+        (Actor(), actor) if isinstance(actor, Problem) else (actor, event.to_draft())
+        for event, actor in zip(inputs, actors, strict=True)
+    ]
+    return await info.context.resources.interactions.record_all(entries)

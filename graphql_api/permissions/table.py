@@ -48,7 +48,8 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
         **_each(visitor(Scope.INTERACTIONS_WRITE), "trackInteraction trackInteractions"),
         **_each(visitor(Scope.TEXTS_WRITE), "requestExplanation rateExplanation"),
         **_each(own(Scope.TEXTS_WRITE), "refreshInsight"),
-        **_each(staff(Scope.CATALOG_WRITE), "upsertProducts"),
+        **_each(staff(Scope.CATALOG_WRITE), "upsertProducts deleteProducts"),
+        **_each(staff(Scope.USERS_WRITE), "upsertUsers"),
         **_each(staff(Scope.RULES_WRITE), "saveMerchandisingRule deleteMerchandisingRule"),
         **_each(staff(Scope.MODELS_WRITE), "startTraining activateModel retryJob"),
         **_each(own(Scope.PRIVACY_WRITE), "exportUserData"),
@@ -65,7 +66,7 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "Product": _each(
         OPEN,
         "id sku name description brand tags price packageSize imageUrl inStock rating popularity buyerCount createdAt "
-        "updatedAt category similar boughtTogether",
+        "updatedAt category similar boughtTogether withdrawnAt",
     ),
     "Money": _each(OPEN, "amount currencyCode"),
     "Category": _each(OPEN, "id name path productCount parent children"),
@@ -76,8 +77,10 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "CategoryFacet": _each(OPEN, "category count"),
     "BrandFacet": _each(OPEN, "value count"),
     "PriceFacet": _each(OPEN, "min max count"),
-    "ProductUpdated": _each(OPEN, "eventId productId product"),
-    "UpsertProductsPayload": _each(OPEN, "products userErrors"),
+    "ProductUpdated": _each(OPEN, "eventId productId product change"),
+    "UpsertProductsPayload": _each(OPEN, "products results userErrors"),
+    "UpsertProductResult": _each(OPEN, "index status product userErrors"),
+    "DeleteProductsPayload": _each(OPEN, "products userErrors"),
     # People. A user's fields are the user's own, wherever the object is met.
     "User": _each(
         own(Scope.USERS_READ),
@@ -86,6 +89,8 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "Preferences": _each(OPEN, "categories brands tags"),
     "UserConnection": _each(staff(Scope.USERS_READ), _PAGE),
     "UserEdge": _each(staff(Scope.USERS_READ), _EDGE),
+    "UpsertUsersPayload": _each(OPEN, "results userErrors"),
+    "UpsertUserResult": _each(OPEN, "index status user userErrors"),
     "UpdatePreferencesPayload": _each(OPEN, "user userErrors warnings"),
     # Getting in. What these hold is given once, to whoever asked for it.
     "AccessTokens": _each(OPEN, "accessToken refreshToken accessExpiresAt refreshExpiresAt"),
@@ -109,7 +114,8 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "InteractionConnection": _each(OPEN, _PAGE),
     "InteractionEdge": _each(OPEN, _EDGE),
     "TrackInteractionPayload": _each(OPEN, "interaction userErrors warnings"),
-    "TrackInteractionsPayload": _each(OPEN, "interactions userErrors warnings"),
+    "TrackInteractionsPayload": _each(OPEN, "interactions results userErrors warnings"),
+    "TrackInteractionResult": _each(OPEN, "index status interaction userErrors warnings"),
     "UserError": _each(OPEN, "field code message"),
     "InputWarning": _each(OPEN, "field code message"),
     # Lists, and why.

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mongo_seed.category_ids import category_chain
 from mongo_seed.complete_journey import demo
 from mongo_seed.complete_journey.names import category_name, department_name, package_size, tags_of, type_name
+from shop.category_ids import category_chain
 from shop.entities.catalog import Category, Money, Product
 from shop.errors import ShopError
 from shop.store.documents import product_to_document, user_to_document

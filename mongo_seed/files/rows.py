@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from mongo_seed.category_ids import category_chain
 from mongo_seed.files import fields
 from mongo_seed.files.columns import AS_READ
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.options import Table
 from scoring.types import EventType
+from shop.category_ids import category_chain
 from shop.entities.catalog import Product
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor

@@ -16,7 +16,7 @@ from shop.entities.users import Role, User
 from shop.store.bulk import BulkError, bulk_replace
 from shop.store.database import iterate
 from shop.store.documents import user_to_document
-from shop.values import RefusedValueError, locale, shown
+from shop.values import RefusedValueError, email, locale, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,6 @@ Document = dict[str, Any]
 
 USERS = Table("users", ("id", "name", "email", "role", "locale"), (("id",),))
 _BATCH = 2000
-_LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,11 @@ def parse_user(row: Mapping[str, Any]) -> UserRow:
 
 
 def _email(row: Mapping[str, Any]) -> str | None:
-    email = (fields.text(row, "email") or "").strip()
-    if len(email) > _LONGEST_EMAIL:
-        raise RowError(f"email: An address has {_LONGEST_EMAIL} characters at most.")
-    return email or None
+    text = (fields.text(row, "email") or "").strip()
+    try:
+        return email(text) if text else None
+    except RefusedValueError as error:
+        raise RowError(f"email: {error.message}", "email") from error
 
 
 def _role(row: Mapping[str, Any]) -> str:

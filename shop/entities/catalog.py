@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,10 +74,20 @@ class Product:
     buyer_count: int = 0  # distinct shoppers who bought it
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    withdrawn_at: datetime | None = None  # since when only staff see it
 
     @property
     def category_id(self) -> str | None:
         return self.category_path[-1] if self.category_path else None
+
+
+class ChangeStatus(StrEnum):
+    """What became of one entry of a batch."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+    REFUSED = "REFUSED"
 
 
 @dataclass(frozen=True, slots=True)

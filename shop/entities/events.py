@@ -7,6 +7,13 @@ from enum import StrEnum
 from typing import Any
 
 
+class ProductChange(StrEnum):
+    """What an event of PRODUCT_UPDATED tells of a product: it changed, or shoppers see it no longer."""
+
+    UPDATED = "UPDATED"
+    DELETED = "DELETED"
+
+
 class Topic(StrEnum):
     UNKNOWN = "unknown"
     INTERACTION = "interaction"  # subject: actor key; data: product_id, type
@@ -14,7 +21,7 @@ class Topic(StrEnum):
     EXPLANATION_READY = "explanation_ready"  # subject: actor key; data: key, product_id
     EXPLANATION_CHUNK = "explanation_chunk"  # subject: explanation key; data: text (so far), actor (key)
     INSIGHT_UPDATED = "insight_updated"  # subject: actor key; data: language
-    PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (UPDATED, DELETED)
+    PRODUCT_UPDATED = "product_updated"  # subject: product id; data: change (a ProductChange)
     DATA_IMPORTED = "data_imported"  # subject: ""; much changed at once, so all caches are void
     USER_UPDATED = "user_updated"  # subject: user id
     SIGN_IN_ENDED = "sign_in_ended"  # subject: id of the sign-in

@@ -62,3 +62,4 @@ class ProductFilter:
     currency: str | None = None  # of the prices; None compares the amounts of all currencies
     in_stock: bool | None = None
     ids: tuple[str, ...] = ()
+    withdrawn: bool = False  # only what was withdrawn; otherwise none of it

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NewType
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from types import EllipsisType
 
     from shop.entities.access import Scope
     from shop.entities.catalog import Money
@@ -44,6 +45,18 @@ class User:
     role: Role = Role.SHOPPER
     preferences: Preferences = field(default_factory=Preferences)
     created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserDraft:
+    """A shopper as the shop describes them, unchecked. `...` leaves a field as it is, None empties it. There is no
+    role: nobody gets one in passing."""
+
+    id: str
+    email: str | EllipsisType | None = ...
+    display_name: str | EllipsisType | None = ...
+    locale: str | EllipsisType | None = ...
+    preferences: Preferences | EllipsisType | None = ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ PLACES: tuple[Place, ...] = (
     _nothing(
         "model_snapshots", "numbers of a training; its file holds what shoppers took as rows without any id, see docs"
     ),
+    _nothing("webhook_deliveries", "hashes of messages; each expires"),
+    _nothing("webhook_subjects", "products by their names in other systems, and hashes of order numbers"),
     _nothing("schedules", "when a job was started last"),
     _nothing("schema_migrations", "which steps a database has had"),
 )

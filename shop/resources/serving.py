@@ -26,12 +26,17 @@ from shop.services.merchandising import MerchandisingService
 from shop.services.models import ModelService
 from shop.services.neighbours import NeighbourService
 from shop.services.pace import PaceService
+from shop.services.product_changes import ProductChangeService
 from shop.services.ranking import Ranker
 from shop.services.rates import RateService
 from shop.services.recommendations import RecommendationService
 from shop.services.resolution import RequestResolver
 from shop.services.session_owners import SessionOwnerService
 from shop.services.spelling import SpellingService
+from shop.services.user_changes import UserChangeService
+from shop.services.webhook_orders import WebhookOrders
+from shop.services.webhook_products import WebhookProducts
+from shop.services.webhooks import WebhookService
 from shop.store.bandit import BanditStore
 from shop.store.listing import ListingStore
 from shop.store.merchandising import MerchandisingStore
@@ -55,6 +60,8 @@ class ServingResources(TextResources):
     """The services of a process that serves lists."""
 
     models: ModelService
+    product_changes: ProductChangeService
+    user_changes: UserChangeService
     listings: ListingService
     spelling: SpellingService
     history: HistoryService
@@ -80,6 +87,25 @@ class ServingResources(TextResources):
     def training(self) -> TrainingResources:
         """The part of it that a training in the same process would use."""
         return TrainingResources(self.settings, self.stores, self.models)
+
+    @property
+    def webhooks(self) -> WebhookService:
+        """What takes the messages of other shop systems; it keeps nothing."""
+        stores, settings = self.stores, self.settings.webhook
+        return WebhookService(
+            stores.webhooks,
+            WebhookProducts(stores.webhooks, stores.catalog, self.catalog, self.product_changes, settings.currency),
+            WebhookOrders(
+                stores.webhooks,
+                stores.interactions,
+                self.catalog,
+                self.interactions,
+                self.corrections,
+                self.user_changes,
+                settings.currency,
+            ),
+            settings,
+        )
 
 
 def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingResources:
@@ -107,6 +133,8 @@ def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingRe
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},
         models=models,
+        product_changes=ProductChangeService(stores.catalog, stores.withdrawals, catalog),
+        user_changes=UserChangeService(stores.users, stores.user_batches, texts.users, catalog),
         listings=ListingService(listing_store, catalog, spelling),
         spelling=spelling,
         history=history,

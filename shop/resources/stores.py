@@ -34,7 +34,10 @@ from shop.store.shopper_data import ShopperDataStore
 from shop.store.shopper_keys import ShopperKeyStore
 from shop.store.sign_ins import SignInStore
 from shop.store.usage import SpentStore, UsageStore
+from shop.store.user_batches import UserBatchStore
 from shop.store.users import UserStore
+from shop.store.webhooks import WebhookStore
+from shop.store.withdrawals import WithdrawalStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,7 +60,10 @@ class Stores:
     credentials: CredentialStore
     sign_ins: SignInStore
     api_keys: ApiKeyStore
+    user_batches: UserBatchStore
     catalog: CatalogStore
+    withdrawals: WithdrawalStore
+    webhooks: WebhookStore
     interactions: InteractionStore
     corrections: CorrectionStore
     sessions: SessionStore
@@ -130,7 +136,10 @@ def _over(database: Database, client: redis.Redis, reader: redis.Redis, keys: Ke
         credentials=CredentialStore(database),
         sign_ins=SignInStore(database),
         api_keys=ApiKeyStore(database, audit),
+        user_batches=UserBatchStore(database),
         catalog=CatalogStore(database),
+        withdrawals=WithdrawalStore(database, audit),
+        webhooks=WebhookStore(database),
         interactions=InteractionStore(database),
         corrections=CorrectionStore(database, insights, audit),
         sessions=SessionStore(client, keys),

@@ -5,39 +5,31 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from shop.bounded import BoundedDict
-from shop.entities.events import Event, Topic
+from shop.entities.events import Event, ProductChange, Topic
 from shop.entities.users import KnownTastes, Preferences
 from shop.errors import Problem, UnavailableError
-from shop.services.product_drafts import read_draft, sku_problem
+from shop.store.bulk import BulkError
 from shop.store.documents import stored_time
 from shop.texts.labels import CategoryLabels
 from shop.turns import give_way
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from shop.entities.catalog import Category, Product, ProductDraft
+    from shop.entities.catalog import Category, Product
     from shop.services.events import EventHub
     from shop.store.catalog import CatalogStore
 
 _log = structlog.get_logger(__name__)
 _CATEGORIES_SECONDS = 60
 _REMEMBERED_CHANGES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """Products as they are stored, and what was not stored: places in the batch, and problems."""
-
-    stored: list[Product] = field(default_factory=list)
-    refused: list[tuple[int, Problem]] = field(default_factory=list)
 
 
 class CatalogService:
@@ -50,6 +42,7 @@ class CatalogService:
         self._cache: BoundedDict[str, Product] = BoundedDict(capacity)
         self._ids: BoundedDict[str, str] = BoundedDict(capacity)  # by SKU
         self._out_of_stock: set[str] = set()
+        self._withdrawn: set[str] = set()
         self._stock_version = 0
         self._changes = 0
         self._imports = 0
@@ -63,9 +56,12 @@ class CatalogService:
         hub.listen(Topic.DATA_IMPORTED, self._on_import)
 
     async def warm(self) -> None:
-        """Fills the cache with the best sellers first."""
+        """Fills the cache with the best sellers first; all that is withdrawn is known before."""
         started, loaded, imports = time.monotonic(), 0, self._imports
         try:
+            for id_ in await self._store.withdrawn_ids():
+                if id_ not in self._changed:
+                    self._note(id_, in_stock=id_ not in self._out_of_stock, withdrawn=True)
             async for product in self._store.most_popular(self._capacity):
                 if imports != self._imports:
                     return  # what this reads may be from before the import
@@ -79,8 +75,9 @@ class CatalogService:
         gc.freeze()  # these stay: the garbage collector need not scan them again and again
         _log.info("catalog_warm", products=loaded, seconds=round(time.monotonic() - started, 2))
 
-    async def get_many(self, ids: Iterable[str]) -> dict[str, Product]:
-        """Those of the ids that exist; one query at most. Raises UnavailableError if a needed one is not in memory."""
+    async def get_many(self, ids: Iterable[str], *, also_withdrawn: bool = False) -> dict[str, Product]:
+        """Those of the ids that exist and are not withdrawn, or withdrawn ones too; one query at most. Raises
+        UnavailableError if a needed one is not in memory."""
         found: dict[str, Product] = {}
         missing: dict[str, None] = {}
         for id_ in ids:
@@ -96,7 +93,7 @@ class CatalogService:
                 for product in loaded.values():
                     self._keep(product)
             found |= loaded
-        return found
+        return found if also_withdrawn else _on_offer(found)
 
     @property
     def out_of_stock(self) -> Collection[str]:
@@ -104,34 +101,37 @@ class CatalogService:
         return self._out_of_stock
 
     @property
+    def withdrawn(self) -> Collection[str]:
+        """Ids of products that this process knows to be withdrawn."""
+        return self._withdrawn
+
+    @property
     def stock_version(self) -> int:
-        """Changes whenever `out_of_stock` does."""
+        """Changes whenever `out_of_stock` or `withdrawn` does."""
         return self._stock_version
 
     def _keep(self, product: Product) -> None:
         self._cache.put(product.id, product)
         self._ids.put(product.sku, product.id)
-        self._note_stock(product.id, in_stock=product.in_stock)
+        self._note(product.id, in_stock=product.in_stock, withdrawn=product.withdrawn_at is not None)
 
-    def _note_stock(self, id_: str, *, in_stock: bool) -> None:
-        if in_stock == (id_ in self._out_of_stock):
-            self._stock_version += 1
-            if in_stock:
-                self._out_of_stock.discard(id_)
-            else:
-                self._out_of_stock.add(id_)
+    def _note(self, id_: str, *, in_stock: bool, withdrawn: bool) -> None:
+        for known, belongs in ((self._out_of_stock, not in_stock), (self._withdrawn, withdrawn)):
+            if belongs != (id_ in known):
+                self._stock_version += 1
+                (known.add if belongs else known.discard)(id_)
 
     def in_memory(self, ids: Iterable[str]) -> dict[str, Product]:
-        """Those of the ids that are in memory: what can be served while MongoDB is away."""
-        return {id_: product for id_ in ids if (product := self._cache.get(id_)) is not None}
+        """Those of the ids that are in memory and not withdrawn: what can be served while MongoDB is away."""
+        return _on_offer({id_: product for id_ in ids if (product := self._cache.get(id_)) is not None})
 
     async def by_sku(self, sku: str) -> Product | None:
-        """The product with this SKU, of its own or of a variant."""
+        """The product with this SKU, of its own or of a variant, withdrawn or not."""
         return await self._store.by_sku(sku)
 
     async def by_skus(self, skus: Collection[str]) -> dict[str, Product]:
-        """Products by those of the SKUs that exist, of their own or of a variant; one query at most. Raises
-        UnavailableError if a needed one is not in memory."""
+        """Products by those of the SKUs that exist, of their own or of a variant, withdrawn or not; one query at most.
+        Raises UnavailableError if a needed one is not in memory."""
         kept = {sku: self._cache.get(self._ids.get(sku, "")) for sku in skus}
         found = {sku: product for sku, product in kept.items() if product is not None and product.sku == sku}
         missing = [sku for sku in skus if sku not in found]
@@ -176,51 +176,26 @@ class CatalogService:
                 self._below.setdefault(category.parent_id, []).append(category)
         self._categories_read_at = time.monotonic()
 
-    async def save(self, drafts: Sequence[ProductDraft | Problem]) -> Saved:
-        """Creates or replaces what is valid, and only that, and announces it; a SKU names the product. A problem stands
-        for what could not be read as a product. Raises UnavailableError."""
-        saved = Saved()
-        valid = await self._valid(drafts, saved)
-        before = await self._store.by_skus([product.sku for product in valid.values()])
-        ids = await self._store.get_many([product.sku for product in valid.values()])
-        to_store: list[Product] = []
-        for index, product in valid.items():
-            known = before.get(product.sku)
-            problem = sku_problem(product.sku, known, ids.get(product.sku))
-            if problem:
-                saved.refused.append((index, problem))
-            else:
-                to_store.append(replace(product, id=known.id) if known else product)
-        saved.refused.sort(key=lambda placed: placed[0])
-        saved.stored.extend(await self.upsert(to_store))
-        return saved
-
-    async def _valid(self, drafts: Sequence[ProductDraft | Problem], saved: Saved) -> dict[int, Product]:
-        """Products by their place in the batch; what is wrong with the others goes into `refused`."""
-        categories = await self.categories()
-        valid: dict[int, Product] = {}
-        skus: set[str] = set()
-        for index, draft in enumerate(drafts):
-            read = [draft] if isinstance(draft, Problem) else read_draft(draft, categories)
-            if isinstance(read, list):
-                saved.refused.extend((index, problem) for problem in read)
-            elif read.sku in skus:
-                saved.refused.append((index, Problem("sku", "DUPLICATE", "This SKU is in the batch already.")))
-            else:
-                valid[index] = read
-                skus.add(read.sku)
-        return valid
-
     async def upsert(self, products: Sequence[Product]) -> list[Product]:
-        """Creates or replaces products by id and announces them; returns them as they are stored."""
+        """Creates or replaces products by id and announces them; returns them as they are stored. What was withdrawn
+        stays so. Raises BulkError for those whose SKU another product has got meanwhile, when the others are stored."""
         before = await self._store.get_many([product.id for product in products])
         now = stored_time(datetime.now(UTC))
-        stamped = [_stamped(product, before.get(product.id), now) for product in products]
-        await self._store.upsert(stamped)
-        for product in stamped:
+        written = [stamped(product, before.get(product.id), now) for product in products]
+        try:
+            await self._store.upsert(written)
+        except BulkError as error:
+            refused = {position for position, _ in error.failures}
+            await self.tell([product for place, product in enumerate(written) if place not in refused])
+            raise
+        await self.tell(written)
+        return written
+
+    async def tell(self, products: Sequence[Product]) -> None:
+        """Takes note of products as they are stored now, and announces them. Raises UnavailableError."""
+        for product in products:
             self._keep(product)
-        await self._announce([product.id for product in stamped])
-        return stamped
+        await self._announce({product.id: _change(product) for product in products})
 
     async def unknown_labels(self, brands: Sequence[str], tags: Sequence[str]) -> list[Problem]:
         """One for each of the brands and tags that no product has."""
@@ -255,13 +230,19 @@ class CatalogService:
     async def announce_import(self, changed_ids: Sequence[str]) -> None:
         """Announces a change of the database by another program: to every process, and to subscribers what changed."""
         await self._hub.publish([Event(Topic.DATA_IMPORTED, "")])
-        await self._announce(changed_ids)
+        await self._announce(dict.fromkeys(changed_ids, ProductChange.UPDATED))
 
-    async def _announce(self, product_ids: Sequence[str]) -> None:
-        await self._hub.publish([Event(Topic.PRODUCT_UPDATED, id_, {"change": "UPDATED"}) for id_ in product_ids])
+    async def _announce(self, changes: Mapping[str, ProductChange]) -> None:
+        await self._hub.publish(
+            [Event(Topic.PRODUCT_UPDATED, id_, {"change": change.value}) for id_, change in changes.items()]
+        )
+
+    def forget_categories(self) -> None:
+        """Reads them anew when they are needed next."""
+        self._categories_read_at = float("-inf")
 
     def forget_all(self) -> None:
-        """Drops all that is in memory."""
+        """Drops all that is in memory, but for what is withdrawn: no import changes that."""
         self._changes += 1
         self._imports += 1
         self._cache.clear()
@@ -277,10 +258,21 @@ class CatalogService:
         self._changes += 1
         self._changed.put(event.subject, None)
         self._cache.pop(event.subject, None)
-        self._note_stock(event.subject, in_stock=True)
+        self._note(event.subject, in_stock=True, withdrawn=event.data.get("change") == ProductChange.DELETED.value)
 
 
-def _stamped(product: Product, before: Product | None, now: datetime) -> Product:
+def _on_offer(products: dict[str, Product]) -> dict[str, Product]:
+    """Those that are not withdrawn; nearly always all of them."""
+    if all(product.withdrawn_at is None for product in products.values()):
+        return products
+    return {id_: product for id_, product in products.items() if product.withdrawn_at is None}
+
+
+def _change(product: Product) -> ProductChange:
+    return ProductChange.UPDATED if product.withdrawn_at is None else ProductChange.DELETED
+
+
+def stamped(product: Product, before: Product | None, now: datetime | None) -> Product:
     """What behaviour, time and imports decided stays; what the shop says is replaced."""
     if before is None:
         return replace(product, created_at=now, updated_at=now)
@@ -291,4 +283,5 @@ def _stamped(product: Product, before: Product | None, now: datetime) -> Product
         variant_skus=before.variant_skus,
         created_at=before.created_at,
         updated_at=now,
+        withdrawn_at=before.withdrawn_at,
     )

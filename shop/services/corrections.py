@@ -12,7 +12,7 @@ from shop.entities.users import Actor
 from shop.errors import Problem, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shop.entities.corrections import Correction
     from shop.entities.explanations import Insight
@@ -76,6 +76,11 @@ class CorrectionService:
         else:
             insight = await self._insights.get(user, locale)
         return Corrected(insight, len(await self._store.excluded_of(actor)))
+
+    async def take_back(self, actor: Actor, events: Mapping[str, str], *, counts: bool) -> None:
+        """Events (id to product id) of an order that was cancelled, or counts again. Raises UnavailableError."""
+        if events and await self._store.take_back(actor, events, counts=counts):
+            await self._freshen(actor)
 
     async def excluded(self, interaction_ids: Sequence[str]) -> set[str]:
         """Those of these events that do not count."""

@@ -3,37 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shop.entities.catalog import ChangeStatus
+from shop.entities.users import Actor
 from shop.errors import BadInputError, Problem
 from shop.services.interaction_drafts import is_resend, read_draft, sku_of
+from shop.together import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shop.entities.interactions import Interaction, InteractionDraft
     from shop.entities.paging import Page, PageRequest
-    from shop.entities.users import Actor
-    from shop.services.attribution import AttributionService
+    from shop.services.attribution import AttributionService, NamedLists
     from shop.services.catalog import CatalogService
     from shop.services.freshness import FreshnessService
     from shop.services.pace import PaceService
     from shop.services.session_owners import SessionOwnerService
     from shop.store.interactions import InteractionStore
 
-MAX_BATCH = 500
+MAX_BATCH = 1_000
 
 Placed = tuple[int, Problem]  # and the place in the batch of the event that it is about
+Entry = tuple[Actor, "InteractionDraft | Problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventResult:
+    """What became of one event: CREATED, UNCHANGED if it was sent before, or REFUSED. `interaction` is it as it is
+    stored, None if it was refused."""
+
+    status: ChangeStatus
+    interaction: Interaction | None = None
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Events as they are stored, what was not stored, and what was stored but may not be meant so."""
+    """What became of each event of a batch, in its order."""
 
-    accepted: list[Interaction] = field(default_factory=list)
-    refused: list[Placed] = field(default_factory=list)
-    warnings: list[Placed] = field(default_factory=list)
+    results: list[EventResult]
+
+    @property
+    def accepted(self) -> list[Interaction]:
+        """Events as they are stored."""
+        return [result.interaction for result in self.results if result.interaction is not None]
+
+    @property
+    def refused(self) -> list[Placed]:
+        """What was not stored."""
+        return [(index, problem) for index, result in enumerate(self.results) for problem in result.problems]
+
+    @property
+    def warnings(self) -> list[Placed]:
+        """What was stored and may not be meant so."""
+        return [(index, problem) for index, result in enumerate(self.results) for problem in result.warnings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +69,14 @@ class _Read:
     """A valid event of a batch; one that was there before is `interaction` as it is stored."""
 
     index: int
+    actor: Actor
     draft: InteractionDraft
     interaction: Interaction
     is_new: bool = True
+
+
+_Results = dict[int, EventResult]
+_Named = dict[Actor, "NamedLists"]
 
 
 class InteractionService:
@@ -64,32 +97,63 @@ class InteractionService:
         self._pace = pace
 
     async def record(self, actor: Actor, drafts: Sequence[InteractionDraft | Problem]) -> Recorded:
+        """As `record_all`, for events of one actor."""
+        return await self.record_all([(actor, draft) for draft in drafts])
+
+    async def record_all(self, entries: Sequence[Entry]) -> Recorded:
         """Stores what is valid, and only that; what is acknowledged here survives any crash. A problem stands for what
-        could not be read as an event.
+        could not be read as an event. Each event is its own actor's, as if each had sent theirs apart.
 
         Sending an event again under its key changes nothing, sending another one under it is refused. Raises
         UnavailableError, retryable, when MongoDB is away.
         """
-        if len(drafts) > MAX_BATCH:
-            raise BadInputError(f"At most {MAX_BATCH} interactions at once; split the batch.", field="interactions")
-        await self._owners.named(actor)
-        recorded = Recorded()
-        read = await self._read(actor, drafts, recorded)
-        if await self._pace.is_automated(actor, [one.interaction.at for one in read]):
-            read = [replace(one, interaction=replace(one.interaction, automated=True)) for one in read]
-        lists = await self._attribution.lists(actor, [one.interaction for one in read])
+        if len(entries) > MAX_BATCH:
+            raise BadInputError(f"At most {MAX_BATCH:,} interactions at once; split the batch.", field="interactions")
+        await self._owners.all_named({actor for actor, draft in entries if not isinstance(draft, Problem)})
+        results: _Results = {}
+        read = await self._marked(await self._read(entries, results))
+        lists = dict(await for_each(self._lists, _by_actor(read).items()))
         known = await self._interactions.append([one.interaction for one in read])
-        accepted = _compare(read, known, recorded)
-        recorded.refused.sort(key=lambda placed: placed[0])
-        recorded.accepted.extend(one.interaction for one in accepted)
-        recorded.warnings.extend((one.index, found) for one in accepted if (found := lists.problem(one.interaction)))
-        if fresh := [one.interaction for one in accepted if one.is_new]:
-            self._attribution.credit([one for one in fresh if not one.automated], lists)
-            await self._freshness.add(actor, fresh)
+        accepted = _compare(read, known, lists, results)
+        await for_each(lambda batch: self._spread(*batch, lists), _by_key(accepted).items())
+        return Recorded([results[index] for index in range(len(entries))])
+
+    async def _marked(self, read: Sequence[_Read]) -> list[_Read]:
+        """Events of programs are marked as such."""
+
+        async def is_automated(batch: tuple[str, list[_Read]]) -> tuple[str, bool]:
+            key, events = batch
+            moments = [one.interaction.at for one in events]
+            return key, await self._pace.is_automated(events[0].actor, moments)
+
+        automated = dict(await for_each(is_automated, _by_key(read).items()))
+        return [
+            replace(one, interaction=replace(one.interaction, automated=True)) if automated[one.actor.key] else one
+            for one in read
+        ]
+
+    async def _lists(self, batch: tuple[Actor, list[_Read]]) -> tuple[Actor, NamedLists]:
+        actor, read = batch
+        return actor, await self._attribution.lists(actor, [one.interaction for one in read])
+
+    async def _spread(self, _key: str, accepted: Sequence[_Read], lists: _Named) -> None:
+        """What was stored of one shopper reaches the next list, open pages and whatever learns."""
+        actor = accepted[0].actor
+        fresh = [one for one in accepted if one.is_new]
+        for own, events in _by_actor(fresh).items():
+            self._attribution.credit([one.interaction for one in events if not one.interaction.automated], lists[own])
+        if fresh:
+            await self._freshness.add(actor, [one.interaction for one in fresh])
             await self._owners.acted(actor)
         if len(fresh) < len(accepted):  # whoever stored the others may have died before it told of them
             self._freshness.read_again(actor)
-        return recorded
+
+    async def shopper_of(self, actor: Actor) -> Actor:
+        """The user whose an anonymous visit is; the actor as it is if there is none. Raises UnavailableError."""
+        if actor.user_id is not None or actor.session_id is None:
+            return actor
+        owner = await self._owners.owner_of(actor.session_id)
+        return Actor(user_id=owner) if owner is not None else actor
 
     async def page(self, actor: Actor, request: PageRequest) -> Page[Interaction]:
         """What an actor did, newest first."""
@@ -98,34 +162,50 @@ class InteractionService:
     async def count(self, actor: Actor) -> int:
         return await self._interactions.count(actor)
 
-    async def _read(
-        self, actor: Actor, drafts: Sequence[InteractionDraft | Problem], recorded: Recorded
-    ) -> list[_Read]:
-        """The valid ones; what is wrong with the others goes into `refused`."""
-        sent = [draft for draft in drafts if not isinstance(draft, Problem)]
+    async def _read(self, entries: Sequence[Entry], results: _Results) -> list[_Read]:
+        """The valid ones; what is wrong with the others goes into `results`."""
+        sent = [draft for _, draft in entries if not isinstance(draft, Problem)]
         products, by_sku = await asyncio.gather(
-            self._catalog.get_many({draft.product_id for draft in sent if draft.product_id is not None}),
+            # Also with products that are withdrawn: an order may arrive late, and a page may still be open.
+            self._catalog.get_many(
+                {draft.product_id for draft in sent if draft.product_id is not None}, also_withdrawn=True
+            ),
             self._catalog.by_skus({sku for draft in sent if (sku := sku_of(draft)) is not None}),
         )
         valid: list[_Read] = []
-        keys: set[str] = set()
-        for index, draft in enumerate(drafts):
-            if isinstance(draft, Problem):
-                recorded.refused.append((index, draft))
-                continue
-            read = read_draft(draft, actor, products, by_sku)
+        ids: set[str] = set()
+        for index, (actor, draft) in enumerate(entries):
+            read = [draft] if isinstance(draft, Problem) else read_draft(draft, actor, products, by_sku)
             if isinstance(read, list):
-                recorded.refused.extend((index, problem) for problem in read)
-            elif read.key in keys:
-                message = "Each event of a batch needs a key of its own."
-                recorded.refused.append((index, Problem("key", "DUPLICATE", message)))
-            else:
-                valid.append(_Read(index, draft, read))
-                keys.add(read.key)
+                results[index] = _refused(*read)
+            elif read.id in ids:
+                results[index] = _refused(Problem("key", "DUPLICATE", "Each event of a batch needs a key of its own."))
+            elif not isinstance(draft, Problem):
+                valid.append(_Read(index, actor, draft, read))
+                ids.add(read.id)
         return valid
 
 
-def _compare(read: Sequence[_Read], known: Mapping[str, Interaction], recorded: Recorded) -> list[_Read]:
+def _refused(*problems: Problem) -> EventResult:
+    return EventResult(ChangeStatus.REFUSED, problems=problems)
+
+
+def _by_key(read: Iterable[_Read]) -> dict[str, list[_Read]]:
+    """The events of each shopper, in whichever session."""
+    groups: defaultdict[str, list[_Read]] = defaultdict(list)
+    for one in read:
+        groups[one.actor.key].append(one)
+    return groups
+
+
+def _by_actor(read: Iterable[_Read]) -> dict[Actor, list[_Read]]:
+    groups: defaultdict[Actor, list[_Read]] = defaultdict(list)
+    for one in read:
+        groups[one.actor].append(one)
+    return groups
+
+
+def _compare(read: Sequence[_Read], known: Mapping[str, Interaction], lists: _Named, results: _Results) -> list[_Read]:
     """What is new or was sent again; another event under a key that was there is refused."""
     accepted: list[_Read] = []
     for one in read:
@@ -136,5 +216,9 @@ def _compare(read: Sequence[_Read], known: Mapping[str, Interaction], recorded: 
             accepted.append(replace(one, interaction=stored, is_new=False))
         else:
             message = "Another event was sent with this key before: that one stays. Make up a key for each event."
-            recorded.refused.append((one.index, Problem("key", "CONFLICT", message)))
+            results[one.index] = _refused(Problem("key", "CONFLICT", message))
+    for one in accepted:
+        problem = lists[one.actor].problem(one.interaction)
+        status = ChangeStatus.CREATED if one.is_new else ChangeStatus.UNCHANGED
+        results[one.index] = EventResult(status, one.interaction, warnings=(problem,) if problem else ())
     return accepted

@@ -152,7 +152,7 @@ class MerchandisingService:
         self._refreshing = asyncio.create_task(self.try_refresh())
 
     async def _unknown(self, rule: Rule) -> list[Problem]:
-        products = await self._catalog.get_many(rule.target.products)
+        products = await self._catalog.get_many(rule.target.products, also_withdrawn=True)
         categories = await self._catalog.categories()
         named = [("target.productIds", "product", id_, id_ in products) for id_ in rule.target.products]
         named += [("target.categoryIds", "category", id_, id_ in categories) for id_ in rule.target.categories]

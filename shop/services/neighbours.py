@@ -25,7 +25,7 @@ class NeighbourService:
     async def of(self, product_ids: Sequence[str], scenario: Scenario, limit: int) -> list[list[Product]]:
         """Those of each id, SIMILAR or BOUGHT_TOGETHER: one catalogue query for all, nothing logged.
 
-        In stock, and not where an EXCLUDE rule forbids it; the shop's other rules are for recommendation lists.
+        On offer, in stock, and not where an EXCLUDE rule forbids it; the shop's other rules are for lists.
         """
         model = self._models.active
         if model is None:
@@ -43,4 +43,5 @@ class NeighbourService:
         context = RuleContext(scenario, frozenset(seed.category_path if seed else ()))
         ruling = self._merchandising.apply(model, context).ruling()
         shown = near[(near >= 0) & ~ruling.excluded[near]] if ruling else near[near >= 0]
-        return [ids[index] for index in shown.tolist() if ids[index] not in self._catalog.out_of_stock]
+        hidden = (self._catalog.out_of_stock, self._catalog.withdrawn)
+        return [ids[index] for index in shown.tolist() if not any(ids[index] in known for known in hidden)]

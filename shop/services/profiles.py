@@ -74,7 +74,7 @@ class ProfileService:
         """In how many orders each category and each brand was: five yoghurts in one basket are one purchase."""
         categories: defaultdict[str, set[str]] = defaultdict(set)
         brands: defaultdict[str, set[str]] = defaultdict(set)
-        products = await self._catalog.get_many(bought)
+        products = await self._catalog.get_many(bought, also_withdrawn=True)
         for product_id, orders in bought.items():
             product = products.get(product_id)
             if product is None:

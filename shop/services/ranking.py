@@ -77,7 +77,7 @@ class Ranker:
         self._seed_share = settings.max_share_per_seed
         # One list at a time: more threads would take turns with each other, and the event loop with all of them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ranking")
-        self._stock: tuple[tuple[str, int], NDArray[np.bool_]] | None = None
+        self._stock: tuple[tuple[str, int], NDArray[np.bool_], NDArray[np.bool_]] | None = None  # in stock, and out
         self._lists: BoundedDict[tuple[object, ...], tuple[RankedProduct, ...]] = BoundedDict(_CACHED_LISTS)
 
     def forget_lists(self) -> None:
@@ -85,7 +85,7 @@ class Ranker:
         self._lists.clear()
 
     async def rank(self, asked: ResolvedRequest) -> Ranking:
-        """The list over products that still exist and are in stock (or out of it, if asked for); what does not fit is
+        """The list over products that are on offer and in stock (or out of it, if asked for); what does not fit is
         replaced by what comes next. What goes with an empty cart is nothing.
 
         Where positions were drawn, all that could have been drawn must fit as well: a draw among products that cannot
@@ -184,14 +184,18 @@ class Ranker:
         )
 
     def _available(self, model: ActiveModel, *, in_stock: bool) -> NDArray[np.bool_]:
-        """The model's products that are in stock, or those that are not, as far as is known; shape (items,)."""
+        """The model's products that are in stock, or those that are not, as far as is known, and not withdrawn; shape
+        (items,)."""
         version = (model.version, self._catalog.stock_version)
         if self._stock is None or self._stock[0] != version:
             index_of = model.recommender.index_of
-            mask = np.ones(model.recommender.n_items, dtype=bool)
-            mask[[index_of[id_] for id_ in self._catalog.out_of_stock if id_ in index_of]] = False
-            self._stock = (version, mask)
-        return self._stock[1] if in_stock else ~self._stock[1]
+            masks = np.ones((2, model.recommender.n_items), dtype=bool)
+            for mask, ids in zip(masks, (self._catalog.out_of_stock, self._catalog.withdrawn), strict=True):
+                mask[[index_of[id_] for id_ in ids if id_ in index_of]] = False
+            stocked, offered = masks
+            self._stock = (version, stocked & offered, ~stocked & offered)
+        _, available, sold_out = self._stock
+        return available if in_stock else sold_out
 
     def _ranked_product(self, asked: ResolvedRequest, item: RankedItem, turn: int) -> RankedProduct:
         ids = asked.model.recommender.catalogue_ids

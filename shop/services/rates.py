@@ -93,6 +93,10 @@ class RateService:
             buckets.append(_hourly(f"attempts:account:{hashed}", settings.attempts_per_account))
         return buckets
 
+    async def take_bad_signature(self, address: str, per_minute: float) -> None:
+        """One of the messages with a wrong signature that an address may send. Raises RateLimitedError."""
+        await self._spend([Want(_bucket(f"signatures:address:{address}", per_minute), 1)])
+
     def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
         settings = self._settings
         per_minute = settings.cost_per_minute if kind == "cost" else settings.writes_per_minute

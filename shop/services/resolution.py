@@ -86,7 +86,9 @@ class RequestResolver:
     async def _seeds(self, request: RecommendationRequest) -> dict[str, Product]:
         if not request.product_ids:
             return {}
-        products = await self._catalog.get_many(request.product_ids)
+        # One that is withdrawn may be in a cart, or on a page that is still open: it is where the list starts from, and
+        # is not in it.
+        products = await self._catalog.get_many(request.product_ids, also_withdrawn=True)
         for id_ in request.product_ids:
             if id_ not in products:
                 raise NotFoundError("product", id_)

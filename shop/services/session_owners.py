@@ -15,6 +15,7 @@ from shop.bounded import BoundedDict
 from shop.entities.users import Actor
 from shop.errors import UnavailableError
 from shop.store.database import AWAY_SECONDS
+from shop.together import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,6 +72,12 @@ class SessionOwnerService:
         """Drops whose the sessions are of a shopper who is being erased."""
         for session_id in [id_ for id_, owner in self._known.items() if owner == shopper.user_id]:
             self._known.pop(session_id, None)
+
+    async def all_named(self, actors: Collection[Actor]) -> None:
+        """The same for several; sessions that have an owner are found by one query. Raises UnavailableError."""
+        naming = [actor for actor in actors if actor.user_id is not None and actor.session_id is not None]
+        await self.owners_of({actor.session_id for actor in naming if actor.session_id is not None})
+        await for_each(self.named, naming)
 
     async def try_named(self, actor: Actor) -> None:
         """The same for a list, which comes also while MongoDB is away: a later request makes the session theirs."""

@@ -14,6 +14,7 @@ from shop.errors import BadInputError, NotFoundError, UnauthenticatedError, Unav
 from shop.store.database import AWAY_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from types import EllipsisType
 
@@ -106,6 +107,13 @@ class UserService:
         self._forget(user_id)
         with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
             await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
+
+    async def tell(self, user_ids: Collection[str]) -> None:
+        """After a change of several users: every process reads them anew."""
+        for user_id in user_ids:
+            self._cache.pop(user_id, None)
+        with contextlib.suppress(UnavailableError):  # other processes read them within a minute all the same
+            await self._hub.publish([Event(Topic.USER_UPDATED, user_id) for user_id in user_ids])
 
     async def _on_update(self, event: Event) -> None:
         self._forget(event.subject)

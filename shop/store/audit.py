@@ -25,7 +25,14 @@ class AuditStore:
 
     async def add(self, action: str, actor_id: str | None, subject: str, details: Document, session: Session) -> None:
         """Joins the transaction of the session."""
-        await self._entries.insert_one(_document(action, actor_id, subject, details), session=session)
+        await self.add_several(action, actor_id, {subject: details}, session)
+
+    async def add_several(
+        self, action: str, actor_id: str | None, details: Mapping[str, Document], session: Session
+    ) -> None:
+        """The same for several subjects; `details` has at least one."""
+        entries = [_document(action, actor_id, subject, of_subject) for subject, of_subject in details.items()]
+        await self._entries.insert_many(entries, session=session)
 
     async def add_all(self, entries: Sequence[tuple[str, str | None, str, Document]]) -> None:
         """Adds entries of things that have no transaction: action, actor, subject and details of each."""

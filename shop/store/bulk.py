@@ -84,6 +84,20 @@ async def bulk_replace(database: Database, collection: str, documents: Sequence[
     return result.modified_count + result.upserted_count
 
 
+async def bulk_merge(database: Database, collection: str, documents: Sequence[Document]) -> int:
+    """Inserts what is new, and of what is there sets the fields that are named: others stay, also those that somebody
+    else writes at the same time. Returns how many were new or changed. Raises BulkError as bulk_insert does."""
+    if not documents:
+        return 0
+    operations = [UpdateOne({"_id": document["_id"]}, {"$set": document}, upsert=True) for document in documents]
+    with store_errors():
+        try:
+            result = await database[collection].bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            return _after_failures(error)
+    return result.modified_count + result.upserted_count
+
+
 async def bulk_set(database: Database, collection: str, changes: Sequence[tuple[Any, Document]]) -> int:
     """Sets fields of documents that exist: (`_id`, fields) each. Returns how many changed. Raises BulkError."""
     if not changes:

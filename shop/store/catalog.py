@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shop.store.bulk import bulk_replace
-from shop.store.database import Database, store_errors
+from shop.store.bulk import bulk_merge
+from shop.store.database import Database, Document, store_errors
 from shop.store.documents import category_from_document, product_from_document, product_to_document
+from shop.turns import give_way
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
-    from datetime import datetime
 
     from shop.entities.catalog import Category, Product
 
+# MongoDB finds these by an index of its own; a product that was never withdrawn does not have the field.
+WITHDRAWN: Document = {"withdrawnAt": {"$gt": datetime.fromtimestamp(0, UTC)}}
+ON_OFFER: Document = {"withdrawnAt": None}
 _FIELDS = {"search": 0}  # what search alone reads stays there
 
 
@@ -49,7 +53,7 @@ class CatalogStore:
         return {sku: by_sku[sku] for sku in skus if sku in by_sku}
 
     async def brands_in_use(self, brands: Collection[str]) -> set[str]:
-        """Those of the brands that a product has."""
+        """Those of the brands that a product on offer has."""
         return await self._in_use("brand", brands)
 
     async def tags_in_use(self, tags: Collection[str]) -> set[str]:
@@ -57,7 +61,7 @@ class CatalogStore:
 
     async def _in_use(self, field: str, labels: Collection[str]) -> set[str]:
         async def is_used(label: str) -> bool:
-            return await self._products.find_one({field: label}, {"_id": 1}) is not None
+            return await self._products.find_one({field: label, **ON_OFFER}, {"_id": 1}) is not None
 
         with store_errors():
             used = await asyncio.gather(*map(is_used, labels))
@@ -70,8 +74,18 @@ class CatalogStore:
                 yield product_from_document(document)
 
     async def upsert(self, products: Sequence[Product]) -> int:
-        """Inserts or replaces; returns how many are new or changed."""
-        return await bulk_replace(self._database, "products", [product_to_document(product) for product in products])
+        """Inserts or replaces, and leaves withdrawn what was; returns how many are new or changed. Raises BulkError for
+        what another product's SKU keeps out, when the others are in."""
+        documents: list[Document] = []
+        for product in products:
+            documents.append(product_to_document(product))
+            await give_way()
+        return await bulk_merge(self._database, "products", documents)
+
+    async def withdrawn_ids(self) -> list[str]:
+        """Of all products that are withdrawn."""
+        with store_errors():
+            return [document["_id"] async for document in self._products.find(WITHDRAWN, {"_id": 1})]
 
     async def all(self, after: str | None = None) -> AsyncIterator[Product]:
         """The whole catalogue, streamed in the order of ids, beginning after one (for training)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pymongo import UpdateOne
 
+from shop.entities.corrections import ExclusionReason
 from shop.store.database import Database, Document, in_transaction, store_errors
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from shop.store.audit import AuditStore
     from shop.store.database import Session
     from shop.store.insights import InsightStore
+
+
+_CANCELLED = "The order was cancelled."
 
 
 class CorrectionStore:
@@ -49,6 +53,36 @@ class CorrectionStore:
         with store_errors():
             document = await self._exclusions.find_one({}, {"at": 1}, sort=[("at", -1)])
         return document["at"] if document else None
+
+    async def take_back(self, actor: Actor, events: Mapping[str, str], *, counts: bool) -> bool:
+        """Leaves out the events (id to product id) of an order that was cancelled, or lets them count again; False if
+        all was so already. What a shopper has left out stays so. As for `apply`, what rested on them goes."""
+
+        async def write(session: Session) -> bool:
+            at = datetime.now(UTC)
+            named = {"_id": {"$in": [*events]}, "active": True}
+            known = {each["_id"]: each async for each in self._exclusions.find(named, session=session)}
+            ours = {id_ for id_, each in known.items() if each.get("note") == _CANCELLED}
+            changing = sorted(ours if counts else events.keys() - known.keys())
+            if not changing:
+                return False
+            facts = {"actorKey": actor.key, "active": not counts, "reason": ExclusionReason.OTHER.value}
+            facts |= {"note": _CANCELLED, "at": at}
+            operations = [
+                UpdateOne({"_id": id_}, {"$set": {**facts, "productId": events[id_]}}, upsert=True) for id_ in changing
+            ]
+            await self._exclusions.bulk_write(operations, session=session)
+            details = {"included" if counts else "excluded": changing}
+            await self._audit_log.add("cancelOrder", None, actor.key, details, session)
+            if actor.user_id is not None:
+                await self._insights.withdraw(actor.user_id, at, session)
+                await self._profiles.delete_one({"_id": actor.user_id}, session=session)
+            products = {"$in": sorted({events[id_] for id_ in changing})}
+            told = {"actorKey": actor.key, "$or": [{"productId": products}, {"evidence.productId": products}]}
+            await self._explanations.delete_many(told, session=session)
+            return True
+
+        return await in_transaction(self._database, write)
 
     async def apply(
         self, actor: Actor, user: User, exclude: Mapping[str, str], include: Iterable[str], correction: Correction

@@ -32,6 +32,7 @@ def money_from_document(document: Mapping[str, Any] | None) -> Money | None:
 
 
 def product_to_document(product: Product) -> Document:
+    """All but when it was withdrawn: whoever writes the rest leaves that as it is."""
     return searchable(
         {
             "_id": product.id,
@@ -79,6 +80,7 @@ def product_from_document(document: Mapping[str, Any]) -> Product:
         buyer_count=document["buyerCount"],
         created_at=document["createdAt"],
         updated_at=document["updatedAt"],
+        withdrawn_at=document.get("withdrawnAt"),
     )
 
 

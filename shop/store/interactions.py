@@ -70,6 +70,10 @@ class InteractionStore:
         """The actor's events with these products: event id to product id."""
         return await self._named({**await self._by(actor), "productId": {"$in": list(product_ids)}})
 
+    async def of_order(self, actor: Actor, order_id: str) -> dict[str, str]:
+        """The actor's events of one order: event id to product id."""
+        return await self._named({**await self._by(actor), "orderId": order_id})
+
     async def _named(self, query: dict[str, Any]) -> dict[str, str]:
         with store_errors():
             documents = await self._interactions.find(query, {"productId": 1}).to_list(None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shop.entities.catalog import UNUSUAL_DIGITS, USUAL_DIGITS, in_minor_units
 from shop.entities.facets import ValueCount
 from shop.entities.paging import Cursor, Page, PageRequest, ProductFilter, ProductSort
+from shop.store.catalog import ON_OFFER, WITHDRAWN
 from shop.store.database import Database, Document, store_errors
 from shop.store.documents import product_from_document
 from shop.store.paging import SortKey, find_page, page_of
@@ -40,7 +41,7 @@ class ListingStore:
         self, filter_: ProductFilter, search: Search | None, sort: ProductSort, request: PageRequest
     ) -> Page[Product]:
         """One page. RELEVANCE orders by how well the text matches and by demand, and needs `search`."""
-        query = _query(filter_, search)
+        query = _query(filter_, search) | (WITHDRAWN if filter_.withdrawn else ON_OFFER)
         with store_errors():
             if sort is ProductSort.RELEVANCE and search:
                 return await self._relevance_page(query, score(search), request)
@@ -71,33 +72,59 @@ class ListingStore:
     async def count(self, filter_: ProductFilter, search: Search | None) -> int:
         query = _query(filter_, search)
         with store_errors():
+            withdrawn = await self._products.count_documents(query | WITHDRAWN)
+            if filter_.withdrawn:
+                return withdrawn
             if not query:
-                return await self._products.estimated_document_count()
-            return await self._products.count_documents(query)
+                return max(0, await self._products.estimated_document_count() - withdrawn)
+            return max(0, await self._products.count_documents(query) - withdrawn)
 
     async def categories(self, filter_: ProductFilter, search: Search | None, most: int) -> list[ValueCount]:
         """Ids of categories; a product counts in its own and in those above."""
         # Paths are counted before they are taken apart: there are far fewer of them than products.
         each: list[Document] = [{"$unwind": "$_id"}, {"$group": {"_id": "$_id", "count": {"$sum": "$count"}}}]
-        return await self._counted(_query(filter_, search), "categoryPath", each, most)
+        return await self._counted(filter_, search, "categoryPath", each, most)
 
     async def brands(self, filter_: ProductFilter, search: Search | None, most: int) -> list[ValueCount]:
-        return await self._counted(_query(filter_, search), "brand", [], most)
+        return await self._counted(filter_, search, "brand", [], most)
 
-    async def _counted(self, query: Document, field: str, then: list[Document], most: int) -> list[ValueCount]:
-        pipeline: list[Document] = [
-            {"$match": {"$and": [query, {field: {"$gt": ""}}]}},
-            {"$group": {"_id": f"${field}", "count": {"$sum": 1}}},
-            *then,
-            {"$sort": {"count": -1, "_id": 1}},
-            {"$limit": most},
-        ]
-        return [ValueCount(row["_id"], row["count"]) for row in await self._facet(pipeline)]
+    async def _counted(
+        self, filter_: ProductFilter, search: Search | None, field: str, then: list[Document], most: int
+    ) -> list[ValueCount]:
+        counting = [{"$group": {"_id": f"${field}", "count": {"$sum": 1}}}, *then]
+        counts = await self._counts(filter_, search, {field: {"$gt": ""}}, counting, most)
+        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [ValueCount(value, count) for value, count in ranked[:most] if count > 0]
+
+    async def _counts(
+        self,
+        filter_: ProductFilter,
+        search: Search | None,
+        having: Document,
+        counting: list[Document],
+        most: int | None = None,
+    ) -> dict[Any, int]:
+        """How many products have which value; of many values the `most` that most products have are among them.
+
+        Withdrawn products are counted apart and taken off: they are few, and no index in which the others are counted
+        says whether one is.
+        """
+        query = {"$and": [_query(filter_, search), having]}
+        withdrawn = await self._facet([{"$match": query | WITHDRAWN}, *counting])
+        if filter_.withdrawn:
+            return {_key(row): row["count"] for row in withdrawn}
+        cut: list[Document] = []
+        if most is not None:
+            cut = [{"$sort": {"count": -1, "_id": 1}}, {"$limit": most + len(withdrawn)}]
+        counts = {_key(row): row["count"] for row in await self._facet([{"$match": query}, *counting, *cut])}
+        for row in withdrawn:
+            if _key(row) in counts:
+                counts[_key(row)] -= row["count"]
+        return counts
 
     async def prices(self, filter_: ProductFilter, search: Search | None, most: int) -> list[PriceRange]:
         """Ranges with round ends, of about as many products each, in the currency that most of the products have."""
-        pipeline: list[Document] = [
-            {"$match": {"$and": [_query(filter_, search), {"price.minor": {"$gte": 0}}]}},
+        counting: list[Document] = [
             {"$group": {"_id": {"minor": "$price.minor", "currency": "$price.currency"}, "count": {"$sum": 1}}},
             {
                 "$group": {
@@ -106,10 +133,11 @@ class ListingStore:
                 }
             },
         ]
-        rows = await self._facet(pipeline)
+        steps = await self._counts(filter_, search, {"price.minor": {"$gte": 0}}, counting)
         counts: dict[str, Counter[int]] = defaultdict(Counter)
-        for row in rows:
-            counts[row["_id"]["currency"]][row["_id"]["step"]] = row["count"]
+        for (step, currency), count in steps.items():
+            if count > 0:
+                counts[currency][step] = count
         if not counts:
             return []
         currency = max(counts, key=lambda code: (counts[code].total(), code))
@@ -122,12 +150,13 @@ class ListingStore:
     async def count_having(self, wanted: Wanted, most: int) -> int:
         """How many products have it; counting ends at `most`."""
         with store_errors():
-            return await self._products.count_documents(having(wanted), limit=most)
+            return await self._products.count_documents(having(wanted) | ON_OFFER, limit=most)
 
     async def word_counts(self, most: int) -> dict[str, int]:
         """The most frequent words of names, brands and tags, with the number of products that have them."""
         lists = [{"$ifNull": [f"$search.{field}", []]} for field in ("name", "labels")]
         pipeline: list[Document] = [
+            {"$match": ON_OFFER},
             {"$project": {"_id": 0, "words": {"$setUnion": lists}}},
             {"$unwind": "$words"},
             {"$sortByCount": "$words"},
@@ -139,11 +168,17 @@ class ListingStore:
 
     async def words_of(self, ids: Collection[str]) -> set[str]:
         """Of the names, brands and tags of these products."""
-        query, fields = {"_id": {"$in": list(ids)}}, {"search.name": 1, "search.labels": 1}
+        query, fields = {"_id": {"$in": list(ids)}, **ON_OFFER}, {"search.name": 1, "search.labels": 1}
         with store_errors():
             documents = await self._products.find(query, fields).to_list(None)
         kept: list[dict[str, list[str]]] = [document.get("search", {}) for document in documents]
         return {word for lists in kept for words in lists.values() for word in words}
+
+
+def _key(row: Document) -> Any:
+    """A group's value; several as a tuple."""
+    value = row["_id"]
+    return tuple(value.values()) if isinstance(value, dict) else value
 
 
 def _score_bound(cursor: Cursor, *, after: bool) -> Document:

@@ -180,7 +180,7 @@ RULE = {"action": "BOOST", "target": {}, "scope": {"devices": ["d" * 5_000]}}
         (NODE, {"id": "x" * 2_000}, "id"),
         (f'{{ products(search: "{"x" * 201}") {{ totalCount }} }}', {}, "search"),
         (mutation("updatePreferences"), {"i": {"tags": ["x" * 10_000]}}, "tags.0"),
-        (mutation("trackInteractions"), {"i": {"interactions": [{"type": "VIEW"}] * 501}}, "interactions"),
+        (mutation("trackInteractions"), {"i": {"interactions": [{"type": "VIEW"}] * 1001}}, "interactions"),
         (mutation("saveMerchandisingRule"), {"i": RULE}, "scope.devices.0"),
     ],
 )

@@ -60,6 +60,9 @@ TAG = re.compile(r"<[a-zA-Z/!?]")
         ("<![CDATA[<p>Tea &amp; milk</p>]]>", "Tea & milk"),
         ("AT &foo; Rock & Roll", "AT foo; Rock & Roll"),
         ("می\u200cخواهم \U0001f469\u200d\U0001f373", "می\u200cخواهم \U0001f469\u200d\U0001f373"),
+        ("<p\nclass='a b' hidden>Green<br/>tea</p ><img src=https://a.example/x?y=1>", "Green tea"),
+        ('<b title="5 > 3">Tea</b>', "Tea"),
+        ("<TEMPLATE><p>no</p></TEMPLATE>Tea<textarea><b>Cup</textarea>", "Tea Cup"),
         ("", ""),
     ],
 )
@@ -75,7 +78,9 @@ def test_text_without_markup_stays_as_it_is(text: str) -> None:
     assert values.plain_text(plain) == plain
 
 
-@pytest.mark.parametrize("piece", ["<a ", "<!--", "<", "</", "<![CDATA[", "<? ", "&amp;", "&lt;a "])
+@pytest.mark.parametrize(
+    "piece", ["<a ", "<a x ", "<a x=", '<a x="', "<!--", "<", "</", "<![CDATA[", "<? ", "&amp;", "&lt;a "]
+)
 def test_what_no_bracket_ends_is_no_trap(piece: str) -> None:
     assert not TAG.search(values.plain_text(piece * 20_000))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.presets.cells import Cells, folded, has_columns
 from mongo_seed.files.presets.preset import Preset
+from shop.webhooks.shopify import pseudonym
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -19,14 +19,6 @@ _CUSTOMER = ("Customer ID", "Customer: ID")
 _IN_FIRST = ("Financial Status", "Currency")  # of an order's first line alone
 _OF_ORDER = {folded(name) for name in (*_CUSTOMER, *_IN_FIRST, "Email", "Created at", "Cancelled at")}
 _TAKEN_BACK = {"refunded", "voided"}  # what was paid is not
-_HEX_DIGITS = 32
-
-
-def pseudonym(email: str) -> str:
-    """The user id of a shopper of whom the file has only an e-mail address: `customer-` and the first 32 digits of
-    SHA-256 of the address in small letters. Whoever knows an address can compute it, so it hides nobody from the shop
-    itself; it keeps addresses out of ids, logs and models."""
-    return f"customer-{sha256(email.strip().lower().encode()).hexdigest()[:_HEX_DIGITS]}"
 
 
 def _recognises(names: Set[str]) -> bool:
