@@ -89,9 +89,10 @@ class HistoryService:
         self._entries.put(cache_key, entry)
         return replace(entry.known, session_missing=True) if head is None else entry.known
 
-    def forget(self, actor_key: str) -> None:
-        """Reads the actor's past anew next time; for when the session state could not be updated."""
-        for key in [key for key in self._entries if key[1] == actor_key]:
+    def forget(self, *actor_keys: str) -> None:
+        """Reads the actors' past anew next time; for when the session state could not be updated."""
+        forgotten = set(actor_keys)
+        for key in [key for key in self._entries if key[1] in forgotten]:
             self._entries.pop(key, None)
 
     async def _on_correction(self, event: Event) -> None:

@@ -115,7 +115,7 @@ class InteractionService:
         lists = dict(await for_each(self._lists, _by_actor(read).items()))
         known = await self._interactions.append([one.interaction for one in read])
         accepted = _compare(read, known, lists, results)
-        await for_each(lambda batch: self._spread(*batch, lists), _by_key(accepted).items())
+        await self._spread(accepted, lists)
         return Recorded([results[index] for index in range(len(entries))])
 
     async def _marked(self, read: Sequence[_Read]) -> list[_Read]:
@@ -136,17 +136,17 @@ class InteractionService:
         actor, read = batch
         return actor, await self._attribution.lists(actor, [one.interaction for one in read])
 
-    async def _spread(self, _key: str, accepted: Sequence[_Read], lists: _Named) -> None:
-        """What was stored of one shopper reaches the next list, open pages and whatever learns."""
-        actor = accepted[0].actor
+    async def _spread(self, accepted: Sequence[_Read], lists: _Named) -> None:
+        """What was stored reaches the next lists, open pages and whatever learns."""
         fresh = [one for one in accepted if one.is_new]
-        for own, events in _by_actor(fresh).items():
-            self._attribution.credit([one.interaction for one in events if not one.interaction.automated], lists[own])
+        for actor, events in _by_actor(fresh).items():
+            self._attribution.credit([one.interaction for one in events if not one.interaction.automated], lists[actor])
         if fresh:
-            await self._freshness.add(actor, [one.interaction for one in fresh])
-            await self._owners.acted(actor)
+            batches = _by_key(fresh).values()
+            await self._freshness.add([[one.interaction for one in batch] for batch in batches])
+            await for_each(self._owners.acted, [batch[0].actor for batch in batches])
         if len(fresh) < len(accepted):  # whoever stored the others may have died before it told of them
-            self._freshness.read_again(actor)
+            self._freshness.read_again(one.actor for one in accepted if not one.is_new)
 
     async def shopper_of(self, actor: Actor) -> Actor:
         """The user whose an anonymous visit is; the actor as it is if there is none. Raises UnavailableError."""

@@ -14,7 +14,7 @@ from shop.errors import UnavailableError
 from shop.store.redis import redis_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from shop.entities.interactions import Interaction
     from shop.store.keys import Keys
@@ -53,24 +53,25 @@ class SessionStore:
 
     async def push(self, interactions: Sequence[Interaction]) -> None:
         """Adds events, oldest first; all of them must belong to the same actor."""
-        entries = [
-            # The last part makes every push change the head, even one that repeats an event.
-            orjson.dumps([event.id, event.product_id, event.type.value, int(event.at.timestamp()), time.time_ns()])
-            for event in interactions
-        ]
-        await self._push(interactions[0].actor.key, entries)
+        await self.push_all([interactions])
+
+    async def push_all(self, batches: Sequence[Sequence[Interaction]]) -> None:
+        """The same for several actors, in one round trip."""
+        await self._push({batch[0].actor.key: list(map(_entry, batch)) for batch in batches})
 
     async def mark(self, actor_key: str) -> None:
         """Notes that the past was corrected: whoever has cached it reads it anew for the next list."""
-        await self._push(actor_key, [orjson.dumps([_MARK, "", "", 0, time.time_ns()])])
+        await self._push({actor_key: [orjson.dumps([_MARK, "", "", 0, time.time_ns()])]})
 
-    async def _push(self, actor_key: str, entries: Sequence[bytes]) -> None:
-        key = self._keys.session(actor_key)
+    async def _push(self, entries: Mapping[str, Sequence[bytes]]) -> None:
+        """By actor."""
         with redis_errors():
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.lpush(key, *entries)
-            pipeline.ltrim(key, 0, MAX_EVENTS - 1)
-            pipeline.expire(key, _LIFETIME)
+            pipeline = self._redis.pipeline(transaction=len(entries) == 1)  # of a cluster many have no one node
+            for actor_key, own in entries.items():
+                key = self._keys.session(actor_key)
+                pipeline.lpush(key, *own)
+                pipeline.ltrim(key, 0, MAX_EVENTS - 1)
+                pipeline.expire(key, _LIFETIME)
             await pipeline.execute()
 
     async def head(self, actor_key: str) -> bytes:
@@ -105,3 +106,8 @@ class SessionStore:
         events = {row[0]: SessionEvent(*row[:4]) for row in rows if row[0] != _MARK}
         mark = max((row[4] for row in rows if row[0] == _MARK), default=0)
         return Session(tuple(events.values()), mark, full=len(entries) >= MAX_EVENTS)
+
+
+def _entry(event: Interaction) -> bytes:
+    """The last part makes every push change the head, even one that repeats an event."""
+    return orjson.dumps([event.id, event.product_id, event.type.value, int(event.at.timestamp()), time.time_ns()])
