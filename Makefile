@@ -18,7 +18,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down test check lint types imports schema schema-check settings test-fast bench bench-scoring \
-	bench-jobs bench-texts fuzz schedules permissions package-lambda serverless-local bench-lambda serverless-tools lock clean
+	bench-jobs bench-accounts bench-texts fuzz schedules permissions package-lambda serverless-local bench-lambda serverless-tools lock clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ schedules: $(INSTALLED)  ## Write deploy/schedules.json from the registry
 
 bench: $(INSTALLED)  ## Measure requests per second and latency
 	$(BIN)/python -m devstack.bench.serving $(ARGS)
+
+bench-accounts: $(INSTALLED)  ## Measure what tokens cost, and lists beside sign-ins
+	$(BIN)/python -m devstack.bench.accounts $(ARGS)
 
 bench-scoring: $(INSTALLED)  ## Measure training and lists, e.g. ARGS="--products 1000000"
 	$(BIN)/python -m devstack.bench.scoring $(ARGS)

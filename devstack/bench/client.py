@@ -46,8 +46,9 @@ class Connection:
         await self._writer.wait_closed()
 
 
-def graphql_request(query: str, variables: Mapping[str, Any], user: str) -> bytes:
-    """A whole HTTP request on behalf of a user, ready to be sent many times."""
+def graphql_request(query: str, variables: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    """A whole HTTP request with these headers, ready to be sent many times."""
     body = orjson.dumps({"query": query, "variables": variables})
-    head = f"POST /graphql HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nX-User: {user}\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    head = f"POST /graphql HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{head}{more}Content-Length: {len(body)}\r\n\r\n".encode() + body

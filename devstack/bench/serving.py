@@ -60,7 +60,7 @@ class Result:
 
 
 def request(user: str, limit: int) -> bytes:
-    return graphql_request(QUERY, {"input": {"limit": limit}}, user)
+    return graphql_request(QUERY, {"input": {"limit": limit}}, {"X-User": user})
 
 
 async def load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Result:

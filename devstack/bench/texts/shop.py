@@ -52,7 +52,9 @@ class ListRequest:
     def encoded(self) -> bytes:
         seeds = [encode_id("Product", id_) for id_ in self.seeds]
         given: dict[str, Any] = {"scenario": self.scenario, "limit": self.limit, "context": {"locale": self.locale}}
-        return graphql_request(QUERY, {"input": given | ({"productIds": seeds} if seeds else {})}, self.user)
+        return graphql_request(
+            QUERY, {"input": given | ({"productIds": seeds} if seeds else {})}, {"X-User": self.user}
+        )
 
 
 @dataclass(frozen=True, slots=True)
