@@ -45,7 +45,7 @@ _llm = click.option(
 def _scopes() -> list[str]:
     from shop.entities.access import Scope
 
-    return list(Scope)
+    return [scope.value for scope in Scope]
 
 
 _role = click.option("--role", type=click.Choice(ROLES), help="What the user may do.")
