@@ -17,7 +17,7 @@ import pytest
 from graphql_api.relay import encode_id
 from mongo_seed.complete_journey import demo
 from shop.entities.events import Event, Topic
-from shop.entities.users import Actor, User
+from shop.entities.users import Actor, Role, User
 from shop.jobs import RollUpSession, WriteInsight
 from shop.services.export import key_of
 from shop.settings import PrivacySettings
@@ -342,13 +342,19 @@ async def test_everything_is_erased_by_workers_that_are_killed(own: Settings, sh
     ordered, twice = [(await shop.data(ERASE, ids, person.id))["eraseUserData"] for _ in range(2)]
     assert ordered["job"]["id"] == twice["job"]["id"], "one at a time"
     going_on = asyncio.create_task(active(shop, person, old))
-    async with shop.subscribe(FOLLOW, {"id": ordered["job"]["id"]}, person.id) as following:
+    follow = {"id": ordered["job"]["id"]}
+    async with (
+        shop.subscribe(FOLLOW, follow, demo.STAFF) as following,
+        shop.subscribe(FOLLOW, follow, person.id) as own_,
+    ):
+        assert (await own_.next())["jobProgress"]["job"]["state"] == "QUEUED"
         for point in POINTS:
             async with halting_worker(own, point) as worker:
                 await halted(worker)
         async with halting_worker(own):
             while (told := await following.next())["jobProgress"]["job"]["state"] != "SUCCEEDED":
                 assert told["jobProgress"]["job"]["state"] != "FAILED", told
+        assert await is_closed(own_.socket), "the account is gone"
     going_on.cancel()
     refusals = await asyncio.gather(going_on, return_exceptions=True)
     assert isinstance(refusals[0], asyncio.CancelledError), refusals
@@ -393,6 +399,14 @@ async def nothing_comes_back(shop: Shop, person: Somebody, old: dict[str, str]) 
     assert anew.data["signIn"]["user"] == nothing
 
 
+async def is_closed(socket: Any) -> bool:
+    """Whether the server closes it, after what is still to be read."""
+    async with asyncio.timeout(30):
+        while not socket.closed:
+            await socket.receive()
+    return True
+
+
 async def active(shop: Shop, person: Somebody, token: dict[str, str]) -> None:
     """Somebody who goes on with open pages: signed in, and as the visitor of before."""
     (product,) = await products_in_stock(shop, 1)
@@ -418,15 +432,16 @@ async def only_erasure(database: Database) -> str:
     return str(erasure["_id"])
 
 
-async def test_staff_erase_somebody_unknown_and_no_colleague(own: Settings, shop: Shop) -> None:
+async def test_admins_erase_somebody_unknown_and_no_colleague(own: Settings, shop: Shop) -> None:
     unknown = encode_id("User", "shopper-1")  # has bought something, and has no account
     database = shop.resources.stores.database
+    await database["users"].insert_one(user_to_document(User("boss", role=Role.ADMIN)))
     bought = await database["interactions"].count_documents({"userId": "shopper-1"})
     namesake = await database["interactions"].count_documents({"userId": "shopper-10"})
     async with working(own):
         for expected in ({"interactions": bought}, {}):
-            ordered = (await shop.data(ERASE, {"id": unknown, "again": unknown}, demo.STAFF))["eraseUserData"]
-            async with shop.subscribe(FOLLOW, {"id": ordered["job"]["id"]}, demo.STAFF) as following:
+            ordered = (await shop.data(ERASE, {"id": unknown, "again": unknown}, "boss"))["eraseUserData"]
+            async with shop.subscribe(FOLLOW, {"id": ordered["job"]["id"]}, "boss") as following:
                 while (await following.next())["jobProgress"]["job"]["state"] != "SUCCEEDED":
                     pass
             receipt = (await shop.data(RECEIPT, {"id": ordered["receiptId"]}, demo.STAFF))["erasure"]
@@ -436,7 +451,9 @@ async def test_staff_erase_somebody_unknown_and_no_colleague(own: Settings, shop
     assert await database["interactions"].count_documents({"userId": "shopper-1"}) == 0
     assert await database["interactions"].count_documents({"userId": "shopper-10"}) == namesake
     staff = encode_id("User", demo.STAFF)
-    refused = (await shop.data(ERASE, {"id": staff, "again": staff}, demo.STAFF))["eraseUserData"]
+    other = {"id": encode_id("User", "shopper-2"), "again": encode_id("User", "shopper-2")}
+    assert (await shop.ask(ERASE, other, demo.STAFF)).code == "FORBIDDEN"
+    refused = (await shop.data(ERASE, {"id": staff, "again": staff}, "boss"))["eraseUserData"]
     assert refused["userErrors"] == [{"field": "userId", "code": "ROLE"}]
     assert Actor(demo.STAFF).key  # the account is still there
     assert (await shop.data("{ viewer { role } }", None, demo.STAFF))["viewer"]["role"] == "STAFF"

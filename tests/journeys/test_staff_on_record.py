@@ -108,6 +108,6 @@ async def test_changes_by_staff_are_recorded(shop: Shop) -> None:
 
     await until(has_ended, "the training")
     user = await new_user(shop)
-    await shop.resources.users.set_role(user, Role.SERVICE, demo.STAFF)
+    await shop.resources.users.set_role(user, Role.STAFF, demo.STAFF)
     (entry,) = await entries(shop, action="setUserRole", subject=user)
-    assert (entry["actorId"], entry["details"]) == (demo.STAFF, {"before": "shopper", "after": "service"})
+    assert (entry["actorId"], entry["details"]) == (demo.STAFF, {"from": "shopper", "to": "staff"})
