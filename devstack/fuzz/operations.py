@@ -38,7 +38,8 @@ _TEXTS = (
     "$where", "{}", "../../etc/passwd", "%00", "<script>", "null", "0-0", "99999999999999-1", "W1td", "session-1",
 )  # fmt: skip
 _LONG_LIST = 600
-_ENDS_THE_ATTACK = {"signOut"}  # whoever attacks would be a stranger from then on
+# Whoever attacks would be a stranger from then on, or somebody who may read all that there is.
+_ENDS_THE_ATTACK = {"signOut", "eraseUserData", "setUserRole"}
 
 
 @dataclass(frozen=True, slots=True)
