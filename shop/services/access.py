@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -89,11 +88,8 @@ class AccessService:
                 return reason
             left = float("inf") if viewer.expires_at is None else viewer.expires_at - time.time()
             with contextlib.suppress(TimeoutError):
-                async with (
-                    asyncio.timeout(min(max(left, 0), _LOOK_SECONDS)),
-                    aclosing(self._hub.subscribe(_interests(viewer), newest_only=True)) as events,
-                ):
-                    await anext(events, None)
+                async with asyncio.timeout(min(max(left, 0), _LOOK_SECONDS)):
+                    await self._hub.next_of(_interests(viewer))
 
     async def _reason(self, viewer: Viewer) -> str | None:
         """Why the viewer may not go on. While the databases are away nobody is shut out."""

@@ -34,6 +34,7 @@ class EventHub:
         self._listeners: list[tuple[Topic, Callable[[Event], Awaitable[None]]]] = []
         self._reader: asyncio.Task[None] | None = None
         self._last: str | None = None
+        self._watching: set[_Inbox] = set()
 
     def listen(self, topic: Topic, listener: Callable[[Event], Awaitable[None]]) -> None:
         """Registers a callback for every event of a topic; call before start()."""
@@ -65,7 +66,7 @@ class EventHub:
 
     @property
     def subscribers(self) -> int:
-        return len({inbox for inboxes in self._subscribers.values() for inbox in inboxes})
+        return len({inbox for inboxes in self._subscribers.values() for inbox in inboxes} - self._watching)
 
     async def subscribe(
         self, interests: Iterable[Interest], after: str | None = None, *, newest_only: bool = False
@@ -121,6 +122,19 @@ class EventHub:
             if not page:
                 return
             after = page[-1].id
+
+    async def next_of(self, interests: Iterable[Interest]) -> Event | None:
+        """The next event of these topics and subjects, None when the hub stops. Whoever waits for it watches by itself
+        and is no subscriber."""
+        wanted, inbox = tuple(interests), _Inbox(newest_only=True)
+        self._watching.add(inbox)
+        for interest in wanted:
+            self._subscribers[interest].add(inbox)
+        try:
+            return await inbox.get()
+        finally:
+            self._watching.discard(inbox)
+            self._forget(wanted, inbox)
 
     def _forget(self, wanted: tuple[Interest, ...], inbox: _Inbox) -> None:
         for interest in wanted:

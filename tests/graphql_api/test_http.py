@@ -249,7 +249,7 @@ async def test_a_page_of_another_origin_can_read_what_went_wrong(shop: Shop, mon
     async def fail(*_: object) -> None:
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(shop.resources.users, "viewer", fail)
+    monkeypatch.setattr(shop.resources.access, "viewer", fail)
     origin = "http://localhost:5173"
     async with shop.http.post(
         f"{shop.url}/graphql", json={"query": MODEL}, headers={"Origin": origin, "X-User": "household-250"}

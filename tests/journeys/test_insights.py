@@ -472,7 +472,7 @@ async def test_the_audit_log_is_paged_and_for_staff_alone(shop: Shop) -> None:
     assert (first["totalCount"], first["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasNextPage"]) == (4, True, False)
     changes = [bool(entry["details"]["excluded"]) for entry in first["nodes"] + rest["nodes"]]
     assert changes == [False, True, False, True], "the newest first"
-    everything = (await shop.data(AUDIT, {"first": 100}, demo.STAFF))["auditLog"]["nodes"]
-    assert "activateModel" in {entry["action"] for entry in everything}
+    others = (await shop.data(AUDIT, {"action": "activateModel"}, demo.STAFF))["auditLog"]["nodes"]
+    assert {entry["action"] for entry in others} == {"activateModel"}
     assert (await shop.ask(AUDIT, {}, user)).code == "FORBIDDEN"
     assert (await shop.ask(AUDIT)).code == "UNAUTHENTICATED"

@@ -46,8 +46,8 @@ WEB = {"strawberry", "starlette", "uvicorn", "graphql", "arq"}
 LARGEST_TEXTS = 105_000_000
 # What each package is without, and of which no function imports a module that needs it.
 ABSENT = {
-    "texts": {"arq", "click", "numpy", "opentelemetry.exporter", "rapidfuzz"},
-    "training": {"arq", "opentelemetry.exporter", "rapidfuzz"},
+    "texts": {"argon2", "arq", "click", "cryptography", "numpy", "opentelemetry.exporter", "rapidfuzz"},
+    "training": {"argon2", "arq", "cryptography", "opentelemetry.exporter", "rapidfuzz"},
 }
 
 

@@ -81,7 +81,7 @@ async def test_users_come_from_a_file(
     useless = command("users", "import", str(file))
 
     assert "1 new, 1 changed, 0 unchanged; 2 refused" in first.stdout
-    assert "role must be one of shopper, staff, service, not 'king'" in first.stdout
+    assert "role must be one of shopper, staff, admin, not 'king'" in first.stdout
     assert "names no language" in first.stdout
     assert first.returncode == 0
     assert "0 new, 0 changed, 2 unchanged; 2 refused" in again.stdout
