@@ -28,7 +28,7 @@ SHORTEST = 10  # characters
 LONGEST = 256
 _MEMORY_KIB, _PASSES, _LANES = 12_288, 3, 1
 _MOST_WAITING = 200  # hashes: what a thread does in about five seconds
-_NICENESS = 10  # whoever waits for a list goes first
+_NICENESS = 19  # whoever waits for a list goes first
 
 
 class Passwords:

@@ -29,14 +29,11 @@ class SignInStore:
         self._refresh_tokens = database["refresh_tokens"]
 
     async def begin(self, session: SignInSession, token_hash: str | None) -> None:
-        """A new sign-in with its first refresh token, if it has one."""
-
-        async def write(transaction: Session) -> None:
-            await self._sessions.insert_one(_to_document(session), session=transaction)
+        """A new sign-in with its first refresh token, if it has one. A token without its sign-in opens nothing."""
+        with store_errors():
             if token_hash is not None:
-                await self._refresh_tokens.insert_one(_token(session, token_hash), session=transaction)
-
-        await in_transaction(self._database, write)
+                await self._refresh_tokens.insert_one(_token(session, token_hash))
+            await self._sessions.insert_one(_to_document(session))
 
     async def rotate(self, used_hash: str, next_hash: str, expires_at: datetime) -> SignInSession | None:
         """The sign-in that a refresh token is from, which is replaced by the next. None for a token that is unknown,
