@@ -41,6 +41,7 @@ class Context:
         self.response = response
         self.connection_params: Mapping[str, object] | None = None
         self.cookies: Cookies = NO_COOKIES
+        self.is_own_page = True  # whether it may use cookies
         self.accept_language: str | None = request.headers.get("accept-language")
 
     async def identify(self, authorization: str | None, x_user: str | None) -> None:

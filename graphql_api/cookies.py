@@ -37,7 +37,7 @@ NO_COOKIES = Cookies()
 
 def cookies_of(connection: HTTPConnection, origins: Origins, *, secure: bool) -> Cookies:
     """None of a page that may not use them."""
-    if "cookie" not in connection.headers or not _is_ours(connection, origins):
+    if "cookie" not in connection.headers or not is_own_page(connection, origins):
         return NO_COOKIES
     sent = connection.cookies
     return Cookies(sent.get(_named(_ACCESS, secure)), sent.get(_named(_REFRESH, secure)))
@@ -62,7 +62,8 @@ def _named(name: str, secure: bool) -> str:
     return _HOST_ONLY + name if secure else name
 
 
-def _is_ours(connection: HTTPConnection, origins: Origins) -> bool:
+def is_own_page(connection: HTTPConnection, origins: Origins) -> bool:
+    """Whether the page that asks may use cookies; so may whoever asks without a browser."""
     headers = connection.headers
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if site in {"same-origin", "none"}:

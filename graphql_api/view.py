@@ -26,7 +26,7 @@ from graphql_api.admission.extension import reading_costs
 from graphql_api.admission.persisted import query_of
 from graphql_api.admission.transport import allow_body, cancelled_with_client, states_more_than
 from graphql_api.context import Context
-from graphql_api.cookies import cookies_of
+from graphql_api.cookies import cookies_of, is_own_page
 from graphql_api.errors import RequestError, extensions_of, refused_status
 from graphql_api.event_streams import EventStream, with_event_id
 from graphql_api.http_requests import (
@@ -199,6 +199,7 @@ class ShopView(GraphQL[Context, None]):
         resources: ServingResources = request.app.state.resources
         context = Context(resources, None, request, response)
         context.cookies = cookies_of(request, self._origins, secure=self.settings.secure_cookies)
+        context.is_own_page = is_own_page(request, self._origins)
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
             return context
         await context.identify(request.headers.get("authorization"), request.headers.get("x-user"))

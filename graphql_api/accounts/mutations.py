@@ -46,7 +46,7 @@ class SignUpInput:
     )
     password: str = strawberry.field(description=f"{SHORTEST} characters at least.", metadata=_PASSWORD)
     display_name: str | None = strawberry.field(
-        default=None, description="As the shopper wants to be called.", metadata=sizes(length=LONGEST_LABEL, told=True)
+        default=None, description="As the shopper wants to be called.", metadata=sizes(length=LONGEST_LABEL)
     )
     locale: str | None = strawberry.field(default=None, description=LOCALE, metadata=sizes(length=LONGEST_SHORT))
 
@@ -148,13 +148,13 @@ class AccountMutation:
         description="Signs in. Over HTTP; a WebSocket is opened with the token that this gives.", directives=costs(100)
     )
     async def sign_in(self, info: Info, input: Annotated[SignInInput, INPUT]) -> SignInPayload:
-        response = _response(info)
+        response, visit = _response(info, input.delivery), _visit(input.session_id)
         signed_in = await info.context.resources.accounts.sign_in(input.email, input.password, _door(info))
         if signed_in is None:
             return SignInPayload(user=None, tokens=None, merged_session=False, user_errors=[_WRONG])
         user, tokens = signed_in
         info.context.viewer = await info.context.resources.access.of_token(tokens.access_token)
-        merged = await _merge(info, user.id, input.session_id)
+        merged = visit is not None and await _merge(info, user.id, visit)
         given = _deliver(info, response, tokens, input.delivery)
         return SignInPayload(user=User.of(user), tokens=given, merged_session=merged, user_errors=[])
 
@@ -221,17 +221,19 @@ async def _sign_out(info: Info, wanted: SignOutInput) -> int:
     return await sign_ins.end(viewer.user_id, only=only) if only else 0
 
 
-async def _merge(info: Info, user_id: str, session_id: str | None) -> bool:
-    """Whether the visit is the user's now. Raises BadInputError for a name that no visit can have."""
-    if not session_id:
-        return False
+def _visit(session_id: str | None) -> str | None:
+    """Raises BadInputError for a name that no visit can have."""
     try:
-        actor = Actor(user_id=user_id, session_id=clean_id(session_id))
+        return clean_id(session_id) if session_id else None
     except RefusedValueError as error:
         raise BadInputError(f"sessionId: {error.message}", field="sessionId") from error
+
+
+async def _merge(info: Info, user_id: str, visit: str) -> bool:
+    """Whether the visit is the user's now."""
     owners = info.context.resources.session_owners
-    await owners.named(actor)
-    return await owners.owner_of(actor.session_id or "") == user_id
+    await owners.named(Actor(user_id=user_id, session_id=visit))
+    return await owners.owner_of(visit) == user_id
 
 
 def _deliver(info: Info, response: Response, tokens: Tokens, delivery: TokenDelivery) -> AccessTokens | None:
@@ -241,11 +243,14 @@ def _deliver(info: Info, response: Response, tokens: Tokens, delivery: TokenDeli
     return None
 
 
-def _response(info: Info) -> Response:
-    """Raises BadInputError on a WebSocket, which goes on as who it was opened by."""
+def _response(info: Info, delivery: TokenDelivery = TokenDelivery.BEARER) -> Response:
+    """Raises BadInputError on a WebSocket, which goes on as who it was opened by, and for a page that may not use
+    cookies: it would sign a browser in as somebody else."""
     response = info.context.response
     if not isinstance(response, Response):
         raise BadInputError("Sign in over HTTP, and open the WebSocket with the token that it gives.")
+    if delivery is TokenDelivery.COOKIE and not info.context.is_own_page:
+        raise BadInputError("Cookies are for pages of the API's own origin, and of those that API_CORS_ORIGINS lists.")
     return response
 
 

@@ -77,11 +77,11 @@ class Passwords:
 def require_good_password(password: str, email: str) -> None:
     """Raises RefusedValueError for one that is not taken: length counts, not kinds of characters (NIST SP 800-63B-4,
     section 3.1.1.2)."""
+    if len(password) > LONGEST:
+        raise RefusedValueError("TOO_LONG", f"A password has {LONGEST} characters at most.")
     normalized = _normalized(password)
     if len(normalized) < SHORTEST:
         raise RefusedValueError("TOO_SHORT", f"A password has {SHORTEST} characters at least.")
-    if len(normalized) > LONGEST:
-        raise RefusedValueError("TOO_LONG", f"A password has {LONGEST} characters at most.")
     lowered, (name, _, _) = normalized.lower(), email.partition("@")
     plain = lowered.strip("0123456789!.-_ ")
     if len(set(lowered)) < 5 or plain in {"", "password", "passwort", name, email}:
@@ -89,8 +89,8 @@ def require_good_password(password: str, email: str) -> None:
 
 
 def _normalized(password: str) -> str:
-    """However the keyboard writes its letters."""
-    return unicodedata.normalize("NFKC", password)
+    """However the keyboard writes its letters. What is too long is no password, and is not worked on as a whole."""
+    return unicodedata.normalize("NFKC", password[: LONGEST + 1])
 
 
 def _stand_back() -> None:

@@ -35,10 +35,11 @@ class CredentialStore:
         return True
 
     async def by_email(self, email: str) -> tuple[str, str] | None:
-        """The user with this e-mail, as it is stored, and the hash of their password; None without either."""
+        """The user with this e-mail, as it is stored, and the hash of their password; None without either. It asks as
+        often for an address that nobody has."""
         with store_errors():
             user = await self._users.find_one({"email": email}, {"_id": 1})
-            credential = await self._credentials.find_one({"_id": user["_id"]}) if user else None
+            credential = await self._credentials.find_one({"_id": user["_id"] if user else ""})
         return (credential["_id"], credential["passwordHash"]) if credential else None
 
     async def hash_of(self, user_id: str) -> str | None:

@@ -337,6 +337,11 @@ async def test_a_browser_is_kept_signed_in_by_cookies_that_no_script_and_no_othe
         told = await socket.receive_json(timeout=20)
         assert told["payload"]["data"]["viewer"]["email"] == email.lower()
 
+    sister = {"Origin": "https://sub.shop.example", "Sec-Fetch-Site": "same-site"}
+    refused = await post(shop, SIGN_IN, words, sister)
+    assert "BAD_USER_INPUT" in await refused.text()
+    assert not refused.cookies, "nor can it sign the browser in as somebody else"
+
     refreshed = await post(shop, REFRESH, {"token": None}, {"Cookie": jar, **own})
     assert (await refreshed.json())["data"]["refreshSession"]["tokens"] is None
     before, jar = jar, "; ".join(f"{name}={value}" for name, value in cookies_of(refreshed).items())
