@@ -23,8 +23,9 @@ from shop.services.export import key_of
 from shop.settings import PrivacySettings
 from shop.store.documents import user_to_document
 from tests.fixtures.accounts import bearer
+from tests.fixtures.models import model_of_same_data
 from tests.fixtures.queries import TRACK_SEVERAL, products_in_stock
-from tests.fixtures.shop import NOBODY_WAITS, open_shop, variant, working
+from tests.fixtures.shop import NOBODY_WAITS, of_the_run, open_shop, variant, working
 from tests.fixtures.small_shop import stock
 from tests.fixtures.traces import traces
 from tests.fixtures.waiting import until
@@ -103,9 +104,9 @@ async def own(settings: Settings, database: Database) -> Settings:
 
 
 @pytest.fixture
-async def shop(own: Settings) -> AsyncIterator[Shop]:
+async def shop(own: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     async with open_shop(own) as served:
-        await train_and_activate(served.resources.training)
+        await model_of_same_data(served.resources.training, of_the_run(tmp_path_factory))
 
         async def has_model() -> bool:
             return served.resources.models.active is not None
@@ -469,10 +470,9 @@ async def test_a_training_under_way_begins_anew_without_whoever_is_erased(shop: 
         if stage == "storing" and (user_id := next(orders, None)) is not None:
             await resources.erasures.note(user_id)
 
-    first = await train_and_activate(resources.training)
+    first = resources.models.require().snapshot
     trained = await train_and_activate(resources.training, 7, erase_somebody)
 
     assert stages.count("storing") == 2
     assert trained.users == first.users - 1, "of the second one the data had been read already"
     assert any("A shopper was erased while this was trained" in note for note in trained.notes)
-    assert (await train_and_activate(resources.training, 7)).users == first.users - 2
