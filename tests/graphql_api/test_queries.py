@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bson.codec_options import CodecOptions, DatetimeConversion
 
 from shop.settings import MongoSettings
 
@@ -59,7 +60,10 @@ async def explain(shop: Shop, command: dict[str, Any]) -> set[str]:
     plain = {name: value for name, value in command.items() if name not in dropped}
     if "aggregate" in plain:
         plain["cursor"] = {}
-    plan = await shop.resources.stores.database.command({"explain": plain, "verbosity": "queryPlanner"})
+    # A plan may name the last moment of all, which no datetime holds.
+    times = CodecOptions[dict[str, Any]](datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+    asked = {"explain": plain, "verbosity": "queryPlanner"}
+    plan: dict[str, Any] = await shop.resources.stores.database.command(asked, codec_options=times)
     winning = plan.get("queryPlanner", plan)
     return stages(winning.get("winningPlan", winning) if isinstance(winning, dict) else winning)
 

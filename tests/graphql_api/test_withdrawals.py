@@ -159,6 +159,8 @@ async def test_listings_and_their_counts_are_without_it(shop: Shop) -> None:
         by_brand = (await shop.data(LISTING, {"filter": {"brands": [brand]}}))["products"]
         rest = (await shop.data("{ products { totalCount } }"))["products"]["totalCount"]
         every_brand = (await shop.data("{ products { facets { brands(first: 100) { value count } } } }"))["products"]
+    await shop.resources.stores.database["products"].delete_many({"brand": brand})
+    shop.resources.catalog.forget_all()
 
     kept = {encode_id("Product", products[number].id) for number in (0, 2)}
     for listing in (by_word, by_brand):

@@ -22,8 +22,8 @@ async def popular(shop: Shop) -> list[dict[str, Any]]:
 
 async def test_the_example_pins_and_boosts(shop: Shop) -> None:
     before = await popular(shop)
-    last = await shop.data("{ products(first: 1, sort: NAME_DESC, filter: { inStock: true }) { nodes { id } } }")
-    product = last["products"]["nodes"][0]["id"]
+    sold = await shop.listed("items { product { id } }", scenario="POPULAR", limit=100)
+    product = sold["items"][-1]["product"]["id"]
     category = next(item["product"]["category"]["id"] for item in before if item["product"]["category"])
     chosen = {"product": product, "category": category}
 
