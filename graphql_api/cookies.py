@@ -66,9 +66,8 @@ def is_own_page(connection: HTTPConnection, origins: Origins) -> bool:
     """Whether the page that asks may use cookies; so may whoever asks without a browser."""
     headers = connection.headers
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if site in {"same-origin", "none"}:
+    if site is not None:
+        return site in {"same-origin", "none"} or (origin is not None and origins.trust(origin))
+    if origin is None:  # no browser says neither for a page of another origin that writes
         return True
-    if origin is None:
-        return site is None  # no browser says neither for a page of another origin that writes
-    host = headers.get("host", "")
-    return origin.partition("://")[2] == host or origins.trust(origin)
+    return origin.partition("://")[2] == headers.get("host", "") or origins.trust(origin)

@@ -186,9 +186,10 @@ class AccountMutation:
 
     @strawberry.mutation(description="Ends sign-ins, and what is open with them within seconds.", directives=costs(20))
     async def sign_out(self, info: Info, input: Annotated[SignOutInput | None, INPUT] = None) -> SignOutPayload:
-        ended = await _sign_out(info, input or SignOutInput())
-        response = info.context.response
-        if isinstance(response, Response) and info.context.cookies.refresh_token is not None:
+        wanted, response = input or SignOutInput(), info.context.response
+        ended = await _sign_out(info, wanted)
+        is_own = wanted.everywhere or (wanted.session_id is None and wanted.refresh_token is None)
+        if is_own and isinstance(response, Response) and info.context.cookies.refresh_token is not None:
             forget_tokens(response, secure=info.context.resources.settings.secure_cookies)
         return SignOutPayload(ended_count=ended)
 
@@ -209,10 +210,11 @@ class AccountMutation:
 
 async def _sign_out(info: Info, wanted: SignOutInput) -> int:
     """Raises UnauthenticatedError for somebody who has not said who they are."""
-    sign_ins, viewer = info.context.resources.sign_ins, info.context.viewer
-    token = wanted.refresh_token or (info.context.cookies.refresh_token if viewer is None else None)
-    if token is not None:
-        return await sign_ins.end_of(token, everywhere=wanted.everywhere)
+    sign_ins, viewer, given = info.context.resources.sign_ins, info.context.viewer, wanted.refresh_token
+    if given is None and viewer is None and wanted.session_id is None:
+        given = info.context.cookies.refresh_token
+    if given is not None:
+        return await sign_ins.end_of(given, everywhere=wanted.everywhere)
     if viewer is None:
         raise UnauthenticatedError("Pass the refreshToken, or send the access token, of the sign-in that ends.")
     if wanted.everywhere:
@@ -232,7 +234,7 @@ def _visit(session_id: str | None) -> str | None:
 async def _merge(info: Info, user_id: str, visit: str) -> bool:
     """Whether the visit is the user's now."""
     owners = info.context.resources.session_owners
-    await owners.named(Actor(user_id=user_id, session_id=visit))
+    await owners.try_named(Actor(user_id=user_id, session_id=visit))
     return await owners.owner_of(visit) == user_id
 
 

@@ -128,7 +128,6 @@ def _over(texts: TextResources, closing: contextlib.AsyncExitStack) -> ServingRe
     listing_store = ListingStore(stores.database)
     spelling = SpellingService(listing_store, hub)
     ranker = Ranker(catalog, merchandising, bandit, texts.explanations, settings.model)
-    rates = RateService(stores.rates, settings.rate)
     forgetful = (texts.users, texts.explanations, owners, bandit, rates, stores.recommendation_log)
     return ServingResources(
         **{field.name: getattr(texts, field.name) for field in fields(texts)},

@@ -54,6 +54,7 @@ class AccessService:
         self._hub = hub
         self._development = development
         self._ends = 0
+        self._ended: BoundedDict[str, None] = BoundedDict(50_000)
         self._alive: BoundedDict[str, float] = BoundedDict(50_000)  # sign-ins, and until when they count as alive
         hub.listen(Topic.SIGN_IN_ENDED, self._on_end)
 
@@ -117,6 +118,8 @@ class AccessService:
     async def _require_alive(self, session_id: str, *, strictly: bool = False) -> None:
         """Raises UnauthenticatedError for a sign-in that has ended. While MongoDB is away a token that is valid is
         enough, unless this is asked strictly: then it raises UnavailableError."""
+        if session_id in self._ended:  # known also while MongoDB is away
+            raise UnauthenticatedError(_SIGN_IN_AGAIN)
         if self._alive.get(session_id, float("-inf")) > time.monotonic():
             return
         ends = self._ends
@@ -183,6 +186,7 @@ class AccessService:
         """For a sign-in that has ended."""
         self._ends += 1
         self._alive.pop(session_id, None)
+        self._ended.put(session_id, None)
 
     async def _on_end(self, event: Event) -> None:
         self.forget(event.subject)

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from shop.store.credentials import CredentialStore
 
 _log = structlog.get_logger(__name__)
-_LONGEST_CLIENT = 200
 _SIGN_UP_SECONDS = 0.4  # how long each takes after the hash, whether it makes an account or not
-_USED = "The refresh token is not valid: it is expired, or was used before. Sign in again."
 
 
 class AccountService:
@@ -80,9 +78,13 @@ class AccountService:
             _log.info("sign_in_refused")
             return None
         await self._rates.give_back_attempt(door.address, account)
+        tokens = await self._sign_ins.begin(user.id, door)
+        if await self._credentials.hash_of(user.id) != found[1]:  # it was changed meanwhile, and ended what there was
+            await self._sign_ins.end_of(tokens.refresh_token, everywhere=False)
+            return None
         if self._passwords.is_outdated(found[1]):
-            await self._credentials.set_hash(user.id, await self._passwords.hash(password))
-        return user, await self._sign_ins.begin(user.id, door)
+            await self._credentials.renew_hash(user.id, found[1], await self._passwords.hash(password))
+        return user, tokens
 
     async def change_password(self, user: User, current: str, new: str, door: Door, but: str | None) -> Problem | None:
         """And ends all other sign-ins; or says what to correct. Raises RateLimitedError and UnavailableError."""

@@ -76,10 +76,11 @@ class SignInService:
     async def end_of(self, refresh_token: str, *, everywhere: bool) -> int:
         """Ends the sign-in that a refresh token is from, or all of the same user, also for somebody whose access token
         has expired. A token that was used up ends no other sign-in than its own."""
-        session = await self._sign_ins.family_of(_hash(refresh_token))
-        if session is None or session.ended_at is not None:
+        family = await self._sign_ins.family_of(_hash(refresh_token))
+        if family is None or family[0].ended_at is not None:
             return 0
-        return await self.end(session.user_id, only=None if everywhere else session.id)
+        session, is_used = family
+        return await self.end(session.user_id, only=None if everywhere and not is_used else session.id)
 
     async def of_user(self, user_id: str) -> list[SignInSession]:
         """Those that are alive, the one used last first."""
@@ -100,10 +101,10 @@ class SignInService:
         return stored_time(datetime.now(UTC) + timedelta(days=self._settings.refresh_days))
 
     async def _revoke_family(self, token_hash: str) -> None:
-        session = await self._sign_ins.family_of(token_hash)
-        if session is not None and session.ended_at is None:
-            _log.warning("refresh_token_used_again", session=session.id)
-            await self.end(session.user_id, only=session.id)
+        family = await self._sign_ins.family_of(token_hash)
+        if family is not None and family[0].ended_at is None:
+            _log.warning("refresh_token_used_again", session=family[0].id)
+            await self.end(family[0].user_id, only=family[0].id)
 
     async def _tell(self, session_ids: Sequence[str]) -> None:
         for id_ in session_ids:

@@ -111,7 +111,7 @@ class UserService:
     async def tell(self, user_ids: Collection[str]) -> None:
         """After a change of several users: every process reads them anew."""
         for user_id in user_ids:
-            self._cache.pop(user_id, None)
+            self._forget(user_id)
         with contextlib.suppress(UnavailableError):  # other processes read them within a minute all the same
             await self._hub.publish([Event(Topic.USER_UPDATED, user_id) for user_id in user_ids])
 

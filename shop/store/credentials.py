@@ -48,6 +48,12 @@ class CredentialStore:
             credential = await self._credentials.find_one({"_id": user_id})
         return str(credential["passwordHash"]) if credential else None
 
+    async def renew_hash(self, user_id: str, before: str, password_hash: str) -> None:
+        """Unless the password was changed since."""
+        change = {"$set": {"passwordHash": password_hash, "updatedAt": datetime.now(UTC)}}
+        with store_errors():
+            await self._credentials.update_one({"_id": user_id, "passwordHash": before}, change)
+
     async def set_hash(self, user_id: str, password_hash: str) -> None:
         """Also the first of a user who had none."""
         with store_errors():

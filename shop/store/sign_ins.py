@@ -59,12 +59,12 @@ class SignInStore:
 
         return await in_transaction(self._database, write)
 
-    async def family_of(self, token_hash: str) -> SignInSession | None:
-        """The sign-in that a refresh token is or was from."""
+    async def family_of(self, token_hash: str) -> tuple[SignInSession, bool] | None:
+        """The sign-in that a refresh token is or was from, and whether it was used up."""
         with store_errors():
-            token = await self._refresh_tokens.find_one({"_id": token_hash}, {"sessionId": 1})
+            token = await self._refresh_tokens.find_one({"_id": token_hash})
             found = await self._sessions.find_one({"_id": token["sessionId"]}) if token else None
-        return _from_document(found) if found else None
+        return (_from_document(found), token["usedAt"] is not None) if token and found else None
 
     async def get(self, session_id: str) -> SignInSession | None:
         with store_errors():
