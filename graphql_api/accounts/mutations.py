@@ -14,6 +14,7 @@ from graphql_api.context import Info
 from graphql_api.cookies import forget_tokens, set_tokens
 from graphql_api.limits.prices import costs
 from graphql_api.limits.sizes import LONGEST_SESSION, LONGEST_SHORT, sizes
+from graphql_api.negotiation import GRAPHQL_RESPONSE, JSON, chosen
 from graphql_api.payloads import INPUT, UserError
 from graphql_api.relay import decode_id
 from graphql_api.users.types import User
@@ -251,6 +252,8 @@ def _response(info: Info, delivery: TokenDelivery = TokenDelivery.BEARER) -> Res
     response = info.context.response
     if not isinstance(response, Response):
         raise BadInputError("Sign in over HTTP, and open the WebSocket with the token that it gives.")
+    if chosen(info.context.request.headers.get("accept"), (JSON, GRAPHQL_RESPONSE)) is None:
+        raise BadInputError(f"Signing in is answered by one body, which a stream is not: send `Accept: {JSON}`.")
     if delivery is TokenDelivery.COOKIE and not info.context.is_own_page:
         raise BadInputError("Cookies are for pages of the API's own origin, and of those that API_CORS_ORIGINS lists.")
     return response

@@ -119,7 +119,10 @@ PERMISSIONS: dict[str, dict[str, Rule]] = {
     "UserError": _each(OPEN, "field code message"),
     "InputWarning": _each(OPEN, "field code message"),
     # Lists, and why.
-    "RecommendationList": _each(OPEN, "id items modelVersion variant generatedAt freshness degraded language insight"),
+    "RecommendationList": {
+        **_each(OPEN, "id items modelVersion variant generatedAt freshness degraded language"),
+        **_each(visitor(Scope.USERS_READ), "insight"),
+    },
     "Recommendation": _each(
         OPEN, "product rank score probability confidence breakdown reasons explanation exploration propensity"
     ),
