@@ -428,8 +428,8 @@ class RetentionSettings(BaseSettings):
     session_days: float = Field(
         730,
         ge=0,
-        description="The same for ended sign-in sessions, and for which visits were a shopper's: after that the events "
-        "of such a visit count as a stranger's.",
+        description="The same for which visits were a shopper's: after that the events of such a visit count as a "
+        "stranger's.",
     )
     export_days: float = Field(
         30,

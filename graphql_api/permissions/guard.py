@@ -79,8 +79,9 @@ def _owned(resolve: Resolver, rule: Rule, owner: Callable[[Any], str]) -> Resolv
     def owned(source: Any, info: Any, **arguments: Any) -> Any:
         viewer: Viewer | None = info.context.viewer
         may = rule.of(viewer)
-        if may is not May.YES and (viewer is None or viewer.user_id != owner(source)):
+        if may is May.NO:
             rule.require(viewer)
+        if may is not May.YES and (viewer is None or viewer.user_id != owner(source)):
             raise ForbiddenError("You may only see your own data.")
         return resolve(source, info, **arguments)
 

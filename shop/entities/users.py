@@ -68,17 +68,12 @@ class Viewer:
     expires_at: float | None = None  # seconds since 1970, of the token or the key
     session_id: str | None = None  # the sign-in that the token is from
     key_id: str | None = None  # the API key
-    issued_at: float | None = None  # seconds since 1970, of an external issuer's token
     scopes: frozenset[Scope] | None = None  # what a key may do; None: all that the role may
 
     @property
     def is_staff(self) -> bool:
         """Whether it may see what is others'."""
         return self.role is not Role.SHOPPER
-
-    @property
-    def is_admin(self) -> bool:
-        return self.role is Role.ADMIN
 
 
 @dataclass(frozen=True, slots=True)

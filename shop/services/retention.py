@@ -21,7 +21,6 @@ class RetentionService:
             ("recommendations_log", "at", settings.list_log_days),
             ("explanations", "createdAt", settings.explanation_days),
             ("audit_log", "at", settings.audit_log_days),
-            ("sessions", "expiresAt", settings.session_days),
             ("session_owners", "at", settings.session_days),
             ("exports", "expiresAt", settings.export_days),
         )

@@ -11,15 +11,12 @@ from shop.privacy.messages import ACTOR_FIELD, USER_FIELD
 from shop.privacy.places import PLACES, Erasing
 from shop.store.keys import Keys
 
-# Deleted where they are there, and made elsewhere.
-OPTIONAL = {"sessions", "refresh_tokens", "api_keys"}
-
 
 def test_every_collection_has_its_place() -> None:
     declared = {collection.name for collection in COLLECTIONS}
 
     assert declared - {place.collection for place in PLACES} == set()
-    assert {place.collection for place in PLACES} - declared <= OPTIONAL
+    assert {place.collection for place in PLACES} - declared == set()
 
 
 def test_every_kind_of_key_has_its_place_once() -> None:
