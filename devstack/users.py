@@ -14,8 +14,9 @@ from devstack.errors import StackError
 from devstack.stack.databases import open_databases
 from shop.entities.users import Role, User
 from shop.errors import BadInputError, NotFoundError
+from shop.services.passwords import require_good_password
 from shop.store.database import connect
-from shop.values import RefusedValueError, clean_id
+from shop.values import RefusedValueError, user_id
 from shop.values import email as checked_email
 from shop.values import locale as checked_locale
 
@@ -50,7 +51,7 @@ async def create(settings: Settings, user: str, name: str | None, role: str, loc
     """What was done. Raises StackError for an id or a locale that is none, BadInputError for an id that is taken."""
     try:
         stated = checked_locale(locale) if locale else None
-        new = User(clean_id(user), None, name, stated, Role(role), created_at=datetime.now(UTC))
+        new = User(user_id(user), None, name, stated, Role(role), created_at=datetime.now(UTC))
     except RefusedValueError as error:
         raise StackError(error.message) from error
     async with _service(settings) as users:
@@ -73,10 +74,12 @@ async def set_password(settings: Settings, user: str, email: str | None, passwor
     async with _entrance(settings) as resources:
         account = await _existing(resources.users, user)
         try:
-            if email is not None:
-                account = await resources.users.set_email(user, checked_email(email))
-            if account.email is None:
+            address = checked_email(email) if email is not None else account.email
+            if address is None:
                 raise StackError(f"{user} has no e-mail address to sign in with: name it with --email.")
+            require_good_password(password, address)
+            if address != account.email:
+                account = await resources.users.set_email(user, address, actor_id=None)
             await resources.accounts.set_password(account, password)
         except (RefusedValueError, BadInputError) as error:
             raise StackError(error.message) from error

@@ -33,9 +33,20 @@ def require_somebody(actor: Actor) -> None:
         raise UnauthenticatedError("Sign in, or name the shopper: by userId, or an anonymous visitor by sessionId.")
 
 
+def visit_of(info: Info, session_id: str | None) -> str | None:
+    """Raises BadInputError for a name that no visit can have, or that of one that was erased."""
+    if not session_id:
+        return None
+    try:
+        cleaned = clean_id(session_id)
+    except RefusedValueError as error:
+        raise BadInputError(f"sessionId: {error.message}", field="sessionId") from error
+    info.context.resources.forgetting.require_known(cleaned)
+    return cleaned
+
+
 def _asking(info: Info, session_id: str | None) -> Actor:
-    session_id = _session(session_id)
-    info.context.resources.forgetting.require_known(session_id)
+    session_id = visit_of(info, session_id)
     viewer = info.context.viewer
     if viewer is None:
         return Actor(session_id=session_id)
@@ -43,12 +54,3 @@ def _asking(info: Info, session_id: str | None) -> Actor:
         # They look after the sessions of others: none becomes theirs. A program has no taste of its own.
         return Actor(session_id=session_id)
     return Actor(user_id=viewer.user_id, session_id=session_id)
-
-
-def _session(session_id: str | None) -> str | None:
-    if not session_id:
-        return None
-    try:
-        return clean_id(session_id)
-    except RefusedValueError as error:
-        raise BadInputError(f"sessionId: {error.message}", field="sessionId") from error

@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from graphql_api.admission.transport import PatienceMiddleware
+from graphql_api.admission.transport import PatienceMiddleware, shown_path
 from graphql_api.errors import RequestError, extensions_of, refusal, refused_status, unexpected
 from graphql_api.exports import download
 from graphql_api.health import live, ready
@@ -147,7 +147,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _forget(request: Request, _error: Exception) -> Response:
     """The client has left; nobody reads this."""
-    _log.info("client_left", path=request.url.path)
+    _log.info("client_left", path=shown_path(request.scope))
     return Response(status_code=499)
 
 

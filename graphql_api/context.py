@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -43,16 +42,6 @@ class Context:
         self.cookies: Cookies = NO_COOKIES
         self.is_own_page = True  # whether it may use cookies
         self.accept_language: str | None = request.headers.get("accept-language")
-
-    async def identify(self, authorization: str | None, x_user: str | None) -> None:
-        """Finds the viewer. Raises UnauthenticatedError; but a cookie that lets nobody in is as none, for no page can
-        take it back."""
-        access = self.resources.access
-        if authorization or x_user or self.cookies.access_token is None:
-            self.viewer = await access.viewer(authorization, x_user)
-            return
-        with contextlib.suppress(UnauthenticatedError):
-            self.viewer = await access.of_token(self.cookies.access_token)
 
     @property
     def viewer(self) -> Viewer | None:

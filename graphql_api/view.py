@@ -26,7 +26,7 @@ from graphql_api.admission.extension import reading_costs
 from graphql_api.admission.persisted import query_of
 from graphql_api.admission.transport import allow_body, cancelled_with_client, states_more_than
 from graphql_api.context import Context
-from graphql_api.cookies import cookies_of, is_own_page
+from graphql_api.cookies import Cookies, cookies_of, is_own_page
 from graphql_api.errors import RequestError, extensions_of, refused_status
 from graphql_api.event_streams import EventStream, with_event_id
 from graphql_api.http_requests import (
@@ -38,6 +38,7 @@ from graphql_api.http_requests import (
     required_query,
     transport,
 )
+from graphql_api.identity import viewer_of
 from graphql_api.limits.addresses import address_of
 from graphql_api.limits.streams import OpenStreams
 from graphql_api.negotiation import GRAPHQL_RESPONSE, names
@@ -45,7 +46,7 @@ from graphql_api.origins import Origins
 from graphql_api.schema import ServedSchema
 from graphql_api.sockets import BoundedSocket, ShopHandler
 from shop.entities.users import Viewer
-from shop.errors import CostExceededError, CrowdedError, UnauthenticatedError
+from shop.errors import CostExceededError, CrowdedError, RateLimitedError, UnauthenticatedError
 from shop.resources.serving import ServingResources
 from shop.services.rates import RateService
 from shop.settings import Settings
@@ -101,7 +102,7 @@ class ShopView(GraphQL[Context, None]):
         """Staff and services may send larger bodies; who asks is looked at first only for one that says it is large."""
         settings = self.settings.api
         if states_more_than(request, settings.max_body_bytes):
-            viewer = await _viewer(request)
+            viewer = await self._viewer(request)
             if viewer is not None and viewer.is_staff:
                 allow_body(request, max(settings.max_body_bytes, settings.max_batch_bytes))
 
@@ -198,16 +199,29 @@ class ShopView(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         resources: ServingResources = request.app.state.resources
         context = Context(resources, None, request, response)
-        context.cookies = cookies_of(request, self._origins, secure=self.settings.secure_cookies)
+        context.cookies = self._cookies(request)
         context.is_own_page = is_own_page(request, self._origins)
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
             return context
-        await context.identify(request.headers.get("authorization"), request.headers.get("x-user"))
+        context.viewer = await self._viewer(request)
         if context.viewer is not None and context.viewer.is_staff:
             response.batch_bytes = self.settings.api.max_batch_bytes  # type: ignore[union-attr]  # for `create_response`
         resources.rates.require_patience(context.viewer, address_of(request))
-        request.state.viewer = context.viewer
         return context
+
+    async def _viewer(self, request: Request) -> Viewer | None:
+        """Who asks, looked at once for each request. Raises UnauthenticatedError and RateLimitedError."""
+        if not hasattr(request.state, "viewer"):
+            authorization, x_user = request.headers.get("authorization"), request.headers.get("x-user")
+            resources: ServingResources = request.app.state.resources
+            request.state.viewer = await viewer_of(
+                resources, address_of(request), authorization, x_user, self._cookies(request)
+            )
+        viewer: Viewer | None = request.state.viewer
+        return viewer
+
+    def _cookies(self, connection: Request | WebSocket) -> Cookies:
+        return cookies_of(connection, self._origins, secure=self.settings.secure_cookies)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """`connection_init` carries what HTTP carries in headers: `authorization`, or `X-User` in development, and
@@ -217,8 +231,14 @@ class ShopView(GraphQL[Context, None]):
         if language := given.get("accept-language"):
             context.accept_language = str(language)
         try:
-            await context.identify(str(authorization) if authorization else None, str(x_user) if x_user else None)
-        except UnauthenticatedError as error:
+            context.viewer = await viewer_of(
+                context.resources,
+                context.address,
+                str(authorization) if authorization else None,
+                str(x_user) if x_user else None,
+                context.cookies,
+            )
+        except (UnauthenticatedError, RateLimitedError) as error:
             _log.info("connection_refused", code=error.code, reason=error.message)
             raise ConnectionRejectionError({"code": error.code, "message": error.message}) from error
         return await super().on_ws_connect(context)
@@ -234,12 +254,6 @@ class ShopView(GraphQL[Context, None]):
 
     def decode_json(self, data: str | bytes) -> Any:
         return orjson.loads(data)
-
-
-async def _viewer(request: Request) -> Viewer | None:
-    """Who asks. Raises UnauthenticatedError."""
-    resources: ServingResources = request.app.state.resources
-    return await resources.access.viewer(request.headers.get("authorization"), request.headers.get("x-user"))
 
 
 def _rates(request: Request) -> RateService:

@@ -95,7 +95,8 @@ _USERS = Collection(
             "role": {"enum": [role.value for role in Role]},
             "preferences": _object({"categories": _STRINGS, "brands": _STRINGS, "tags": _STRINGS}),
             "createdAt": _NULLABLE_DATE,
-        }
+        },
+        {"roleIssuedAt": _DATE},
     ),
     (
         # `$gt ""` means any text but an empty one, and, unlike `$type`, lets a query by e-mail use the index.

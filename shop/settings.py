@@ -125,6 +125,14 @@ class RateSettings(BaseSettings):
     attempts_per_address: float = Field(
         200, gt=0, description="Wrong passwords, and new accounts, that may come from one address in an hour."
     )
+    sign_ins_per_account: float = Field(
+        100, gt=0, description="Sign-ins that one e-mail address may have in an hour, with the right password too."
+    )
+    refused_per_address: float = Field(
+        3_000,
+        gt=0,
+        description="Access tokens and API keys that let nobody in, of those that one address may send in a minute.",
+    )
     events_per_minute: int = Field(
         120,
         gt=0,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from babel import Locale
 from babel.core import get_global
 
+from shop.entities.access import PROGRAMS
 from shop.entities.catalog import Money, is_price
 from shop.entities.interactions import CLOCK_SLACK
 
@@ -80,6 +81,15 @@ def clean_id(value: str) -> str:
         raise RefusedValueError("TOO_LONG", f"An id has {LONGEST_ID} characters at most.")
     if _CONTROL.search(cleaned):
         raise RefusedValueError("INVALID", "An id must not hold line breaks or other control characters.")
+    return cleaned
+
+
+def user_id(value: str) -> str:
+    """The id of a shopper or of staff, as `clean_id` gives it. Raises RefusedValueError, also for what names a
+    program: nobody is to be taken for one."""
+    cleaned = clean_id(value)
+    if cleaned.startswith(PROGRAMS):
+        raise RefusedValueError("INVALID", f"Ids that begin with {PROGRAMS} are those of programs with API keys.")
     return cleaned
 
 

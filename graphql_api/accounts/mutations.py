@@ -9,6 +9,7 @@ import strawberry
 from starlette.responses import Response
 
 from graphql_api.accounts.types import AccessTokens
+from graphql_api.actors import visit_of
 from graphql_api.arguments import LOCALE, OF_THE_VISIT
 from graphql_api.context import Info
 from graphql_api.cookies import forget_tokens, set_tokens
@@ -23,7 +24,7 @@ from shop.entities.users import Actor
 from shop.errors import BadInputError, UnauthenticatedError
 from shop.services.passwords import LONGEST, SHORTEST
 from shop.services.sign_ins import Door
-from shop.values import LONGEST_EMAIL, LONGEST_LABEL, RefusedValueError, clean_id
+from shop.values import LONGEST_EMAIL, LONGEST_LABEL
 
 _LONGEST_TOKEN = 200
 _PASSWORD = sizes(length=LONGEST, told=True)
@@ -149,7 +150,7 @@ class AccountMutation:
         description="Signs in. Over HTTP; a WebSocket is opened with the token that this gives.", directives=costs(100)
     )
     async def sign_in(self, info: Info, input: Annotated[SignInInput, INPUT]) -> SignInPayload:
-        response, visit = _response(info, input.delivery), _visit(input.session_id)
+        response, visit = _response(info, input.delivery), visit_of(info, input.session_id)
         signed_in = await info.context.resources.accounts.sign_in(input.email, input.password, _door(info))
         if signed_in is None:
             return SignInPayload(user=None, tokens=None, merged_session=False, user_errors=[_WRONG])
@@ -222,14 +223,6 @@ async def _sign_out(info: Info, wanted: SignOutInput) -> int:
         return await sign_ins.end(viewer.user_id)
     only = decode_id("SignInSession", wanted.session_id, "sessionId") if wanted.session_id else viewer.session_id
     return await sign_ins.end(viewer.user_id, only=only) if only else 0
-
-
-def _visit(session_id: str | None) -> str | None:
-    """Raises BadInputError for a name that no visit can have."""
-    try:
-        return clean_id(session_id) if session_id else None
-    except RefusedValueError as error:
-        raise BadInputError(f"sessionId: {error.message}", field="sessionId") from error
 
 
 async def _merge(info: Info, user_id: str, visit: str) -> bool:

@@ -76,7 +76,7 @@ class PatienceMiddleware:
         try:
             await self._app(scope, body.receive, send)
         except ClientDisconnect:
-            _log.info("client_left", path=scope["path"])
+            _log.info("client_left", path=shown_path(scope))
 
 
 class _Body:
@@ -113,6 +113,11 @@ class _Body:
         if size > self.most:
             closing = {"Connection": "close"}
             raise RequestError(f"The body may have {self.most:,} bytes at most.", status=413, headers=closing)
+
+
+def shown_path(scope: Scope) -> str:
+    """The first part of a request's path: what follows it may be the secret of a link."""
+    return "/" + str(scope["path"]).split("/", 2)[1]
 
 
 def states_more_than(request: Request, size: int) -> bool:

@@ -13,10 +13,10 @@ from graphql_api.payloads import malformed
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor
 from shop.errors import BadInputError, ForbiddenError, Problem
-from shop.values import LONGEST_ID, RefusedValueError, clean_id
+from shop.values import LONGEST_ID, RefusedValueError, clean_id, user_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from graphql_api.context import Info
     from shop.services.user_changes import UserChangeService
@@ -94,8 +94,8 @@ def _read(entry: ShopperFields, session_id: str | None) -> _Named | Problem:
     try:
         return _Named(
             known=decode_id("User", entry.user_id, "userId") if entry.user_id is not None else None,
-            external=_cleaned("externalUserId", entry.external_user_id, LONGEST_ID),
-            session=_cleaned("sessionId", session, LONGEST_SESSION),
+            external=_cleaned("externalUserId", entry.external_user_id, LONGEST_ID, user_id),
+            session=_cleaned("sessionId", session, LONGEST_SESSION, clean_id),
         )
     except BadInputError as error:
         return malformed(error)
@@ -109,10 +109,10 @@ def _contradiction(entry: ShopperFields, session: str | None) -> Problem | None:
     return None
 
 
-def _cleaned(field: str, value: str | None, most: int) -> str | None:
+def _cleaned(field: str, value: str | None, most: int, clean: Callable[[str], str]) -> str | None:
     """Raises BadInputError."""
     try:
-        cleaned = None if value is None else clean_id(value)
+        cleaned = None if value is None else clean(value)
     except RefusedValueError as error:
         raise BadInputError(error.message, field=field) from error
     if len(cleaned or "") > most:

@@ -195,7 +195,11 @@ class UserMutation:
         directives=costs(20, size=1, sized_by=("input.users",), in_fields=("results", "userErrors")),
     )
     async def upsert_users(self, info: Info, input: Annotated[UpsertUsersInput, INPUT]) -> UpsertUsersPayload:
+        viewer = info.context.require_viewer()
         saved = await info.context.resources.user_changes.save([user.to_draft() for user in input.users])
+        changed = {ChangeStatus.CREATED, ChangeStatus.UPDATED}
+        changes = {each.user.id: {"status": each.status} for each in saved if each.user and each.status in changed}
+        await info.context.resources.audit.note_change("upsertUsers", viewer, changes)
         results = [UpsertUserResult.of(index, result) for index, result in enumerate(saved)]
         return UpsertUsersPayload(
             results=results, user_errors=[error for result in results for error in result.user_errors]

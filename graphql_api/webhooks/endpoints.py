@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _PING = re.compile(rb"webhook_id=\d{1,20}")
 _LONGEST_HEADER = 200
+_SIGNATURES = "signatures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,14 @@ async def _receive(request: Request, source: Source) -> Response:
     secrets = _secrets(settings, source)
     if not secrets:
         raise HTTPException(404)
-    allow_body(request, settings.max_body_bytes)
+    if not resources.rates.refused_for(_SIGNATURES, address_of(request)):  # else no more than anybody may send
+        allow_body(request, settings.max_body_bytes)
     body = await request.body()
     if source is Source.WOOCOMMERCE and _PING.fullmatch(body):
         return _answer("PING")  # unsigned, when a webhook is made; it says nothing
     headers = _HEADERS[source]
     if not is_signed(request.headers.get(headers.signature, ""), secrets, body):
-        await resources.rates.take_bad_signature(address_of(request), settings.bad_signatures_per_minute)
+        await resources.rates.take_refusal(_SIGNATURES, address_of(request), settings.bad_signatures_per_minute)
         raise UnauthenticatedError(f"{headers.signature} does not fit the body: check the secret on both sides.")
     delivery = _delivery(request, source, body)
     message = _object(body)

@@ -13,10 +13,11 @@ from mongo_seed.files.options import Table
 from mongo_seed.files.tables import TableReader
 from mongo_seed.migrate import migrate
 from shop.entities.users import Role, User
+from shop.store.audit import AuditStore, role_change
 from shop.store.bulk import BulkError, bulk_replace
 from shop.store.database import iterate
-from shop.store.documents import user_to_document
-from shop.values import RefusedValueError, email, locale, shown
+from shop.store.documents import stored_time, user_to_document
+from shop.values import RefusedValueError, email, locale, shown, user_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,10 @@ class UserRow:
 
 def parse_user(row: Mapping[str, Any]) -> UserRow:
     """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
-    id_ = fields.required_identifier(row, "id")
+    try:
+        id_ = user_id(fields.required_identifier(row, "id"))
+    except RefusedValueError as error:
+        raise RowError(f"id: {error.message}", "id") from error
     values: Document = {
         "name": ("displayName", fields.plain(row, "name")),
         "email": ("email", _email(row)),
@@ -95,6 +99,7 @@ async def import_users(
 class _UserImport:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit_log = AuditStore(database)
 
     async def store(self, batch: list[tuple[Row, UserRow]], report: TableReport) -> Refused:
         ids = [parsed.id for _, parsed in batch]
@@ -104,10 +109,14 @@ class _UserImport:
         for row, parsed in batch:  # a later row about the same user wins
             before = users.get(parsed.id) or user_to_document(User(parsed.id, created_at=datetime.now(UTC)))
             users[parsed.id] = {**before, **parsed.given}
+            if users[parsed.id]["role"] != before["role"]:
+                users[parsed.id]["roleIssuedAt"] = stored_time(datetime.now(UTC))
             changing.append((row, parsed.id))
         changed = {id_: user for id_, user in users.items() if user != stored.get(id_)}
         failed = await self._write(list(changed.values()))
         written = changed.keys() - failed.keys()
+        roles = {id_: role_change(stored.get(id_, {}).get("role"), users[id_]["role"]) for id_ in written}
+        await self._audit_log.add_all([("setUserRole", None, id_, role) for id_, role in roles.items() if role])
         report.added += len(written - stored.keys())
         report.changed += len(written & stored.keys())
         refused = [(row, failed[id_]) for row, id_ in changing if id_ in failed]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+PROGRAMS = "key:"  # ids of programs with API keys begin so, and those of nobody else
+
 
 class Scope(StrEnum):
     """What an API key may be allowed to do; reading the catalogue needs none."""
@@ -76,4 +78,4 @@ class ApiKey:
     @property
     def actor_id(self) -> str:
         """Whom logs and audit entries name: no user has such an id."""
-        return f"key:{self.id}"
+        return f"{PROGRAMS}{self.id}"

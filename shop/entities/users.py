@@ -45,6 +45,7 @@ class User:
     role: Role = Role.SHOPPER
     preferences: Preferences = field(default_factory=Preferences)
     created_at: datetime | None = None
+    role_issued_at: datetime | None = None  # when the role was given: by an admin, or by the token of an issuer
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from shop.entities.events import Topic
 from shop.entities.users import Role, User, Viewer
 from shop.errors import UnauthenticatedError, UnavailableError
 from shop.services.api_keys import LOOKS_LIKE_KEY
+from shop.store.documents import stored_time
 
 if TYPE_CHECKING:
     from shop.entities.events import Event
@@ -50,7 +51,6 @@ class AccessService:
         self._keys = keys
         self._api_keys = api_keys
         self._outside = outside
-        self._roles_of: BoundedDict[str, float] = BoundedDict(50_000)  # when the token was issued that a role is from
         self._hub = hub
         self._development = development
         self._ends = 0
@@ -70,6 +70,11 @@ class AccessService:
         if not self._development:
             raise UnauthenticatedError("X-User is for development only. Send `Authorization: Bearer <token>` instead.")
         return await self._named(x_user)
+
+    def knows(self, authorization: str) -> bool:
+        """Whether its token is remembered as one that is valid, so that looking at it costs next to nothing."""
+        token = authorization.partition(" ")[2].strip()
+        return self._keys.has_verified(token) or self._api_keys.knows(token) or self._outside.knows(token)
 
     async def of_token(self, token: str) -> Viewer:
         """Raises UnauthenticatedError for a token that lets nobody in now."""
@@ -130,6 +135,7 @@ class AccessService:
                 raise
             return
         if session is None or session.ended_at is not None or session.expires_at <= datetime.now(UTC):
+            self._ended.put(session_id, None)  # it is looked up once
             raise UnauthenticatedError(_SIGN_IN_AGAIN)
         if ends == self._ends:  # else what was read may be older than an end that an event announced
             self._alive.put(session_id, time.monotonic() + _KNOWN_SECONDS)
@@ -150,27 +156,21 @@ class AccessService:
         try:
             user = await self._users.user(identity.user_id)
             if user is None:
-                issued_at = datetime.fromtimestamp(identity.issued_at or 0, UTC)
+                issued_at = _moment(identity.issued_at or 0)
                 new = User(
                     identity.user_id,
                     identity.email,
                     identity.display_name,
                     role=identity.role or Role.SHOPPER,
                     created_at=datetime.now(UTC),
+                    role_issued_at=issued_at if identity.role else None,
                 )
                 user = await self._users.first_seen(new, issued_at)
-            if identity.role not in {None, user.role} and self._is_newest(identity):
-                user = await self._users.set_role(user.id, identity.role or user.role, None)
+            if identity.role is not None and identity.issued_at is not None:
+                user = await self._users.follow_issuer(user, identity.role, _moment(identity.issued_at))
         except UnavailableError:
             return viewer
         return replace(viewer, role=user.role)
-
-    def _is_newest(self, identity: ExternalIdentity) -> bool:
-        issued_at = identity.issued_at or 0.0
-        if issued_at < self._roles_of.get(identity.user_id, 0.0):
-            return False
-        self._roles_of.put(identity.user_id, issued_at)
-        return True
 
     async def _named(self, user_id: str) -> Viewer:
         """`X-User` is typed by hand, so an unknown name is an error."""
@@ -190,6 +190,10 @@ class AccessService:
 
     async def _on_end(self, event: Event) -> None:
         self.forget(event.subject)
+
+
+def _moment(issued_at: float) -> datetime:
+    return stored_time(datetime.fromtimestamp(issued_at, UTC))
 
 
 def _interests(viewer: Viewer) -> list[tuple[Topic, str | None]]:

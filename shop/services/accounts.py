@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shop.store.credentials import CredentialStore
 
 _log = structlog.get_logger(__name__)
-_SIGN_UP_SECONDS = 0.4  # how long each takes after the hash, whether it makes an account or not
+_SIGN_UP_SECONDS = 0.4  # how long each takes after the hash, or a multiple, whether it makes an account or not
 
 
 class AccountService:
@@ -60,19 +60,20 @@ class AccountService:
         if isinstance(user, list):
             return user
         await self._rates.take_attempt(door.address)
-        hashed = await self._passwords.hash(draft.password)
-        until = time.monotonic() + _SIGN_UP_SECONDS
+        hashed = await self._passwords.hash(draft.password, door.address)
+        began = time.monotonic()
         made = await self._credentials.create_account(user, hashed)
-        await asyncio.sleep(max(0.0, until - time.monotonic()))
+        await asyncio.sleep(_SIGN_UP_SECONDS - (time.monotonic() - began) % _SIGN_UP_SECONDS)
         _log.info("signed_up", made=made)
         return []
 
     async def sign_in(self, email: str, password: str, door: Door) -> tuple[User, Tokens] | None:
-        """None for a wrong pair. Raises RateLimitedError after too many of them, and UnavailableError."""
+        """None for a wrong pair. Raises RateLimitedError after too many of them, or of right ones of one account, and
+        UnavailableError."""
         account = _account(email)
         await self._rates.take_attempt(door.address, account)
         found = await self._credentials.by_email(account)
-        matches = await self._passwords.matches(found[1] if found else None, password)
+        matches = await self._passwords.matches(found[1] if found else None, password, door.address)
         user = await self._users.user(found[0]) if found and matches else None
         if found is None or user is None:
             _log.info("sign_in_refused")
@@ -83,7 +84,8 @@ class AccountService:
             await self._sign_ins.end_of(tokens.refresh_token, everywhere=False)
             return None
         if self._passwords.is_outdated(found[1]):
-            await self._credentials.renew_hash(user.id, found[1], await self._passwords.hash(password))
+            renewed = await self._passwords.hash(password, door.address)
+            await self._credentials.renew_hash(user.id, found[1], renewed)
         return user, tokens
 
     async def change_password(self, user: User, current: str, new: str, door: Door, but: str | None) -> Problem | None:
@@ -92,17 +94,18 @@ class AccountService:
             return problem
         account = _account(user.email or user.id)
         await self._rates.take_attempt(door.address, account)
-        if not await self._passwords.matches(await self._credentials.hash_of(user.id), current):
+        if not await self._passwords.matches(await self._credentials.hash_of(user.id), current, door.address):
             return Problem("currentPassword", "UNAUTHENTICATED", "The current password is wrong.")
         await self._rates.give_back_attempt(door.address, account)
-        await self.set_password(user, new, but=but)
+        await self._credentials.set_hash(user.id, await self._passwords.hash(new, door.address), user.id)
+        await self._sign_ins.end(user.id, but=but)
         return None
 
-    async def set_password(self, user: User, password: str, *, but: str | None = None) -> None:
-        """Without the current one, for operators. Ends all sign-ins, or all but one. Raises RefusedValueError."""
+    async def set_password(self, user: User, password: str) -> None:
+        """Without the current one, for operators. Ends all sign-ins. Raises RefusedValueError."""
         require_good_password(password, user.email or "")
-        await self._credentials.set_hash(user.id, await self._passwords.hash(password))
-        await self._sign_ins.end(user.id, but=but)
+        await self._credentials.set_hash(user.id, await self._passwords.hash(password), None)
+        await self._sign_ins.end(user.id)
 
 
 def _read(draft: SignUpDraft) -> User | list[Problem]:

@@ -86,11 +86,14 @@ class ApiKeyService:
             _log.warning("revocation_not_announced", key=key_id)
         return key
 
+    def knows(self, secret: str) -> bool:
+        """Whether the key is in memory, whatever the secret is."""
+        return _id_of(secret) in self._known
+
     async def viewer(self, secret: str) -> Viewer:
         """The program that the key is of. Raises UnauthenticatedError, UnavailableError."""
-        key_id, _, rest = secret.removeprefix(LOOKS_LIKE_KEY).partition("_")
-        key, stored = await self._find(key_id)
-        if not rest or not hmac.compare_digest(stored, _hash(secret)):
+        key, stored = await self._find(_id_of(secret))
+        if not hmac.compare_digest(stored, _hash(secret)):
             raise UnauthenticatedError(_REFUSED)
         self._note_use(key.id)
         return _viewer(key)
@@ -139,6 +142,10 @@ class ApiKeyService:
 def _viewer(key: ApiKey) -> Viewer:
     expires_at = key.expires_at.timestamp() if key.expires_at else None
     return Viewer(key.actor_id, Role.SERVICE, expires_at, key_id=key.id, scopes=key.scopes)
+
+
+def _id_of(secret: str) -> str:
+    return secret.removeprefix(LOOKS_LIKE_KEY).partition("_")[0]
 
 
 def _hash(secret: str) -> str:

@@ -8,6 +8,7 @@ from shop.entities.identity import ExternalIdentity
 from shop.entities.users import Role
 from shop.values import RefusedValueError, clean_id, plain_text
 from shop.values import email as checked_email
+from shop.values import user_id as clean_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,6 +22,8 @@ _LONGEST_NAME = 200  # characters
 def identity_from(claims: Mapping[str, Any], issuer: OidcIssuer, others: Collection[str]) -> ExternalIdentity:
     """`others` are the prefixes of users of other issuers. Raises RefusedValueError where the claims name no user."""
     issued_at = claims.get("iat")
+    if issued_at is not None and float(issued_at) < 0:
+        raise RefusedValueError("INVALID", "The token was issued at no time.")
     return ExternalIdentity(
         issuer=issuer.name,
         user_id=_user_id(claims, issuer, others),
@@ -58,7 +61,7 @@ def _user_id(claims: Mapping[str, Any], issuer: OidcIssuer, others: Collection[s
         raise RefusedValueError("INVALID", "The address that names the user is not verified.")
     user_id = issuer.user_prefix + value
     # What cleaning would change could name the user of another value.
-    if clean_id(value) != value or clean_id(user_id) != user_id:
+    if clean_id(value) != value or clean_user_id(user_id) != user_id:
         raise RefusedValueError(
             "INVALID", "The claim that names the user has spaces around it or invisible characters."
         )

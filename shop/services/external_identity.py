@@ -82,12 +82,16 @@ class ExternalIdentities:
         name = claims.get("iss") if claims is not None else None
         return self._issuers.get(name) if isinstance(name, str) else None
 
+    def knows(self, token: str) -> bool:
+        """Whether the token was verified before."""
+        return _digest(token) in self._verified
+
     async def identify(self, token: str) -> ExternalIdentity:
         """Raises UnauthenticatedError, and UnavailableError while the issuer's keys cannot be had."""
         issuer = self.issuer_of(token)
         if issuer is None:
             raise _invalid()
-        digest = hashlib.sha256(token.encode()).digest()  # the tokens themselves are secrets
+        digest = _digest(token)
         known = self._verified.get(digest)
         if known is not None:
             if known.holds(await self._keys[issuer.name].current()):
@@ -115,6 +119,11 @@ class ExternalIdentities:
             _log.info("issuer_token_refused", issuer=issuer.name, reason=reason)
             raise _invalid() from error
         return _Verified(issuer, identity, signature, key.thumbprint)
+
+
+def _digest(token: str) -> bytes:
+    """The tokens themselves are secrets."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _invalid() -> UnauthenticatedError:

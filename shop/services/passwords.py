@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import unicodedata
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +29,7 @@ SHORTEST = 10  # characters
 LONGEST = 256
 _MEMORY_KIB, _PASSES, _LANES = 12_288, 3, 1
 _MOST_WAITING = 200  # hashes: what a thread does in about five seconds
+_MOST_OF_ADDRESS = 50  # of these, so that one address does not keep the others out
 _NICENESS = 19  # whoever waits for a list goes first
 
 
@@ -37,14 +39,14 @@ class Passwords:
     def __init__(self, threads: int) -> None:
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=_LANES)
         self._threads = ThreadPoolExecutor(threads, "passwords", initializer=_stand_back)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # by address
         self._nobodys: str | None = None
 
-    async def hash(self, password: str) -> str:
-        """Raises UnavailableError while too many wait."""
-        return await self._run(lambda: self._hasher.hash(_normalized(password)))
+    async def hash(self, password: str, address: str = "") -> str:
+        """For somebody at an address. Raises UnavailableError while too many wait."""
+        return await self._run(lambda: self._hasher.hash(_normalized(password)), address)
 
-    async def matches(self, stored: str | None, password: str) -> bool:
+    async def matches(self, stored: str | None, password: str, address: str) -> bool:
         """Without a stored hash it takes as long, and is False. Raises UnavailableError while too many wait."""
 
         def verify() -> bool:
@@ -55,7 +57,7 @@ class Passwords:
             except (VerificationError, InvalidHashError):
                 return False
 
-        return await self._run(verify)
+        return await self._run(verify, address)
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other parameters than those of today."""
@@ -64,14 +66,16 @@ class Passwords:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= _MOST_WAITING:
+    async def _run(self, work: Callable[[], T], address: str) -> T:
+        if self._waiting.total() >= _MOST_WAITING or self._waiting[address] >= _MOST_OF_ADDRESS:
             raise UnavailableError("Signing in", problem="is what too many do right now.")
-        self._waiting += 1
+        self._waiting[address] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._waiting -= 1
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address]
 
 
 def require_good_password(password: str, email: str) -> None:

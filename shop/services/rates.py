@@ -44,6 +44,16 @@ class RateService:
         self._alone: BoundedDict[str, tuple[float, float]] = BoundedDict(_KEPT)  # tokens, and when
         self._refused: BoundedDict[str, float] = BoundedDict(_KEPT)  # until when
 
+    def refused_for(self, kind: str, address: str) -> float:
+        """How many seconds an address still waits that has sent too much of a kind that let nobody in; 0: it may
+        send more."""
+        return max(0.0, self._refused.get(_refusals(kind, address), float("-inf")) - self._now())
+
+    async def take_refusal(self, kind: str, address: str, per_minute: float) -> None:
+        """One of the credentials, or signatures, that let nobody in, which an address may send. Raises
+        RateLimitedError."""
+        await self._spend([Want(_bucket(_refusals(kind, address), per_minute), 1)])
+
     def require_patience(self, viewer: Viewer | None, address: str) -> None:
         """Raises RateLimitedError at an address that was told to wait, before its document is looked at. Staff and
         services do not share the bucket of their address."""
@@ -73,9 +83,12 @@ class RateService:
             self._refused.pop(name, None)
 
     async def take_attempt(self, address: str, account: str | None = None) -> None:
-        """One attempt to get in, of those that an address, and an account whether it exists or not, has in an hour.
-        Raises RateLimitedError."""
+        """One attempt to get in, of those that an address, and an account whether it exists or not, has in an hour;
+        and one of those that an account has even with the right password. Raises RateLimitedError."""
         wants = [Want(bucket, 1) for bucket in self._attempts(address, account)]
+        if account is not None:
+            own = _hourly(f"attempts:signin:{_hashed(account)}", self._settings.sign_ins_per_account)
+            wants.append(Want(own, 1))
         taken = await self._fetched(wants, [0.0] * len(wants))
         if taken.refused_by is not None:
             raise RateLimitedError(taken.wait)
@@ -89,13 +102,8 @@ class RateService:
         settings = self._settings
         buckets = [_hourly(f"attempts:address:{address}", settings.attempts_per_address)]
         if account is not None:
-            hashed = hashlib.sha256(account.encode()).hexdigest()
-            buckets.append(_hourly(f"attempts:account:{hashed}", settings.attempts_per_account))
+            buckets.append(_hourly(f"attempts:account:{_hashed(account)}", settings.attempts_per_account))
         return buckets
-
-    async def take_bad_signature(self, address: str, per_minute: float) -> None:
-        """One of the messages with a wrong signature that an address may send. Raises RateLimitedError."""
-        await self._spend([Want(_bucket(f"signatures:address:{address}", per_minute), 1)])
 
     def _buckets(self, kind: str, viewer: Viewer | None, address: str) -> list[Bucket]:
         settings = self._settings
@@ -162,6 +170,14 @@ class RateService:
 def _bucket(name: str, per_minute: float) -> Bucket:
     """Holds what a minute brings."""
     return Bucket(name, per_minute, per_minute / 60)
+
+
+def _refusals(kind: str, address: str) -> str:
+    return f"{kind}:address:{address}"
+
+
+def _hashed(account: str) -> str:
+    return hashlib.sha256(account.encode()).hexdigest()
 
 
 def _hourly(name: str, per_hour: float) -> Bucket:

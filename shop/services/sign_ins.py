@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _LONGEST_CLIENT = 200
+_MOST_ALIVE = 100  # sign-ins of one user
 _USED = "The refresh token is not valid: it is expired, or was used before. Sign in again."
 
 
@@ -49,11 +50,13 @@ class SignInService:
         self._settings = settings
 
     async def begin(self, user_id: str, door: Door) -> Tokens:
-        """A new sign-in of somebody who has proved who they are. Raises UnavailableError."""
+        """A new sign-in of somebody who has proved who they are; of very many the oldest end. Raises
+        UnavailableError."""
         now, token = stored_time(datetime.now(UTC)), _new_token()
         client = " ".join(door.client.split())[:_LONGEST_CLIENT]
         session = SignInSession(_new_id(), user_id, now, now, self._refresh_until(), client)
         await self._sign_ins.begin(session, _hash(token))
+        await self._tell(await self._sign_ins.end_oldest(user_id, _MOST_ALIVE))
         return self._tokens(session, token)
 
     async def refresh(self, refresh_token: str) -> tuple[str, Tokens]:
@@ -69,9 +72,11 @@ class SignInService:
     async def end(self, user_id: str, *, only: str | None = None, but: str | None = None) -> int:
         """Ends the user's sign-ins, or one of them, or all but one; how many. What is open with them ends within
         seconds."""
-        ended = await self._sign_ins.end(user_id, only=only, but=but)
-        await self._tell(ended)
-        return len(ended)
+        count = 0
+        while ended := await self._sign_ins.end(user_id, only=only, but=but):
+            await self._tell(ended)
+            count += len(ended)
+        return count
 
     async def end_of(self, refresh_token: str, *, everywhere: bool) -> int:
         """Ends the sign-in that a refresh token is from, or all of the same user, also for somebody whose access token

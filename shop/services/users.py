@@ -83,9 +83,18 @@ class UserService:
             raise BadInputError("A program gets in with an API key, not as a user: make it one.", field="role")
         return await self._changed(user_id, found=await self._users.set_role(user_id, role, actor_id))
 
-    async def set_email(self, user_id: str, email: str) -> User:
+    async def follow_issuer(self, user: User, role: Role, issued_at: datetime) -> User:
+        """Sets the role that an issuer's token of that moment says, unless a later one, or an admin since then, has
+        said another. Raises UnauthenticatedError for somebody who was erased meanwhile."""
+        if role is not user.role and (user.role_issued_at is None or user.role_issued_at < issued_at):
+            await self._users.set_role(user.id, role, None, issued_at)
+            await self._announce(user.id)
+            return await self._there(user.id)
+        return user
+
+    async def set_email(self, user_id: str, email: str, actor_id: str | None) -> User:
         """A checked address. Raises NotFoundError, and BadInputError for one that is somebody else's."""
-        return await self._changed(user_id, found=await self._users.set_email(user_id, email))
+        return await self._changed(user_id, found=await self._users.set_email(user_id, email, actor_id))
 
     async def update_preferences(
         self, user_id: str, preferences: Preferences, *, locale: str | EllipsisType | None = ...
@@ -137,7 +146,13 @@ class UserService:
         except BadInputError:  # the address is another account's: who owns both has to say so there
             await self._users.create(replace(user, email=None))
         self._forget(user.id)
-        return await self.user(user.id) or user  # another process may have made it, with another role
+        return await self._there(user.id)  # as another process may have made it, with another role
+
+    async def _there(self, user_id: str) -> User:
+        user = await self.user(user_id)
+        if user is None:
+            raise UnauthenticatedError("This account has been erased.")
+        return user
 
     def _forget(self, user_id: str) -> None:
         self._changes += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from shop.entities.audit import AuditEntry
+from shop.entities.users import Role
 from shop.store.database import Database, Document, store_errors
 from shop.store.paging import SortKey, find_page
 
@@ -49,6 +50,12 @@ class AuditStore:
         query = _query(action, subject)
         with store_errors():
             return await (self._entries.count_documents(query) if query else self._entries.estimated_document_count())
+
+
+def role_change(before: str | None, role: str) -> Document | None:
+    """The details of a `setUserRole`, None where nothing changes; `before` is None for somebody new, and that a new
+    shopper is one is no news."""
+    return None if role == (before or Role.SHOPPER.value) else {"from": before, "to": role}
 
 
 def _document(action: str, actor_id: str | None, subject: str, details: Document) -> Document:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
 
+from shop.store.audit import AuditStore
 from shop.store.database import Database, in_transaction, store_errors
 from shop.store.documents import user_to_document
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class CredentialStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit_log = AuditStore(database)
         self._users = database["users"]
         self._credentials = database["credentials"]
 
@@ -54,10 +56,16 @@ class CredentialStore:
         with store_errors():
             await self._credentials.update_one({"_id": user_id, "passwordHash": before}, change)
 
-    async def set_hash(self, user_id: str, password_hash: str) -> None:
-        """Also the first of a user who had none."""
-        with store_errors():
-            await self._credentials.replace_one({"_id": user_id}, _document(user_id, password_hash), upsert=True)
+    async def set_hash(self, user_id: str, password_hash: str, actor_id: str | None) -> None:
+        """Also the first of a user who had none. With its entry in the audit log."""
+
+        async def write(session: Session) -> None:
+            await self._credentials.replace_one(
+                {"_id": user_id}, _document(user_id, password_hash), upsert=True, session=session
+            )
+            await self._audit_log.add("changePassword", actor_id, user_id, {}, session)
+
+        await in_transaction(self._database, write)
 
 
 def _document(user_id: str, password_hash: str) -> dict[str, object]:

@@ -113,6 +113,7 @@ def user_to_document(user: User) -> Document:
             "tags": list(user.preferences.tags),
         },
         "createdAt": user.created_at,
+        **({} if user.role_issued_at is None else {"roleIssuedAt": user.role_issued_at}),
     }
 
 
@@ -128,6 +129,7 @@ def user_from_document(document: Mapping[str, Any]) -> User:
             tuple(preferences["categories"]), tuple(preferences["brands"]), tuple(preferences["tags"])
         ),
         created_at=document["createdAt"],
+        role_issued_at=document.get("roleIssuedAt"),
     )
 
 

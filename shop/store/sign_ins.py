@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shop.store.database import Session
 
 _MOST_SHOWN = 200
+_AT_ONCE = 1_000
 
 
 class SignInStore:
@@ -79,14 +80,24 @@ class SignInStore:
         return list(map(_from_document, found))
 
     async def end(self, user_id: str, *, only: str | None = None, but: str | None = None) -> list[str]:
-        """Ends the user's sign-ins, or one of them, or all but one; the ids of those that ended now."""
+        """Ends the user's sign-ins, or one of them, or all but one; the ids of those that ended now. A thousand at a
+        time: none are left when it answers none."""
         query: Document = {"userId": user_id, "endedAt": None}
         if only is not None or but is not None:
             query["_id"] = only if only is not None else {"$ne": but}
+        return await self._end(query)
+
+    async def end_oldest(self, user_id: str, most: int) -> list[str]:
+        """Ends those that were used least lately, so that so many are left; the ids of those that ended now."""
+        return await self._end({"userId": user_id, "endedAt": None, "expiresAt": {"$gt": datetime.now(UTC)}}, skip=most)
+
+    async def _end(self, query: Document, skip: int = 0) -> list[str]:
         with store_errors():
-            found = await self._sessions.find(query, {"_id": 1}).to_list(None)
+            cursor = self._sessions.find(query, {"_id": 1}).sort("lastUsedAt", -1).skip(skip)
+            found = await cursor.limit(_AT_ONCE).to_list(_AT_ONCE)
             ended = [document["_id"] for document in found]
-            await self._sessions.update_many({"_id": {"$in": ended}}, {"$set": {"endedAt": datetime.now(UTC)}})
+            if ended:
+                await self._sessions.update_many({"_id": {"$in": ended}}, {"$set": {"endedAt": datetime.now(UTC)}})
         return ended
 
 

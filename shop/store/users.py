@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
 
 from shop.entities.users import UserProfile
 from shop.errors import BadInputError
-from shop.store.audit import AuditStore
-from shop.store.database import Database, in_transaction, store_errors
+from shop.store.audit import AuditStore, role_change
+from shop.store.database import Database, Document, in_transaction, store_errors
 from shop.store.documents import money_from_document, money_to_document, user_from_document, user_to_document
 from shop.store.paging import SortKey, find_page
 
@@ -51,32 +52,54 @@ class UserStore:
         return list(map(user_from_document, documents))
 
     async def create(self, user: User) -> bool:
-        """False if there is one with this id: that one stays as it is. Raises BadInputError for an e-mail address that
-        is somebody else's."""
-        with store_errors(), _own_email():
-            result = await self._users.update_one(
-                {"_id": user.id}, {"$setOnInsert": user_to_document(user)}, upsert=True
-            )
-        return result.upserted_id is not None
-
-    async def set_role(self, user_id: str, role: Role, actor_id: str | None) -> bool:
-        """With its entry in the audit log. False if there is no such user."""
+        """With its entry in the audit log if it is more than a shopper. False if there is one with this id: that one
+        stays as it is. Raises BadInputError for an e-mail address that is somebody else's."""
 
         async def write(session: Session) -> bool:
-            change = {"$set": {"role": role.value}}
-            before = await self._users.find_one_and_update({"_id": user_id}, change, {"role": 1}, session=session)
-            if before is not None and before["role"] != role.value:
-                details = {"from": before["role"], "to": role.value}
-                await self._audit_log.add("setUserRole", actor_id, user_id, details, session)
+            result = await self._users.update_one(
+                {"_id": user.id}, {"$setOnInsert": user_to_document(user)}, upsert=True, session=session
+            )
+            if result.upserted_id is not None:
+                await self._note_role(user.id, None, user.role, None, session)
+            return result.upserted_id is not None
+
+        with _own_email():
+            return await in_transaction(self._database, write)
+
+    async def set_role(self, user_id: str, role: Role, actor_id: str | None, issued_at: datetime | None = None) -> bool:
+        """With its entry in the audit log. False if there is no such user; with `issued_at` also if the role they have
+        was given then or later."""
+        wanted: Document = {"_id": user_id}
+        if issued_at is not None:
+            wanted["$nor"] = [{"roleIssuedAt": {"$gte": issued_at}}]
+
+        async def write(session: Session) -> bool:
+            change = {"$set": {"role": role.value, "roleIssuedAt": issued_at or datetime.now(UTC)}}
+            before = await self._users.find_one_and_update(wanted, change, {"role": 1}, session=session)
+            if before is not None:
+                await self._note_role(user_id, before["role"], role, actor_id, session)
             return before is not None
 
         return await in_transaction(self._database, write)
 
-    async def set_email(self, user_id: str, email: str) -> bool:
-        """False if there is no such user. Raises BadInputError for an address that is somebody else's."""
-        with store_errors(), _own_email():
-            result = await self._users.update_one({"_id": user_id}, {"$set": {"email": email}})
-        return result.matched_count == 1
+    async def _note_role(
+        self, user_id: str, before: str | None, role: Role, actor_id: str | None, session: Session
+    ) -> None:
+        if (details := role_change(before, role.value)) is not None:
+            await self._audit_log.add("setUserRole", actor_id, user_id, details, session)
+
+    async def set_email(self, user_id: str, email: str, actor_id: str | None) -> bool:
+        """With its entry in the audit log, which has no address. False if there is no such user. Raises BadInputError
+        for an address that is somebody else's."""
+
+        async def write(session: Session) -> bool:
+            result = await self._users.update_one({"_id": user_id}, {"$set": {"email": email}}, session=session)
+            if result.modified_count:
+                await self._audit_log.add("setUserEmail", actor_id, user_id, {}, session)
+            return result.matched_count == 1
+
+        with _own_email():
+            return await in_transaction(self._database, write)
 
     async def count(self) -> int:
         with store_errors():

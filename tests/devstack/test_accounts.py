@@ -85,6 +85,12 @@ async def test_the_first_admin_is_made_signs_in_and_is_signed_out(
     assert "1 sign-ins of maria have ended" in (await terminal.run("users", "sign-out", "maria"))[1]
     with pytest.raises(UnauthenticatedError):
         await entrance.access.of_token(tokens.access_token)
+    log = await entrance.database["audit_log"].find({"subject": "maria"}).sort("at", 1).to_list(None)
+    assert [entry["action"] for entry in log] == ["setUserRole", "setUserEmail", "changePassword"]
+    assert "example.org" not in str(log)
+    for id_ in ("key:0123", "\u200bkey:0123"):
+        status, said = await terminal.run("users", "create", id_)
+        assert (status, "API keys" in said) == (1, True)
     for arguments in (("sessions", "nobody"), ("sign-out", "nobody"), ("password", "nobody")):
         status, said = await terminal.run("users", *arguments, typed=f"{PASSWORD}\n{PASSWORD}\n")
         assert status == 1

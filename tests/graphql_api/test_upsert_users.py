@@ -74,6 +74,10 @@ async def test_a_shopper_is_made_and_changed_field_by_field(shop: Shop) -> None:
         "preferences": {"categories": [category], "brands": ["House Brand"], "tags": []},
     }
     assert renamed["results"][0]["user"] == {**made["results"][0]["user"], "displayName": "Anna", "locale": None}
+    log = shop.resources.stores.database["audit_log"].find({"subject": id_}).sort("at", 1)
+    assert [(entry["action"], entry["actorId"], entry["details"]) for entry in await log.to_list(None)] == [
+        ("upsertUsers", "demo-staff", {"status": status}) for status in ("CREATED", "UPDATED")
+    ]
     assert await stored(shop, id_) == renamed["results"][0]["user"]
 
 
@@ -83,6 +87,7 @@ async def test_a_shopper_is_made_and_changed_field_by_field(shop: Shop) -> None:
         ({"id": " "}, "id", "REQUIRED"),
         ({"id": "a\nb"}, "id", "INVALID"),
         ({"id": "x" * 201}, "id", "TOO_LONG"),
+        ({"id": " key:0123"}, "id", "INVALID"),
         ({"email": "no-address"}, "email", "INVALID"),
         ({"email": ""}, "email", "INVALID"),
         ({"email": "Ann <ann@shop.example>"}, "email", "INVALID"),

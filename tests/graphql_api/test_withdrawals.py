@@ -127,7 +127,7 @@ async def test_shoppers_do_not_find_it_and_staff_do(shop: Shop) -> None:
         to_shopper = await shop.data(SEEN, asked, user)
         to_staff = await shop.data(SEEN, asked, "demo-staff")
         staffs = await shop.data(
-            "{ products(withdrawn: true) { totalCount nodes { id withdrawnAt } } }", None, "demo-staff"
+            "{ products(withdrawn: true, first: 100) { totalCount nodes { id withdrawnAt } } }", None, "demo-staff"
         )
         forbidden = await shop.ask("{ products(withdrawn: true) { totalCount } }", user=user)
 
@@ -135,8 +135,9 @@ async def test_shoppers_do_not_find_it_and_staff_do(shop: Shop) -> None:
     assert to_shopper == {"byId": None, "bySku": None, "node": None, "nodes": [None]}
     assert to_staff["byId"]["withdrawnAt"] is not None
     assert to_staff["bySku"] == to_staff["node"] == to_staff["nodes"][0] == {"id": product}
-    assert [node["id"] for node in staffs["products"]["nodes"]] == [product]
-    assert staffs["products"]["totalCount"] == 1
+    assert product in {node["id"] for node in staffs["products"]["nodes"]}
+    assert all(node["withdrawnAt"] for node in staffs["products"]["nodes"])
+    assert staffs["products"]["totalCount"] == len(staffs["products"]["nodes"])
     assert forbidden.code == "FORBIDDEN"
     assert after["byId"] == {"id": product, "withdrawnAt": None}
     assert after["node"] == {"id": product}
@@ -202,7 +203,7 @@ async def test_another_process_hears_of_it(shop: Shop, stocked: Settings) -> Non
 
         async with withdrawn(shop, product):
             await until(is_gone, "the list without it", 10)
-            assert second.resources.catalog.withdrawn == {decode_id("Product", product)}
+            assert decode_id("Product", product) in second.resources.catalog.withdrawn
         await until(is_back, "the list with it", 10)
 
 

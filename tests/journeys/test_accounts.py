@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from graphql_api.relay import encode_id
+from shop.entities.access import Scope
 from tests.fixtures.accounts import bearer
 from tests.fixtures.queries import TRACK, new_user, products_in_stock
 from tests.fixtures.shop import NOBODY_WAITS, Shop, open_shop, variant
@@ -255,7 +256,8 @@ async def test_one_sign_in_of_several_is_ended_and_only_by_its_owner(shop: Shop)
 @pytest.fixture(scope="module")
 async def strict(stocked: Settings) -> AsyncIterator[Shop]:
     """Few attempts are allowed; a client's address is what `X-Forwarded-For` says."""
-    rate: RateSettings = NOBODY_WAITS.model_copy(update={"attempts_per_account": 3, "attempts_per_address": 8})
+    few = {"attempts_per_account": 3, "attempts_per_address": 8, "sign_ins_per_account": 10, "refused_per_address": 4}
+    rate: RateSettings = NOBODY_WAITS.model_copy(update=few)
     settings = variant(stocked, rate=rate, own_keys=f"strict-{uuid4().hex[:6]}")
     api = settings.api.model_copy(update={"trusted_proxies": ["127.0.0.1"]})
     async with open_shop(settings.model_copy(update={"api": api})) as served:
@@ -287,7 +289,27 @@ async def test_attempts_are_few_for_an_account_and_for_an_address(strict: Shop) 
 
     of_one = [await attempt(strict, an_email(), "a wrong password", "192.0.2.99") for _ in range(9)]
     assert of_one == ["wrong"] * 8 + ["RATE_LIMITED"]
-    assert await attempt(strict, other, PASSWORD, "192.0.2.98") == "in"
+    often = [await attempt(strict, other, PASSWORD, "192.0.2.98") for _ in range(11)]
+    assert often == ["in"] * 10 + ["RATE_LIMITED"], "right ones too, for each makes work"
+
+
+async def test_an_address_that_guesses_tokens_waits_and_those_who_are_known_do_not(strict: Shop) -> None:
+    mine = await bearer(strict, await new_user(strict))
+    key = await strict.resources.api_keys.create("of a program", {Scope.USERS_READ}, None, None)
+
+    async def codes(*authorizations: str) -> list[tuple[int, str]]:
+        sent = [{"X-Forwarded-For": "192.0.2.150", "Authorization": each} for each in authorizations]
+        answers = [await strict.ask(VIEWER, headers=headers) for headers in sent]
+        return [(answer.status, answer.code if answer.errors else "") for answer in answers]
+
+    known = await codes(mine["Authorization"], f"Bearer {key[1]}")
+    guessed = await codes("Bearer x", "Basic x", "Bearer wbk_0123456789abcdef_x", "Bearer y", *["Bearer z"] * 2)
+
+    assert known == [(200, ""), (200, "")]
+    assert guessed == [(401, "UNAUTHENTICATED")] * 4 + [(429, "RATE_LIMITED")] * 2
+    assert await codes(mine["Authorization"], f"Bearer {key[1]}") == known
+    elsewhere = await strict.ask(VIEWER, headers={"X-Forwarded-For": "192.0.2.151", "Authorization": "Bearer z"})
+    assert elsewhere.status == 401
 
 
 def cookies_of(answer: aiohttp.ClientResponse) -> dict[str, str]:

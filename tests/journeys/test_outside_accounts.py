@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
+from shop.entities.users import Role
 from shop.settings import OidcSettings
 from tests.fixtures.accounts import bearer
 from tests.fixtures.queries import new_user
@@ -58,8 +60,29 @@ async def test_whoever_the_issuer_names_becomes_a_user_with_the_role_that_it_say
         assert await who(outside, issuer.token(**known, iat=now - 1)) == first
         assert await closing_code(socket) == 4403
     assert await who(outside, promoted) == first, "an older token does not bring the role back"
+    async with open_shop(variant(outside.settings)) as another:
+        assert await who(another, promoted) == first, "in no process"
     stored = await outside.resources.stores.database["users"].count_documents({"_id": f"local:{sub}"})
     assert stored == 1
+
+
+async def test_a_role_that_an_admin_takes_comes_back_with_a_new_token_only(outside: Shop, issuer: Issuer) -> None:
+    sub, now = f"bert-{uuid4().hex[:8]}", issuer.claims()["iat"]
+    staff = issuer.token(sub=sub, groups=["buyers"], iat=now - 5)
+    undated = issuer.token(sub=sub, groups=["buyers"], iat=None)
+    first = await who(outside, staff)
+
+    await outside.resources.users.set_role(f"local:{sub}", Role.SHOPPER, "demo-staff")
+    after = [await who(outside, token) for token in (staff, undated, staff)]
+    renewed = await who(outside, issuer.token(sub=sub, groups=["buyers"], iat=int(time.time()) + 2))
+
+    assert [each and each["role"] for each in (first, *after, renewed)] == ["STAFF", *["SHOPPER"] * 3, "STAFF"]
+    log = outside.resources.stores.database["audit_log"].find({"subject": f"local:{sub}"}).sort("at", 1)
+    assert [(entry["actorId"], entry["details"]) for entry in await log.to_list(None)] == [
+        (None, {"from": None, "to": "staff"}),
+        ("demo-staff", {"from": "staff", "to": "shopper"}),
+        (None, {"from": "shopper", "to": "staff"}),
+    ]
 
 
 async def test_an_address_that_is_an_account_of_ours_is_not_taken_over(outside: Shop, issuer: Issuer) -> None:

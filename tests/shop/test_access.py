@@ -76,9 +76,24 @@ async def test_roles_change_for_those_that_there_are(entrance: AccountResources,
         await entrance.users.set_role("anna", Role.SERVICE, None)
     await entrance.users.set_role("anna", Role.ADMIN, "boss")
 
-    (entry,) = await database["audit_log"].find({}).to_list(None)
+    made, entry = await database["audit_log"].find({}).sort("at", 1).to_list(None)
+    assert (made["action"], made["details"]) == ("setUserRole", {"from": None, "to": "staff"})
     assert (entry["action"], entry["actorId"], entry["subject"]) == ("setUserRole", "boss", "anna")
     assert entry["details"] == {"from": "staff", "to": "admin"}
+
+
+async def test_of_very_many_sign_ins_the_oldest_end(entrance: AccountResources, database: Database) -> None:
+    first = await entrance.sign_ins.begin("anna", HERE)
+    others = [await entrance.sign_ins.begin("anna", HERE) for _ in range(100)]
+
+    with pytest.raises(UnauthenticatedError):
+        await come(entrance, first.access_token)
+    assert await come(entrance, others[0].access_token) is not None
+    row = await database["sessions"].find_one({"endedAt": None})
+    assert row is not None
+    await database["sessions"].insert_many([{**row, "_id": f"more-{number}"} for number in range(2_500)])
+    assert await entrance.sign_ins.end("anna") == 2_600
+    assert await entrance.sign_ins.of_user("anna") == []
 
 
 FORGERIES = (
@@ -232,7 +247,7 @@ async def test_a_key_opens_until_it_is_revoked_or_expires(entrance: AccountResou
 
     with pytest.raises(UnauthenticatedError):
         await come(entrance, secret)
-    actions = [entry["action"] async for entry in database["audit_log"].find({}).sort("at", 1)]
+    actions = [entry["action"] async for entry in database["audit_log"].find({"subject": key.id}).sort("at", 1)]
     assert actions == ["createApiKey", "revokeApiKey"]
     _, secret = await entrance.api_keys.create("short", [Scope.USERS_READ], timedelta(milliseconds=1), None)
     with pytest.raises(UnauthenticatedError):

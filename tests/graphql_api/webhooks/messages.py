@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def now() -> str:
 
 
 async def post(shop: Shop, path: str, body: bytes, headers: dict[str, str]) -> Told:
-    async with shop.http.post(f"{shop.url}/webhooks/{path}", data=body, headers=headers) as response:
+    async with shop.http.post(f"{shop.url}/webhooks/{path}", data=io.BytesIO(body), headers=headers) as response:
         assert "json" in response.headers["Content-Type"]
         return Told(response.status, await response.json(), dict(response.headers))
 

@@ -159,10 +159,12 @@ async def test_who_guesses_signatures_has_to_wait_and_who_signs_does_not(stocked
     webhook = WebhookSettings(shopify_secret=SecretStr(SECRET), bad_signatures_per_minute=3)
     async with open_shop(variant(stocked, own_keys=f"guess-{uuid4().hex[:8]}", webhook=webhook)) as served:
         guesses = [await shopify(served, "carts/update", {}, secret="guess") for _ in range(5)]
+        large = await shopify(served, "carts/update", {"x": "x" * served.settings.api.max_body_bytes}, secret="guess")
         signed = await shopify(served, "carts/update", {})
 
     assert [guess.status for guess in guesses] == [401, 401, 401, 429, 429]
     assert int(guesses[-1].headers["Retry-After"]) > 0
+    assert large.status == 413, "what is guessed is not even read"
     assert signed.status == 200
 
 
