@@ -101,7 +101,7 @@ schema-check: $(INSTALLED)
 	@$(BIN)/python -m graphql_api.print_schema | diff -u schema.graphql - || \
 		{ echo "schema.graphql is stale: run make schema and review the difference"; exit 1; }
 
-settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop/settings.py
+settings: $(INSTALLED)  ## Write .env.example and docs/settings.md from shop.settings
 	$(BIN)/python -m devstack.settings_docs
 
 permissions: $(INSTALLED)  ## Write docs/permissions.md from the table

@@ -36,11 +36,11 @@ Every setting is an environment variable, or a line in a file `.env` in the fold
 environment wins). All are optional for development; [`.env.example`](../.env.example) is a file to start from. A wrong
 value stops a process at its start, with the name of the setting.
 
-This file is made from `shop/settings.py` by `make settings`; a test fails when it is stale.
+This file is made from the settings of `shop.settings` by `make settings`; a test fails when it is stale.
 """
 _ENV_INTRODUCTION = """\
 # Copy this file to `.env` and uncomment what you want to change. Each line shows the default.
-# The environment wins over this file. Made from shop/settings.py by `make settings`.
+# The environment wins over this file. Made from shop.settings by `make settings`.
 """
 
 

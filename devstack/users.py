@@ -16,7 +16,7 @@ from shop.entities.users import Role, User
 from shop.errors import BadInputError, NotFoundError
 from shop.services.passwords import require_good_password
 from shop.store.database import connect
-from shop.values import RefusedValueError, user_id
+from shop.values import RefusedValueError, clean_user_id
 from shop.values import email as checked_email
 from shop.values import locale as checked_locale
 
@@ -51,7 +51,8 @@ async def create(settings: Settings, user: str, name: str | None, role: str, loc
     """What was done. Raises StackError for an id or a locale that is none, BadInputError for an id that is taken."""
     try:
         stated = checked_locale(locale) if locale else None
-        new = User(user_id(user), None, name, stated, Role(role), created_at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        new = User(clean_user_id(user), None, name, stated, Role(role), created_at=now, role_issued_at=now)
     except RefusedValueError as error:
         raise StackError(error.message) from error
     async with _service(settings) as users:

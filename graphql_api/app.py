@@ -147,7 +147,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _forget(request: Request, _error: Exception) -> Response:
     """The client has left; nobody reads this."""
-    _log.info("client_left", path=shown_path(request.scope))
+    _log.info("client_left", path=shown_path(request.url.path))
     return Response(status_code=499)
 
 

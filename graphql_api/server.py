@@ -10,6 +10,8 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from graphql_api.admission.transport import shown_path
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -121,7 +123,7 @@ class PatientProtocol(HttpToolsProtocol):
         if unread_before - self.transport.get_write_buffer_size() >= _PART_BYTES:
             self._wait_for_reader()
             return
-        _log.info("client_does_not_read", path=self.scope.get("path"))
+        _log.info("client_does_not_read", path=shown_path(self.scope["path"]))
         self.transport.abort()
 
 

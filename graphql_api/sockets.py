@@ -18,7 +18,7 @@ from graphql_api.context import Context
 from graphql_api.errors import extensions_of
 from graphql_api.request_ids import begin_operation
 from graphql_api.tracing import operation_span
-from shop.errors import CrowdedError
+from shop.errors import CrowdedError, RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -132,7 +132,11 @@ class ShopHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._held = {other: self._held.get(other, size) for other in self.operations}
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except RateLimitedError as error:
+            await self.websocket.close(_TOO_MANY, error.message)
+            return
         viewer = self.context.viewer
         if not self.connection_acknowledged or viewer is None or self._is_counted:
             return

@@ -46,7 +46,7 @@ from graphql_api.origins import Origins
 from graphql_api.schema import ServedSchema
 from graphql_api.sockets import BoundedSocket, ShopHandler
 from shop.entities.users import Viewer
-from shop.errors import CostExceededError, CrowdedError, RateLimitedError, UnauthenticatedError
+from shop.errors import CostExceededError, CrowdedError, UnauthenticatedError
 from shop.resources.serving import ServingResources
 from shop.services.rates import RateService
 from shop.settings import Settings
@@ -203,22 +203,17 @@ class ShopView(GraphQL[Context, None]):
         context.is_own_page = is_own_page(request, self._origins)
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
             return context
-        context.viewer = await self._viewer(request)
+        context.viewer = request.state.viewer = await self._viewer(request)
         if context.viewer is not None and context.viewer.is_staff:
             response.batch_bytes = self.settings.api.max_batch_bytes  # type: ignore[union-attr]  # for `create_response`
         resources.rates.require_patience(context.viewer, address_of(request))
         return context
 
     async def _viewer(self, request: Request) -> Viewer | None:
-        """Who asks, looked at once for each request. Raises UnauthenticatedError and RateLimitedError."""
-        if not hasattr(request.state, "viewer"):
-            authorization, x_user = request.headers.get("authorization"), request.headers.get("x-user")
-            resources: ServingResources = request.app.state.resources
-            request.state.viewer = await viewer_of(
-                resources, address_of(request), authorization, x_user, self._cookies(request)
-            )
-        viewer: Viewer | None = request.state.viewer
-        return viewer
+        """Who asks now. Raises UnauthenticatedError and RateLimitedError."""
+        authorization, x_user = request.headers.get("authorization"), request.headers.get("x-user")
+        resources: ServingResources = request.app.state.resources
+        return await viewer_of(resources, address_of(request), authorization, x_user, self._cookies(request))
 
     def _cookies(self, connection: Request | WebSocket) -> Cookies:
         return cookies_of(connection, self._origins, secure=self.settings.secure_cookies)
@@ -238,7 +233,7 @@ class ShopView(GraphQL[Context, None]):
                 str(x_user) if x_user else None,
                 context.cookies,
             )
-        except (UnauthenticatedError, RateLimitedError) as error:
+        except UnauthenticatedError as error:
             _log.info("connection_refused", code=error.code, reason=error.message)
             raise ConnectionRejectionError({"code": error.code, "message": error.message}) from error
         return await super().on_ws_connect(context)

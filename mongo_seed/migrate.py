@@ -25,8 +25,8 @@ _BATCH = 2000
 
 
 class Collections:
-    """The validators and indexes of `collections.py`. A run brings a database in line with them once, when a migration
-    first needs that; no migration changes them again."""
+    """The validators and indexes of `mongo_seed.collections`. A run brings a database in line with them once, when a
+    migration first needs that; no migration changes them again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -101,7 +101,7 @@ class Migration:
     apply: Callable[[Database, Collections], Awaitable[None]]
 
 
-# Append only. Validators and indexes need no entry: they are brought in line with `collections.py` at every run.
+# Append only. Validators and indexes need no entry: every run brings them in line with `mongo_seed.collections`.
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "collections with validators and indexes", _only_collections),
     Migration(2, "one insight for each shopper, one form of audit entries", _one_insight_each),

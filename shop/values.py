@@ -84,7 +84,7 @@ def clean_id(value: str) -> str:
     return cleaned
 
 
-def user_id(value: str) -> str:
+def clean_user_id(value: str) -> str:
     """The id of a shopper or of staff, as `clean_id` gives it. Raises RefusedValueError, also for what names a
     program: nobody is to be taken for one."""
     cleaned = clean_id(value)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shop.store.database import Database
 
 
-pytest_plugins = ["tests.fixtures.shop", "tests.fixtures.aws", "tests.fixtures.job_bodies"]
+pytest_plugins = ["tests.fixtures.shop", "tests.fixtures.aws", "tests.fixtures.job_bodies", "tests.fixtures.terminal"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

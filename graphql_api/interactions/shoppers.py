@@ -13,7 +13,7 @@ from graphql_api.payloads import malformed
 from graphql_api.relay import decode_id
 from shop.entities.users import Actor
 from shop.errors import BadInputError, ForbiddenError, Problem
-from shop.values import LONGEST_ID, RefusedValueError, clean_id, user_id
+from shop.values import LONGEST_ID, RefusedValueError, clean_id, clean_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ def _read(entry: ShopperFields, session_id: str | None) -> _Named | Problem:
     try:
         return _Named(
             known=decode_id("User", entry.user_id, "userId") if entry.user_id is not None else None,
-            external=_cleaned("externalUserId", entry.external_user_id, LONGEST_ID, user_id),
+            external=_cleaned("externalUserId", entry.external_user_id, LONGEST_ID, clean_user_id),
             session=_cleaned("sessionId", session, LONGEST_SESSION, clean_id),
         )
     except BadInputError as error:

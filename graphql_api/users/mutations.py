@@ -197,8 +197,8 @@ class UserMutation:
     async def upsert_users(self, info: Info, input: Annotated[UpsertUsersInput, INPUT]) -> UpsertUsersPayload:
         viewer = info.context.require_viewer()
         saved = await info.context.resources.user_changes.save([user.to_draft() for user in input.users])
-        changed = {ChangeStatus.CREATED, ChangeStatus.UPDATED}
-        changes = {each.user.id: {"status": each.status} for each in saved if each.user and each.status in changed}
+        # Those that are as they were too: what could not be recorded the first time is so when it is sent again.
+        changes = {each.user.id: {"status": each.status} for each in saved if each.user}
         await info.context.resources.audit.note_change("upsertUsers", viewer, changes)
         results = [UpsertUserResult.of(index, result) for index, result in enumerate(saved)]
         return UpsertUsersPayload(

@@ -14,13 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graphql_api.admission.transport import allow_body
+from graphql_api.admission.transport import allow_body, states_more_than
 from graphql_api.errors import RequestError
 from graphql_api.http_requests import NOT_CACHED
 from graphql_api.limits.addresses import address_of
 from graphql_api.webhooks.signatures import is_signed
 from shop.entities.webhooks import Delivery, Outcome, Source
-from shop.errors import DeadlineError, UnauthenticatedError
+from shop.errors import DeadlineError, RateLimitedError, UnauthenticatedError
 from shop.logs import current_request_id
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ async def _receive(request: Request, source: Source) -> Response:
     secrets = _secrets(settings, source)
     if not secrets:
         raise HTTPException(404)
-    if not resources.rates.refused_for(_SIGNATURES, address_of(request)):  # else no more than anybody may send
+    wait = resources.rates.refused_for(_SIGNATURES, address_of(request))
+    if wait and states_more_than(request, resources.settings.api.max_body_bytes):
+        raise RateLimitedError(wait)
+    if not wait:  # else no more than anybody may send
         allow_body(request, settings.max_body_bytes)
     body = await request.body()
     if source is Source.WOOCOMMERCE and _PING.fullmatch(body):

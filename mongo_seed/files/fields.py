@@ -103,6 +103,15 @@ def _identifier(value: str) -> str:
     return id_
 
 
+def user_identifier(row: Values, name: str) -> str | None:
+    """An id that is no program's."""
+    id_ = identifier(row, name)
+    try:
+        return None if id_ is None else values.clean_user_id(id_)
+    except RefusedValueError as error:
+        raise _refused(name, error.code, error.message) from error
+
+
 def required_identifier(row: Values, name: str) -> str:
     value = identifier(row, name)
     if value is None:

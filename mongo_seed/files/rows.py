@@ -168,7 +168,7 @@ class InteractionParser:
 
     def parse(self, row: Mapping[str, Any]) -> InteractionRow:
         """Raises RowError."""
-        actor = Actor(fields.identifier(row, "user_id"), fields.identifier(row, "session_id"))
+        actor = Actor(fields.user_identifier(row, "user_id"), fields.identifier(row, "session_id"))
         if actor.user_id is None and actor.session_id is None:
             raise RowError("user_id and session_id are both missing; one of them must say whose event it is")
         at = fields.timestamp(row, "timestamp")

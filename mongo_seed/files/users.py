@@ -13,11 +13,11 @@ from mongo_seed.files.options import Table
 from mongo_seed.files.tables import TableReader
 from mongo_seed.migrate import migrate
 from shop.entities.users import Role, User
-from shop.store.audit import AuditStore, role_change
-from shop.store.bulk import BulkError, bulk_replace
+from shop.store.bulk import BulkError, bulk_insert, bulk_set
 from shop.store.database import iterate
-from shop.store.documents import stored_time, user_to_document
-from shop.values import RefusedValueError, email, locale, shown, user_id
+from shop.store.documents import user_to_document
+from shop.store.users import UserStore
+from shop.values import RefusedValueError, email, locale, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +45,9 @@ class UserRow:
 
 def parse_user(row: Mapping[str, Any]) -> UserRow:
     """Raises RowError. A column that is absent leaves what is there; an empty cell sets the default."""
-    try:
-        id_ = user_id(fields.required_identifier(row, "id"))
-    except RefusedValueError as error:
-        raise RowError(f"id: {error.message}", "id") from error
+    id_ = fields.user_identifier(row, "id")
+    if id_ is None:
+        raise fields.missing("id")
     values: Document = {
         "name": ("displayName", fields.plain(row, "name")),
         "email": ("email", _email(row)),
@@ -99,34 +98,44 @@ async def import_users(
 class _UserImport:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._audit_log = AuditStore(database)
+        self._users = UserStore(database)
 
     async def store(self, batch: list[tuple[Row, UserRow]], report: TableReport) -> Refused:
         ids = [parsed.id for _, parsed in batch]
         stored = {document["_id"]: document async for document in iterate(self._database, "users", by_id(ids))}
-        users = dict(stored)
-        changing: list[tuple[Row, str]] = []
-        for row, parsed in batch:  # a later row about the same user wins
-            before = users.get(parsed.id) or user_to_document(User(parsed.id, created_at=datetime.now(UTC)))
-            users[parsed.id] = {**before, **parsed.given}
-            if users[parsed.id]["role"] != before["role"]:
-                users[parsed.id]["roleIssuedAt"] = stored_time(datetime.now(UTC))
-            changing.append((row, parsed.id))
-        changed = {id_: user for id_, user in users.items() if user != stored.get(id_)}
-        failed = await self._write(list(changed.values()))
-        written = changed.keys() - failed.keys()
-        roles = {id_: role_change(stored.get(id_, {}).get("role"), users[id_]["role"]) for id_ in written}
-        await self._audit_log.add_all([("setUserRole", None, id_, role) for id_, role in roles.items() if role])
-        report.added += len(written - stored.keys())
-        report.changed += len(written & stored.keys())
-        refused = [(row, failed[id_]) for row, id_ in changing if id_ in failed]
+        given: dict[str, Document] = {}
+        for _, parsed in batch:  # a later row about the same user wins
+            given.setdefault(parsed.id, {}).update(parsed.given)
+        new = {id_: user_to_document(User(id_, created_at=datetime.now(UTC))) for id_ in given.keys() - stored.keys()}
+        before = {**stored, **new}
+        changing = {
+            id_: fields for id_, fields in given.items() if id_ in new or {**before[id_], **fields} != before[id_]
+        }
+        roles = {id_: Role(fields.pop("role")) for id_, fields in changing.items() if "role" in fields}
+        failed = await self._write(
+            [{**new[id_], **fields} for id_, fields in changing.items() if id_ in new],
+            [(id_, fields) for id_, fields in changing.items() if id_ not in new and fields],
+        )
+        written = changing.keys() - failed.keys()
+        for id_, role in roles.items():
+            if id_ in written and role.value != before[id_]["role"]:
+                await self._users.set_role(id_, role, None)
+        report.added += len(written & new.keys())
+        report.changed += len(written - new.keys())
+        refused = [(row, failed[parsed.id]) for row, parsed in batch if parsed.id in failed]
         report.unchanged += len(batch) - len(refused) - len(written)
         return refused
 
-    async def _write(self, documents: list[Document]) -> dict[str, RowError]:
-        """Returns which ids were refused, and why."""
+    async def _write(self, new: list[Document], changes: list[tuple[str, Document]]) -> dict[str, RowError]:
+        """Fields alone of those who are there: what somebody else writes at the same time stays, and whoever was
+        erased meanwhile is not made again. Returns which ids were refused, and why."""
+        failed: dict[str, RowError] = {}
         try:
-            await bulk_replace(self._database, "users", documents)
+            await bulk_insert(self._database, "users", new)
         except BulkError as error:
-            return {documents[position]["_id"]: RowError(reason) for position, reason in error.failures}
-        return {}
+            failed |= {new[position]["_id"]: RowError(reason) for position, reason in error.failures}
+        try:
+            await bulk_set(self._database, "users", changes)
+        except BulkError as error:
+            failed |= {changes[position][0]: RowError(reason) for position, reason in error.failures}
+        return failed

@@ -72,7 +72,7 @@ class AccessService:
         return await self._named(x_user)
 
     def knows(self, authorization: str) -> bool:
-        """Whether its token is remembered as one that is valid, so that looking at it costs next to nothing."""
+        """Whether its token was found to be valid before, so that looking at it costs next to nothing."""
         token = authorization.partition(" ")[2].strip()
         return self._keys.has_verified(token) or self._api_keys.knows(token) or self._outside.knows(token)
 

@@ -16,7 +16,7 @@ import structlog
 
 from shop import values
 from shop.entities.users import User
-from shop.errors import ForbiddenError, Problem
+from shop.errors import ForbiddenError, Problem, UnavailableError
 from shop.services.field_checks import FieldChecks
 from shop.services.passwords import require_good_password
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shop.store.credentials import CredentialStore
 
 _log = structlog.get_logger(__name__)
+_WRONG = Problem("currentPassword", "UNAUTHENTICATED", "The current password is wrong.")
 _SIGN_UP_SECONDS = 0.4  # how long each takes after the hash, or a multiple, whether it makes an account or not
 
 
@@ -73,7 +74,7 @@ class AccountService:
         account = _account(email)
         await self._rates.take_attempt(door.address, account)
         found = await self._credentials.by_email(account)
-        matches = await self._passwords.matches(found[1] if found else None, password, door.address)
+        matches = await self._matches(account, found[1] if found else None, password, door)
         user = await self._users.user(found[0]) if found and matches else None
         if found is None or user is None:
             _log.info("sign_in_refused")
@@ -94,18 +95,28 @@ class AccountService:
             return problem
         account = _account(user.email or user.id)
         await self._rates.take_attempt(door.address, account)
-        if not await self._passwords.matches(await self._credentials.hash_of(user.id), current, door.address):
-            return Problem("currentPassword", "UNAUTHENTICATED", "The current password is wrong.")
+        before = await self._credentials.hash_of(user.id)
+        if not await self._matches(account, before, current, door) or before is None:
+            return _WRONG
         await self._rates.give_back_attempt(door.address, account)
-        await self._credentials.set_hash(user.id, await self._passwords.hash(new, door.address), user.id)
+        if not await self._credentials.change_hash(user.id, before, await self._passwords.hash(new, door.address)):
+            return _WRONG  # by now
         await self._sign_ins.end(user.id, but=but)
         return None
 
     async def set_password(self, user: User, password: str) -> None:
         """Without the current one, for operators. Ends all sign-ins. Raises RefusedValueError."""
         require_good_password(password, user.email or "")
-        await self._credentials.set_hash(user.id, await self._passwords.hash(password), None)
+        await self._credentials.set_hash(user.id, await self._passwords.hash(password))
         await self._sign_ins.end(user.id)
+
+    async def _matches(self, account: str, stored: str | None, password: str, door: Door) -> bool:
+        """For an attempt that was taken: it is given back where nothing was tried. Raises UnavailableError."""
+        try:
+            return await self._passwords.matches(stored, password, door.address)
+        except UnavailableError:
+            await self._rates.give_back_attempt(door.address, account)
+            raise
 
 
 def _read(draft: SignUpDraft) -> User | list[Problem]:

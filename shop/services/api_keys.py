@@ -87,8 +87,9 @@ class ApiKeyService:
         return key
 
     def knows(self, secret: str) -> bool:
-        """Whether the key is in memory, whatever the secret is."""
-        return _id_of(secret) in self._known
+        """Whether it is the secret of a key in memory."""
+        _, _, stored = self._known.get(_id_of(secret), (0.0, None, ""))
+        return hmac.compare_digest(stored, _hash(secret))
 
     async def viewer(self, secret: str) -> Viewer:
         """The program that the key is of. Raises UnauthenticatedError, UnavailableError."""

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from shop.entities.identity import ExternalIdentity
 from shop.entities.users import Role
-from shop.values import RefusedValueError, clean_id, plain_text
+from shop.values import RefusedValueError, clean_id, clean_user_id, plain_text
 from shop.values import email as checked_email
-from shop.values import user_id as clean_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -51,8 +51,14 @@ class RateService:
 
     async def take_refusal(self, kind: str, address: str, per_minute: float) -> None:
         """One of the credentials, or signatures, that let nobody in, which an address may send. Raises
-        RateLimitedError."""
-        await self._spend([Want(_bucket(_refusals(kind, address), per_minute), 1)])
+        RateLimitedError, and goes on to do so for a second."""
+        if wait := self.refused_for(kind, address):
+            raise RateLimitedError(wait)
+        try:
+            await self._spend([Want(_bucket(_refusals(kind, address), per_minute), 1)])
+        except RateLimitedError:
+            self._refused.put(_refusals(kind, address), self._now() + _LONGEST_REFUSAL)
+            raise
 
     def require_patience(self, viewer: Viewer | None, address: str) -> None:
         """Raises RateLimitedError at an address that was told to wait, before its document is looked at. Staff and

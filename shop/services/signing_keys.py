@@ -80,8 +80,9 @@ class SigningKeys:
         return claims
 
     def has_verified(self, token: str) -> bool:
-        """Whether it is known to be one of ours."""
-        return token in self._verified
+        """Whether it is known to be one of ours, and has not expired."""
+        known = self._verified.get(token)
+        return known is not None and known.expires_at > time.time()
 
     def public(self) -> dict[str, Any]:
         """The key set that others verify our tokens with. Empty without a file of keys."""

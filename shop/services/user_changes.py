@@ -133,7 +133,7 @@ def _checked(draft: UserDraft, categories: Mapping[str, object]) -> UserDraft | 
                 checks.refuse(f"preferences.categories.{index}", "NOT_FOUND", f"There is no category {id_!r}.")
     read = replace(
         draft,
-        id=checks.take("id", values.user_id, draft.id),
+        id=checks.take("id", values.clean_user_id, draft.id),
         email=checks.take("email", values.email, draft.email) if isinstance(draft.email, str) else draft.email,
         display_name=name,
         locale=checks.take("locale", values.locale, draft.locale) if isinstance(draft.locale, str) else draft.locale,

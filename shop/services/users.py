@@ -85,12 +85,13 @@ class UserService:
 
     async def follow_issuer(self, user: User, role: Role, issued_at: datetime) -> User:
         """Sets the role that an issuer's token of that moment says, unless a later one, or an admin since then, has
-        said another. Raises UnauthenticatedError for somebody who was erased meanwhile."""
-        if role is not user.role and (user.role_issued_at is None or user.role_issued_at < issued_at):
-            await self._users.set_role(user.id, role, None, issued_at)
+        said something. Raises UnauthenticatedError for somebody who was erased meanwhile."""
+        if user.role_issued_at is not None and user.role_issued_at >= issued_at:
+            return user
+        if await self._users.set_role(user.id, role, None, issued_at) and role is not user.role:
             await self._announce(user.id)
-            return await self._there(user.id)
-        return user
+        self._forget(user.id)
+        return await self._there(user.id)
 
     async def set_email(self, user_id: str, email: str, actor_id: str | None) -> User:
         """A checked address. Raises NotFoundError, and BadInputError for one that is somebody else's."""

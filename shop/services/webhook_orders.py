@@ -132,7 +132,7 @@ class WebhookOrders:
 def _actor(told: OrderUpdate) -> Actor | Problem | None:
     """None for an order that says nothing of its shopper."""
     try:
-        user_id = values.user_id(told.user_id) if told.user_id else None
+        user_id = values.clean_user_id(told.user_id) if told.user_id else None
         session_id = values.clean_id(told.session_id) if told.session_id else None
     except values.RefusedValueError as error:
         return Problem("customer", error.code, error.message)

@@ -56,16 +56,28 @@ class CredentialStore:
         with store_errors():
             await self._credentials.update_one({"_id": user_id, "passwordHash": before}, change)
 
-    async def set_hash(self, user_id: str, password_hash: str, actor_id: str | None) -> None:
-        """Also the first of a user who had none. With its entry in the audit log."""
+    async def set_hash(self, user_id: str, password_hash: str) -> None:
+        """For an operator: also the first of a user who had none. With its entry in the audit log."""
 
         async def write(session: Session) -> None:
             await self._credentials.replace_one(
                 {"_id": user_id}, _document(user_id, password_hash), upsert=True, session=session
             )
-            await self._audit_log.add("changePassword", actor_id, user_id, {}, session)
+            await self._audit_log.add("changePassword", None, user_id, {}, session)
 
         await in_transaction(self._database, write)
+
+    async def change_hash(self, user_id: str, before: str, password_hash: str) -> bool:
+        """For the user. With its entry in the audit log. False if the password was changed since."""
+
+        async def write(session: Session) -> bool:
+            wanted = {"_id": user_id, "passwordHash": before}
+            result = await self._credentials.replace_one(wanted, _document(user_id, password_hash), session=session)
+            if result.matched_count:
+                await self._audit_log.add("changePassword", user_id, user_id, {}, session)
+            return result.matched_count == 1
+
+        return await in_transaction(self._database, write)
 
 
 def _document(user_id: str, password_hash: str) -> dict[str, object]:

@@ -67,14 +67,16 @@ class UserStore:
             return await in_transaction(self._database, write)
 
     async def set_role(self, user_id: str, role: Role, actor_id: str | None, issued_at: datetime | None = None) -> bool:
-        """With its entry in the audit log. False if there is no such user; with `issued_at` also if the role they have
-        was given then or later."""
+        """With its entry in the audit log if it is another one. False if there is no such user; with `issued_at`, when
+        a token was issued that says so, also if the role they have was given then or later."""
         wanted: Document = {"_id": user_id}
         if issued_at is not None:
             wanted["$nor"] = [{"roleIssuedAt": {"$gte": issued_at}}]
 
         async def write(session: Session) -> bool:
-            change = {"$set": {"role": role.value, "roleIssuedAt": issued_at or datetime.now(UTC)}}
+            # The issuer's clock may be ahead: the moment never goes back.
+            moment = {"roleIssuedAt": issued_at or datetime.now(UTC)}
+            change = {"$set": {"role": role.value}, "$max": moment}
             before = await self._users.find_one_and_update(wanted, change, {"role": 1}, session=session)
             if before is not None:
                 await self._note_role(user_id, before["role"], role, actor_id, session)

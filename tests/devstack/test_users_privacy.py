@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from mongo_seed.migrate import migrate
 from scoring.types import EventType
 from shop.entities.interactions import Interaction
 from shop.entities.users import Actor, Role, User
 from shop.resources.texts import open_texts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shop.settings import Settings
-    from shop.store.database import Database
-
-ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
+    from tests.fixtures.terminal import Terminal
 
 
-async def whybuy(settings: Settings, folder: Path, *arguments: str) -> tuple[int, str]:
-    """Runs the command; its status and what it printed."""
-    environment = os.environ | {
-        "MONGODB_URI": settings.mongo.uri or "",
-        "MONGODB_DATABASE": settings.mongo.database,
-        "REDIS_URL": settings.redis.url or "",
-        "REDIS_PREFIX": settings.redis.prefix,
-        "WHYBUY_DATA_DIR": str(folder / "data"),
-        "PRIVACY_SETTLE_SECONDS": "0.1",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "devstack", "users", *arguments, env=environment, cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    printed, _ = await process.communicate()
-    return process.returncode or 0, printed.decode()
-
-
-async def test_a_user_is_exported_and_erased_by_command(settings: Settings, database: Database, tmp_path: Path) -> None:
-    await migrate(database)
+async def test_a_user_is_exported_and_erased_by_command(terminal: Terminal, settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "ann.json"
     async with open_texts(settings) as resources:
         await resources.stores.users.create(User("ann", "ann@shop.example", "Ann"))
@@ -53,22 +26,22 @@ async def test_a_user_is_exported_and_erased_by_command(settings: Settings, data
         bought = Interaction("k", Actor("ann"), "tea", EventType.PURCHASE, datetime.now(UTC))
         await resources.stores.interactions.append([bought])
 
-        status, printed = await whybuy(settings, tmp_path, "export", "ann", "--output", str(file))
-        assert (status, printed) == (0, f"{file} has all that is stored of ann.\n")
+        ran = await terminal.run("users", "export", "ann", "--output", str(file))
+        assert (ran.status, ran.stdout) == (0, f"{file} has all that is stored of ann.\n")
         document = json.loads(file.read_text())
         assert (document["user"]["email"], len(document["interactions"])) == ("ann@shop.example", 1)
         assert [entry["action"] for entry in document["auditEntries"]] == ["exportUserData"]
 
-        status, printed = await whybuy(settings, tmp_path, "erase", "boss", "--yes")
-        assert status == 1
-        assert "only shoppers are erased" in printed
+        ran = await terminal.run("users", "erase", "boss", "--yes")
+        assert ran.status == 1
+        assert "only shoppers are erased" in ran.said
 
-        status, printed = await whybuy(settings, tmp_path, "erase", "ann", "--yes")
-        assert status == 0, printed
-        assert "interactions: 1" in printed
+        ran = await terminal.run("users", "erase", "ann", "--yes")
+        assert ran.status == 0, ran.said
+        assert "interactions: 1" in ran.said
         assert await resources.stores.users.get("ann") is None
         assert await resources.stores.interactions.count(Actor("ann")) == 0
 
-        status, printed = await whybuy(settings, tmp_path, "erase", "ann", "--yes")
-        counts = printed.rpartition("the receipt is ")[2].splitlines()[1:]
+        ran = await terminal.run("users", "erase", "ann", "--yes")
+        counts = ran.stdout.rpartition("the receipt is ")[2].splitlines()[1:]
         assert counts == ["  audit_log: 1"], "the entry of this very order"

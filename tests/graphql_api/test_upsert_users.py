@@ -76,7 +76,7 @@ async def test_a_shopper_is_made_and_changed_field_by_field(shop: Shop) -> None:
     assert renamed["results"][0]["user"] == {**made["results"][0]["user"], "displayName": "Anna", "locale": None}
     log = shop.resources.stores.database["audit_log"].find({"subject": id_}).sort("at", 1)
     assert [(entry["action"], entry["actorId"], entry["details"]) for entry in await log.to_list(None)] == [
-        ("upsertUsers", "demo-staff", {"status": status}) for status in ("CREATED", "UPDATED")
+        ("upsertUsers", "demo-staff", {"status": status}) for status in ("CREATED", "UNCHANGED", "UPDATED")
     ]
     assert await stored(shop, id_) == renamed["results"][0]["user"]
 

@@ -16,6 +16,7 @@ from shop.entities.access import Scope
 from tests.fixtures.accounts import bearer
 from tests.fixtures.queries import TRACK, new_user, products_in_stock
 from tests.fixtures.shop import NOBODY_WAITS, Shop, open_shop, variant
+from tests.fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -308,6 +309,21 @@ async def test_an_address_that_guesses_tokens_waits_and_those_who_are_known_do_n
     assert known == [(200, ""), (200, "")]
     assert guessed == [(401, "UNAUTHENTICATED")] * 4 + [(429, "RATE_LIMITED")] * 2
     assert await codes(mine["Authorization"], f"Bearer {key[1]}") == known
+    other, fresh = {"X-Forwarded-For": "192.0.2.150"}, (await bearer(strict, await new_user(strict)))["Authorization"]
+    assert await codes(f"Bearer wbk_{key[0].id}_x") == [(429, "RATE_LIMITED")], "an id is no secret"
+    cookie = {**other, "Cookie": f"whybuy-access={fresh.removeprefix('Bearer ')}"}
+
+    async def fresh_one_waits() -> bool:
+        await codes("Bearer z")
+        answer = await strict.ask(VIEWER, headers=cookie)
+        return bool(answer.errors) and answer.code == "RATE_LIMITED"
+
+    await until(fresh_one_waits, "a cookie that is not known being told to wait, rather than nobody's answer")
+    assert (await strict.ask(VIEWER, headers=other)).data == {"viewer": None}
+    opening = strict.http.ws_connect(f"{strict.url}/graphql", protocols=["graphql-transport-ws"], headers=other)
+    async with opening as socket:
+        await socket.send_json({"type": "connection_init", "payload": {"authorization": "Bearer z"}})
+        assert await closing_code(socket) == 4429
     elsewhere = await strict.ask(VIEWER, headers={"X-Forwarded-For": "192.0.2.151", "Authorization": "Bearer z"})
     assert elsewhere.status == 401
 

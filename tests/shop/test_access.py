@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -80,6 +80,24 @@ async def test_roles_change_for_those_that_there_are(entrance: AccountResources,
     assert (made["action"], made["details"]) == ("setUserRole", {"from": None, "to": "staff"})
     assert (entry["action"], entry["actorId"], entry["subject"]) == ("setUserRole", "boss", "anna")
     assert entry["details"] == {"from": "staff", "to": "admin"}
+
+
+async def test_what_a_token_says_of_a_role_counts_only_if_nothing_was_said_later(
+    entrance: AccountResources, database: Database
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    async def say(role: Role, seconds: float) -> Role:
+        user = await entrance.users.user("anna")
+        assert user is not None
+        return (await entrance.users.follow_issuer(user, role, now + timedelta(seconds=seconds))).role
+
+    assert await say(Role.STAFF, 20) is Role.STAFF, "as before, and that is new"
+    assert await say(Role.ADMIN, 10) is Role.STAFF
+    assert await say(Role.ADMIN, 3_600) is Role.ADMIN
+    await entrance.users.set_role("anna", Role.SHOPPER, "boss")
+    assert await say(Role.ADMIN, 3_600) is Role.SHOPPER, "also where the issuer's clock is ahead"
+    assert await database["audit_log"].count_documents({"subject": "anna"}) == 3
 
 
 async def test_of_very_many_sign_ins_the_oldest_end(entrance: AccountResources, database: Database) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from shop.settings import Settings
     from shop.store.database import Database
+    from tests.fixtures.terminal import Terminal
 
 URL = "http://127.0.0.1:8000"
 STOCKED = Content({"products": 1, "users": 1, "interactions": 1}, "a-model")
@@ -49,47 +50,45 @@ async def stock(database: Database) -> None:
     await database["products"].insert_one(mug | {"updatedAt": datetime.now(UTC)})
 
 
-async def test_users_are_made_listed_and_given_a_role(
-    command: Callable[..., subprocess.CompletedProcess[str]], database: Database
-) -> None:
-    nobody = command("users", "list")
-    made = command("users", "create", "anna", "--name", "Anna", "--locale", "de_AT")
-    again = command("users", "create", "anna")
-    raised = command("users", "set-role", "anna", "staff")
-    listed = command("users", "list", "--role", "staff")
-    unknown = command("users", "set-role", "ben", "staff")
+async def test_users_are_made_listed_and_given_a_role(terminal: Terminal, database: Database) -> None:
+    nobody = await terminal.run("users", "list")
+    made = await terminal.run("users", "create", "anna", "--name", "Anna", "--locale", "de_AT")
+    again = await terminal.run("users", "create", "anna")
+    raised = await terminal.run("users", "set-role", "anna", "staff")
+    listed = await terminal.run("users", "list", "--role", "staff")
+    unknown = await terminal.run("users", "set-role", "ben", "staff")
 
     assert "There are no users" in nobody.stdout
     assert made.stdout == "anna is made, as shopper. `whybuy token anna` prints a token.\n"
-    assert (again.returncode, "a user 'anna' already" in again.stderr) == (1, True)
+    assert (again.status, "a user 'anna' already" in again.stderr) == (1, True)
     assert raised.stdout == "anna is staff now.\n"
     assert all(word in listed.stdout for word in ("anna", "staff", "Anna", "de-AT", "1 of 1 users"))
-    assert (unknown.returncode, "There is no user 'ben'" in unknown.stderr) == (1, True)
+    assert (unknown.status, "There is no user 'ben'" in unknown.stderr) == (1, True)
     assert await database["users"].count_documents({}) == 1
 
 
-async def test_users_come_from_a_file(
-    command: Callable[..., subprocess.CompletedProcess[str]], database: Database, tmp_path: Path
-) -> None:
+async def test_users_come_from_a_file(terminal: Terminal, database: Database, tmp_path: Path) -> None:
     await UserStore(database).create(User("anna", display_name="Anna"))
     file = tmp_path / "users.csv"
-    file.write_text("id,role,locale\nanna,Staff,de_AT\nben,,\ncleo,king,\ndora,,klingon!\n")
+    file.write_text("id,role,locale\nanna,Staff,de_AT\nben,,\ncleo,king,\ndora,,klingon!\nkey:0123,,\n")
 
-    first = command("users", "import", str(file))
-    again = command("users", "import", str(file))
+    first = await terminal.run("users", "import", str(file))
+    again = await terminal.run("users", "import", str(file))
     file.write_text("id,role\ncleo,king\n")
-    useless = command("users", "import", str(file))
+    useless = await terminal.run("users", "import", str(file))
 
-    assert "1 new, 1 changed, 0 unchanged; 2 refused" in first.stdout
+    assert "1 new, 1 changed, 0 unchanged; 3 refused" in first.stdout
     assert "role must be one of shopper, staff, admin, not 'king'" in first.stdout
     assert "names no language" in first.stdout
-    assert first.returncode == 0
-    assert "0 new, 0 changed, 2 unchanged; 2 refused" in again.stdout
-    assert useless.returncode == 1
+    assert first.status == 0
+    assert "0 new, 0 changed, 2 unchanged; 3 refused" in again.stdout
+    assert useless.status == 1
     users = {user.id: user for user in (await UserStore(database).get_many(["anna", "ben", "cleo"])).values()}
     assert (users["anna"].role, users["anna"].locale, users["anna"].display_name) == (Role.STAFF, "de-AT", "Anna")
     assert (users["ben"].role, users["ben"].locale) == (Role.SHOPPER, None)
     assert "cleo" not in users
+    entries = await database["audit_log"].find({}).to_list(None)
+    assert [(entry["subject"], entry["details"]) for entry in entries] == [("anna", {"from": "shopper", "to": "staff"})]
 
 
 @pytest.mark.parametrize(
@@ -100,25 +99,21 @@ async def test_users_come_from_a_file(
         (("a", "--role", "king"), "staff"),
     ],
 )
-async def test_a_user_that_cannot_be_is_refused(
-    command: Callable[..., subprocess.CompletedProcess[str]], arguments: tuple[str, ...], reason: str
-) -> None:
-    refused = command("users", "create", *arguments)
+async def test_a_user_that_cannot_be_is_refused(terminal: Terminal, arguments: tuple[str, ...], reason: str) -> None:
+    refused = await terminal.run("users", "create", *arguments)
 
-    assert refused.returncode != 0
+    assert refused.status != 0
     assert reason in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-async def test_a_token_is_for_somebody_who_is_there(
-    command: Callable[..., subprocess.CompletedProcess[str]], database: Database
-) -> None:
+async def test_a_token_is_for_somebody_who_is_there(terminal: Terminal, database: Database) -> None:
     await UserStore(database).create(User("anna"))
 
-    unknown = command("token", "nobody here")
-    known = command("token", "anna")
+    unknown = await terminal.run("token", "nobody here")
+    known = await terminal.run("token", "anna")
 
-    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert (unknown.status, unknown.stdout) == (1, "")
     assert "There is no user 'nobody here'" in unknown.stderr
     assert "whybuy users create 'nobody here'" in unknown.stderr
     assert known.stdout.count(".") == 2
