@@ -96,11 +96,10 @@ async def says(tmp_path: Path, part: str, beginning: str, **addresses: str) -> s
     [
         (f"shop:{SECRET}@", "ok"),
         (f"shop:{WRONG}@", "MongoDB refuses the user name or password of MONGODB_URI."),
-        (f"nobody:{SECRET}@", "MongoDB refuses the user name or password of MONGODB_URI."),
         ("", "MongoDB wants a user name and a password, and MONGODB_URI has none."),
         (f"reader:{SECRET}@", "MongoDB gives the user of MONGODB_URI too few rights."),
     ],
-    ids=["right", "wrong password", "unknown user", "no user", "read only"],
+    ids=["right", "wrong password", "no user", "read only"],
 )
 async def test_mongodb_that_does_not_let_us_in_is_not_called_away(
     mongo: str, redis_url: str, tmp_path: Path, credentials: str, expected: str, capfd: pytest.CaptureFixture[str]

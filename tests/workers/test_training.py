@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from shop.settings import Settings
     from shop.store.database import Database
 
-SLOW_SHAPE = Shape(users=150, items=1_200)  # some seconds: time to be interrupted
+SLOW_SHAPE = Shape(users=120, items=600)  # some seconds: time to be interrupted
 
 
 @pytest.fixture
