@@ -247,7 +247,7 @@ async def test_nothing_that_opens_anything_is_stored(entrance: AccountResources,
 
     stored = str([await database[name].find({}).to_list(None) for name in await database.list_collection_names()])
 
-    for secret_part in (tokens.access_token, tokens.refresh_token, secret.rpartition("_")[2]):
+    for secret_part in (tokens.access_token, tokens.refresh_token, secret.split("_", 2)[2]):
         assert secret_part not in stored
 
 

@@ -152,7 +152,7 @@ async def test_a_product_that_was_there_by_its_sku_or_its_handle_is_that_one(tol
     own = f"own-{uuid4().hex[:8]}"
     await told.resources.catalog.upsert(
         [
-            Product(own, f"LB-{by_sku}-S", "Mine", popularity=0.5, package_size="1 pc"),
+            Product(own, f"LB-{by_sku}-S", "Mine", package_size="1 pc"),
             Product(f"linen-{by_handle}", f"linen-{by_handle}", "Imported"),
         ]
     )
