@@ -41,9 +41,14 @@ _PAIRS = 5
 _POOL = 64  # connections
 _PASSWORD = "three words in a row"  # noqa: S105 (of accounts that this makes)
 _ACCOUNTS = 20
-_NO_LIMITS = dict.fromkeys(
-    ("RATE_ATTEMPTS_PER_ADDRESS", "RATE_ATTEMPTS_PER_ACCOUNT", "RATE_COST_PER_MINUTE", "RATE_WRITES_PER_MINUTE"), "1e9"
+_LIMITS = (
+    "ATTEMPTS_PER_ADDRESS",
+    "ATTEMPTS_PER_ACCOUNT",
+    "SIGN_INS_PER_ACCOUNT",
+    "COST_PER_MINUTE",
+    "WRITES_PER_MINUTE",
 )
+_NO_LIMITS = {f"RATE_{name}": "1e9" for name in _LIMITS} | {"API_TRUSTED_PROXIES": f'["{HOST}"]'}
 Pool = asyncio.Queue[Connection]
 SIGN_IN = """
 mutation ($email: String!, $password: String!) {
@@ -64,7 +69,7 @@ async def measure(settings: Settings, users: int, seconds: float, rate: float, s
             for requests in ways.values():
                 await warm(port, requests)
         _report_ways(await _compared(port, ways, seconds / 3))
-        lists, attempts = ways["access token"], [_sign_in(email) for email in emails]
+        lists, attempts = ways["access token"], [_sign_in(email, at) for at, email in enumerate(emails)]
         results = [await _pair(port, lists, attempts, (rate, sign_ins), seconds) for _ in range(_PAIRS)]
     _report_sign_ins(results, rate, sign_ins)
 
@@ -95,8 +100,9 @@ def _with_token(token: str, wanted: Mapping[str, Any]) -> bytes:
     return graphql_request(QUERY, wanted, {"Authorization": f"Bearer {token}"})
 
 
-def _sign_in(email: str) -> bytes:
-    return graphql_request(SIGN_IN, {"email": email, "password": _PASSWORD}, {})
+def _sign_in(email: str, number: int) -> bytes:
+    forwarded = {"X-Forwarded-For": f"192.0.2.{number}"}
+    return graphql_request(SIGN_IN, {"email": email, "password": _PASSWORD}, forwarded)
 
 
 async def _compared(port: int, ways: dict[str, list[bytes]], seconds: float) -> dict[str, list[Result]]:
