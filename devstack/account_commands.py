@@ -21,7 +21,7 @@ def _scopes() -> list[str]:
 
 @click.command()
 @click.argument("user")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Valid for (default: AUTH_TOKEN_HOURS).")
+@click.option("--hours", type=click.FloatRange(0, 8_784, min_open=True), help="Valid for (default: AUTH_TOKEN_HOURS).")
 def token(user: str, hours: float | None) -> None:
     """Print a token that names USER, for the header `Authorization: Bearer …`. `whybuy users sign-out USER` ends it.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from devstack.errors import StackError
 from devstack.stack.databases import open_databases
+from devstack.users import entrance
 from shop.entities.access import Scope
 from shop.errors import BadInputError, NotFoundError
 
@@ -21,13 +22,11 @@ if TYPE_CHECKING:
 
 async def create(settings: Settings, name: str, scopes: Sequence[str], days: int) -> None:
     """Prints the secret alone on standard output, what it is on standard error. Raises StackError for a bad name."""
-    from mongo_seed.migrate import migrate
-    from shop.resources.accounts import open_accounts
+    from shop.services.api_keys import lifetime_of
 
-    async with open_databases(settings) as found, open_accounts(found) as resources:
-        await migrate(resources.database)
+    async with entrance(settings) as resources:
         try:
-            key, secret = await resources.api_keys.create(name, list(map(Scope, scopes)), timedelta(days=days), None)
+            key, secret = await resources.api_keys.create(name, list(map(Scope, scopes)), lifetime_of(days), None)
         except BadInputError as error:
             raise StackError(error.message) from error
     click.echo(f"Key {key.id} for {key.name}, until {key.expires_at:%Y-%m-%d}. It is shown this once:", err=True)

@@ -72,7 +72,7 @@ async def set_role(settings: Settings, user: str, role: str) -> str:
 
 async def set_password(settings: Settings, user: str, email: str | None, password: str) -> str:
     """What was done. Raises StackError for a user that there is not, an e-mail that is taken and a weak password."""
-    async with _entrance(settings) as resources:
+    async with entrance(settings) as resources:
         account = await _existing(resources.users, user)
         try:
             address = checked_email(email) if email is not None else account.email
@@ -92,7 +92,7 @@ async def show_sessions(settings: Settings, user: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    async with _entrance(settings) as resources:
+    async with entrance(settings) as resources:
         await _existing(resources.users, user)
         found = await resources.sign_ins.of_user(user)
     if not found:
@@ -110,7 +110,7 @@ async def show_sessions(settings: Settings, user: str) -> None:
 
 async def sign_out(settings: Settings, user: str) -> str:
     """What was done. Raises StackError for a user that there is not."""
-    async with _entrance(settings) as resources:
+    async with entrance(settings) as resources:
         await _existing(resources.users, user)
         ended = await resources.sign_ins.end(user)
     return f"{ended} sign-ins of {user} have ended."
@@ -124,7 +124,7 @@ async def _existing(users: UserService, user: str) -> User:
 
 
 @contextlib.asynccontextmanager
-async def _entrance(settings: Settings) -> AsyncIterator[AccountResources]:
+async def entrance(settings: Settings) -> AsyncIterator[AccountResources]:
     """In a database that is ready for users."""
     from mongo_seed.migrate import migrate
     from shop.resources.accounts import open_accounts

@@ -40,7 +40,6 @@ class Context:
         self.response = response
         self.connection_params: Mapping[str, object] | None = None
         self.cookies: Cookies = NO_COOKIES
-        self.is_own_page = True  # whether it may use cookies
         self.accept_language: str | None = request.headers.get("accept-language")
 
     @property

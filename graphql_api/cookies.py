@@ -30,6 +30,7 @@ class Cookies:
 
     access_token: str | None = None
     refresh_token: str | None = None
+    may_be_used: bool = True  # by the page that asks
 
 
 NO_COOKIES = Cookies()
@@ -37,7 +38,9 @@ NO_COOKIES = Cookies()
 
 def cookies_of(connection: HTTPConnection, origins: Origins, *, secure: bool) -> Cookies:
     """None of a page that may not use them."""
-    if "cookie" not in connection.headers or not is_own_page(connection, origins):
+    if not _is_own_page(connection, origins):
+        return Cookies(may_be_used=False)
+    if "cookie" not in connection.headers:
         return NO_COOKIES
     sent = connection.cookies
     return Cookies(sent.get(_named(_ACCESS, secure)), sent.get(_named(_REFRESH, secure)))
@@ -62,7 +65,7 @@ def _named(name: str, secure: bool) -> str:
     return _HOST_ONLY + name if secure else name
 
 
-def is_own_page(connection: HTTPConnection, origins: Origins) -> bool:
+def _is_own_page(connection: HTTPConnection, origins: Origins) -> bool:
     """Whether the page that asks may use cookies; so may whoever asks without a browser."""
     headers = connection.headers
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")

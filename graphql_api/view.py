@@ -26,7 +26,7 @@ from graphql_api.admission.extension import reading_costs
 from graphql_api.admission.persisted import query_of
 from graphql_api.admission.transport import allow_body, cancelled_with_client, states_more_than
 from graphql_api.context import Context
-from graphql_api.cookies import Cookies, cookies_of, is_own_page
+from graphql_api.cookies import Cookies, cookies_of
 from graphql_api.errors import RequestError, extensions_of, refused_status
 from graphql_api.event_streams import EventStream, with_event_id
 from graphql_api.http_requests import (
@@ -102,7 +102,7 @@ class ShopView(GraphQL[Context, None]):
         """Staff and services may send larger bodies; who asks is looked at first only for one that says it is large."""
         settings = self.settings.api
         if states_more_than(request, settings.max_body_bytes):
-            viewer = await self._viewer(request)
+            viewer = await self._viewer(request, self._cookies(request))
             if viewer is not None and viewer.is_staff:
                 allow_body(request, max(settings.max_body_bytes, settings.max_batch_bytes))
 
@@ -200,20 +200,19 @@ class ShopView(GraphQL[Context, None]):
         resources: ServingResources = request.app.state.resources
         context = Context(resources, None, request, response)
         context.cookies = self._cookies(request)
-        context.is_own_page = is_own_page(request, self._origins)
         if isinstance(request, WebSocket):  # names itself in connection_init, see on_ws_connect
             return context
-        context.viewer = request.state.viewer = await self._viewer(request)
+        context.viewer = request.state.viewer = await self._viewer(request, context.cookies)
         if context.viewer is not None and context.viewer.is_staff:
             response.batch_bytes = self.settings.api.max_batch_bytes  # type: ignore[union-attr]  # for `create_response`
         resources.rates.require_patience(context.viewer, address_of(request))
         return context
 
-    async def _viewer(self, request: Request) -> Viewer | None:
+    async def _viewer(self, request: Request, cookies: Cookies) -> Viewer | None:
         """Who asks now. Raises UnauthenticatedError and RateLimitedError."""
         authorization, x_user = request.headers.get("authorization"), request.headers.get("x-user")
         resources: ServingResources = request.app.state.resources
-        return await viewer_of(resources, address_of(request), authorization, x_user, self._cookies(request))
+        return await viewer_of(resources, address_of(request), authorization, x_user, cookies)
 
     def _cookies(self, connection: Request | WebSocket) -> Cookies:
         return cookies_of(connection, self._origins, secure=self.settings.secure_cookies)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 import strawberry
@@ -17,7 +16,7 @@ from graphql_api.users.types import User
 from shop.entities.access import Scope
 from shop.entities.users import Role
 from shop.errors import BadInputError, NotFoundError
-from shop.services.api_keys import LONGEST_LIFE_DAYS, LONGEST_NAME
+from shop.services.api_keys import LONGEST_LIFE_DAYS, LONGEST_NAME, lifetime_of
 
 
 @strawberry.input(description="A new API key.")
@@ -69,8 +68,7 @@ class SetUserRolePayload:
 class AdminMutation:
     @strawberry.mutation(description="Makes a program's key (admins).", directives=costs(20))
     async def create_api_key(self, info: Info, input: Annotated[CreateApiKeyInput, INPUT]) -> CreateApiKeyPayload:
-        days = input.expires_in_days
-        lifetime = timedelta(days=min(days, LONGEST_LIFE_DAYS + 1)) if days is not None else None
+        lifetime = lifetime_of(input.expires_in_days)
         try:
             key, secret = await info.context.resources.api_keys.create(
                 input.name, input.scopes, lifetime, info.context.require_viewer().user_id

@@ -190,8 +190,9 @@ class AccountMutation:
     async def sign_out(self, info: Info, input: Annotated[SignOutInput | None, INPUT] = None) -> SignOutPayload:
         wanted, response = input or SignOutInput(), info.context.response
         ended = await _sign_out(info, wanted)
+        by_cookie = "authorization" not in info.context.request.headers  # else the cookies are of another sign-in
         is_own = wanted.everywhere or (wanted.session_id is None and wanted.refresh_token is None)
-        if is_own and isinstance(response, Response) and info.context.cookies.refresh_token is not None:
+        if by_cookie and is_own and isinstance(response, Response) and info.context.cookies.refresh_token is not None:
             forget_tokens(response, secure=info.context.resources.settings.secure_cookies)
         return SignOutPayload(ended_count=ended)
 
@@ -247,7 +248,7 @@ def _response(info: Info, delivery: TokenDelivery = TokenDelivery.BEARER) -> Res
         raise BadInputError("Sign in over HTTP, and open the WebSocket with the token that it gives.")
     if chosen(info.context.request.headers.get("accept"), (JSON, GRAPHQL_RESPONSE)) is None:
         raise BadInputError(f"Signing in is answered by one body, which a stream is not: send `Accept: {JSON}`.")
-    if delivery is TokenDelivery.COOKIE and not info.context.is_own_page:
+    if delivery is TokenDelivery.COOKIE and not info.context.cookies.may_be_used:
         raise BadInputError("Cookies are for pages of the API's own origin, and of those that API_CORS_ORIGINS lists.")
     return response
 

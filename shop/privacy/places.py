@@ -177,6 +177,3 @@ PLACES: tuple[Place, ...] = (
     _nothing("schedules", "when a job was started last"),
     _nothing("schema_migrations", "which steps a database has had"),
 )
-
-# Not of mongo_seed.collections: files of snapshots (GridFS).
-FILES = {"model_files.files": "sizes and versions", "model_files.chunks": "see model_snapshots"}

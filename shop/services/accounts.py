@@ -7,6 +7,7 @@ addresses are in no log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -81,26 +82,33 @@ class AccountService:
             return None
         await self._rates.give_back_attempt(door.address, account)
         tokens = await self._sign_ins.begin(user.id, door)
-        if await self._credentials.hash_of(user.id) != found[1]:  # it was changed meanwhile, and ended what there was
+        now = await self._credentials.hash_of(user.id)
+        if now != found[1] and not await self._passwords.matches(now, password, door.address):
+            # It was changed meanwhile, and ended what there was.
             await self._sign_ins.end_of(tokens.refresh_token, everywhere=False)
             return None
         if self._passwords.is_outdated(found[1]):
-            renewed = await self._passwords.hash(password, door.address)
-            await self._credentials.renew_hash(user.id, found[1], renewed)
+            with contextlib.suppress(UnavailableError):  # the next sign-in does it
+                renewed = await self._passwords.hash(password, door.address)
+                await self._credentials.renew_hash(user.id, found[1], renewed)
         return user, tokens
 
     async def change_password(self, user: User, current: str, new: str, door: Door, but: str | None) -> Problem | None:
-        """And ends all other sign-ins; or says what to correct. Raises RateLimitedError and UnavailableError."""
+        """And ends all other sign-ins; or says what to correct. Asked again after an answer that was lost, it ends
+        those that are left. Raises RateLimitedError and UnavailableError."""
         if (problem := _password_problem("newPassword", new, user.email or "")) is not None:
             return problem
         account = _account(user.email or user.id)
         await self._rates.take_attempt(door.address, account)
         before = await self._credentials.hash_of(user.id)
-        if not await self._matches(account, before, current, door) or before is None:
+        is_current = await self._matches(account, before, current, door)
+        if before is None or not (is_current or await self._matches(account, before, new, door)):
             return _WRONG
         await self._rates.give_back_attempt(door.address, account)
-        if not await self._credentials.change_hash(user.id, before, await self._passwords.hash(new, door.address)):
-            return _WRONG  # by now
+        if is_current:
+            hashed = await self._passwords.hash(new, door.address)
+            if not await self._credentials.change_hash(user.id, before, hashed):
+                return _WRONG  # by now
         await self._sign_ins.end(user.id, but=but)
         return None
 
@@ -115,7 +123,7 @@ class AccountService:
         try:
             return await self._passwords.matches(stored, password, door.address)
         except UnavailableError:
-            await self._rates.give_back_attempt(door.address, account)
+            await self._rates.give_back_attempt(door.address, account, unused=True)
             raise
 
 

@@ -140,6 +140,11 @@ class ApiKeyService:
         self._forget(event.subject)
 
 
+def lifetime_of(days: int | None) -> timedelta | None:
+    """Of whole days, however many somebody names: `create` refuses too few and too many."""
+    return None if days is None else timedelta(days=min(max(days, 0), LONGEST_LIFE_DAYS + 1))
+
+
 def _viewer(key: ApiKey) -> Viewer:
     expires_at = key.expires_at.timestamp() if key.expires_at else None
     return Viewer(key.actor_id, Role.SERVICE, expires_at, key_id=key.id, scopes=key.scopes)

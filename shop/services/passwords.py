@@ -30,6 +30,7 @@ LONGEST = 256
 _MEMORY_KIB, _PASSES, _LANES = 12_288, 3, 1
 _MOST_WAITING = 200  # hashes: what a thread does in about five seconds
 _MOST_OF_ADDRESS = 50  # of these, so that one address does not keep the others out
+_ADDED = "0123456789!.-_ "  # at the ends of a word it makes a password no better
 _NICENESS = 19  # whoever waits for a list goes first
 
 
@@ -86,9 +87,9 @@ def require_good_password(password: str, email: str) -> None:
     normalized = _normalized(password)
     if len(normalized) < SHORTEST:
         raise RefusedValueError("TOO_SHORT", f"A password has {SHORTEST} characters at least.")
-    lowered, (name, _, _) = normalized.lower(), email.partition("@")
-    plain = lowered.strip("0123456789!.-_ ")
-    if len(set(lowered)) < 5 or plain in {"", "password", "passwort", name, email}:
+    lowered, (name, _, _) = normalized.lower(), email.lower().partition("@")
+    known = {each.strip(_ADDED) for each in ("", "password", "passwort", name, email.lower())}
+    if len(set(lowered)) < 5 or lowered.strip(_ADDED) in known:
         raise RefusedValueError("TOO_WEAK", "This password is guessed at once. Three words in a row are better.")
 
 

@@ -93,16 +93,19 @@ class RateService:
         and one of those that an account has even with the right password. Raises RateLimitedError."""
         wants = [Want(bucket, 1) for bucket in self._attempts(address, account)]
         if account is not None:
-            own = _hourly(f"attempts:signin:{_hashed(account)}", self._settings.sign_ins_per_account)
-            wants.append(Want(own, 1))
+            wants.append(Want(self._sign_ins(account), 1))
         taken = await self._fetched(wants, [0.0] * len(wants))
         if taken.refused_by is not None:
             raise RateLimitedError(taken.wait)
 
-    async def give_back_attempt(self, address: str, account: str) -> None:
-        """For one that got in."""
-        wants = [Want(bucket, -1) for bucket in self._attempts(address, account)]
+    async def give_back_attempt(self, address: str, account: str, *, unused: bool = False) -> None:
+        """For one that got in; with `unused` for one that was not made, which is no sign-in of the account either."""
+        buckets = self._attempts(address, account) + ([self._sign_ins(account)] if unused else [])
+        wants = [Want(bucket, -1) for bucket in buckets]
         await self._fetched(wants, [0.0] * len(wants))
+
+    def _sign_ins(self, account: str) -> Bucket:
+        return _hourly(f"attempts:signin:{_hashed(account)}", self._settings.sign_ins_per_account)
 
     def _attempts(self, address: str, account: str | None) -> list[Bucket]:
         settings = self._settings

@@ -72,7 +72,7 @@ class UserService:
         """Raises BadInputError when there is a user with this id."""
         if not await self._users.create(user):
             raise BadInputError(f"There is a user {user.id!r} already.", field="id")
-        await self._announce(user.id)
+        await self.tell([user.id])
 
     async def set_role(self, user_id: str, role: Role, actor_id: str | None) -> User:
         """What is open with the role of before ends within seconds. Raises NotFoundError, and BadInputError for one's
@@ -89,7 +89,7 @@ class UserService:
         if user.role_issued_at is not None and user.role_issued_at >= issued_at:
             return user
         if await self._users.set_role(user.id, role, None, issued_at) and role is not user.role:
-            await self._announce(user.id)
+            await self.tell([user.id])
         self._forget(user.id)
         return await self._there(user.id)
 
@@ -107,19 +107,14 @@ class UserService:
     async def _changed(self, user_id: str, *, found: bool) -> User:
         """The user as stored now; every process reads it anew."""
         if found:
-            await self._announce(user_id)
+            await self.tell([user_id])
         user = await self.user(user_id) if found else None
         if user is None:
             raise NotFoundError("user", user_id)
         return user
 
-    async def _announce(self, user_id: str) -> None:
-        self._forget(user_id)
-        with contextlib.suppress(UnavailableError):  # other processes read it within a minute all the same
-            await self._hub.publish([Event(Topic.USER_UPDATED, user_id)])
-
     async def tell(self, user_ids: Collection[str]) -> None:
-        """After a change of several users: every process reads them anew."""
+        """After a change of users: every process reads them anew."""
         for user_id in user_ids:
             self._forget(user_id)
         with contextlib.suppress(UnavailableError):  # other processes read them within a minute all the same

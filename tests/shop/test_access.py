@@ -117,15 +117,15 @@ async def test_of_very_many_sign_ins_the_oldest_end(entrance: AccountResources, 
 FORGERIES = (
     "another key", "none", "none with a signature", "the public key as a secret", "another type", "no type",
     "another issuer", "expired", "not yet valid", "no expiry", "no user", "an unknown kid", "no kid", "cut", "changed",
-    "a key in the header", "long", "empty", "unended sign-in", "no sign-in",
+    "a key in the header", "long", "empty", "an unknown sign-in", "no sign-in",
 )  # fmt: skip
 
 
-def forgery(kind: str) -> str:
-    """A token that must let nobody in."""
+def forgery(kind: str, session_id: str) -> str:
+    """A token that must let nobody in, though the sign-in is alive; with "nothing wrong" one that does."""
     now, jwk = time.time(), read_keys(signing_keys())[0]
     key, head = jwt.PyJWK(jwk, "ES256"), {"kid": jwk["kid"], "typ": "at+jwt"}
-    claims: dict[str, Any] = {"iss": "whybuy", "sub": "anna", "sid": "0" * 32, "iat": now, "exp": now + 600}
+    claims: dict[str, Any] = {"iss": "whybuy", "sub": "anna", "sid": session_id, "iat": now, "exp": now + 600}
     other = jwt.PyJWK({**jwk, **_another_key()}, "ES256")
 
     def signed(claims: dict[str, Any] = claims, key: Any = key, head: dict[str, Any] = head, how: str = "ES256") -> str:
@@ -151,11 +151,12 @@ def forgery(kind: str) -> str:
         "an unknown kid": lambda: signed(head={**head, "kid": "../keys.json"}),
         "no kid": lambda: signed(head={"typ": "at+jwt"}),
         "cut": lambda: f"{first}.{middle}",
-        "changed": lambda: f"{first}.{middle[:-2]}AA.{last}",
+        "changed": lambda: f"{first}.{signed({**claims, 'sub': 'boss'}).split('.')[1]}.{last}",
         "a key in the header": lambda: signed(key=other, head={**head, "jwk": {**_another_key()}}),
         "long": lambda: good + "x" * 10_000,
         "empty": lambda: "",
-        "unended sign-in": lambda: good,
+        "an unknown sign-in": lambda: signed({**claims, "sid": "0" * 32}),
+        "nothing wrong": lambda: good,
         "no sign-in": lambda: signed({**claims, "sid": ""}),
     }
     return made[kind]()
@@ -167,8 +168,13 @@ def _another_key() -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", FORGERIES)
 async def test_a_token_that_we_did_not_give_lets_nobody_in(entrance: AccountResources, kind: str) -> None:
-    with pytest.raises(UnauthenticatedError):
-        await come(entrance, forgery(kind))
+    await entrance.sign_ins.begin("anna", HERE)
+    (sign_in,) = await entrance.sign_ins.of_user("anna")
+    reason = {"empty": "Send", "an unknown sign-in": "signed out", "no sign-in": "signed out", "expired": "has expired"}
+
+    assert await come(entrance, forgery("nothing wrong", sign_in.id)) is not None
+    with pytest.raises(UnauthenticatedError, match=reason.get(kind, "is not valid")):
+        await come(entrance, forgery(kind, sign_in.id))
 
 
 async def test_a_new_key_signs_and_those_before_stay_valid_until_they_are_taken_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from shop.entities.users import User
 from shop.errors import UnavailableError
 from shop.resources.accounts import open_accounts
 from shop.services.passwords import Passwords
-from shop.services.sign_ins import Door
+from shop.services.sign_ins import Door, SignInService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,7 +31,8 @@ BEFORE, NOW, OTHER = "three words in a row", "four words in a row", "some other 
 async def entrance(settings: Settings, database: Database) -> AsyncIterator[AccountResources]:
     """Anna has a password."""
     await migrate(database)
-    few = settings.rate.model_copy(update={"attempts_per_account": 3, "attempts_per_address": 3})
+    limits = {"attempts_per_account": 3, "attempts_per_address": 3, "sign_ins_per_account": 6}
+    few = settings.rate.model_copy(update=limits)
     async with open_accounts(settings.model_copy(update={"rate": few})) as resources:
         await resources.users.create(ANNA)
         await resources.accounts.set_password(ANNA, BEFORE)
@@ -89,3 +90,31 @@ async def test_a_password_that_was_set_meanwhile_stays(
     assert problem is not None
     assert problem.code == "UNAUTHENTICATED"
     assert [await signs_in(entrance, password) for password in (NOW, OTHER, BEFORE)] == [True, False, False]
+
+
+async def test_a_change_that_was_only_half_told_is_completed_when_it_is_sent_again(
+    entrance: AccountResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await entrance.sign_ins.begin("anna", HERE)
+
+    async def be_away(*_: object, **__: object) -> int:
+        raise UnavailableError("MongoDB")
+
+    with monkeypatch.context() as away:
+        away.setattr(SignInService, "end", be_away)
+        with pytest.raises(UnavailableError):
+            await entrance.accounts.change_password(ANNA, BEFORE, OTHER, HERE, None)
+    assert len(await entrance.sign_ins.of_user("anna")) == 1
+
+    assert await entrance.accounts.change_password(ANNA, BEFORE, OTHER, HERE, None) is None
+
+    assert await entrance.sign_ins.of_user("anna") == []
+    assert await signs_in(entrance, OTHER)
+
+
+async def test_a_hash_that_is_renewed_meanwhile_is_of_the_same_password(
+    entrance: AccountResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Passwords, "is_outdated", lambda *_: True)
+
+    assert await asyncio.gather(*(signs_in(entrance, BEFORE) for _ in range(3))) == [True] * 3
