@@ -15,9 +15,25 @@ class Finder(StrEnum):
 
     USER = "the shopper's id"
     VISIT = "one of the shopper's anonymous sessions, where nobody was signed in"
+    AUDITED = "the shopper's id or an actor key, in an audit entry about people"
     ACTOR = "the shopper's actor key, or that of one of the sessions"
     MESSAGE = "a job's message that names the shopper"
     MESSAGE_TEXT = "the same as text"
+
+
+# Audit entries of these name no person as their subject. Ids of products may be the same as those of shoppers.
+ABOUT_THINGS = (
+    "activateModel",
+    "createApiKey",
+    "deleteMerchandisingRule",
+    "deleteProducts",
+    "migrate",
+    "retryJob",
+    "revokeApiKey",
+    "saveMerchandisingRule",
+    "startTraining",
+    "upsertProducts",
+)
 
 
 class Erasing(StrEnum):
@@ -153,7 +169,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "audit_log",
         "who has read or changed what of the shopper, and what the shopper has changed",
-        (Found("subject", Finder.USER), Found("actorId", Finder.USER)),
+        (Found("subject", Finder.AUDITED), Found("actorId", Finder.USER)),
         Erasing.RENAME,
         export_as="auditEntries",
         secret=frozenset({"actorId"}),

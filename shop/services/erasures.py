@@ -99,7 +99,7 @@ class ErasureService:
 
         Raises NotFoundError, and UnavailableError.
         """
-        news_at, found, calm = 0.0, 1, False
+        news_at, found = 0.0, 1
         for number in range(_MOST_PASSES):
             shopper = await self._begin_pass(erasure_id)
             if shopper is None:

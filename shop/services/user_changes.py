@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shop import values
 from shop.entities.catalog import ChangeStatus
-from shop.entities.users import Preferences, Role, User
+from shop.entities.users import Actor, Preferences, Role, User
 from shop.errors import Problem
 from shop.services.field_checks import FieldChecks
 from shop.store.documents import stored_time
@@ -59,6 +59,12 @@ class UserChangeService:
         new = await self.missing(ids)
         await self._batches.create([User(id_, created_at=datetime.now(UTC)) for id_ in sorted(new)])
         await self._service.tell(new)
+
+    async def was_erased_since(self, actor: Actor, moment: datetime) -> bool:
+        """Whether the shopper, or the visit, was erased at that time or later: what was done before is not to come
+        back. Raises UnavailableError."""
+        named = [actor] if actor.session_id is None else [actor, Actor(None, actor.session_id)]
+        return any([await self._service.was_erased_since(one, moment) for one in named])
 
     async def save(self, drafts: Sequence[UserDraft | Problem]) -> list[UserResult]:
         """Creates shoppers or changes the fields that are given, of what is valid. A problem stands for what could not

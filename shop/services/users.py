@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shop.entities.paging import Page, PageRequest
     from shop.entities.privacy import Shopper
-    from shop.entities.users import Preferences
+    from shop.entities.users import Actor, Preferences
     from shop.services.events import EventHub
     from shop.store.erasures import ErasureStore
     from shop.store.users import UserStore
@@ -131,6 +131,10 @@ class UserService:
     def erased_after(self, user_id: str, moment: float) -> bool:
         """Whether this process has learnt after a moment (monotonic seconds) that the user is being erased."""
         return self._erased.get(user_id, float("-inf")) >= moment
+
+    async def was_erased_since(self, actor: Actor, moment: datetime) -> bool:
+        """Whether the actor was erased at that time or later. Raises UnavailableError."""
+        return await self._erasures.actor_erased_since(actor.key, moment)
 
     async def first_seen(self, user: User, issued_at: datetime) -> User:
         """Makes a user whom a trusted token names for the first time. Raises UnauthenticatedError for one who was

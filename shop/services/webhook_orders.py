@@ -55,8 +55,8 @@ class WebhookOrders:
         actor = _actor(told)
         if isinstance(actor, Problem):
             return Processed(Outcome.REFUSED, (actor,))
-        if actor is None:
-            _log.info("order_without_shopper", order=told.subject)
+        if actor is None or await self._users.was_erased_since(actor, told.ordered_at):
+            _log.info("order_without_shopper", order=_nameless(told.subject))
             return Processed(Outcome.IGNORED)
         if len(told.lines) > _MOST_LINES:
             problem = Problem("line_items", "TOO_MANY", f"At most {_MOST_LINES:,} lines of one order.")

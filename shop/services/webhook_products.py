@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
 from shop import values
 from shop.category_ids import category_chain
 from shop.entities.catalog import ProductDraft
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from shop.store.catalog import CatalogStore
     from shop.store.webhooks import WebhookStore
 
+_log = structlog.get_logger(__name__)
+
 
 class WebhookProducts:
     """`currency` is that of all prices: products are told without one."""
@@ -48,10 +52,12 @@ class WebhookProducts:
 
     async def withdraw(self, told: ProductGone, at: datetime) -> Processed:
         """Raises UnavailableError."""
-        known = (await self._store.products_of([told.subject])).get(told.subject)
-        if not await self._store.advance(told.subject, min(at, datetime.now(UTC)), gone=True):
+        known = (await self._store.products_of([told.subject])).get(told.subject) or await self._imported(told.subject)
+        if not await self._store.advance(told.subject, min(at, datetime.now(UTC)), gone=True, product_id=known):
             return Processed(Outcome.STALE)
-        if known is not None:
+        if known is None:
+            _log.info("deletion_of_unknown_product", product=told.subject)
+        else:
             await self._changes.withdraw([NamedProduct("id", known)], None)
         return Processed(Outcome.DONE)
 
@@ -64,7 +70,8 @@ class WebhookProducts:
         if isinstance(read, list):
             return Processed(Outcome.REFUSED, tuple(read))
         product = stamped(read, before, stored_time(datetime.now(UTC)))
-        returns = told.is_restored or (told.is_new and before is not None and await self._store.is_gone(id_))
+        may_return = told.is_restored or (told.is_new and before is not None)
+        returns = may_return and await self._store.is_gone(id_)  # else it was the shop's staff that withdrew it
         try:
             saved = await self._store.save(told.subject, told.at, product, revive=told.is_restored)
         except SkuTakenError:
@@ -76,6 +83,12 @@ class WebhookProducts:
         if returns:
             await self._changes.withdraw([NamedProduct("id", id_)], None, restore=True)
         return Processed(Outcome.DONE)
+
+    async def _imported(self, subject: str) -> str | None:
+        """That of a product which has the id of the other system, and which no system has told of."""
+        own = subject.rpartition(":")[2]
+        found = await self._products.get_many([own])
+        return own if own in found and not await self._store.is_told_of(own) else None
 
     async def _id(self, told: ProductUpdate, by_sku: Mapping[str, Product]) -> str:
         """That of the product which it is here: told of before, imported under the same id, or with the same SKU."""

@@ -73,7 +73,7 @@ class CorrectionStore:
             ]
             await self._exclusions.bulk_write(operations, session=session)
             details = {"included" if counts else "excluded": changing}
-            await self._audit_log.add("cancelOrder", None, actor.key, details, session)
+            await self._audit_log.add("cancelOrder", None, actor.user_id or actor.key, details, session)
             if actor.user_id is not None:
                 await self._insights.withdraw(actor.user_id, at, session)
                 await self._profiles.delete_one({"_id": actor.user_id}, session=session)

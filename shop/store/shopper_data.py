@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 
 from shop.entities.privacy import Shopper
 from shop.privacy.messages import ACTOR_FIELD, USER_FIELD
-from shop.privacy.places import Erasing, Finder, Place
+from shop.privacy.places import ABOUT_THINGS, Erasing, Finder, Place
 from shop.store.database import Database, Document, in_transaction, iterate, store_errors
 
 if TYPE_CHECKING:
@@ -66,15 +66,15 @@ class ShopperDataStore:
         self, place: Place, query: Document, documents: list[Document], shopper: Shopper, erasure: Erasure
     ) -> int:
         collection = self._database[place.collection]
+        ids = [document["_id"] for document in documents]
+        renamed = [] if place.erasing is Erasing.DELETE else [_nameless(each, shopper, erasure) for each in documents]
 
         async def write(session: Session) -> int:
             if place.erasing is Erasing.DELETE:
-                ids = [document["_id"] for document in documents]
                 changed = (await collection.delete_many({"_id": {"$in": ids}, **query}, session=session)).deleted_count
             else:
                 changes = [
-                    UpdateOne({"_id": document["_id"], **query}, {"$set": _nameless(document, shopper, erasure)})
-                    for document in documents
+                    UpdateOne({"_id": id_, **query}, {"$set": change}) for id_, change in zip(ids, renamed, strict=True)
                 ]
                 changed = (await collection.bulk_write(changes, session=session)).modified_count
             counted = {"$inc": {f"counts.{place.collection}": changed}}
@@ -93,8 +93,11 @@ def _matching(found: Found, shopper: Shopper) -> list[Document]:
     match found.by:
         case Finder.USER:
             return [{found.field: shopper.user_id}]
-        case Finder.ACTOR:
-            return [{found.field: {"$in": part}} for part in _parts(keys)]
+        case Finder.ACTOR | Finder.AUDITED:
+            is_audited = found.by is Finder.AUDITED
+            names = [shopper.user_id, *keys] if is_audited else keys
+            also: Document = {"action": {"$nin": list(ABOUT_THINGS)}} if is_audited else {}
+            return [{found.field: {"$in": part}, **also} for part in _parts(names)]
         case Finder.VISIT:
             return [{found.field: {"$in": part}, "userId": None} for part in _parts(sessions)]
         case Finder.MESSAGE:
@@ -116,26 +119,28 @@ def _parts(names: list[str], size: int = _SESSIONS_AT_ONCE) -> list[list[str]]:
 
 def _nameless(document: Document, shopper: Shopper, erasure: Erasure) -> Document:
     """The fields that change. Of an entry about the shopper no detail stays: there may be the shopper's own words."""
-    name = f"erased:{erasure.id}"
+    name, keys = f"erased:{erasure.id}", shopper.actor_keys
+    names = frozenset({shopper.user_id, *shopper.sessions})
+    is_about_thing = document.get("action") in ABOUT_THINGS
+    is_about_shopper = not is_about_thing and document.get("subject") in {shopper.user_id, *keys}
     changed: Document = {}
     for field, value in document.items():
-        if field == "_id":
+        if field == "_id" or (is_about_thing and field == "subject"):
             continue
-        if field == "details" and document.get("subject") == shopper.user_id:
+        if field == "details" and is_about_shopper:
             changed[field] = {}
-        elif (fresh := _renamed(value, shopper, name)) != value:
+        elif (fresh := _renamed(value, names, keys, name)) != value:
             changed[field] = fresh
     return changed
 
 
-def _renamed(value: Any, shopper: Shopper, name: str) -> Any:
+def _renamed(value: Any, names: frozenset[str], keys: frozenset[str], name: str) -> Any:
     """Without the shopper's id and actor keys, also deep inside. Ids of events begin with an actor key."""
     if isinstance(value, dict):
-        return {_renamed(key, shopper, name): _renamed(inner, shopper, name) for key, inner in value.items()}
+        return {_renamed(key, names, keys, name): _renamed(inner, names, keys, name) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_renamed(inner, shopper, name) for inner in value]
+        return [_renamed(inner, names, keys, name) for inner in value]
     if not isinstance(value, str):
         return value
-    if value in shopper.sessions or value == shopper.user_id:
-        return name
-    return name if any(value == key or value.startswith(f"{key}:") for key in shopper.actor_keys) else value
+    beginnings = (value[:at] for at, letter in enumerate(value) if letter == ":")
+    return name if value in names or value in keys or not keys.isdisjoint(beginnings) else value

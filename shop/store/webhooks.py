@@ -64,12 +64,13 @@ class WebhookStore:
         with store_errors():
             return await self._subjects.find_one({"productId": product_id, "gone": True}) is not None
 
-    async def advance(self, subject: str, at: datetime, *, gone: bool = False) -> bool:
-        """Notes that the subject is as it was at this time; False if something newer is known. Raises
-        UnavailableError."""
+    async def advance(self, subject: str, at: datetime, *, gone: bool = False, product_id: str | None = None) -> bool:
+        """Notes that the subject is as it was at this time, and which product it is; False if something newer is
+        known. Raises UnavailableError."""
+        change: Document = {"gone": gone} if product_id is None else {"gone": gone, "productId": product_id}
 
         async def write(session: Session) -> bool:
-            return await self._advance(subject, at, {"gone": gone}, session)
+            return await self._advance(subject, at, change, session)
 
         return await in_transaction(self._database, write)
 

@@ -108,8 +108,9 @@ def _order(body: Fields, *, users_by_email: bool) -> OrderUpdate:
 
 
 def _line(item: Fields) -> OrderLine | None:
-    """None for one that is taken out of the order."""
-    quantity = item.number("quantity")
+    """None for one that is taken out of the order; `quantity` stays what was ordered."""
+    current = item.number("current_quantity")
+    quantity = item.number("quantity") if current is None else current
     if quantity == 0:
         return None
     product_id = item.text("product_id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ from graphql_api.relay import encode_id
 from scoring.types import EventType
 from shop.entities.catalog import Money
 from shop.entities.interactions import Interaction
+from shop.entities.privacy import Shopper
 from shop.entities.users import Actor
 from shop.settings import WebhookSettings
 from shop.webhooks.shopify import pseudonym
@@ -210,3 +211,31 @@ async def test_shoppers_may_have_the_pseudonyms_of_an_import_and_no_address_is_l
         assert "webhook_received" in logged
         assert "Hopper" not in logged + str(bad.body)
         assert SECRET not in logged
+
+
+async def test_a_line_that_was_taken_out_of_an_order_is_no_purchase(told: Shop) -> None:
+    product, other, customer = await stocked_product(told), await stocked_product(told), number()
+    order = shopify_order(number(), product, customer)
+    taken_out = shopify_order(number(), other, customer)["line_items"][0] | {"current_quantity": 0}
+    order["line_items"] = [*order["line_items"], {**taken_out, "id": number()}]
+
+    assert (await shopify(told, "orders/paid", order)).outcome == "DONE"
+
+    assert len(await history(told, customer)) == 1
+
+
+async def test_an_order_of_before_an_erasure_brings_nobody_back(told: Shop) -> None:
+    product, customer = await stocked_product(told), number()
+    order = shopify_order(number(), product, customer)
+    await told.resources.stores.erasures.mark(Shopper(str(customer)), 1)
+
+    late = await shopify(told, "orders/paid", order)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    new = shopify_order(number(), product, customer) | {
+        "created_at": later.isoformat(),
+        "updated_at": later.isoformat(),
+    }
+
+    assert late.outcome == "IGNORED"
+    assert await told.resources.users.user(str(customer)) is None
+    assert (await shopify(told, "orders/paid", new)).outcome == "DONE"

@@ -187,6 +187,33 @@ async def test_a_sku_belongs_to_the_product_that_had_it_first(told: Shop) -> Non
     )
 
 
+async def test_what_staff_withdrew_is_not_restored_by_another_system(told: Shop) -> None:
+    id_ = number()
+    sku = f"TH-{id_}"
+    await woocommerce(told, "product.created", woocommerce_product(id_))
+    delete = "mutation ($s: String!) { deleteProducts(input: { productSkus: [$s] }) { userErrors { code } } }"
+    await told.data(delete, {"s": sku}, "demo-staff")
+
+    back = await woocommerce(told, "product.restored", woocommerce_product(id_))
+
+    assert back.outcome == "DONE"
+    assert await stored(told, sku) is None
+
+
+async def test_a_product_that_was_imported_is_withdrawn_by_its_id_and_comes_back(told: Shop) -> None:
+    id_ = number()
+    sku = f"TH-{id_}"
+    await told.resources.catalog.upsert([Product(str(id_), sku, "Imported")])
+    assert await stored(told, sku) is not None
+
+    await woocommerce(told, "product.deleted", {"id": id_})
+    hidden = await stored(told, sku)
+    await woocommerce(told, "product.restored", woocommerce_product(id_))
+
+    assert hidden is None
+    assert await stored(told, sku) is not None
+
+
 async def test_woocommerces_product_lives_and_is_trashed_and_restored(told: Shop) -> None:
     id_ = number()
     sku = f"TH-{id_}"

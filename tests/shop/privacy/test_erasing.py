@@ -98,6 +98,25 @@ async def test_nobody_is_erased_for_a_similar_name(resources: TextResources) -> 
     assert await resources.stores.queue.forget(lambda message: message["user_id"] == "ann2") == 1
 
 
+async def test_entries_about_a_shopper_lose_the_name_and_those_about_a_product_of_the_same_id_stay(
+    resources: TextResources,
+) -> None:
+    await busy(resources, "12")
+    audit_log = resources.stores.database["audit_log"]
+    about = {"cancelOrder": "u:12", "updateUser": "12", "deleteProducts": "12", "upsertProducts": "12"}
+    for action, subject in about.items():
+        entry = {"at": datetime.now(UTC), "action": action, "actorId": "boss", "subject": subject}
+        await audit_log.insert_one({"_id": action, **entry, "details": {"excluded": ["u:12:order:1"]}})
+
+    await erase(resources, "12")
+
+    entries = {each["_id"]: each async for each in audit_log.find({"_id": {"$in": [*about]}})}
+    for action in ("cancelOrder", "updateUser"):
+        assert entries[action]["subject"].startswith("erased:")
+        assert entries[action]["details"] == {}
+    assert {entries[action]["subject"] for action in ("deleteProducts", "upsertProducts")} == {"12"}
+
+
 async def test_what_is_older_than_the_erasure_is_refused(resources: TextResources) -> None:
     await busy(resources, "ann")
     issued = datetime.now(UTC)
