@@ -150,12 +150,12 @@ class ErasureService:
     async def _finish(self, erasure_id: str, shopper: Shopper, report: ReportProgress) -> Erasure:
         await report("finishing", 0.95)
         await self._keys.erase_news(shopper)
+        if self._settings.train_after_erasure:
+            await self._jobs.start(TrainModel())  # before the end is on record: after it, nothing would try this again
         receipt = await self._store.finish(erasure_id)
         if receipt is None:
             raise NotFoundError("erasure", erasure_id)
         _log.info("shopper_erased", erasure=erasure_id, passes=receipt.passes, counts=dict(receipt.counts))
-        if self._settings.train_after_erasure:
-            await self._jobs.start(TrainModel())
         return receipt
 
     async def _receipt(self, erasure_id: str) -> Erasure:
