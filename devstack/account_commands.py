@@ -125,12 +125,12 @@ def list_keys() -> None:
 
 
 @keys.command("revoke")
-@click.argument("id")
-def revoke_key(id: str) -> None:  # noqa: A002 (as click names it)
+@click.argument("key_id", metavar="ID")
+def revoke_key(key_id: str) -> None:
     """Shut the program with the key ID out, within seconds and for good."""
     from devstack.api_keys import revoke
 
-    click.echo(run_to_end(revoke(settings(), id)))
+    click.echo(run_to_end(revoke(settings(), key_id)))
 
 
 @click.command("signing-keys")

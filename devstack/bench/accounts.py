@@ -17,9 +17,8 @@ import click
 import orjson
 
 from devstack.bench.client import Connection, graphql_request
-from devstack.bench.databases import shopper_ids
 from devstack.bench.machine import machine
-from devstack.bench.serving import QUERY, Result, load, warm
+from devstack.bench.serving import QUERY, Result, load, shoppers_of, warm
 from devstack.stack.data_dir import DataDir
 from devstack.stack.databases import open_databases
 from devstack.stack.environment import child_environment
@@ -31,7 +30,6 @@ from shop.entities.access import Scope, SignUpDraft
 from shop.resources.accounts import open_accounts
 from shop.services.sign_ins import Door
 from shop.settings import Settings
-from shop.store.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -76,11 +74,7 @@ async def measure(settings: Settings, users: int, seconds: float, rate: float, s
 
 async def _ways(settings: Settings, users: int) -> tuple[dict[str, list[bytes]], list[str]]:
     """The same lists asked for in different ways, and the addresses of accounts that can sign in."""
-    client, database = connect(settings.mongo)
-    try:
-        shoppers = (await shopper_ids(database))[:users]
-    finally:
-        client.close()
+    shoppers = await shoppers_of(settings, users)
     async with open_accounts(settings) as entrance:
         tokens = [await entrance.sign_ins.development_token(id_, 1) for id_ in shoppers]
         _, key = await entrance.api_keys.create("bench", [Scope.RECOMMENDATIONS_READ], timedelta(days=1), None)

@@ -100,7 +100,7 @@ async def warm(port: int, requests: Sequence[bytes]) -> None:
 async def measure(settings: Settings, users: int, connections: int, seconds: float, limit: int) -> None:
     data = DataDir(settings.stack.data_dir)
     async with open_databases(settings) as found, contextlib.AsyncExitStack() as stack:
-        requests = [request(user, limit) for user in await _shoppers(found, users)]
+        requests = [request(user, limit) for user in await shoppers_of(found, users)]
         environment = child_environment(found, data) | {"WHYBUY_LOG_LEVEL": "WARNING"}
         api = api_program(environment, HOST, free_port())
         await stack.enter_async_context(running(api, data.logs / "bench-api.log"))
@@ -117,7 +117,8 @@ async def measure(settings: Settings, users: int, connections: int, seconds: flo
     _report(results, len(requests), connections, limit)
 
 
-async def _shoppers(settings: Settings, count: int) -> list[str]:
+async def shoppers_of(settings: Settings, count: int) -> list[str]:
+    """At most so many shoppers, always the same ones. Raises ClickException when there are none."""
     client, database = connect(settings.mongo)
     try:
         shoppers = await shopper_ids(database)
