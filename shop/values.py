@@ -31,7 +31,7 @@ LONGEST_EMAIL = 254  # RFC 5321
 MOST_TAGS = 200
 LONGEST_MARKUP = 200_000  # of a text with its markup: taking that away takes time
 MOST_UNITS = 1_000_000
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 # Characters that nobody sees: they would make two ids of one.
 _DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -145,7 +145,7 @@ def rating(value: float) -> float:
 def event_time(at: datetime, now: datetime | None = None) -> datetime:
     """A moment in which a shopper can have done something. Raises RefusedValueError."""
     if not EARLIEST <= at <= (now or datetime.now(UTC)) + CLOCK_SLACK:
-        raise RefusedValueError("OUT_OF_RANGE", "The time must be between the year 2000 and now.")
+        raise RefusedValueError("OUT_OF_RANGE", "The time must be between the year 1990 and now.")
     return at
 
 

@@ -188,7 +188,7 @@ def with_decimal_point(value: Any) -> Any:
 
 
 def timestamp(row: Values, name: str) -> datetime | None:
-    """Unix seconds or RFC 3339 with a time zone, as UTC to the millisecond; between the year 2000 and now."""
+    """Unix seconds or RFC 3339 with a time zone, as UTC to the millisecond; between the year 1990 and now."""
     value = row.get(name)
     if value is None or value == "":
         return None
@@ -223,7 +223,7 @@ def _no_seconds(value: str, seconds: float) -> tuple[str, str]:
         )
     if seconds >= _MILLISECONDS:
         return "MILLISECONDS", f"{value} is no time in unix seconds. Milliseconds? Divide them by 1000."
-    return "OUT_OF_RANGE", f"{value} is no time in unix seconds between the year 2000 and now."
+    return "OUT_OF_RANGE", f"{value} is no time in unix seconds between the year 1990 and now."
 
 
 def _moment(moment: datetime) -> str:
