@@ -26,6 +26,10 @@ def household_id(number: int) -> str:
     return f"{HOUSEHOLD_PREFIX}{number}"
 
 
+def order_id(basket: int) -> str:
+    return f"cj-{basket}"
+
+
 def household(number: int, created_at: datetime) -> User:
     """A household's account; e-mail and a friendly name only for those of HOUSEHOLDS."""
     email, name = HOUSEHOLDS.get(number, (None, f"Household {number}"))

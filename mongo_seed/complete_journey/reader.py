@@ -383,19 +383,23 @@ def interaction_batches(
         yield _interactions(lines.take(np.arange(start, min(start + size, len(lines)))), ids, weeks)
 
 
+def _repeated(repeat: int) -> str:
+    return f"-{repeat}" if repeat else ""
+
+
 def _interactions(lines: Lines, ids: Sequence[str], weeks: int) -> list[Document]:
     times = (lines.at + weeks * _MILLISECONDS_A_WEEK).astype("datetime64[ms]").astype(object)
     columns = (lines.household, lines.basket, lines.product, lines.repeat, lines.quantity, lines.unit_minor)
     return [
         {
-            "_id": f"u:{demo.HOUSEHOLD_PREFIX}{household}:cj-{basket}-{ids[product]}{f'-{repeat}' if repeat else ''}",
+            "_id": f"u:{demo.household_id(household)}:{demo.order_id(basket)}-{ids[product]}{_repeated(repeat)}",
             "userId": demo.household_id(household),
             "productId": ids[product],
             "type": "purchase",
             "at": at,
             "quantity": quantity,
             "price": {"minor": minor, "currency": CURRENCY},
-            "orderId": f"cj-{basket}",
+            "orderId": demo.order_id(basket),
         }
         for household, basket, product, repeat, quantity, minor, at in zip(
             *(column.tolist() for column in columns), times, strict=True

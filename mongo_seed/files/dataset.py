@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mongo_seed.complete_journey import reader as complete_journey
-from mongo_seed.complete_journey.demo import household_id
+from mongo_seed.complete_journey.demo import household_id, order_id
 from mongo_seed.files import fields
 from mongo_seed.files.fields import RowError
 from mongo_seed.files.refusals import Refusals
@@ -20,11 +20,14 @@ from mongo_seed.files.tables import open_tables
 from scoring.data.dataset import Catalogue, Dataset
 from scoring.types import EVENT_CODES, EventType
 from shop.entities.catalog import Money
-from shop.services.export import in_time_order
+from shop.entities.users import Actor
+from shop.services.export import NO_ORDER, in_order, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mongo_seed.files.options import ReadOptions
     from mongo_seed.files.tables import TableReader
@@ -54,10 +57,12 @@ class TableSummary:
 
 @dataclass(frozen=True, slots=True)
 class FileData:
-    """What the files hold. `users` names each user of the interactions: the user id, or else the session's."""
+    """What the files hold, numbered as a shop numbers it. `users` names each user of the interactions: the user id, or
+    else the session's; `keys` are their hashes, ascending."""
 
     dataset: Dataset
     users: list[str]
+    keys: NDArray[np.uint64]
     tables: list[TableSummary]
     products_without_row: int  # named by interactions alone
 
@@ -84,8 +89,10 @@ def read_files(
         if event_file is not None:
             tables.append(_read(event_file, events.add, report_progress, "reading interactions"))
     ids = sorted(known.keys() | events.products.keys())
-    dataset = Dataset(events.columns(ids), _catalogue(ids, known))
-    return FileData(dataset, [id_ for _, id_ in events.users], tables, len(ids) - len(known))
+    columns, keys = events.columns(ids)
+    names = {_actor_key(*actor): actor[1] for actor in events.users}
+    users = [names[key] for key in keys.tolist()]
+    return FileData(Dataset(columns, _catalogue(ids, known)), users, keys, tables, len(ids) - len(known))
 
 
 def read_demo() -> FileData:
@@ -98,16 +105,25 @@ def read_demo() -> FileData:
     row_of = {id_: index for index, id_ in enumerate(ids)}
     items = np.array([row_of[str(number)] for number in journey.product_ids.tolist()], dtype=np.int32)[lines.product]
     households, users = np.unique(lines.household, return_inverse=True)
-    _, orders = np.unique(lines.basket, return_inverse=True)
-    events = np.full(len(items), EVENT_CODES[EventType.PURCHASE])
-    columns = in_time_order(
-        np.stack([users, items, events, orders], axis=1).astype(np.int32),
-        lines.at // 1000,
-        lines.quantity.astype(np.float32),
-        len(households),
-    )
-    names = [household_id(number) for number in households.tolist()]
-    return FileData(Dataset(columns, _catalogue(ids, known)), names, [], 0)
+    baskets, orders = np.unique(lines.basket, return_inverse=True)
+    ids_of = [household_id(number) for number in households.tolist()]
+    user_keys = np.array([_actor_key(True, id_) for id_ in ids_of], dtype=np.uint64)
+    order_keys = np.array([key_of(order_id(basket)) for basket in baskets.tolist()], dtype=np.uint64)
+    rows: dict[str, NDArray[Any]] = {
+        "users": user_keys[users],
+        "events": np.full(len(items), EVENT_CODES[EventType.PURCHASE]),
+        "orders": order_keys[orders],
+        "times": lines.at // 1000,
+        "quantities": lines.quantity.astype(np.float32),
+    }
+    columns, keys = in_order(rows, items)
+    names = [ids_of[index] for index in np.argsort(user_keys).tolist()]
+    return FileData(Dataset(columns, _catalogue(ids, known)), names, keys, [], 0)
+
+
+def _actor_key(signed_in: bool, id_: str) -> int:
+    """The hash that an export has for a user or a session."""
+    return key_of((Actor(user_id=id_) if signed_in else Actor(session_id=id_)).key)
 
 
 def _read(
@@ -287,15 +303,18 @@ class _Events:
         self._keys.add(key_hash)
         return False
 
-    def columns(self, ids: Sequence[str]) -> Interactions:
-        """`ids` are the products of the catalogue in its order."""
+    def columns(self, ids: Sequence[str]) -> tuple[Interactions, NDArray[np.uint64]]:
+        """The events and the keys of their users. `ids` are the products of the catalogue in its order."""
         row_of = {id_: index for index, id_ in enumerate(ids)}
         items = np.array([row_of[id_] for id_ in self.products], dtype=np.int32)
+        users = np.array([_actor_key(*actor) for actor in self.users], dtype=np.uint64)
+        orders = np.array([*(key_of(order) for order in self._orders), NO_ORDER], dtype=np.uint64)
         table = np.array(self._codes, dtype=np.int32).reshape(-1, 4)
-        table[:, 1] = items[table[:, 1]] if len(table) else 0
-        return in_time_order(
-            table,
-            np.array(self._times, dtype=np.int64),
-            np.array(self._quantities, dtype=np.float32),
-            len(self.users),
-        )
+        rows: dict[str, NDArray[Any]] = {
+            "users": users[table[:, 0]],
+            "events": table[:, 2],
+            "orders": orders[table[:, 3]],  # -1 is the last one: none
+            "times": np.array(self._times, dtype=np.int64),
+            "quantities": np.array(self._quantities, dtype=np.float32),
+        }
+        return in_order(rows, items[table[:, 1]])

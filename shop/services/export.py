@@ -23,7 +23,7 @@ from scoring.data.items import pack_strings, unpack_strings
 from scoring.types import EVENT_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -40,7 +40,7 @@ PRODUCTS_PER_CHUNK = 5_000
 _CODES = {event.value: code for code, event in enumerate(EVENT_CODES)}
 _PRODUCTS, _INTERACTIONS, _COMPLETE = "products", "interactions", "complete"
 _COLUMNS = ("users", "items", "events", "times", "quantities", "orders")
-_NO_ORDER = 0
+NO_ORDER = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ async def _export_interactions(store: InteractionStore, folder: Path, until: dat
     total = max(1, await store.estimated_count())
     await report("Reading interactions", min(1.0, number * INTERACTIONS_PER_CHUNK / total))
     async for id_, actor_key, product_id, type_, at, quantity, order_id in store.export(_last_id(chunks), until):
-        order = _NO_ORDER if order_id is None else key_of(order_id)
+        order = NO_ORDER if order_id is None else key_of(order_id)
         rows.codes.extend((key_of(actor_key), key_of(product_id), order))
         rows.events.append(_CODES[type_])
         rows.times.append(at)
@@ -241,21 +241,28 @@ async def _export_interactions(store: InteractionStore, folder: Path, until: dat
     await report("Reading interactions", 1.0)
 
 
-def in_time_order(
-    table: NDArray[np.int32], times: NDArray[np.int64], quantities: NDArray[np.float32], n_users: int
-) -> Interactions:
-    """By time, then user, item, event and order. `table` has the columns user, item, event and order."""
-    users, items, events, orders = (np.ascontiguousarray(column) for column in table.T)
+def in_order(columns: Mapping[str, NDArray[Any]], items: NDArray[np.int32]) -> tuple[Interactions, NDArray[np.uint64]]:
+    """The events by time, then shopper, product, kind and order, and the keys of the shoppers.
+
+    columns: `users` and `orders` are hashes (0: no order). Shoppers and orders are numbered by them, so that equal
+    events give equal columns, wherever they come from.
+    """
+    keys, users = np.unique(columns["users"], return_inverse=True)
+    _, orders = np.unique(columns["orders"], return_inverse=True)
+    missing = columns["orders"] == NO_ORDER
+    orders = np.where(missing, -1, orders - missing.any())
+    events, times = columns["events"], columns["times"]
     order = np.lexsort((orders, events, items, users, times))
-    return Interactions(
-        users=users[order],
+    ordered = Interactions(
+        users=users[order].astype(np.int32),
         items=items[order],
         events=events[order].astype(np.int8),
         times=times[order],
-        quantities=quantities[order],
+        quantities=columns["quantities"][order],
         orders=orders[order].astype(np.int64),
-        n_users=n_users,
+        n_users=len(keys),
     )
+    return ordered, keys
 
 
 def _join(folder: Path, joined: Path, product_keys: list[int]) -> None:
@@ -266,12 +273,7 @@ def _join(folder: Path, joined: Path, product_keys: list[int]) -> None:
     items = _positions(columns["items"], np.array(product_keys, dtype=np.uint64))
     kept = items >= 0
     columns = {name: column[kept] for name, column in columns.items()}
-    keys, users = np.unique(columns["users"], return_inverse=True)
-    _, orders = np.unique(columns["orders"], return_inverse=True)
-    missing = columns["orders"] == _NO_ORDER
-    orders = np.where(missing, -1, orders - missing.any())
-    table = np.stack([users, items[kept], columns["events"], orders], axis=1).astype(np.int32)
-    ordered = in_time_order(table, columns["times"], columns["quantities"], len(keys))
+    ordered, keys = in_order(columns, items[kept])
     fresh = joined.with_suffix(".new")
     fresh.mkdir(exist_ok=True)
     for name, column in {**{name: getattr(ordered, name) for name in _COLUMNS}, "keys": keys}.items():
