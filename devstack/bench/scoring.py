@@ -84,7 +84,9 @@ def _milliseconds(recommender: Recommender, dataset: Dataset) -> tuple[list[floa
         query = Query(Scenario.FOR_YOU, histories.of(user), now + 86_400, 10, caps=Caps(per_seed=5))
         request = Request.of(query, recommender.index)
         began = time.perf_counter()
-        fusion = recommender.personal.fusion(request.profile, recommender.personal.plan_of(request))
+        fusion = recommender.personal.fusion(
+            request.profile, recommender.personal.plan_of(request.query, request.profile)
+        )
         best_first(fusion.fused, recommender.index.ties, 100)
         scored = time.perf_counter()
         recommender.recommend(query)

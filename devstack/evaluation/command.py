@@ -26,8 +26,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 _EVALUATE_HELP = """Measure recommendations on your own data, from files alone: no database, no server.
 
-The product is trained on what the protocol leaves it, and asked for what was hidden; so are the baselines of the
-literature, tuned on a validation split. docs/evaluation.md says how to read the report, docs/data.md lists the columns.
+The product is trained as a shop trains it, on what the protocol leaves, and asked for what was hidden. The baselines
+of the literature are tuned on a validation split. docs/evaluation.md says how to read the report, docs/data.md lists
+the columns.
 
 \b
   leave-last-out   the last newly met product of each user with five or more
@@ -53,6 +54,7 @@ Examples:
 @click.option("--protocol", type=click.Choice(PROTOCOLS), required=True, help="What is hidden and to be found.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Trainings, pooled.")
 @click.option("--max-users", type=click.IntRange(min=1), metavar="N", help="Test N users only, drawn evenly.")
+@click.option("--tuned-for-protocol", is_flag=True, help="Choose the product's plan for this protocol alone.")
 @click.option("--no-baselines", is_flag=True, help="The product alone.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this model; may be repeated.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of the numerical libraries.")
@@ -76,6 +78,7 @@ def _evaluate(  # noqa: PLR0913
     protocol: str,
     seeds: int,
     max_users: int | None,
+    tuned_for_protocol: bool,
     no_baselines: bool,
     only: tuple[str, ...],
     threads: int,
@@ -98,7 +101,12 @@ def _evaluate(  # noqa: PLR0913
 
     chosen = [] if no_baselines else _models(only)
     config = EvaluationConfig(
-        EvaluationProtocol(protocol), seeds, max_users, chosen, product=not only or "whybuy" in only
+        EvaluationProtocol(protocol),
+        seeds,
+        max_users,
+        chosen,
+        product=not only or "whybuy" in only,
+        tuned=tuned_for_protocol,
     )
     folder = _folder(out or Path("evaluation") / protocol)
     with threadpool_limits(limits=threads):
@@ -158,7 +166,7 @@ def _results(data: FileData, config: EvaluationConfig, dump: Path | None, *, dum
                 file.add(model, *rest)
 
         try:
-            return run(data.dataset, config, show, keep)
+            return run(data.dataset, data.keys, config, show, keep)
         except BadInputError as error:
             raise StackError("\n".join([error.message, *how_read(data.tables)])) from error
 

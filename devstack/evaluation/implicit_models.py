@@ -30,6 +30,8 @@ class AlsSetting:
     factors: int = 64
     regularisation: float = 10.0
     half_life: float | None = None
+    half_places: float | None = None  # newer products of the history
+    floor: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,13 @@ class Als:
 
     name: ClassVar[str] = "implicit ALS"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (None, 30.0, 180.0),
         "factors": (64, 128),
         "alpha": (5.0, 20.0),
         "regularisation": (10.0, 100.0),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "half_places"})
     stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -75,7 +78,7 @@ class Als:
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         setting = self.setting
-        history = batch.weighted(log=setting.log, half_life=setting.half_life, floor=0.05)
+        history = batch.weighted(setting, log=setting.log)
         users = np.zeros((batch.cases, self.factors.shape[1]), dtype=np.float32)
         base = self.gram + setting.regularisation * np.eye(len(self.gram), dtype=np.float32)
         for row in range(batch.cases):
@@ -92,6 +95,8 @@ class BprSetting:
     factors: int = 64
     learning_rate: float = 0.05
     half_life: float | None = None
+    half_places: float | None = None  # newer products of the history
+    floor: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -101,11 +106,12 @@ class Bpr:
 
     name: ClassVar[str] = "implicit BPR"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (None, 30.0),
         "factors": (64, 128),
         "learning_rate": (0.05, 0.01),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "half_places"})
     stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -133,7 +139,7 @@ class Bpr:
         return cls(setting, model.item_factors)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
-        history = batch.weighted(half_life=self.setting.half_life, floor=0.05)
+        history = batch.weighted(self.setting)
         total = np.asarray(history.sum(axis=1)).ravel()
         vectors, bias = self.factors[:, :-1], self.factors[:, -1]
         users = (history @ vectors) / np.maximum(total, 1e-9)[:, None]

@@ -64,10 +64,11 @@ class ProductRanker:
         for done, case in enumerate(cases, start=1):
             began = time.perf_counter()
             profile = self._product.profile(case)
-            fusion = self._product.fusion(profile)
+            plan = self._product.plan(case, profile)
+            fusion = self._product.fusion(profile, plan)
             whole.append(selector.best(fusion.fused, case))
             milliseconds.append(1_000 * (time.perf_counter() - began))
-            calibrated.append(self._product.calibrated(profile, whole[-1][1])[:SHOWN])
+            calibrated.append(self._product.calibrated(profile, plan, whole[-1][1])[:SHOWN])
             for name, row in self._balanced(profile, fusion, *whole[-1]).items():
                 parts.setdefault(f"{self.name}: {name}", []).append(row)
             for name, scores in self._product.components(profile).items():

@@ -32,6 +32,8 @@ _HEADERS = {
     "coverage@10": "coverage@10",
     "novelty@10": "novelty, bits",
 }
+AS_SERVED = "as a shop trains it: one model, whose plan for a list is chosen by the request"
+TUNED = "for this protocol alone, which is not what a shop serves"
 NOTES = (
     "The best baseline (*) is the one with the highest NDCG@10 on the test itself: a choice in its favour.",
     "Baselines were tuned on the validation split of the first seed by NDCG@10; no setting has seen the test.",
@@ -53,6 +55,8 @@ def build(results: Results, data: FileData) -> Report:
         "protocol": results.config.protocol.value,
         "data": _data(results, data),
         "seeds": list(range(results.config.seeds)),
+        "trained": TUNED if results.config.tuned else AS_SERVED,
+        "versions": results.versions,
         "best_baseline": best,
         "models": [_model(outcome, averages[name]) for name, outcome in results.outcomes.items()],
         "comparisons": _comparisons(results, averages),
@@ -60,7 +64,7 @@ def build(results: Results, data: FileData) -> Report:
         "reliability": reliability(results.calibration),
         "calibration_error": calibration_error(results.calibration),
         "by_history_length": _by_length(results, best),
-        "notes": list(NOTES),
+        "notes": [f"The product was trained {TUNED if results.config.tuned else AS_SERVED}.", *NOTES],
     }
 
 

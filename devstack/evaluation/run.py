@@ -58,6 +58,7 @@ class EvaluationConfig:
     max_users: int | None = None
     baselines: Sequence[type[Baseline]] = ()
     product: bool = True
+    tuned: bool = False  # the product is trained for the protocol alone, not as a shop trains it
 
 
 @dataclass(slots=True)
@@ -96,14 +97,18 @@ class Results:
     skipped: dict[str, str] = field(default_factory=dict)
     calibration: list[CalibrationSample] = field(default_factory=list)
     validation_users: int = 0
+    versions: list[str] = field(default_factory=list)  # of the product's model under each seed
 
 
-def evaluate(dataset: Dataset, config: EvaluationConfig, progress: Progress, keep: Keep) -> Results:
-    """Runs an evaluation. `keep` is given every model's lists as they come: (model, seed, cases, lists).
+def evaluate(
+    dataset: Dataset, keys: NDArray[np.uint64], config: EvaluationConfig, progress: Progress, keep: Keep
+) -> Results:
+    """Runs an evaluation. keys: hashes of the users, ascending, shape (users,). `keep` is given every model's lists as
+    they come: (model, seed, cases, lists).
 
     Settings are chosen on the validation split of the first seed. Raises BadInputError where nobody can be tested.
     """
-    return _Run(dataset, config, progress, keep).all()
+    return _Run(dataset, keys, config, progress, keep).all()
 
 
 def _check_suited(kind: type[Baseline], protocol: EvaluationProtocol) -> None:
@@ -115,8 +120,11 @@ def _check_suited(kind: type[Baseline], protocol: EvaluationProtocol) -> None:
 
 
 class _Run:
-    def __init__(self, dataset: Dataset, config: EvaluationConfig, progress: Progress, keep: Keep) -> None:
+    def __init__(
+        self, dataset: Dataset, keys: NDArray[np.uint64], config: EvaluationConfig, progress: Progress, keep: Keep
+    ) -> None:
         self._dataset = dataset
+        self._keys = keys
         self._config = config
         self._ties = ItemIndex.of(dataset.catalogue).ties
         self._keep = keep
@@ -206,10 +214,13 @@ class _Run:
         with phase() as fitting:
             product = Product.fit(
                 drawn.train,
+                self._keys,
                 self._config.protocol,
                 seed,
                 lambda stage, _: self._at(f"seed {seed}: {Product.name}", stage),
+                tuned=self._config.tuned,
             )
+        self._results.versions.append(product.version)
         self._measure(ProductRanker(product, self._ties), (seed,), drawn.cases, information, fitting)
 
     def _measure(

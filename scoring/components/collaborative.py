@@ -1,14 +1,15 @@
 """Collaborative component: what shoppers with a similar history took, with fold-in of any history at request time.
 
-Five models that fail in different cases: EASE (linear, strong on popular products), co-occurrence in baskets (strong on
-what completes a visit), user neighbours (strong on short histories), matrix factors (smooth preferences), and a
-shopper's own habits (strong where people buy the same again). Validation decides which of their signals a list uses.
+Models that fail in different cases: EASE and SLIM (linear, strong on popular products), co-occurrence in baskets and
+transitions (strong on what completes a visit), a random walk and user neighbours (strong on short histories), matrix
+factors (smooth preferences), and a shopper's own habits and a model of repurchases (strong where people buy the same
+again). Validation decides which of their signals a list uses.
 Of a product that hardly any shopper met they know nothing: what one household buys is no recommendation to another.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,12 @@ from scoring.components.cooccurrence import Cooccurrence, count_cooccurrences
 from scoring.components.ease import DualEase, PrimalEase, ReferenceUsers, fit_ease, from_arrays, to_arrays
 from scoring.components.factors import Factors, FactorsConfig, Method
 from scoring.components.head import HEAD_SIZE
+from scoring.components.random_walk import WalkConfig, fit_walk
+from scoring.components.repurchase import Repurchase
+from scoring.components.slim import SlimConfig, fit_slim
+from scoring.components.transitions import count_transitions
 from scoring.components.user_knn import UserNeighbours
+from scoring.data.postings import Postings
 from scoring.data.profile import View
 
 if TYPE_CHECKING:
@@ -33,7 +39,9 @@ if TYPE_CHECKING:
 # Snapshots and plans hold the signals under these names: `together` and `follow` are the two lists of co-occurrence,
 # `kin` are user neighbours.
 _EASE_VIEWS = {f"ease.{view}": view for view in View}
+_SLIM_VIEWS = {f"slim.{view}": view for view in View}
 _NEIGHBOUR_SIGNALS = {"kin.season": UserNeighbours.taken, "kin.habit": UserNeighbours.habits}
+_ITEM_LISTS = ("slim", "transitions", "walk")  # models that are sparse lists of other products
 _HABIT_HALF_LIVES = {"habit.4": 4.0, "habit.12": 12.0, "habit.36": 36.0}  # half-life in shopping days
 
 
@@ -43,26 +51,41 @@ class CollaborativeConfig:
     max_rank: int = 4_000  # the largest matrix that is inverted, and the most shoppers that others are compared with
     neighbours: int = 100  # nearest shoppers
     factors: FactorsConfig = field(default_factory=FactorsConfig)
+    slim: SlimConfig = field(default_factory=SlimConfig)
+    walk: WalkConfig = field(default_factory=WalkConfig)
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> CollaborativeConfig:
         """From its JSON form."""
         factors = {**stored["factors"], "method": Method(stored["factors"]["method"])}
-        return cls(**{**stored, "factors": FactorsConfig(**factors)})
+        slim, walk = SlimConfig(**stored["slim"]), WalkConfig(**stored["walk"])
+        return cls(**{**stored, "factors": FactorsConfig(**factors), "slim": slim, "walk": walk})
 
 
 @dataclass(frozen=True, slots=True)
 class Collaborative:
     SIGNALS: ClassVar[tuple[str, ...]] = (
         *_EASE_VIEWS,
+        *_SLIM_VIEWS,
+        "together.last",
+        "together.last3",
         "together.session",
         "together.recent",
+        "follow.last",
+        "follow.last3",
         "follow.session",
         "follow.season",
+        "next.last",
+        "next.last3",
+        "next.session",
+        "next.season",
+        "walk.last3",
+        "walk.season",
         *_NEIGHBOUR_SIGNALS,
         "factors.season",
         "factors.whole",
         *_HABIT_HALF_LIVES,
+        "again.visit",
     )
     DEFAULTS: ClassVar[dict[str, float]] = {"ease.recent": 0.5, "together.session": 0.5}
 
@@ -72,6 +95,10 @@ class Collaborative:
     neighbours: UserNeighbours  # among the reference users
     cooccurrence: Cooccurrence
     factors: Factors
+    slim: Postings
+    transitions: Postings
+    walk: Postings
+    repurchase: Repurchase
 
     @classmethod
     def fit(cls, data: TrainingSet, config: CollaborativeConfig, rng: Generator) -> Collaborative:
@@ -85,6 +112,10 @@ class Collaborative:
             UserNeighbours.of(rows, users, data),
             count_cooccurrences(data),
             factors,
+            Postings.of(fit_slim(data.shared_matrix, config.slim)),
+            Postings.of(count_transitions(data)),
+            Postings.of(fit_walk(data.shared_matrix, config.walk)),
+            Repurchase.fit(data, rng),
         )
 
     def refitted(self, data: TrainingSet, regularisation: float) -> Collaborative:
@@ -93,6 +124,12 @@ class Collaborative:
             return self
         ease, _ = fit_ease(data.shared_matrix, regularisation, self.config.max_rank)
         return replace(self, config=replace(self.config, regularisation=regularisation), ease=ease)
+
+    def with_slim(self, data: TrainingSet, slim: SlimConfig) -> Collaborative:
+        """SLIM fitted again to the same data with another setting; the rest is kept."""
+        return replace(
+            self, config=replace(self.config, slim=slim), slim=Postings.of(fit_slim(data.shared_matrix, slim))
+        )
 
     def with_factors(self, data: TrainingSet, factors: FactorsConfig, rng: Generator) -> Collaborative:
         """Factors fitted again to the same data in another way; the rest is kept."""
@@ -112,15 +149,25 @@ class Collaborative:
             if name not in wanted or name in found:
                 continue
             kind, _, depth = name.partition(".")
+            if name == "again.visit":
+                found[name] = self.repurchase.scores(profile.habits)
+                continue
             if kind == "habit":
                 found[name] = _habit(profile.habits, _HABIT_HALF_LIVES[name], len(self.cooccurrence.items))
                 continue
-            items, weights = profile.seen(View(depth))
-            by = {"together": self.cooccurrence.scores, "follow": self.cooccurrence.follow_scores}.get(
-                kind, self.factors.scores
-            )
-            found[name] = by(items, weights)
+            found[name] = self._scores_of(kind, *profile.seen(View(depth)))
         return found
+
+    def _scores_of(self, kind: str, items: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of all products by one of the models that read a weighted history, shape (items,)."""
+        if kind == "together":
+            return self.cooccurrence.scores(items, weights)
+        if kind == "follow":
+            return self.cooccurrence.follow_scores(items, weights)
+        if kind == "factors":
+            return self.factors.scores(items, weights)
+        lists = {"slim": self.slim, "next": self.transitions, "walk": self.walk}[kind]
+        return lists.combine(items, weights, len(self.cooccurrence.items))
 
     def _ease_signals(self, profile: Profile, names: list[str]) -> dict[str, NDArray[np.float32]]:
         if not names:
@@ -142,8 +189,14 @@ class Collaborative:
         return {name: _NEIGHBOUR_SIGNALS[name](self.neighbours, near, similarities, n_items) for name in names}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        factors = {"factors_products": self.factors.products}
-        return to_arrays(self.ease) | self.neighbours.to_arrays() | self.cooccurrence.to_arrays() | factors
+        found = {"factors_products": self.factors.products}
+        for name in _ITEM_LISTS:
+            lists: Postings = getattr(self, name)
+            found |= {f"{name}_{one.name}": getattr(lists, one.name) for one in fields(Postings)}
+        parts = (self.neighbours, self.cooccurrence, self.repurchase)
+        for part in parts:
+            found |= part.to_arrays()
+        return to_arrays(self.ease) | found
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: CollaborativeConfig) -> Collaborative:
@@ -152,7 +205,20 @@ class Collaborative:
         reference = ReferenceUsers.of(neighbours.rows.matrix(len(cooccurrence.items)), HEAD_SIZE)
         products = arrays["factors_products"]
         factors = Factors.over(products, np.diff(reference.rows.starts), config.factors)
-        return cls(config, from_arrays(arrays), reference, neighbours, cooccurrence, factors)
+        item_lists = {
+            name: Postings(**{one.name: arrays[f"{name}_{one.name}"] for one in fields(Postings)})
+            for name in _ITEM_LISTS
+        }
+        return cls(
+            config=config,
+            ease=from_arrays(arrays),
+            reference=reference,
+            neighbours=neighbours,
+            cooccurrence=cooccurrence,
+            factors=factors,
+            repurchase=Repurchase.from_arrays(arrays),
+            **item_lists,
+        )
 
 
 def _habit(habits: Habits, half_life: float, n_items: int) -> NDArray[np.float32]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from scoring.data.profile import Profile
 
 
+_SPARSE = 0.3  # part of the products that a signal knows something about, below which the others are left out
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """A fitted component. It gives one or more signals, each on a scale of its own: the ensemble standardises them and
@@ -40,7 +43,7 @@ class Scorer(Protocol):
     def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
         """The weighted sum of its signals, each standardised over the catalogue; shape (items,), finite.
 
-        weights: above 0, of some of its signals, at least one.
+        weights: of some of its signals, at least one; of either sign, none is 0.
         """
         ...
 
@@ -67,15 +70,45 @@ def moments(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
     return mean, np.float32(1.0 / spread)
 
 
+def standardised(values: NDArray[np.float32], mean: np.float32, scale: np.float32) -> NDArray[np.float32]:
+    """The root of each z-score, with its sign: sums over a history have a few very large values, which would outweigh
+    all other signals. The order stays."""
+    scores = (values - mean) * scale
+    roots: NDArray[np.float32] = np.sqrt(np.abs(scores))
+    np.copysign(roots, scores, out=roots)
+    return roots
+
+
 def mixed(signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
-    """The weighted sum of standardised signals, shape (items,)."""
+    """The weighted sum of standardised signals, shape (items,). A signal without information adds nothing.
+
+    Most signals are 0 for most products: these share one value, and only the others are worked out.
+    """
     total = np.zeros(len(next(iter(signals.values()))), dtype=np.float32)
-    shift = np.float32(0)
+    common = np.float32(0)
     for name, values in signals.items():
-        mean, scale = moments(values)
-        factor = np.float32(weights[name]) * scale
-        if factor > 0:
-            total += values * factor
-            shift += factor * mean
-    total -= shift
+        known = np.flatnonzero(values)
+        sparse = len(known) < _SPARSE * len(values)
+        mean, scale = _moments_of_few(values[known], len(values)) if sparse else moments(values)
+        if scale == 0:
+            continue
+        weight = np.float32(weights[name])
+        if sparse:
+            nothing = weight * standardised(np.zeros(1, np.float32), mean, scale)[0]
+            common += nothing
+            total[known] += weight * standardised(values[known], mean, scale) - nothing
+        else:
+            total += weight * standardised(values, mean, scale)
+    total += common
     return total
+
+
+def _moments_of_few(values: NDArray[np.float32], size: int) -> tuple[np.float32, np.float32]:
+    """`moments` of `size` values, all others 0."""
+    mean = np.float32(values.sum(dtype=np.float64) / size)
+    centred = values - mean
+    squares = float(centred @ centred) + (size - len(values)) * float(mean) ** 2
+    spread = np.sqrt(squares / size)
+    if spread <= 1e-5 * abs(float(mean)) + 1e-12:
+        return mean, np.float32(0)
+    return mean, np.float32(1.0 / spread)

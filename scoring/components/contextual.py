@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from scoring.components.component import moments
+from scoring.components.component import moments, standardised
 from scoring.data.interactions import DAY
 from scoring.data.items import top_categories
 
@@ -41,7 +41,7 @@ class Contextual:
     demands: NDArray[np.float32]  # (signals, items), in the order of SIGNALS: logs of demand
     rhythm: NDArray[np.float32]  # (24, categories + 1): log lift of a top category at an hour; the last is "none"
     category: NDArray[np.int32]  # (items,): column of rhythm
-    spread: tuple[NDArray[np.float32], NDArray[np.float32]]  # mean and 1 / deviation of each signal, (signals,)
+    standard: NDArray[np.float32]  # (signals, items): the same standardised
 
     @property
     def demand(self) -> NDArray[np.float32]:
@@ -67,13 +67,10 @@ class Contextual:
 
     def blend(self, profile: Profile, weights: Mapping[str, float]) -> NDArray[np.float32]:
         """As the others', and lifted by what sells at the shopper's hour of the day, where it is known."""
-        means, scales = self.spread
         wanted = np.array([weights.get(name, 0.0) for name in self.SIGNALS], dtype=np.float32)
-        factors: NDArray[np.float32] = wanted * scales
-        total: NDArray[np.float32] = factors @ self.demands
-        total -= factors @ means
+        total: NDArray[np.float32] = wanted @ self.standard
         if profile.local_hour is not None:
-            lift = factors.sum() * np.float32(self.config.hour_weight) * self.rhythm[profile.local_hour % 24]
+            lift = np.abs(wanted).sum() * np.float32(self.config.hour_weight) * self.rhythm[profile.local_hour % 24]
             total += lift[self.category]
         return total
 
@@ -85,8 +82,8 @@ class Contextual:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], config: ContextualConfig) -> Contextual:
-        means, scales = zip(*(moments(row) for row in arrays["demands"]), strict=True)
-        return cls(config=config, **arrays, spread=(np.array(means), np.array(scales)))
+        rows = [standardised(row, *moments(row)) for row in arrays["demands"]]
+        return cls(config=config, **arrays, standard=np.stack(rows))
 
 
 def _demand(data: TrainingSet, half_life: float) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Histories = list[tuple[NDArray[np.int32], NDArray[np.float32]]]  # items and weights of each
 
 _BLOCK = 4_096
+_MOST_REFERENCE = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def fit_ease(matrix: Any, regularisation: float, max_rank: int) -> tuple[DualEas
     row_of = np.full(n_items, -1, dtype=np.int32)
     row_of[head] = np.arange(len(head))
     item_weights = _item_weights(rows[:, head] if len(head) < n_items else rows, regularisation)
-    return PrimalEase(item_weights, row_of), users[_busiest(rows, max_rank)]
+    return PrimalEase(item_weights, row_of), users[_busiest(rows, _MOST_REFERENCE)]
 
 
 def to_arrays(ease: DualEase | PrimalEase) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,10 @@ class Pairs:
     purchases: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+
+    def where(self, chosen: NDArray[Any]) -> Pairs:
+        """Some of the pairs, by a mask or in the order of their numbers."""
+        return Pairs(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ _SESSION_PRODUCTS = 10
 class View(StrEnum):
     """How far back a history counts. Validation chooses which views a list uses."""
 
+    LAST = "last"  # the last basket, or the last product or two
+    LAST_3 = "last3"  # the last few products, however long ago
+    LAST_10 = "last10"
     SESSION = "session"  # what the shopper is doing now: the last visit, the last few products
     RECENT = "recent"  # the last weeks, with a trace of what came before
     SEASON = "season"  # the last half year more than what came before
@@ -40,6 +43,9 @@ class _Depth:
 # Time alone carries little information where a year of ratings is entered in an evening, and the number of newer
 # products little where a shopper comes once a month: an entry decays with both.
 _DEPTHS = {
+    View.LAST: _Depth(np.inf, 1.0, 0.0),
+    View.LAST_3: _Depth(np.inf, 3.0, 0.0),
+    View.LAST_10: _Depth(np.inf, 10.0, 0.0),
     View.SESSION: _Depth(1.0 * DAY, 8.0, 0.0),
     View.RECENT: _Depth(30.0 * DAY, 100.0, 0.05),
     View.SEASON: _Depth(180.0 * DAY, np.inf, 0.25),
@@ -53,6 +59,7 @@ class Habits:
 
     items: NDArray[np.int32]
     visits: NDArray[np.int32]  # shopping days since then, with that one: 1 for the last
+    ages: NDArray[np.int32]  # days since then, from the time of the request
 
     def __len__(self) -> int:
         return len(self.items)
@@ -88,14 +95,14 @@ class Profile:
         depth = _DEPTHS[view]
         fading = np.exp2(-self.ages / depth.half_life - self.newer_products / depth.half_life_products)
         weights = self.strengths * (depth.floor + (1 - depth.floor) * fading)
-        if view is not View.SESSION:
+        if depth.floor > 0:
             weights = weights * self.repeats
         return weights.astype(np.float32, copy=False)
 
     def seen(self, view: View) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Products and weights, without those of negligible weight."""
         weights = self.weights(view)
-        if view is not View.SESSION or not len(weights):
+        if not len(weights):
             return self.items, weights
         kept = weights > _NEGLIGIBLE * weights.max()
         return self.items[kept], weights[kept]
@@ -103,7 +110,7 @@ class Profile:
     @property
     def bought_habits(self) -> Habits:
         """The habits, where they are of purchases."""
-        return self.habits if self.purchases.any() else Habits(self.items[:0], self.items[:0])
+        return self.habits if self.purchases.any() else Habits(self.items[:0], self.items[:0], self.items[:0])
 
     @property
     def bought(self) -> NDArray[np.int32]:
@@ -145,6 +152,7 @@ def fold_history(history: History, n_items: int, now: int) -> Profile:
         habits=Habits(
             (days >> 32).astype(np.int32),
             (len(all_visits) - np.searchsorted(all_visits, visits)).astype(np.int32),
+            np.maximum(now // DAY - visits, 0).astype(np.int32),
         ),
         now=now,
         undated=told.items[told.events == PURCHASE],
@@ -163,7 +171,7 @@ def seeds_profile(seeds: tuple[int, ...], now: int) -> Profile:
         newer_products=np.zeros(len(items), dtype=np.int32),
         purchases=ones,
         bought_at=ones * np.int64(now),
-        habits=Habits(items, ones),
+        habits=Habits(items, ones, np.zeros(len(items), dtype=np.int32)),
         now=now,
     )
 

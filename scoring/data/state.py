@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _MANIFEST = "manifest.json"
 _DIGEST = "digest"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal states give equal files

@@ -31,7 +31,9 @@ _MIN_DAYS = 3
 _COLD_USERS = 0.2
 _COLD_GIVEN = 3
 _COLD_HELD_OUT = 5
-_FEWEST_BASKETS = 100
+_MOST_EVENTS_LATER = 0.25
+_TAIL = 5  # a fifth of a shopper's products
+_LONGEST_TAIL = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,17 @@ class EvaluationCases:
         """At most `most` of the cases, drawn evenly."""
         if len(self) <= most:
             return self
-        chosen = np.sort(np.random.default_rng([seed, 7]).choice(len(self), most, replace=False))
+        return self.rows(np.sort(np.random.default_rng([seed, 7]).choice(len(self), most, replace=False)))
+
+    def rows(self, chosen: NDArray[np.int64]) -> EvaluationCases:
+        """Some of the cases, by number."""
         rows = [self.held_out[self.held_out_starts[one] : self.held_out_starts[one + 1]] for one in chosen.tolist()]
         return replace(
             self,
             users=self.users[chosen],
             now=self.now[chosen],
             held_out_starts=np.r_[0, np.cumsum([len(row) for row in rows])],
-            held_out=np.concatenate(rows),
+            held_out=np.concatenate([*rows, np.zeros(0, np.int32)]),
         )
 
 
@@ -128,20 +133,20 @@ def split(
 
 
 def hold_out(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: int) -> tuple[Dataset, list[EvaluationCases]]:
-    """One hidden layer for all protocols that a shop's lists need, so that one fit validates all of them.
+    """One hidden layer for all protocols that a shop's lists need, so that one fit validates all of them: at most
+    `most` cases of each, those of one protocol in one or two parts.
 
-    From some users everything but their first products is hidden (cold-users), from others their last shopping day
-    (next-basket). The same day, with only what was new on it, stands for the time to come (temporal), and with all but
-    the last new product given back, for the visit that goes on (leave-last-out). Where hardly anybody comes on several
-    days, the last new product of each user is hidden instead.
+    Hidden are the end of the time (temporal), and of what came before it some users but for their first products
+    (cold-users), the last shopping day of others (next-basket) and the last new product of the rest (leave-last-out).
+    Those whose last day is hidden are asked for its last new product as well, with the others of that day given back.
+    The weeks to come are asked about twice: with the end of the time, which may be a holiday or hold hardly anybody
+    who was there before, and with the later products of the rest, whenever that was.
     """
-    cold = split(dataset, EvaluationProtocol.COLD_USERS, ties, seed, most=most // 2)
+    later = _temporal(dataset, EvaluationProtocol.TEMPORAL, ties, VALIDATION_SHARE, _MOST_EVENTS_LATER)
+    cold = split(later.train, EvaluationProtocol.COLD_USERS, ties, seed, most=most // 2)
     basket = split(cold.train, EvaluationProtocol.NEXT_BASKET, ties, seed, most=most)
-    if len(basket.cases) < min(_FEWEST_BASKETS, len(cold.cases)):
-        last = split(cold.train, EvaluationProtocol.LEAVE_LAST_OUT, ties, seed, most=most)
-        return last.train, [cold.cases, last.cases]
-    fresh = _only_new(basket.cases, EvaluationProtocol.TEMPORAL)
-    return basket.train, [cold.cases, basket.cases, fresh, _visits(cold.train, fresh, ties, seed)]
+    train, last, tails = _last_met(cold.train, basket, ties, seed, most)
+    return train, [cold.cases, basket.cases, last, later.cases.some(most // 2, seed), tails.some(most // 2, seed)]
 
 
 def select(columns: Interactions, kept: NDArray[np.bool_]) -> Interactions:
@@ -157,31 +162,51 @@ def select(columns: Interactions, kept: NDArray[np.bool_]) -> Interactions:
     )
 
 
-def _only_new(cases: EvaluationCases, protocol: EvaluationProtocol) -> EvaluationCases:
-    """The same cases with only the products that the user had not met."""
-    rows = [np.setdiff1d(case.held_out, case.history.items).astype(np.int32) for case in cases]
-    kept = np.array([len(row) > 0 for row in rows], dtype=bool)
-    return replace(
-        cases,
-        protocol=protocol,
-        users=cases.users[kept],
-        now=cases.now[kept],
-        held_out_starts=np.cumsum([0, *(len(row) for row in rows if len(row))]),
-        held_out=np.concatenate([*rows, np.zeros(0, np.int32)]),
-    )
+def _last_met(
+    dataset: Dataset, basket: Split, ties: NDArray[np.uint32], seed: int, most: int
+) -> tuple[Dataset, EvaluationCases, EvaluationCases]:
+    """The last new product of at most `most` users, those of `basket` first, and what may be learnt from then: without
+    the days that are hidden there, and without the later products of those who are not of `basket`, who are asked for
+    them as well. `dataset` holds all of it still."""
+    last = _leave_last_out(dataset, ties, seed, None).cases
+    n_items, columns = len(dataset.catalogue), basket.train.interactions
+    keys = last.users.astype(np.int64) * n_items + last.held_out
+    known = columns.users.astype(np.int64) * n_items + columns.items
+    of_basket = np.isin(last.users, basket.cases.users)
+    rest = np.flatnonzero(~of_basket)
+    kept = np.flatnonzero(of_basket & ~np.isin(keys, known))
+    rest = np.random.default_rng([seed, 9]).permutation(rest)
+    wanted = max(most - len(kept), 0)
+    chosen = np.sort(np.concatenate([kept, rest[:wanted]]))
+    rest = rest[: max(wanted, most // 2)]
+    pairs = _in_order(fold(columns, n_items), ties, seed)
+    pairs = pairs.where(np.isin(pairs.users, last.users[rest]))
+    hidden, visits = _tails(pairs, columns.n_users)
+    users, items = pairs.users[hidden], pairs.items[hidden]
+    train = select(columns, ~np.isin(known, users.astype(np.int64) * n_items + items))
+    now = np.full(columns.n_users, np.iinfo(np.int64).max)
+    np.minimum.at(now, users, pairs.first[hidden])
+    before = select(train, train.times <= (now - visits)[train.users])
+    later = _cases(EvaluationProtocol.TEMPORAL, ties, before, users, items, now[users])
+    return replace(dataset, interactions=train), last.rows(chosen).some(most, seed), later
 
 
-def _visits(dataset: Dataset, fresh: EvaluationCases, ties: NDArray[np.uint32], seed: int) -> EvaluationCases:
-    """One of each case's products is hidden, by hash; the rest of the day is given back."""
-    columns = dataset.interactions
-    held_out = np.array(
-        [case.held_out[np.argmax(tie_breaker(case.user + (seed << 33), ties[case.held_out]))] for case in fresh],
-        dtype=np.int32,
-    )
-    hidden_of = np.full(columns.n_users, -1, dtype=np.int64)
-    hidden_of[fresh.users] = held_out
-    known = select(columns, (hidden_of[columns.users] >= 0) & (columns.items != hidden_of[columns.users]))
-    return _cases(EvaluationProtocol.LEAVE_LAST_OUT, ties, known, fresh.users, held_out, fresh.now)
+def _tails(pairs: Pairs, n_users: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pairs are the last fifth of their user's, ten at most, shape (pairs,), and which users lose whole days,
+    shape (users,): all that they first met on the day where the fifth begins, unless that is more than half of it.
+
+    pairs: sorted by user and first meeting.
+    """
+    ends = np.searchsorted(pairs.users, np.arange(1, n_users + 1))
+    sizes = np.diff(ends, prepend=0)
+    begin = ends - np.minimum(np.maximum(sizes // _TAIL, 1), _LONGEST_TAIL)
+    days = pairs.first // DAY
+    begin_day = np.full(n_users, np.iinfo(np.int64).max)
+    begin_day[sizes > 0] = days[begin[sizes > 0]]
+    by_day = days >= begin_day[pairs.users]
+    visits = 2 * np.bincount(pairs.users[by_day], minlength=n_users) <= sizes
+    by_place = np.arange(len(pairs.users)) >= begin[pairs.users]
+    return np.where(visits[pairs.users], by_day, by_place), visits
 
 
 def _drawn(able: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
@@ -230,11 +255,15 @@ def _next_basket(dataset: Dataset, ties: NDArray[np.uint32], seed: int, most: in
     return Split(train, _cases(EvaluationProtocol.NEXT_BASKET, ties, train.interactions, users, items, first[users]))
 
 
-def _temporal(dataset: Dataset, protocol: EvaluationProtocol, ties: NDArray[np.uint32], share: float) -> Split:
+def _temporal(
+    dataset: Dataset, protocol: EvaluationProtocol, ties: NDArray[np.uint32], share: float, most_later: float = 1.0
+) -> Split:
     columns = dataset.interactions
     n_items = max(len(dataset.catalogue), 1)
     times = columns.times
     start = int(times.min() + (1 - share) * (times.max() - times.min())) if len(times) else 0
+    if len(times):  # a shop that grows fast has most of its events at the end
+        start = max(start, int(np.quantile(times, 1 - most_later, method="lower")))
     before = times <= start
     train = replace(dataset, interactions=select(columns, before))
     old = np.unique(columns.users[before].astype(np.int64) * n_items + columns.items[before])
@@ -283,15 +312,7 @@ def _in_order(pairs: Pairs, ties: NDArray[np.uint32], seed: int) -> Pairs:
     """Sorted by user and first meeting; ties by a hash of user, product and seed."""
     hashed = tie_breaker(pairs.users.astype(np.int64) + np.int64(seed) * (1 << 33), ties[pairs.items])
     order = np.lexsort((hashed, pairs.first, pairs.users))
-    return Pairs(
-        pairs.users[order],
-        pairs.items[order],
-        pairs.strengths[order],
-        pairs.repeats[order],
-        pairs.purchases[order],
-        pairs.first[order],
-        pairs.last[order],
-    )
+    return pairs.where(order)
 
 
 def _cases(

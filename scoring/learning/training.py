@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +19,13 @@ from scoring.components.neighbours import SimilarityInputs, similar
 from scoring.components.neural import Neural, NeuralConfig
 from scoring.data.interactions import FEWEST_SHOPPERS, TrainingSet
 from scoring.data.items import ItemIndex
-from scoring.data.profile import fold_history
+from scoring.data.profile import View, fold_history
 from scoring.data.state import ModelState, prefixed
 from scoring.evaluation.metrics import ndcg
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, hold_out, split
 from scoring.learning.reference import with_scales
-from scoring.learning.selection import FEWEST_CASES, choose, gather
+from scoring.learning.selection import FEWEST_CASES, TRIAL_CASES, Pool, choose, gather, shortlist
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
 from scoring.ranking.model import Scorers
 from scoring.ranking.plans import Choice, FusionPlan, FusionPlans
@@ -32,28 +34,30 @@ from scoring.ranking.slate import best_first
 from scoring.types import DEFAULT_WEIGHTS, Component
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from scoring.components.component import Scorer
     from scoring.data.dataset import Dataset
     from scoring.data.profile import Profile
     from scoring.evaluation.splitting import EvaluationCase
     from scoring.learning.checkpoint import Checkpoint
-    from scoring.learning.selection import Pool
     from scoring.ranking.plans import HistoryLength
 
     Progress = Callable[[str, float], None]
 
 _MOST_CASES = 1_000  # validation users of an evaluation; a shop's own training has several questions to ask
-_MOST_CASES_EACH = 400
+_MOST_CASES_EACH = 600
 _FEWEST_KEPT = 100
 _SCORE_BUDGET = 1e8  # products scored for validation, per signal: large catalogues are validated on fewer users
 _VALIDATION = "verdict"  # checkpoints hold the result of validation under this name
-_TUNING_CASES = 400
+_TUNING_CASES = 200
 _TUNING_DEPTH = 100  # NDCG@100 moves more smoothly than NDCG@10
+_TUNING_VIEWS = (View.SESSION, View.SEASON)
 _REGULARISATIONS = (50.0, 800.0, 3_200.0)  # of EASE, tried beside the default
+_SPARSITIES = ((5.0, 50.0), (1.0, 500.0))  # l1 and l2 of SLIM, tried beside the default
 _METHODS = (Method.ALS, Method.NMF)
 _LARGEST_FACTORED = 6_000_000  # events and 20 for each product; beyond it the default method stands
 
@@ -186,7 +190,7 @@ def _validation(
 def _tuned(part: TrainingSet, cases: list[EvaluationCases], rng: Generator) -> Collaborative:
     """The collaborative component fitted to `part`, its settings chosen one after the other by the hidden products."""
     usual = Collaborative.fit(part, CollaborativeConfig(), rng)
-    asked = max(cases, key=len)
+    asked = next((one for one in cases if one.protocol is _main_question(cases)), cases[0])
     if len(asked) < FEWEST_CASES:
         return usual
     asked = asked.some(_TUNING_CASES, 0)
@@ -194,16 +198,19 @@ def _tuned(part: TrainingSet, cases: list[EvaluationCases], rng: Generator) -> C
 
     def gain(candidate: Collaborative, kind: str) -> float:
         """Of the best of its signals."""
-        names = [name for name in Collaborative.SIGNALS if name.startswith(kind)]
+        names = [name for name in (f"{kind}.{view}" for view in _TUNING_VIEWS) if name in Collaborative.SIGNALS]
         gains = [_gains(candidate.signals(profile, names), case, profile, asked) for case, profile in profiles]
         return float(np.mean(gains, axis=0).max())
 
     fitted = [usual, *(usual.refitted(part, strength) for strength in _REGULARISATIONS)]
-    best = max(fitted, key=lambda candidate: gain(candidate, "ease."))
+    best = max(fitted, key=lambda candidate: gain(candidate, "ease"))
+    settings = (replace(best.config.slim, l1=l1, l2=l2) for l1, l2 in _SPARSITIES)
+    fitted = [best, *(best.with_slim(part, setting) for setting in settings)]
+    best = max(fitted, key=lambda candidate: gain(candidate, "slim"))
     methods = _METHODS if part.matrix.nnz + 20 * part.n_items <= _LARGEST_FACTORED else ()
-    settings = (replace(best.config.factors, method=method) for method in methods)
-    fitted = [best, *(best.with_factors(part, setting, rng) for setting in settings)]
-    return max(fitted, key=lambda candidate: gain(candidate, "factors."))
+    choices = (replace(best.config.factors, method=method) for method in methods)
+    fitted = [best, *(best.with_factors(part, choice, rng) for choice in choices)]
+    return max(fitted, key=lambda candidate: gain(candidate, "factors"))
 
 
 def _gains(
@@ -244,35 +251,58 @@ class ValidationResult:
 
 
 def _validate(
-    trial: Scorers,
+    fitted: Scorers,
     cases: list[EvaluationCases],
     usual: dict[Component, float],
     rng: Generator,
     report: Callable[[float], None],
 ) -> ValidationResult:
     """The plans for each protocol, and the metrics of each signal, on the validation cases."""
-    scorers = trial.by_component()
+    scorers = fitted.by_component()
     why = "nothing to validate on: the default weights"
     default = FusionPlan(signal_weights(usual), Choice.DEFAULT, why, {})
     result = ValidationResult(FusionPlans(default, {}), {"shoppers": 0.0}, {}, [])
-    for number, asked in enumerate(cases):
-        if not len(asked):
-            continue
-        pool = gather(asked, scorers, lambda done, at=number: report((at + done) / len(cases)))  # type: ignore[misc]
+    asked_about: dict[EvaluationProtocol, list[EvaluationCases]] = {}
+    for asked in cases:
+        if len(asked):
+            asked_about.setdefault(asked.protocol, []).append(asked)
+    whole, done = sum(map(len, cases)), count(1)
+
+    def case_done() -> None:
+        report(next(done) / whole)
+
+    for protocol, parts in asked_about.items():
+        trial = _gathered([part.some(TRIAL_CASES // len(parts), 1) for part in parts], scorers, lambda: None)
+        wanted = shortlist(trial)
+        pool = _gathered(parts, scorers, case_done, wanted)
         plans = choose(pool, usual, rng)
-        result.plans.chosen[asked.protocol] = plans
-        alone = {name: float(pool.ndcg(row).mean()) for name, row in zip(SIGNALS, pool.values, strict=True)}
-        result.signals[asked.protocol.value] = {name: round(value, 6) for name, value in alone.items()}
-        result.notes.extend(_notes(asked.protocol, plans))
-        if asked.protocol is _main_question(cases):
+        result.plans.chosen[protocol] = plans
+        alone = {
+            name: float(pool.ndcg(row).mean()) for name, row in zip(SIGNALS, pool.values, strict=True) if name in wanted
+        }
+        result.signals[protocol.value] = {name: round(value, 6) for name, value in alone.items()}
+        result.notes.extend(_notes(protocol, plans))
+        if protocol is _main_question(cases):
             result.metrics.update(_metrics(pool, plans[None]))
     return result
+
+
+def _gathered(
+    parts: list[EvaluationCases],
+    scorers: Mapping[Component, Scorer],
+    case_done: Callable[[], None],
+    wanted: Collection[str] = SIGNALS,
+) -> Pool:
+    """The candidates of all parts, one at least, scored."""
+    pools = [gather(part, scorers, case_done, wanted) for part in parts]
+    return reduce(Pool.beside, pools)
 
 
 def _main_question(cases: list[EvaluationCases]) -> EvaluationProtocol:
     """The one whose metrics name the model: what comes next."""
     asked = [one.protocol for one in cases if len(one)]
-    return EvaluationProtocol.LEAVE_LAST_OUT if EvaluationProtocol.LEAVE_LAST_OUT in asked else asked[0]
+    main = EvaluationProtocol.LEAVE_LAST_OUT
+    return main if main in asked or not asked else asked[0]
 
 
 def _notes(protocol: EvaluationProtocol, plans: dict[HistoryLength | None, FusionPlan]) -> list[str]:
@@ -282,6 +312,9 @@ def _notes(protocol: EvaluationProtocol, plans: dict[HistoryLength | None, Fusio
         parts = sorted(plan.weights.items(), key=lambda part: -part[1])
         mixture = ", ".join(f"{name} {weight:.2f}" for name, weight in parts)
         notes.append(f"{protocol.value}, {history_length or 'all'} shoppers: {plan.choice} ({mixture}). {plan.why}.")
+        if plan.worth:
+            added = ", ".join(f"{kind} {gain:+.4f}" for kind, gain in plan.worth.items())
+            notes.append(f"{protocol.value}, {history_length or 'all'} shoppers: NDCG@10 that each kind adds: {added}.")
         weights_by_component = component_weights(plan.weights)
         unused = [
             component.value for component, weight in zip(COMPONENTS, weights_by_component, strict=True) if weight == 0

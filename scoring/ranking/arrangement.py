@@ -64,7 +64,7 @@ class Arrangement:
         self, slate: Slate, rows: NDArray[np.float64], bandit: BanditState, request: Request
     ) -> tuple[Slate, NDArray[np.float64]]:
         """The slate and its feature rows in the order of scores to which the contextual component adds the bandit's."""
-        calibration = self._personal.plan_of(request).calibration
+        calibration = self._personal.plan_of(request.query, request.profile).calibration
         level, n_products = level_of(np.sort(slate.fused)[::-1]), len(request.profile)
         parts = slate.parts.copy()
         parts[:, _CONTEXTUAL] += bandit_scores(bandit, rows)

@@ -28,10 +28,13 @@ class Calibration:
     level: float  # of the mean fused score of the list's first positions
     length: float  # of log(1 + products in the history)
     offset: float
+    fewest: int = 0  # products in the histories it was fitted to: beyond them nothing is extrapolated
+    most: int = 1 << 30
 
     def __call__(self, fused: NDArray[np.float32], level: float, n_products: int) -> NDArray[np.float32]:
         """The probabilities of products of one list, in (0, 1), shape of `fused`."""
-        common = self.level * np.arcsinh(level) + self.length * np.log1p(n_products) + self.offset
+        length = np.log1p(min(max(n_products, self.fewest), self.most))
+        common = self.level * np.arcsinh(level) + self.length * length + self.offset
         logits = np.clip(self.score * np.arcsinh(fused.astype(np.float64)) + common, -30.0, 30.0)
         probabilities: NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
         return probabilities
@@ -72,4 +75,5 @@ def fit_calibration(shown: Shown) -> Calibration:
         offset -= float((_LEAST_STEP - steps[0]) * centre[0])
         steps[0] = _LEAST_STEP
     score, level, length = steps.round(6).tolist()
-    return Calibration(score, level, length, round(offset, 6))
+    lengths = int(shown.n_products.min()), int(shown.n_products.max())
+    return Calibration(score, level, length, round(offset, 6), *lengths)

@@ -1,4 +1,4 @@
-"""From many signals on many scales to one score: z-scores, a weighted sum, and each component's share."""
+"""From many signals on many scales to one score: roots of z-scores, a weighted sum, and each component's share."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Fusion:
 
     fused: NDArray[np.float32]  # (items,): sum of weight * z
     own: dict[Component, NDArray[np.float32]]  # (items,) each: of the component's signals alone
-    weights: NDArray[np.float32]  # (4,): of each component, the sum of its signals'
+    weights: NDArray[np.float32]  # (4,): of each component, the sum of the magnitudes of its signals'
 
     def parts(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Each component's z-value for some items, shape (items, 4): parts @ weights is the fused score."""
@@ -59,10 +59,10 @@ def weight_vector(weights: Mapping[Component, float] | None) -> NDArray[np.float
 
 
 def component_weights(signal_weights: Mapping[str, float]) -> NDArray[np.float32]:
-    """The sum of each component's signals, shape (4,)."""
+    """The sum of each component's signals, whatever their sign; shape (4,)."""
     totals = np.zeros(len(COMPONENTS), dtype=np.float32)
     for name, weight in signal_weights.items():
-        totals[_COLUMN[COMPONENT_OF[name]]] += np.float32(weight)
+        totals[_COLUMN[COMPONENT_OF[name]]] += np.float32(abs(weight))
     return totals
 
 
@@ -70,12 +70,12 @@ def signal_weights(
     weights: Mapping[Component, float] | None, within: Mapping[str, float] | None = None
 ) -> dict[str, float]:
     """Component weights shared out among signals: in the proportions of `within` where it knows the component, else in
-    the component's own. They sum to 1; signals without weight are left out."""
+    the component's own. Their magnitudes sum to 1; signals without weight are left out."""
     shared: dict[str, float] = {}
     for component, total in zip(COMPONENTS, weight_vector(weights).tolist(), strict=True):
-        known = {name: value for name, value in (within or {}).items() if COMPONENT_OF[name] is component and value > 0}
+        known = {name: value for name, value in (within or {}).items() if COMPONENT_OF[name] is component and value}
         parts = known or KINDS[component].DEFAULTS
-        whole = sum(parts.values())
+        whole = sum(abs(value) for value in parts.values())
         shared |= {name: total * value / whole for name, value in parts.items() if total > 0}
     return shared
 
@@ -85,10 +85,10 @@ def score_all(scorers: Mapping[Component, Scorer], profile: Profile, weights: Ma
     added up by weight."""
     own: dict[Component, NDArray[np.float32]] = {}
     for component, scorer in scorers.items():
-        wanted = {name: weights[name] for name in scorer.SIGNALS if weights.get(name, 0.0) > 0}
+        wanted = {name: weights[name] for name in scorer.SIGNALS if weights.get(name, 0.0) != 0}
         if wanted:
             own[component] = scorer.blend(profile, wanted)
-    # Weights sum to 1, so there is at least one.
+    # The magnitudes of weights sum to 1, so there is at least one.
     first, *others = own.values()
     fused = first.copy()
     for values in others:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scoring.ranking.ensemble import Fusion
     from scoring.ranking.model import RankingModel
     from scoring.ranking.plans import FusionPlan
+    from scoring.ranking.query import Query
     from scoring.ranking.request import Request
 
 _HARDLY_KNOWN = 3  # products met: with no more, someone is new
@@ -39,33 +40,34 @@ class PersonalRanking:
         self._plans = model.plans
         self._ties = model.facts.index.ties
 
-    def question_of(self, request: Request) -> EvaluationProtocol:
+    def question_of(self, query: Query, profile: Profile) -> EvaluationProtocol:
         """What is asked: of someone new, in a visit that goes on, about repeats, or about the next visit."""
-        query = request.query
-        if len(request.profile) <= _HARDLY_KNOWN:
+        if not len(profile):
             return EvaluationProtocol.COLD_USERS
         if query.include_purchased and query.scenario is Scenario.FOR_YOU:
             return EvaluationProtocol.NEXT_BASKET
         if query.scenario is Scenario.NEXT_IN_SESSION or query.now - query.history.times.max() < _VISIT:
-            return EvaluationProtocol.LEAVE_LAST_OUT
+            is_new = len(profile) <= _HARDLY_KNOWN
+            return EvaluationProtocol.COLD_USERS if is_new else EvaluationProtocol.LEAVE_LAST_OUT
         return EvaluationProtocol.TEMPORAL
 
-    def plan_of(self, request: Request) -> FusionPlan:
+    def plan_of(self, query: Query, profile: Profile) -> FusionPlan:
         """The plan for what is asked."""
-        return self._plans.of(self.question_of(request), len(request.profile))
+        return self._plans.of(self.question_of(query, profile), len(profile))
 
     def fusion(self, profile: Profile, plan: FusionPlan, weights: dict[Component, float] | None = None) -> Fusion:
         """All products scored for a profile. `weights` of components override the plan's, not its signals."""
         chosen = signal_weights(weights, plan.weights) if weights else plan.weights
         if not len(profile) and not weights:  # without a history, personal signals are equal for all products
-            chosen = signal_weights({Component.CONTEXTUAL: 1.0}, plan.weights)
+            helpful = {name: weight for name, weight in plan.weights.items() if weight > 0}
+            chosen = signal_weights({Component.CONTEXTUAL: 1.0}, helpful)
         if len(profile.stated):
             chosen = _with_content(chosen, _STATED_SHARE if len(profile) else _ONLY_STATED_SHARE)
         return score_all(self._components, profile, chosen)
 
     def for_you(self, request: Request) -> Slate:
         query, profile = request.query, request.profile
-        plan = self.plan_of(request)
+        plan = self.plan_of(query, profile)
         fusion = self.fusion(profile, plan, query.weights)
         level = self._level(fusion.fused, () if query.include_purchased else profile.items)
         np.putmask(fusion.fused, ~request.allowed, -np.inf)
@@ -88,12 +90,13 @@ class PersonalRanking:
 
 def _with_content(weights: dict[str, float], share: float) -> dict[str, float]:
     """The same weights with at least this share of content, in the proportions that each side has."""
-    content = {name: value for name, value in weights.items() if name in Content.SIGNALS} or Content.DEFAULTS
+    content = {name: value for name, value in weights.items() if name in Content.SIGNALS and value > 0}
+    content = content or Content.DEFAULTS
     rest = {name: value for name, value in weights.items() if name not in Content.SIGNALS}
     total = sum(content.values()) if content is not Content.DEFAULTS else 0.0
     if total >= share or not rest:
         return weights
-    kept, whole = sum(rest.values()), sum(content.values())
+    kept, whole = sum(abs(value) for value in rest.values()), sum(content.values())
     return {name: (1 - share) * value / kept for name, value in rest.items()} | {
         name: share * value / whole for name, value in content.items()
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LIGHT, _HEAVY = 5, 50
+
+
+# Whose plan stands in where a shop gave too few cases to choose one by.
+_LIKE = {
+    EvaluationProtocol.LEAVE_LAST_OUT: (EvaluationProtocol.TEMPORAL, EvaluationProtocol.COLD_USERS),
+    EvaluationProtocol.NEXT_BASKET: (),
+    EvaluationProtocol.TEMPORAL: (EvaluationProtocol.LEAVE_LAST_OUT, EvaluationProtocol.COLD_USERS),
+    EvaluationProtocol.COLD_USERS: (EvaluationProtocol.LEAVE_LAST_OUT, EvaluationProtocol.TEMPORAL),
+    EvaluationProtocol.NEW_ITEMS: (EvaluationProtocol.TEMPORAL, EvaluationProtocol.LEAVE_LAST_OUT),
+}
 
 
 class HistoryLength(StrEnum):
@@ -30,18 +40,19 @@ class HistoryLength(StrEnum):
 class Choice(StrEnum):
     DEFAULT = "default"  # the shop's four weights
     SINGLE = "single"  # the best signal alone
-    LEARNED = "learned"  # a weighted sum of several, learned on validation
+    LEARNED = "learned"  # a weighted sum of several, of either sign, learned on validation
 
 
 @dataclass(frozen=True, slots=True)
 class FusionPlan:
-    """Weights of signals that sum to 1, the calibration of their fused score, and why they were chosen."""
+    """Weights of signals whose magnitudes sum to 1, the calibration of their fused score, and why they were chosen."""
 
     weights: dict[str, float]
     choice: Choice
     why: str
     ndcg: dict[str, float]  # cross-fitted NDCG@10 of each choice on validation
     calibration: Calibration = UNCALIBRATED
+    worth: dict[str, float] = field(default_factory=dict)  # NDCG@10 on validation that each kind of signal adds
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,8 +71,8 @@ class FusionPlans:
     chosen: dict[EvaluationProtocol, dict[HistoryLength | None, FusionPlan]]
 
     def of(self, protocol: EvaluationProtocol, n_products: int) -> FusionPlan:
-        plans = self.chosen.get(protocol)
-        if not plans:
+        plans = next((self.chosen[one] for one in (protocol, *_LIKE[protocol]) if one in self.chosen), None)
+        if plans is None:
             return self.usual
         return plans.get(HistoryLength.of(n_products)) or plans[None]
 

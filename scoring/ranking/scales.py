@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.data.profile import Profile
     from scoring.evaluation.protocol import EvaluationProtocol
+    from scoring.ranking.query import Query
     from scoring.ranking.request import Request
 
 POINTS = 40  # quantiles of a scale
@@ -75,7 +77,7 @@ class ScoreScales:
 class ShelfScales:
     """The scale of each request."""
 
-    def __init__(self, scales: ScoreScales, question_of: Callable[[Request], EvaluationProtocol]) -> None:
+    def __init__(self, scales: ScoreScales, question_of: Callable[[Query, Profile], EvaluationProtocol]) -> None:
         self._scales = scales
         self._question_of = question_of
         self.popular = scales.of(Scenario.POPULAR.value)
@@ -87,4 +89,8 @@ class ShelfScales:
         """Lists that answer the same question with the same kind of value share a scale: personal ones go by the
         question, whose chances look equally far ahead, the others by the scenario."""
         scenario = request.query.scenario
-        return self._question_of(request).value if scenario in PERSONAL_SCENARIOS else scenario.value
+        return (
+            self._question_of(request.query, request.profile).value
+            if scenario in PERSONAL_SCENARIOS
+            else scenario.value
+        )

@@ -5,18 +5,20 @@ from scoring.evaluation.baselines.baskets import OwnFrequency, TifuKnn, Windowed
 from scoring.evaluation.baselines.content import TfidfContent
 from scoring.evaluation.baselines.factors import Nmf, PureSvd
 from scoring.evaluation.baselines.histories import Batch
-from scoring.evaluation.baselines.linear import Ease
-from scoring.evaluation.baselines.neighbours import ItemKnn, UserKnn
+from scoring.evaluation.baselines.linear import Ease, Slim
+from scoring.evaluation.baselines.neighbours import ItemKnn, RandomWalk, UserKnn
 from scoring.evaluation.baselines.popularity import Popularity, RecentPopularity
 
 BASELINES: tuple[type[Baseline], ...] = (
     Popularity,
     RecentPopularity,
     ItemKnn,
+    RandomWalk,
     UserKnn,
     Nmf,
     PureSvd,
     Ease,
+    Slim,
     WindowedCooccurrence,
     TfidfContent,
     OwnFrequency,

@@ -26,6 +26,7 @@ _FLOOR = 1e-6  # weight of popularity, so that there are enough products to fill
 @dataclass(frozen=True)
 class CooccurrenceSetting:
     half_life: float | None = 7.0  # days, of a history entry
+    half_places: float | None = None  # newer products of the history
     floor: float = 0.0
     exponent: float = 0.5  # of the candidate's number of baskets, which divides
     own_exponent: float = 0.5  # of the history product's
@@ -37,7 +38,8 @@ class WindowedCooccurrence:
 
     name: ClassVar[str] = "windowed co-occurrence"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
-        "half_life": (7.0, 0.1, 1.0, 30.0),
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
+        "half_life": (7.0, 0.1, 1.0, 30.0, None),
         "exponent": (0.5, 0.25, 0.75),
         "own_exponent": (0.5, 1.0),
         "floor": (0.0, 0.05),
@@ -64,7 +66,7 @@ class WindowedCooccurrence:
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         # The counts of pairs are never written out: from products to their baskets, and from those to products.
-        history = batch.weighted(half_life=self.setting.half_life, floor=self.setting.floor)
+        history = batch.weighted(self.setting)
         known = np.maximum(self.sizes, 1.0)
         history.data /= known[history.indices] ** self.setting.own_exponent
         scores: NDArray[np.float32] = ((history @ self.by_item) @ self.baskets).toarray()

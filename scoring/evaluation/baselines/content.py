@@ -26,6 +26,7 @@ _FEATURES = 30_000
 @dataclass(frozen=True)
 class TfidfSetting:
     half_life: float | None = 30.0  # days, of a history entry
+    half_places: float | None = None  # newer products of the history
     appeal: float = 1.0  # power of log(e + shoppers) that similarity is multiplied by
     floor: float = 0.0
     words: bool = True  # of the name; labels (category, brand, tags) are always used
@@ -37,12 +38,13 @@ class TfidfContent:
 
     name: ClassVar[str] = "TF-IDF content"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
         "appeal": (1.0, 0.0, 2.0),
         "floor": (0.0, 0.05),
         "words": (True, False),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "appeal", "floor"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "half_places", "appeal", "floor"})
     stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = True
@@ -73,7 +75,7 @@ class TfidfContent:
     def scores(self, batch: Batch) -> NDArray[np.float32]:
         from sklearn.preprocessing import normalize
 
-        history = batch.weighted(half_life=self.setting.half_life, floor=self.setting.floor)
+        history = batch.weighted(self.setting)
         profile = normalize(history @ self.vectors).toarray()
         similarities: NDArray[np.float32] = np.ascontiguousarray((self.vectors @ profile.T).T)
         similarities *= self.popularity**self.setting.appeal

@@ -29,6 +29,8 @@ _ITERATIONS = 60  # of the coordinate descent, when fitting and when folding a h
 class NmfSetting:
     log: bool = True
     half_life: float | None = None
+    half_places: float | None = None  # newer products of the history
+    floor: float = 0.05
     regularisation: float = 0.0
 
 
@@ -39,10 +41,11 @@ class Nmf:
     name: ClassVar[str] = "NMF"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "log": (True, False),
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (None, 7.0, 30.0, 180.0),
         "regularisation": (0.0, 0.001),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"half_life"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "half_places"})
     stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -77,7 +80,7 @@ class Nmf:
         return cls(setting, components.astype(np.float32), components @ components.T)
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
-        history = batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05)
+        history = batch.weighted(self.setting, log=self.setting.log)
         # scikit-learn scales the penalty of W by the number of products.
         penalty = self.setting.regularisation * self.factors.shape[1]
         weights = _nonnegative(history @ self.factors.T, self.gram + penalty * np.eye(len(self.gram)))
@@ -106,6 +109,8 @@ class PureSvdSetting:
     log: bool = True
     factors: int = 64
     half_life: float | None = None
+    half_places: float | None = None  # newer products of the history
+    floor: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -116,9 +121,10 @@ class PureSvd:
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "log": (True, False),
         "factors": (64, 16, 32, 128, _MOST_FACTORS),
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (None, 7.0, 30.0, 180.0),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"factors", "half_life"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"factors", "half_life", "half_places"})
     stochastic: ClassVar[bool] = True
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -142,7 +148,7 @@ class PureSvd:
         return cls(setting, factors.astype(np.float32))
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
-        history = batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05)
+        history = batch.weighted(self.setting, log=self.setting.log)
         factors = self.factors[: self.setting.factors]
         scores: NDArray[np.float32] = (history @ factors.T) @ factors
         return scores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,25 @@ if TYPE_CHECKING:
 
 
 _FORGOTTEN = 1e-6
+
+
+class Fading(Protocol):
+    """How a history fades, as fields of a baseline's setting; None for not at all."""
+
+    @property
+    def half_life(self) -> float | None:
+        """Days of age that halve the weight of an entry."""
+        ...
+
+    @property
+    def half_places(self) -> float | None:
+        """Newer items of the history that halve it."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """The part of its weight that the oldest entry keeps."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,29 +72,40 @@ class Batch:
         return (newest[self.rows] - self.times) / DAY
 
     @cached_property
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], Any]:
-        """Distinct (case, item): rows, items, strongest strength, summed strength, age of the newest event."""
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], Any, Any]:
+        """Distinct (case, item): rows, items, strongest strength, summed strength, age of the newest event, and how
+        many items of the case are newer."""
         keys = self.rows * np.int64(self.n_items) + self.items
         order = np.argsort(keys, kind="stable")
         keys, strengths = keys[order], self.strengths[order]
         starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, dtype=np.int64)
         if not len(starts):
             none = np.zeros(0, dtype=np.float32)
-            return starts, starts, none, none, none
+            return starts, starts, none, none, none, none
+        rows, ages = keys[starts] // self.n_items, np.minimum.reduceat(self.ages[order], starts)
+        by_age = np.lexsort((ages, rows))
+        first = np.r_[True, (rows[by_age][1:] != rows[by_age][:-1]) | (ages[by_age][1:] != ages[by_age][:-1])]
+        level = np.flatnonzero(first)[np.cumsum(first) - 1]  # of equals, the place of the first
+        newer = np.empty(len(rows), dtype=np.int64)
+        newer[by_age] = level - np.searchsorted(rows, rows[by_age])
         return (
-            keys[starts] // self.n_items,
+            rows,
             keys[starts] % self.n_items,
             np.maximum.reduceat(strengths, starts),
             np.add.reduceat(strengths, starts),
-            np.minimum.reduceat(self.ages[order], starts),
+            ages,
+            newer,
         )
 
-    def weighted(self, *, log: bool = False, half_life: float | None = None, floor: float = 0.0) -> Any:
-        """CSR (cases, items): the strongest event, or the logarithm of all, halved every `half_life` days of age."""
-        rows, items, strongest, summed, ages = self._pairs
+    def weighted(self, fading: Fading, *, log: bool = False) -> Any:
+        """CSR (cases, items): the strongest event, or the logarithm of all, faded."""
+        rows, items, strongest, summed, ages, newer = self._pairs
         values = np.log1p(summed) if log else strongest
-        if half_life is not None:
-            values = values * (floor + (1 - floor) * np.exp2(-ages / half_life))
+        if fading.half_life is not None or fading.half_places is not None:
+            halvings = np.zeros(len(ages)) if fading.half_life is None else ages / fading.half_life
+            if fading.half_places is not None:
+                halvings = halvings + newer / fading.half_places
+            values = values * (fading.floor + (1 - fading.floor) * np.exp2(-halvings))
             kept = values > _FORGOTTEN  # far older than the newest: costs time and changes nothing
             rows, items, values = rows[kept], items[kept], values[kept]
         return self._csr(rows, items, values)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from scoring.components.random_walk import WalkConfig, blocks, entry_rows, fit_walk
 from scoring.evaluation.baselines.histories import training_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from scoring.evaluation.baselines.histories import Batch
 
 _MOST_NEIGHBOURS = 400
-_BLOCK_WORK = 20_000_000  # additions of one block of the item-to-item product: bounds memory
+_MOST_WALKED = 400  # products of a user that are walked through: hours, else, where histories are long
 _MUCH_WORK = 100_000_000  # beyond this, pairs that met once are not looked at
 
 
@@ -29,6 +30,7 @@ class ItemKnnSetting:
     shrinkage: float = 20.0
     neighbours: int = 100
     half_life: float | None = 30.0  # days, of a history entry
+    half_places: float | None = None  # newer products of the history
     floor: float = 0.0
 
 
@@ -38,12 +40,13 @@ class ItemKnn:
 
     name: ClassVar[str] = "item-kNN"
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
         "neighbours": (100, 5, 20, _MOST_NEIGHBOURS),
         "floor": (0.0, 0.05),
         "shrinkage": (20.0, 5.0, 100.0),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "floor", "neighbours"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "half_places", "floor", "neighbours"})
     stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -61,16 +64,16 @@ class ItemKnn:
     def fit(cls, data: TrainingSet, setting: ItemKnnSetting, rng: Generator) -> ItemKnn:  # noqa: ARG003
         by_user = training_rows(data).astype(np.float32)
         by_item = by_user.T.tocsr()
-        norms = np.sqrt(np.bincount(_entry_rows(by_item), by_item.data**2, data.n_items))
+        norms = np.sqrt(np.bincount(entry_rows(by_item), by_item.data**2, data.n_items))
         work = np.diff(by_user.indptr).astype(np.int64)
         fewest = 2 if (work**2).sum() > _MUCH_WORK else 1
         lengths, others, cosines = [], [], []
-        for start, stop in _blocks(by_item, work):
+        for start, stop in blocks(by_item, work):
             block = (by_item[start:stop] @ by_user).tocsr()
             if fewest > 1:  # weights are at most 1, so a sum of one meeting is too
                 block.data[block.data <= 1.0] = 0
                 block.eliminate_zeros()
-            rows = _entry_rows(block)
+            rows = entry_rows(block)
             block.data /= norms[rows + start] * norms[block.indices] + setting.shrinkage
             block.data[block.indices == rows + start] = 0
             for row in range(stop - start):
@@ -83,7 +86,7 @@ class ItemKnn:
         return cls(setting, starts, np.concatenate(others), np.concatenate(cosines))
 
     def scores(self, batch: Batch) -> NDArray[np.float32]:
-        history = batch.weighted(half_life=self.setting.half_life, floor=self.setting.floor)
+        history = batch.weighted(self.setting)
         scores: NDArray[np.float32] = (history @ self._near).toarray()
         return scores
 
@@ -99,10 +102,6 @@ class ItemKnn:
         return csr_matrix((self.cosines[kept], self.others[kept], ends), shape=(n_items, n_items), copy=False)
 
 
-def _entry_rows(matrix: Any) -> NDArray[np.int64]:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-
-
 def _nearest(items: NDArray[np.int32], values: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     if len(items) > _MOST_NEIGHBOURS:
         top = np.argpartition(-values, _MOST_NEIGHBOURS)[:_MOST_NEIGHBOURS]
@@ -112,11 +111,53 @@ def _nearest(items: NDArray[np.int32], values: NDArray[np.float32]) -> tuple[NDA
     return items[order].astype(np.int32), values[order]
 
 
-def _blocks(by_item: Any, work: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    per_item = np.bincount(_entry_rows(by_item), work[by_item.indices], by_item.shape[0])
-    bins = (np.cumsum(per_item) // _BLOCK_WORK).astype(np.int64)
-    starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-    yield from zip(starts.tolist(), [*starts[1:].tolist(), by_item.shape[0]], strict=True)
+@dataclass(frozen=True)
+class RandomWalkSetting:
+    half_life: float | None = 30.0  # days, of a history entry
+    half_places: float | None = None  # newer products of the history
+    floor: float = 0.0
+    beta: float = 0.3  # exponent of the candidate's users, which divides
+    alpha: float = 1.0  # exponent of the probabilities of both steps
+    neighbours: int = 100
+
+
+@dataclass(frozen=True)
+class RandomWalk:
+    """RP3beta (Paudel et al. 2016), `scoring.components.random_walk`."""
+
+    name: ClassVar[str] = "RP3beta"
+    tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
+        "half_life": (30.0, 0.1, 1.0, 7.0, 180.0, None),
+        "beta": (0.3, 0.0, 0.15, 0.5, 0.7),
+        "alpha": (1.0, 0.6, 1.5),
+        "neighbours": (100, 30, 400),
+        "floor": (0.0, 0.05),
+    }
+    at_request: ClassVar[frozenset[str]] = frozenset({"half_life", "half_places", "floor", "beta"})
+    stochastic: ClassVar[bool] = False
+    for_repeats: ClassVar[bool] = False
+    knows_new: ClassVar[bool] = False
+
+    setting: RandomWalkSetting
+    steps: Any  # CSR (items, items): the probability of each other item, `alpha` applied
+    shoppers: NDArray[np.int32]  # (items,)
+
+    @classmethod
+    def default(cls) -> RandomWalkSetting:
+        return RandomWalkSetting()
+
+    @classmethod
+    def fit(cls, data: TrainingSet, setting: RandomWalkSetting, rng: Generator) -> RandomWalk:  # noqa: ARG003
+        config = WalkConfig(setting.alpha, 0.0, setting.neighbours, _MOST_WALKED)
+        return cls(setting, fit_walk(training_rows(data), config), data.shoppers)
+
+    def scores(self, batch: Batch) -> NDArray[np.float32]:
+        setting = self.setting
+        history = batch.weighted(setting)
+        scores: NDArray[np.float32] = (history @ self.steps).toarray()
+        scores /= (self.shoppers + np.float32(1.0)) ** np.float32(setting.beta)
+        return scores
 
 
 @dataclass(frozen=True)
@@ -124,6 +165,8 @@ class UserKnnSetting:
     log: bool = False
     neighbours: int = 100
     half_life: float | None = None
+    half_places: float | None = None
+    floor: float = 0.05
     power: float = 1.0  # of the similarity, as a weight
 
 
@@ -135,10 +178,11 @@ class UserKnn:
     tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "log": (False, True),
         "neighbours": (100, 30, 300, 1000),
+        "half_places": (None, 1.0, 3.0, 10.0, 30.0),
         "half_life": (None, 7.0, 30.0, 180.0),
         "power": (1.0, 3.0),
     }
-    at_request: ClassVar[frozenset[str]] = frozenset({"neighbours", "half_life", "power"})
+    at_request: ClassVar[frozenset[str]] = frozenset({"neighbours", "half_life", "half_places", "power"})
     stochastic: ClassVar[bool] = False
     for_repeats: ClassVar[bool] = False
     knows_new: ClassVar[bool] = False
@@ -162,7 +206,7 @@ class UserKnn:
         from scipy.sparse import csr_matrix
         from sklearn.preprocessing import normalize
 
-        history = normalize(batch.weighted(log=self.setting.log, half_life=self.setting.half_life, floor=0.05))
+        history = normalize(batch.weighted(self.setting, log=self.setting.log))
         similarities = (history @ self.units).toarray()
         most = min(self.setting.neighbours, similarities.shape[1])
         near = np.argpartition(-similarities, most - 1, axis=1)[:, :most]

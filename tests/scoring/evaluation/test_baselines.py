@@ -77,7 +77,7 @@ class TestContract:
 def test_batches_of_ease_are_what_it_predicts_one_by_one() -> None:
     dataset = shop(SMALL)
     model, some = fitted(Ease, dataset, half_life=None), cases(dataset)[:5]
-    rows = Batch.of(some, 80).weighted()
+    rows = Batch.of(some, 80).weighted(model.setting)
     ease = fitted_ease(training_rows(TrainingSet(dataset)), 200.0)
     scores = model.scores(Batch.of(some, 80))
     for index in range(5):
@@ -94,7 +94,7 @@ def test_item_neighbours_are_shrunk_cosines() -> None:
     cosines = dense.T @ dense / (np.outer(norms, norms) + 10)
     np.fill_diagonal(cosines, 0)
     some = cases(dataset)[:4]
-    expected = Batch.of(some, 80).weighted().toarray() @ cosines
+    expected = Batch.of(some, 80).weighted(model.setting).toarray() @ cosines
     np.testing.assert_allclose(model.scores(Batch.of(some, 80)), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -112,5 +112,5 @@ def test_recency_halves_what_is_older() -> None:
     events = np.full(2, 3, dtype=np.int8)
     history = History(np.array([4, 6], dtype=np.int32), events, np.array([0, 10 * DAY]))
     batch = Batch.of([EvaluationCase(0, history, np.zeros(0, np.int32), 0)], 8)
-    assert batch.weighted(half_life=10.0).toarray()[0, [4, 6]].tolist() == pytest.approx([0.5, 1.0])
-    assert batch.weighted(half_life=10.0, floor=0.2).toarray()[0, 4] == pytest.approx(0.6)
+    assert batch.weighted(ItemKnnSetting(half_life=10.0)).toarray()[0, [4, 6]].tolist() == pytest.approx([0.5, 1.0])
+    assert batch.weighted(ItemKnnSetting(half_life=10.0, floor=0.2)).toarray()[0, 4] == pytest.approx(0.6)

@@ -92,11 +92,27 @@ def test_one_hidden_layer_asks_every_question() -> None:
     assert [one.protocol for one in cases] == [
         EvaluationProtocol.COLD_USERS,
         EvaluationProtocol.NEXT_BASKET,
-        EvaluationProtocol.TEMPORAL,
         EvaluationProtocol.LEAVE_LAST_OUT,
+        EvaluationProtocol.TEMPORAL,
+        EvaluationProtocol.TEMPORAL,
     ]
     known = {*zip(train.interactions.users.tolist(), train.interactions.items.tolist(), strict=True)}
+    assert all(len(asked) for asked in cases)
     for asked in cases[2:]:
         for case in asked:
+            assert (case.history.times <= case.now).all()
             assert not {(case.user, item) for item in case.held_out.tolist()} & known
             assert not set(case.held_out.tolist()) & set(case.history.items.tolist())
+
+
+def test_the_weeks_to_come_are_asked_about_whenever_they_were() -> None:
+    """The last fifth of what each of some shoppers met, beside the end of the time."""
+    *_, by_time, whenever = hold_out(SHOP, TIES, seed=0, most=40)[1]
+
+    assert len(by_time) >= 5
+    assert len(whenever) >= 5
+    assert len(np.unique(by_time.now)) == 1 < len(np.unique(whenever.now))
+    for case in whenever:
+        met = len(set(case.history.items.tolist())) + len(case.held_out)
+        assert met // 5 <= len(case.held_out) <= met / 2
+        assert case.history.times.max() < case.now, "a visit is hidden as a whole"

@@ -57,7 +57,7 @@ def test_two_signals_that_know_different_things_are_mixed() -> None:
     assert plan.choice is Choice.LEARNED
     assert plan.weights["together.session"] > 0.2
     assert plan.weights["demand.week"] > 0.2
-    assert sum(plan.weights.values()) == pytest.approx(1.0)
+    assert sum(map(abs, plan.weights.values())) == pytest.approx(1.0, abs=1e-3)
     assert plan.ndcg["learned"] > plan.ndcg["single"]
     assert f"{plan.ndcg['learned']:.4f}" in plan.why
 
@@ -65,7 +65,8 @@ def test_two_signals_that_know_different_things_are_mixed() -> None:
 def test_the_best_single_signal_is_never_far_from_what_is_chosen() -> None:
     plan = chosen(pool({"ease.season": 3.0}))
 
-    assert plan.weights["ease.season"] > 0.7
+    assert plan.weights["ease.season"] > 0.6
+    assert plan.ndcg["learned"] > plan.ndcg["single"] - 0.01
     assert max(plan.ndcg["single"], plan.ndcg["learned"]) > plan.ndcg["default"]
 
 
@@ -141,4 +142,43 @@ def test_one_view_of_a_costly_model_is_enough() -> None:
     )
 
     assert sum(name.startswith("ease.") for name in plan.weights) == 1
-    assert sum(name.startswith("demand.") for name in plan.weights) == 2
+    assert sum(name.startswith("demand.") for name in plan.weights) >= 2
+
+
+def test_padding_stays_last_where_weights_sum_to_less_than_nothing() -> None:
+    narrow = pool({"ease.season": 3.0}, cases=60)
+    padded = np.concatenate([narrow.values, np.full_like(narrow.values, -1e9)], axis=2)
+    wide = Pool(
+        padded,
+        np.concatenate([narrow.taken, np.zeros_like(narrow.taken)], axis=1),
+        narrow.n_held_out,
+        narrow.n_products,
+    )
+    weights = {"ease.season": 0.3, "demand.week": -0.7}
+
+    np.testing.assert_array_equal(wide.ndcg(wide.fuse(weights)), narrow.ndcg(narrow.fuse(weights)))
+
+
+def test_a_signal_that_speaks_against_a_product_has_a_weight_below_nothing() -> None:
+    plan = chosen(pool({"ease.season": 2.0, "demand.shoppers": -2.0}))
+
+    assert plan.weights["ease.season"] > 0.2
+    assert plan.weights["demand.shoppers"] < -0.2
+
+
+def test_a_personal_list_stays_where_everybodys_list_is_hardly_better() -> None:
+    """Between two lists that are as good within chance, the one that differs between shoppers is taken."""
+    plan = chosen(pool({"ease.season": 1.5, "demand.week": 1.55}))
+
+    assert any(COMPONENT_OF[name] is not Component.CONTEXTUAL and weight > 0.1 for name, weight in plan.weights.items())
+
+
+def test_pools_beside_each_other_give_the_lists_of_both() -> None:
+    one, other = pool({"ease.season": 3.0}, cases=20), pool({"ease.season": 3.0}, cases=30, seed=3)
+    narrow = Pool(other.values[:, :, :25], other.taken[:, :25], other.n_held_out, other.n_products)
+    weights = {"ease.season": 0.5, "demand.week": -0.5}
+
+    both = one.beside(narrow)
+
+    apart = [part.ndcg(part.fuse(weights)) for part in (one, narrow)]
+    np.testing.assert_array_equal(both.ndcg(both.fuse(weights)), np.concatenate(apart))

@@ -70,3 +70,10 @@ def test_a_calibration_keeps_the_order(fused: list[float], score: float, level: 
 
     assert (np.diff(probabilities) <= 0).all()
     assert ((probabilities > 0) & (probabilities < 1) | np.isin(probabilities, [0, 1])).all()
+
+
+def test_nothing_is_extrapolated_to_histories_that_validation_never_saw() -> None:
+    calibration, fused = fit_calibration(shown()), np.array([2.0], np.float32)
+
+    assert calibration(fused, 2.0, 1)[0] == calibration(fused, 2.0, 10)[0]
+    assert calibration(fused, 2.0, 9_000)[0] == calibration(fused, 2.0, 200)[0]
