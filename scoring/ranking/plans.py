@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _LIGHT, _HEAVY = 5, 50
 
 
-# Whose plan stands in where a shop gave too few cases to choose one by.
+# Whose plan stands in where there were too few cases, or none, to choose one by; after these the default weights.
 _LIKE = {
     EvaluationProtocol.LEAVE_LAST_OUT: (EvaluationProtocol.TEMPORAL, EvaluationProtocol.COLD_USERS),
     EvaluationProtocol.NEXT_BASKET: (),
     EvaluationProtocol.TEMPORAL: (EvaluationProtocol.LEAVE_LAST_OUT, EvaluationProtocol.COLD_USERS),
     EvaluationProtocol.COLD_USERS: (EvaluationProtocol.LEAVE_LAST_OUT, EvaluationProtocol.TEMPORAL),
-    EvaluationProtocol.NEW_ITEMS: (EvaluationProtocol.TEMPORAL, EvaluationProtocol.LEAVE_LAST_OUT),
+    EvaluationProtocol.NEW_ITEMS: (),
 }
 
 
