@@ -8,6 +8,7 @@ it was not fitted to.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -498,4 +499,8 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
     """Four decimals, with magnitudes that sum to 1; the largest first."""
     whole = sum(abs(weight) for weight in weights.values())
     ordered = sorted(weights.items(), key=lambda part: -abs(part[1]))
-    return {name: rounded for name, weight in ordered if (rounded := round(weight / max(whole, 1e-12), 4))}
+    found = {name: rounded for name, weight in ordered if (rounded := round(weight / max(whole, 1e-12), 4))}
+    for largest in list(found)[:1]:  # takes what rounding has left over
+        rest = 1 - sum(abs(weight) for weight in found.values())
+        found[largest] = round(found[largest] + math.copysign(rest, found[largest]), 4)
+    return found

@@ -147,7 +147,7 @@ def test_an_id_is_clean_once_it_was_cleaned(id_: str) -> None:
         (values.quantity, 0.0, "OUT_OF_RANGE"),
         (values.quantity, 1e300, "OUT_OF_RANGE"),
         (values.rating, 5.5, "OUT_OF_RANGE"),
-        (values.event_time, datetime(1999, 12, 31, tzinfo=UTC), "OUT_OF_RANGE"),
+        (values.event_time, datetime(1989, 12, 31, tzinfo=UTC), "OUT_OF_RANGE"),
         (values.event_time, datetime.now(UTC) + timedelta(days=1), "OUT_OF_RANGE"),
         *((values.locale, tag, "INVALID") for tag in ("", "und", "root", "xx", "de-XX", "de@euro", "english", "de-")),
         (values.web_address, "javascript:alert(1)", "INVALID"),
