@@ -73,7 +73,9 @@ def entry_rows(matrix: Any) -> NDArray[np.int64]:
 
 def blocks(by_item: Any, work: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """First row and end of parts of an item-to-item product. work: additions that each shopper costs."""
+    if not by_item.shape[0]:
+        return
     per_item = np.bincount(entry_rows(by_item), work[by_item.indices], by_item.shape[0])
     bins = (np.cumsum(per_item) // _BLOCK_WORK).astype(np.int64)
-    starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]]) if len(bins) else np.zeros(0, np.int64)
-    yield from zip(starts.tolist(), [*starts[1:].tolist(), by_item.shape[0]], strict=len(starts) > 0)
+    starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), by_item.shape[0]], strict=True)

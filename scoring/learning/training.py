@@ -24,8 +24,9 @@ from scoring.data.state import ModelState, prefixed
 from scoring.evaluation.metrics import ndcg
 from scoring.evaluation.protocol import EvaluationProtocol
 from scoring.evaluation.splitting import VALIDATION_SHARE, EvaluationCases, hold_out, split
+from scoring.learning.candidates import Pool, gather
 from scoring.learning.reference import with_scales
-from scoring.learning.selection import FEWEST_CASES, TRIAL_CASES, Pool, choose, gather, shortlist
+from scoring.learning.selection import FEWEST_CASES, TRIAL_CASES, choose, shortlist
 from scoring.ranking.ensemble import COMPONENTS, SIGNALS, component_weights, signal_weights, weight_vector
 from scoring.ranking.model import Scorers
 from scoring.ranking.plans import Choice, FusionPlan, FusionPlans

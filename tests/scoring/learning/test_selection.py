@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from scoring.evaluation.protocol import EvaluationProtocol
-from scoring.learning.selection import FEWEST_CASES, Pool, choose
+from scoring.learning.candidates import Pool
+from scoring.learning.selection import FEWEST_CASES, choose
 from scoring.ranking.ensemble import COMPONENT_OF, SIGNALS, signal_weights
 from scoring.ranking.plans import Choice, FusionPlan, FusionPlans, HistoryLength
 from scoring.types import DEFAULT_WEIGHTS, Component
@@ -182,3 +183,11 @@ def test_pools_beside_each_other_give_the_lists_of_both() -> None:
 
     apart = [part.ndcg(part.fuse(weights)) for part in (one, narrow)]
     np.testing.assert_array_equal(both.ndcg(both.fuse(weights)), np.concatenate(apart))
+
+
+def test_a_plan_is_never_empty() -> None:
+    """Where each case has one candidate there is nothing to tell apart, and every weight is as good as another."""
+    whole = pool({})
+    one = Pool(whole.values[:, :, :1], np.ones_like(whole.taken[:, :1]), whole.n_held_out, whole.n_products)
+
+    assert chosen(one).weights
