@@ -177,6 +177,13 @@ async def somebody(shop: Shop) -> Somebody:
     queue = shop.resources.stores.queue
     await queue.enqueue(RollUpSession(person.id), job_id=f"later-{mark}", delay_seconds=3_600)
     await shop.resources.stores.recommendation_log.flush()
+    lists = shop.resources.stores.database["recommendations_log"]
+
+    async def is_rewarded() -> bool:
+        found = await lists.find_one({"_id": shown["id"]})
+        return found is not None and any("rewardedAt" in item for item in found["items"])
+
+    await until(is_rewarded, "the click that is credited behind the request")
     return person
 
 
